@@ -1,0 +1,116 @@
+/**
+ * Which characters look like which: a choice from the data of Unicode Technical Standard #39 ("confusables.txt"), of
+ * the scripts that Latin names are really forged with. A row: what we take them for, then all that look like it; in
+ * capitals where only the capital does, since everything is folded. A character stands in one row only, and no row
+ * leads into another. Ours, beyond the standard: i is l (because I is), w is vv, and Ν Η Υ by their capitals.
+ */
+
+/** Latin first, then Greek, Cyrillic, Armenian, Cherokee, Lisu, Coptic, Canadian syllables, others. */
+const LATIN: readonly (readonly [string, string])[] = [
+  ['a', 'ɑᴀ Α А Ꭺ ꓮ Ⲁ ᗅᗩ'],
+  ['ae', 'æ ӕ'],
+  ['b', 'ʙƅ Β ВЬ Ᏼ Ꮟ ꓐ Ⲃ ᗷᏏ'],
+  ['c', 'ᴄ ϲ С Ꮯ ꓚ Ⲥ ᑕ'],
+  ['d', 'ᴅ ԁ Ꭰ Ꮷ ꓓ ᗞᗪ'],
+  ['e', 'ᴇ℮ ΕЕ ҽ Ꭼ ꓰ Ⲉ'],
+  ['f', 'ꜰ Ϝ ք ꓝ ᖴ'],
+  ['g', 'ɡɢᶃ Ԍ ց Ꮐ Ᏻ ꓖ'],
+  ['h', 'ʜ Η Н Һ հ Ꮋ Ꮒ ꓧ Ⲏ ᕼ'],
+  ['j', 'ȷᴊ ϳ Ј յ Ꭻ ꓙ ᒍ'],
+  ['k', 'ᴋĸ Κ К Ꮶ ꓗ Ⲕ'],
+  ['l', 'iɩɪʟǀ1|∣│ Ι І ꙇ ӏ Լ Ꭵ Ꮮ ꓲꓡ Ⲓ ᒪ ו ا١۱ 丨ㅣ'],
+  ['n', 'ɴ Ν ո Ⲛ ꓠ ᑎ'],
+  ['o', '0ᴏᴑ Ο О Օ ꓳ Ⲟ ס هہەھ٥۵ ०০੦૦୦௦౦೦൦๐໐၀ ჿ 〇'],
+  ['oe', 'œ'],
+  ['p', 'ᴘ Ρ Р Ꮲ ꓑ Ⲣ ᑭ'],
+  ['q', 'ԛ զ ᑫ'],
+  ['r', 'ʀ ᖇ Ꭱ Ꮢ ꓣ'],
+  ['rn', 'mᴍ Μ Ϻ М Ꮇ ꓟ Ⲙ ᗰ'],
+  ['s', 'ꜱƽ Ѕ Տ Ꮪ Ꮥ ꓢ ᔕ'],
+  ['t', 'ᴛ Τ Т Ꭲ ꓔ Ⲧ'],
+  ['u', 'ᴜʋ ս ꓴ ᑌ ∪'],
+  ['v', 'ᴠ Ѵ Ꮩ ꓦ ᐯ ٧۷'],
+  ['vv', 'wᴡɯ ԝ ѡ ա Ꮃ Ꮤ ꓪ ᗯ'],
+  ['x', 'Χ Х ꓫ Ⲭ ᙭ ×'],
+  ['y', 'ʏɣ Υ У Ү Ꭹ Ꮍ ꓬ Ⲩ'],
+  ['z', 'ᴢ Ζ Ꮓ ꓜ'],
+  ['2', 'ƨ ᒿ'],
+  ['3', 'ʒȝɜ З ӡ'],
+  ['4', 'Ꮞ'],
+  ['6', 'б Ꮾ'],
+  ['8', 'ȣ'],
+];
+
+const OTHERS: readonly (readonly [string, string])[] = [
+  ['г', 'Γ Ⲅ Ꮁ'],
+  ['л', 'Λ'],
+  ['п', 'Π'],
+  ['ф', 'Φ Փ'],
+  ['ө', 'Θ ɵ'],
+  ['ə', 'ә ǝ'],
+  ['þ', 'ϸ'],
+  ['٢', '۲'],
+  ['٣', '۳'],
+  ['٨', '۸'],
+  ['٩', '۹'],
+  ['ك', 'ک ڪ'],
+  ['ى', 'ی ي'],
+  ['ー', '一—―ㅡ'],
+  ['へ', 'ヘ'],
+  ['二', 'ニ'],
+  ['八', 'ハ'],
+  ['力', 'カ'],
+  ['卜', 'ト'],
+  ['口', 'ロ囗'],
+  ['夕', 'タ'],
+  ['工', 'エ'],
+  // marks and punctuation
+  ['\u0306', '\u030c'], // breve, caron: ă ǎ
+  ['\u0327', '\u0326'], // cedilla, comma below: ţ ț
+  ["'", '’‘‛`′ʼʻʹˈꞌ՚׳'],
+  ['"', '“”„‟″״'],
+  ['-', '‐‒–−⁃˗'],
+  ['.', '٠۰܁'],
+  [',', '‚'],
+  [':', '։׃∶꞉ː'],
+  ['!', 'ǃ'],
+  ['?', 'ʔɂ'],
+  ['/', '⁄∕╱ノ丿'],
+  ['\\', '∖╲丶'],
+  ['*', '⁎∗٭'],
+  ['·', '•‧∙⋅・'],
+  ['~', '∼˜'],
+  ['<', '‹'],
+  ['>', '›'],
+];
+
+/** Three steps, since none alone brings ß ẞ SS, ſ S s, ς σ Σ and ı I i together; decomposed, so that é meets é. */
+export function fold(text: string): string {
+  const folded = text.toLowerCase().toUpperCase().toLowerCase();
+  return folded.replaceAll('ς', 'σ').normalize('NFKD');
+}
+
+/** Small letters like these look Latin, but their capitals like others. Where the table took the capital's look. */
+const SMALL_GREEK: ReadonlyMap<string, string> = new Map([
+  ['ν', 'v'],
+  ['η', 'n'],
+  ['υ', 'u'],
+  ['γ', 'y'],
+]);
+
+/** Steνe is read as Steve: among Latin letters those small ones are seen as Latin. In Greek words they fold. */
+export function readSmallGreek(text: string): string {
+  if (!/\p{Script=Latin}/u.test(text)) return text;
+  return text.replace(/[νηυγ]/gu, (letter) => SMALL_GREEK.get(letter) ?? letter);
+}
+
+const LOOKS: ReadonlyMap<string, string> = new Map([...LATIN, ...OTHERS].flatMap(entries));
+
+function entries([seen, row]: readonly [string, string]): (readonly [string, string])[] {
+  return [...fold(row.replaceAll(' ', ''))].map((char) => [char, seen] as const);
+}
+
+/** Folded text with each character as what it is taken for. */
+export function asSeen(folded: string): string {
+  return Array.from(folded, (char) => LOOKS.get(char) ?? char).join('');
+}

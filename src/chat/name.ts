@@ -1,0 +1,58 @@
+/**
+ * Names of people: which are allowed, and which two look the same. A name is shown as `parseName` gives it and owned by
+ * its `skeleton`. Both are pure and bounded. Contract: docs/protocol.md, "Identity".
+ */
+import { LIMITS } from '../protocol.js';
+import { asSeen, fold, readSmallGreek } from './confusables.js';
+
+export type ParsedName =
+  | { readonly ok: true; readonly name: string }
+  | { readonly ok: false; readonly message: string };
+
+/** Code points of a name, whatever its graphemes: one grapheme can be of any length. */
+const CODE_POINTS = 128;
+// An emoji may hold a joiner, a selector or tags; anywhere else they hide.
+const EMOJI = /\p{RGI_Emoji}/gv;
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+const STACKED = /\p{M}{5,}/u;
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** The name as it is kept: NFC, trimmed, inner white space one space each; or why it cannot be one. */
+export function parseName(raw: unknown): ParsedName {
+  if (typeof raw !== 'string') return refuse('Type a name.');
+  if (!raw.isWellFormed()) return refuse('The name holds half a character.');
+  if (raw.length > 16 * CODE_POINTS) return refuse(TOO_LONG);
+  const name = raw
+    .normalize('NFC')
+    .trim()
+    .replace(/[\p{Zs}\t\r\n]+/gu, ' ');
+  if (name === '') return refuse('Type a name.');
+  const plain = name.replace(EMOJI, '☺');
+  if (HIDDEN.test(plain))
+    return refuse('The name holds invisible or control characters: type it again without them.');
+  if (STACKED.test(plain)) return refuse('The name stacks too many accents on one letter.');
+  if (!VISIBLE.test(plain)) return refuse('The name has nothing that can be seen.');
+  if ([...graphemes.segment(name)].length > LIMITS.name || [...name].length > CODE_POINTS)
+    return refuse(TOO_LONG);
+  return { ok: true, name };
+}
+
+const TOO_LONG = `A name has at most ${LIMITS.name} characters.`;
+
+/**
+ * What a name looks like: two names with one skeleton belong to one person. NFKC, case folding and the confusables of
+ * UTS #39; spaces do not count.
+ */
+export function skeleton(name: string): string {
+  const folded = fold(readSmallGreek(name.normalize('NFKC')));
+  return asSeen(folded).replace(UNSEEN, '').replace(DOTTED, '$1').normalize('NFD');
+}
+
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Z}\p{Cc}]+/gu;
+/** A dot on a letter that has one already changes nothing: i̇ is what becomes of the Turkish İ in lower case. */
+const DOTTED = /([lj])\u0307/g;
+
+function refuse(message: string): ParsedName {
+  return { ok: false, message };
+}

@@ -1,0 +1,180 @@
+/**
+ * The environment becomes a frozen Config, once, at the start. A bad value stops the start and names its variable:
+ * nothing here guesses what an operator meant. `SETTINGS` is also what --help prints; docs/operations.md holds it too.
+ */
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+
+export interface Limits {
+  /** messages a second of one person, and how many at once before that counts; 0 = no limit */
+  readonly messageRate: number;
+  readonly messageBurst: number;
+  /** open sockets of one person (4003) and of one address (429); 0 = no limit */
+  readonly connectionsPerPerson: number;
+  readonly connectionsPerAddress: number;
+  /** sign-ins a minute from one address (429); 0 = no limit */
+  readonly signinsPerMinute: number;
+  /** bytes that may wait for one reader before it is cut; 0 = no limit */
+  readonly sendBuffer: number;
+}
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** absolute path of the folder with the database */
+  readonly dataDir: string;
+  /** signing keys from the environment, newest first; empty: made at the first start and kept with the data */
+  readonly sessionKeys: readonly string[];
+  /** `https://chat.example.org` when people reach us by one known address, else undefined */
+  readonly publicOrigin: string | undefined;
+  readonly allowedOrigins: ReadonlySet<string>;
+  /** peers whose X-Forwarded-For and -Proto we believe */
+  readonly trustedProxies: BlockList;
+  readonly metricsPublic: boolean;
+  readonly logLevel: string;
+  readonly limits: Limits;
+}
+
+/** The operator's mistake: `message` is one line that names the variable. */
+export class ConfigError extends Error {}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every setting: name, default as text, meaning. */
+export const SETTINGS: readonly (readonly [name: string, fallback: string, meaning: string])[] = [
+  ['HOST', '127.0.0.1', 'address to listen on'],
+  ['PORT', '3000', 'port to listen on; 0 takes a free one'],
+  ['DATA_DIR', './data', 'folder of the database; made when missing'],
+  [
+    'SESSION_KEYS',
+    '',
+    'keys that sign the cookie, comma separated, newest first, 32 bytes or more each; made and kept with the data when not set',
+  ],
+  [
+    'PUBLIC_ORIGIN',
+    '',
+    'the one address people use, as in https://chat.example.org; then other Host headers are refused',
+  ],
+  ['ALLOWED_ORIGINS', '', 'further origins whose pages may connect, comma separated'],
+  [
+    'TRUSTED_PROXIES',
+    '127.0.0.1,::1',
+    'addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Forwarded-Proto count; "none" for nobody',
+  ],
+  ['METRICS', 'loopback', 'who may read /metrics: loopback or all'],
+  ['LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent'],
+  ['MESSAGE_RATE', '5', 'messages a second of one person; 0 = no limit'],
+  ['MESSAGE_BURST', '10', 'messages of one person before the rate counts'],
+  ['CONNECTIONS_PER_PERSON', '10', 'open sockets of one person; 0 = no limit'],
+  ['CONNECTIONS_PER_ADDRESS', '64', 'open sockets of one address; 0 = no limit'],
+  ['SIGNINS_PER_MINUTE', '10', 'sign-ins a minute from one address; 0 = no limit'],
+  ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is cut; 0 = no limit'],
+];
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** @throws ConfigError naming the first variable that cannot be used */
+export function readConfig(env: Environment): Config {
+  if (env['REDIS_URL']) {
+    throw new ConfigError('REDIS_URL is set, but this version runs on one node only: unset it.');
+  }
+  return Object.freeze({
+    host: text(env, 'HOST'),
+    port: whole(env, 'PORT', 65_535),
+    dataDir: resolve(text(env, 'DATA_DIR')),
+    sessionKeys: readKeys(env['SESSION_KEYS']),
+    publicOrigin: env['PUBLIC_ORIGIN'] ? origin('PUBLIC_ORIGIN', env['PUBLIC_ORIGIN']) : undefined,
+    allowedOrigins: new Set(list(text(env, 'ALLOWED_ORIGINS')).map((raw) => origin('ALLOWED_ORIGINS', raw))),
+    trustedProxies: readProxies(text(env, 'TRUSTED_PROXIES')),
+    metricsPublic: oneOf(env, 'METRICS', ['loopback', 'all']) === 'all',
+    logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
+    limits: readLimits(env),
+  });
+}
+
+function readLimits(env: Environment): Limits {
+  return Object.freeze({
+    messageRate: whole(env, 'MESSAGE_RATE', 1e6),
+    messageBurst: whole(env, 'MESSAGE_BURST', 1e6),
+    connectionsPerPerson: whole(env, 'CONNECTIONS_PER_PERSON', 1e6),
+    connectionsPerAddress: whole(env, 'CONNECTIONS_PER_ADDRESS', 1e6),
+    signinsPerMinute: whole(env, 'SIGNINS_PER_MINUTE', 1e6),
+    sendBuffer: whole(env, 'SEND_BUFFER', 2 ** 40),
+  });
+}
+
+/** The value, or the default when the variable is unset or empty (as compose files leave it). */
+function text(env: Environment, name: string): string {
+  const fallback = SETTINGS.find(([known]) => known === name)?.[1] ?? '';
+  return env[name]?.trim() || fallback;
+}
+
+function whole(env: Environment, name: string, most: number): number {
+  const raw = text(env, name);
+  const value = Number(raw);
+  if (/^\d+$/.test(raw) && value <= most) return value;
+  throw new ConfigError(`${name} is ${JSON.stringify(raw)}: give a whole number from 0 to ${most}.`);
+}
+
+function oneOf(env: Environment, name: string, allowed: readonly string[]): string {
+  const raw = text(env, name);
+  if (allowed.includes(raw)) return raw;
+  throw new ConfigError(`${name} is ${JSON.stringify(raw)}: give one of ${allowed.join(', ')}.`);
+}
+
+function list(raw: string): string[] {
+  return raw
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function origin(name: string, raw: string): string {
+  const url = URL.canParse(raw) ? new URL(raw) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.origin === raw.replace(/\/$/, '')) return url.origin;
+  throw new ConfigError(
+    `${name} is ${JSON.stringify(raw)}: give scheme://host[:port], as in https://chat.example.org.`,
+  );
+}
+
+/** Keys that are guessed easily are refused: whoever knows one can be anyone. */
+function readKeys(raw: string | undefined): readonly string[] {
+  if (raw === undefined) return [];
+  const keys = raw.split(',').map((key) => key.trim());
+  for (const key of keys) {
+    const fault = keyFault(key);
+    if (fault)
+      throw new ConfigError(
+        `SESSION_KEYS has ${fault}: give random text, as from "openssl rand -base64 32".`,
+      );
+  }
+  return Object.freeze(keys);
+}
+
+function keyFault(key: string): string | undefined {
+  if (key === '') return 'an empty key';
+  if (Buffer.byteLength(key) < 32) return 'a key shorter than 32 bytes';
+  if (new Set(key).size < 8 || /example|change.?me|your.?secret|placeholder/i.test(key))
+    return 'an example key';
+  return undefined;
+}
+
+function readProxies(raw: string): BlockList {
+  const proxies = new BlockList();
+  if (raw === 'none') return proxies;
+  for (const entry of list(raw)) addProxy(proxies, entry);
+  return proxies;
+}
+
+function addProxy(proxies: BlockList, entry: string): void {
+  const [address = '', prefix] = entry.split('/');
+  const version = isIP(address);
+  const bits = version === 4 ? 32 : 128;
+  const size = prefix === undefined ? bits : Number(prefix);
+  if (version === 0 || !Number.isInteger(size) || size < 0 || size > bits || prefix === '') {
+    throw new ConfigError(
+      `TRUSTED_PROXIES has ${JSON.stringify(entry)}: give addresses like 10.0.0.1 or networks like 10.0.0.0/8.`,
+    );
+  }
+  proxies.addSubnet(address, size, version === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,39 @@
+/** For the operator's machines: alive, ready, and the numbers. */
+import Router from 'koa-router';
+import type { Registry } from 'prom-client';
+import type { Config } from '../config.js';
+import { addressOf, isLoopback } from '../request.js';
+import { HttpFault } from './fault.js';
+
+export interface HealthParts {
+  readonly config: Config;
+  /** why no message can be taken just now; empty when all is well */
+  readonly unready: () => readonly string[];
+  readonly metrics: Registry;
+}
+
+export function healthRoutes({ config, unready, metrics }: HealthParts): Router {
+  const router = new Router();
+  router.get('/healthz', (ctx) => {
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = { alive: true };
+  });
+  router.get('/readyz', (ctx) => {
+    const reasons = unready();
+    ctx.set('Cache-Control', 'no-store');
+    ctx.status = reasons.length === 0 ? 200 : 503;
+    ctx.body = { ready: reasons.length === 0, reasons };
+  });
+  router.get('/metrics', async (ctx) => {
+    const local = isLoopback(addressOf(ctx.req, config.trustedProxies));
+    if (!config.metricsPublic && !local)
+      throw new HttpFault(
+        403,
+        'forbidden',
+        'Metrics are read from this machine only (METRICS=all changes it).',
+      );
+    ctx.type = metrics.contentType;
+    ctx.body = await metrics.metrics();
+  });
+  return router;
+}

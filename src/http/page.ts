@@ -1,0 +1,38 @@
+/** The page of a room, for who has signed in; the others are led to the form and back. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type Koa from 'koa';
+import Router from 'koa-router';
+import { DEFAULT_ROOM, parseRoomSegment } from '../protocol.js';
+import { HttpFault } from './fault.js';
+import { type SessionParts, sessionOf } from './session.js';
+
+export interface PageParts extends SessionParts {
+  readonly publicDir: string;
+}
+
+export function pageRoutes(parts: PageParts): Router {
+  const router = new Router();
+  const html = readFileSync(join(parts.publicDir, 'index.html'), 'utf8');
+  router.get('/', (ctx) => {
+    const home = `/r/${DEFAULT_ROOM}`;
+    ctx.redirect(sessionOf(ctx, parts) ? home : signinFirst(home));
+  });
+  router.get('/r/:room', (ctx) => {
+    const room = parseRoomSegment(ctx.path.slice('/r/'.length));
+    if (room === undefined) throw new HttpFault(404, 'invalid_room', 'There can be no room of this name.');
+    if (sessionOf(ctx, parts)) showPage(ctx, html);
+    else ctx.redirect(signinFirst(`/r/${encodeURIComponent(room)}`));
+  });
+  return router;
+}
+
+function showPage(ctx: Koa.Context, html: string): void {
+  ctx.type = 'html';
+  ctx.set('Cache-Control', 'no-cache'); // after a deploy, the new page
+  ctx.body = html;
+}
+
+function signinFirst(next: string): string {
+  return `/signin?next=${encodeURIComponent(next)}`;
+}

@@ -1,0 +1,148 @@
+/** Sign in with a name, sign out. As a form it works without JavaScript; as JSON it is the API. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type Koa from 'koa';
+import Router from 'koa-router';
+import type { Command, Outcome } from '../chat/command.js';
+import { parseName, skeleton } from '../chat/name.js';
+import { newId } from '../identity.js';
+import { field, isObject, type User } from '../protocol.js';
+import { addressOf } from '../request.js';
+import { HttpFault } from './fault.js';
+import { clearSession, type SessionParts, sessionOf, setSession } from './session.js';
+import { Throttle } from './throttle.js';
+
+export interface SigninParts extends SessionParts {
+  readonly publicDir: string;
+  readonly now: () => number;
+  readonly submit: (command: Command) => Promise<Outcome>;
+}
+
+type Form = (fields: Readonly<Record<'error' | 'name' | 'next', string>>) => string;
+
+export function signinRoutes(parts: SigninParts): Router {
+  const router = new Router();
+  const form = formOf(parts.publicDir);
+  const throttle = new Throttle(parts.config.limits.signinsPerMinute, parts.now);
+  router.get('/signin', (ctx) => {
+    showForm(ctx, form({ error: '', name: '', next: localPath(ctx.query['next']) }));
+  });
+  router.post('/signin', async (ctx) => {
+    if (isJson(ctx)) await signIn(ctx, parts, throttle);
+    else await signInByForm(ctx, parts, throttle, form);
+  });
+  router.post('/signout', async (ctx) => {
+    await signOut(ctx, parts);
+    if (isForm(ctx)) seeOther(ctx, '/signin');
+    else ctx.status = 204;
+  });
+  return router;
+}
+
+async function signInByForm(
+  ctx: Koa.Context,
+  parts: SigninParts,
+  throttle: Throttle,
+  form: Form,
+): Promise<void> {
+  const next = localPath(bodyField(ctx, 'next'));
+  try {
+    await signIn(ctx, parts, throttle);
+    seeOther(ctx, next);
+  } catch (error) {
+    if (!(error instanceof HttpFault)) throw error;
+    showForm(ctx, form({ error: error.message, name: String(bodyField(ctx, 'name') ?? ''), next }));
+    ctx.status = error.status;
+    ctx.set(error.headers);
+  }
+}
+
+/** Answers `{id,name}` and sets the cookies. @throws HttpFault 422, 409, 429, 503 */
+async function signIn(ctx: Koa.Context, parts: SigninParts, throttle: Throttle): Promise<void> {
+  const wait = throttle.take(addressOf(ctx.req, parts.config.trustedProxies));
+  if (wait > 0) {
+    const message = `Too many sign-ins from your address; try again in ${wait} seconds.`;
+    throw new HttpFault(429, 'too_many', message, { 'Retry-After': String(wait) });
+  }
+  const user = await takeName(nameOf(ctx), sessionOf(ctx, parts)?.user.id ?? newId(), parts);
+  setSession(ctx, user, parts);
+  ctx.body = user;
+}
+
+function nameOf(ctx: Koa.Context): string {
+  const name = parseName(bodyField(ctx, 'name'));
+  if (!name.ok) throw new HttpFault(422, 'bad_name', name.message);
+  return name.name;
+}
+
+async function takeName(name: string, id: string, { submit, now }: SigninParts): Promise<User> {
+  const outcome = await submit({ kind: 'sign-in', user: { id, name }, skeleton: skeleton(name), at: now() });
+  if (outcome.kind === 'signed-in') return outcome.user;
+  if (outcome.kind === 'refused') throw new HttpFault(503, outcome.problem.code, outcome.problem.message);
+  throw new HttpFault(
+    409,
+    'name_taken',
+    'This name, or one that looks like it, belongs to somebody else: choose another.',
+  );
+}
+
+async function signOut(ctx: Koa.Context, parts: SigninParts): Promise<void> {
+  const session = sessionOf(ctx, parts);
+  if (session) {
+    const outcome = await parts.submit({ kind: 'sign-out', user: session.user });
+    if (outcome.kind === 'refused') throw new HttpFault(503, outcome.problem.code, outcome.problem.message);
+  }
+  clearSession(ctx, parts);
+}
+
+/** Only paths of our own: `//evil`, `/\evil` and `https:…` lead away, so they lead home. */
+export function localPath(raw: unknown): string {
+  if (typeof raw !== 'string' || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(raw)) return '/';
+  const base = 'http://local.invalid';
+  return URL.canParse(raw, base) && new URL(raw, base).origin === base ? raw : '/';
+}
+
+/** The form as a function of its blanks. The file is read once; what is filled in is escaped. */
+function formOf(publicDir: string): Form {
+  const html = readFileSync(join(publicDir, 'signin.html'), 'utf8');
+  return (fields) =>
+    html.replace(/\{\{(error|name|next)\}\}/g, (_, key: keyof typeof fields) => escapeHtml(fields[key]));
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+function showForm(ctx: Koa.Context, html: string): void {
+  ctx.type = 'html';
+  ctx.set('Cache-Control', 'no-store');
+  ctx.body = html;
+}
+
+function seeOther(ctx: Koa.Context, path: string): void {
+  ctx.status = 303;
+  ctx.set('Location', encodeURI(decodeURISafe(path)));
+  ctx.body = '';
+}
+
+function decodeURISafe(path: string): string {
+  try {
+    return decodeURI(path);
+  } catch {
+    return '/';
+  }
+}
+
+function bodyField(ctx: Koa.Context, name: string): unknown {
+  const body: unknown = ctx.request.body;
+  return isObject(body) ? field(body, name) : undefined;
+}
+
+function isJson(ctx: Koa.Context): boolean {
+  return ctx.is('json') === 'json';
+}
+
+/** A form of a page; an empty post of a program gets the answer of the API. */
+function isForm(ctx: Koa.Context): boolean {
+  return ctx.is('urlencoded') === 'urlencoded' || ctx.accepts('json', 'html') === 'html';
+}

@@ -1,0 +1,147 @@
+#!/usr/bin/env node
+/**
+ * The process: arguments, configuration, listening, signals, exit codes. Exit codes are those of sysexits.h; each failure
+ * to start is one line that says what to do.
+ */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
+import pino, { type Logger } from 'pino';
+import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
+import { createServer, type Server } from './server.js';
+import { LockedError } from './store/lock.js';
+import { OpenError } from './store/open.js';
+
+const EXIT = {
+  usage: 64,
+  software: 70,
+  osError: 71,
+  cannotCreate: 73,
+  ioError: 74,
+  busy: 75,
+  noPermission: 77,
+  config: 78,
+};
+/** File descriptors kept free for the database, the log and what else the process opens. */
+const RESERVED_FILES = 256;
+
+const HELP = `oneport: chat on one port
+
+  node dist/main.js            run the server (npm start builds it first)
+  node dist/main.js --help     this text
+
+Settings are environment variables:
+
+${SETTINGS.map(([name, fallback, meaning]) => `  ${name.padEnd(24)}${meaning} [${fallback}]`).join('\n')}
+`;
+
+function main(args: readonly string[]): void {
+  if (args.includes('--help') || args.includes('-h')) process.stdout.write(HELP);
+  else if (args.length > 0) fail(EXIT.usage, `there is no command ${args[0]}: see --help`);
+  else serve();
+}
+
+function serve(): void {
+  const config = started(() => readConfig(process.env));
+  const logger = openLog(config.logLevel);
+  const server = started(
+    () => createServer(config, { logger, connectionsMax: fileLimit() - RESERVED_FILES }),
+    config,
+  );
+  stopOnSignals(server, logger);
+  server.http.on('error', (error: NodeJS.ErrnoException) => {
+    server.abort();
+    failToListen(error, config);
+  });
+  server.http.listen(config.port, config.host, () => {
+    process.stdout.write(`Oneport is open: ${addressOf(server, config)}\n`);
+  });
+}
+
+/** Runs a step of the start; what the operator must mend ends it with one line. */
+function started<T>(step: () => T, config?: Config): T {
+  try {
+    return step();
+  } catch (error) {
+    if (error instanceof ConfigError) return fail(EXIT.config, error.message);
+    if (error instanceof LockedError) return fail(EXIT.busy, error.message);
+    if (error instanceof OpenError) return fail(EXIT.config, error.message);
+    if (config && isNoPermission(error)) {
+      return fail(
+        EXIT.cannotCreate,
+        `DATA_DIR ${config.dataDir} cannot be written by ${userInfo().username}: ${String(error)}`,
+      );
+    }
+    throw error;
+  }
+}
+
+function isNoPermission(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return (
+    /^(EACCES|EPERM|EROFS|ENOENT|ENOTDIR|EEXIST|SQLITE_CANTOPEN|SQLITE_READONLY)/.test(code) ||
+    /directory does not exist/.test(String(error))
+  );
+}
+
+function failToListen(error: NodeJS.ErrnoException, { host, port }: Config): never {
+  if (error.code === 'EADDRINUSE')
+    fail(EXIT.osError, `port ${port} of ${host} is taken: stop what listens there, or set PORT.`);
+  if (error.code === 'EACCES')
+    fail(
+      EXIT.noPermission,
+      `port ${port} needs rights that ${userInfo().username} lacks: set PORT to 1024 or more.`,
+    );
+  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}; check HOST and PORT.`);
+}
+
+/** The first signal drains, the second ends at once; both close the store. */
+function stopOnSignals(server: Server, logger: Logger): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      server.abort();
+      process.exit(0);
+    }
+    stopping = true;
+    logger.info({ signal }, 'stopping');
+    void server.close().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception');
+    setTimeout(() => process.exit(EXIT.software), 5000).unref();
+    void server.close().finally(() => process.exit(EXIT.software));
+  });
+}
+
+/** Lines of JSON on stderr. A reader that stopped never blocks us: what it does not take is dropped beyond 1 MB. */
+function openLog(level: string): Logger {
+  const out = pino.destination({ dest: 2, sync: false, maxLength: 1024 * 1024 });
+  out.on('error', () => {});
+  process.stdout.on('error', () => {});
+  return pino({ level, name: 'oneport' }, out);
+}
+
+function fileLimit(): number {
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
+    return Number(line?.[1] ?? Number.POSITIVE_INFINITY);
+  } catch {
+    return Number.POSITIVE_INFINITY; // not Linux: the system says no by itself
+  }
+}
+
+function addressOf(server: Server, config: Config): string {
+  const bound = server.http.address() as AddressInfo; // listening on TCP
+  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+  return config.publicOrigin ?? `http://${host}:${bound.port}`;
+}
+
+function fail(code: number, message: string): never {
+  process.stderr.write(`oneport: ${message}\n`);
+  process.exit(code);
+}
+
+main(process.argv.slice(2));

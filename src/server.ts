@@ -1,0 +1,195 @@
+/**
+ * The parts, put together on one port. `createServer` opens the store and starts nothing else; `listen` is the caller's.
+ * The way of a message: socket/ or http/ → sequencer/ → chat/apply (in one transaction of store/) → socket/hub → the rooms.
+ */
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { applyBeat } from './chat/apply.js';
+import type { Command, Outcome } from './chat/command.js';
+import type { Config } from './config.js';
+import { bodyFits, createApp } from './http/app.js';
+import { Identity, newKey } from './identity.js';
+import { createMetrics } from './metrics.js';
+import type { User } from './protocol.js';
+import { LocalSequencer } from './sequencer/local.js';
+import type { Sequencer } from './sequencer/sequencer.js';
+import { drain } from './socket/drain.js';
+import { startHeartbeat } from './socket/heartbeat.js';
+import { Hub } from './socket/hub.js';
+import { Door } from './socket/upgrade.js';
+import { Store } from './store/store.js';
+
+export interface Surroundings {
+  readonly logger: Logger;
+  /** milliseconds since 1970 */
+  readonly now?: () => number;
+  /** connections that fit into the process's file limit; more are answered 503 */
+  readonly connectionsMax?: number;
+}
+
+export interface Server {
+  readonly http: http.Server;
+  readonly epoch: string;
+  /** Lets nobody new in, commits and echoes what was said, says 1012 to all, closes the store. */
+  close(): Promise<void>;
+  /** The same at once: sockets are cut, what was committed is kept. */
+  abort(): void;
+}
+
+/** Bytes of headers; milliseconds for them, for a whole request, and between two looks at who is late. */
+const PATIENCE = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 8_000,
+  requestTimeout: 15_000,
+  connectionsCheckingInterval: 1_000,
+};
+const DAY = 24 * 3600 * 1000;
+const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
+
+/** @throws what opening the store throws */
+export function createServer(config: Config, surroundings: Surroundings): Server {
+  const store = new Store(config.dataDir);
+  const server = http.createServer(PATIENCE);
+  const sockets = track(server);
+  const chat = openChat(config, store, surroundings);
+  const { hub, sequencer } = chat;
+  let draining = false;
+  const doors = { draining: () => draining, full: () => isFull(sockets, surroundings) };
+  openDoors(server, config, store, chat, doors, surroundings);
+
+  const stops = [startHeartbeat(hub, chat.now), startProbe(store), () => hub.stop()];
+  const abort = (): void => {
+    for (const stop of stops) stop();
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    store.close();
+  };
+  const close = async (): Promise<void> => {
+    draining = true;
+    server.close();
+    await sequencer.close();
+    await drain(hub);
+    abort();
+  };
+  return { http: server, epoch: store.epoch, close, abort };
+}
+
+type Chat = ReturnType<typeof openChat>;
+
+/** From a command to what everyone sees of it. */
+function openChat(config: Config, store: Store, { logger, now = Date.now }: Surroundings) {
+  const { log, epoch, people } = store;
+  const hub = new Hub({
+    log,
+    epoch,
+    limits: config.limits,
+    now,
+    submit: (command, reply) => sequencer.submit(command, reply),
+  });
+  const onBug = (error: unknown): void => logger.error({ err: error }, 'a command met a bug');
+  const sequencer: Sequencer = new LocalSequencer({
+    apply: (commands) => applyBeat(commands, store, onBug),
+    deliver: (outcomes) => hub.deliver(outcomes),
+  });
+  const submit = (command: Command): Promise<Outcome> =>
+    new Promise((resolve) => sequencer.submit(command, resolve));
+  const seen = (user: User): void => {
+    const at = now();
+    if (at - (people.person(user.id)?.seen ?? 0) > DAY) sequencer.submit({ kind: 'seen', user, at });
+  };
+  return { hub, sequencer, submit, seen, now };
+}
+
+interface Doors {
+  readonly draining: () => boolean;
+  readonly full: () => boolean;
+}
+
+/** Koa for requests, ws for upgrades, on the same server. */
+function openDoors(
+  server: http.Server,
+  config: Config,
+  store: Store,
+  { hub, submit, seen, now }: Chat,
+  { draining, full }: Doors,
+  { logger }: Surroundings,
+): void {
+  const identity = new Identity(keysOf(config, store), store.people, now);
+  const unready = (): readonly string[] => [
+    ...(draining() ? ['the server is stopping'] : []),
+    ...(store.fault === undefined ? [] : [`the store fails: ${store.fault}`]),
+  ];
+  const mayPost = (user: User): boolean => hub.person(user).budget.take(performance.now());
+  const { log, epoch } = store;
+  const metrics = createMetrics(hub, store);
+  const app = createApp({
+    config,
+    identity,
+    logger,
+    now,
+    submit,
+    unready,
+    log,
+    epoch,
+    mayPost,
+    metrics,
+    publicDir: PUBLIC,
+    full,
+  });
+  const answer = app.callback();
+  server.on('request', answer);
+  server.on('checkContinue', (request, response) => {
+    if (bodyFits(request)) response.writeContinue();
+    void answer(request, response);
+  });
+  server.on('upgrade', new Door({ config, identity, hub, seen, closed: () => draining() || full() }).enter);
+  server.on('clientError', refuseBroken);
+}
+
+function keysOf(config: Config, store: Store): readonly string[] {
+  return config.sessionKeys.length > 0 ? config.sessionKeys : [store.remember('session_keys', newKey)];
+}
+
+/** A fault of the disk that has passed is noticed within a second, without anybody speaking. */
+function startProbe(store: Store): () => void {
+  const timer = setInterval(() => {
+    if (store.fault !== undefined) store.probe();
+  }, 1000);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** All sockets of the server, upgraded or not. */
+function track(server: http.Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  const forget = function forget(this: Socket): void {
+    sockets.delete(this);
+  };
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', forget);
+  });
+  return sockets;
+}
+
+function isFull(sockets: ReadonlySet<Socket>, { connectionsMax = 0 }: Surroundings): boolean {
+  return connectionsMax > 0 && sockets.size > connectionsMax;
+}
+
+/** What the HTTP parser gave up on: one answer, if the peer can still read it. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = BROKEN[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+const BROKEN: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};

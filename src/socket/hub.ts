@@ -1,0 +1,240 @@
+/**
+ * Who is connected, and in which room. Commands go from here to the sequencer; what became of them comes back through
+ * `deliver`, right after the commit and before anything else runs, and goes to the rooms.
+ */
+import type { RawData, WebSocket } from 'ws';
+import type { Outcome, Say } from '../chat/command.js';
+import type { Limits } from '../config.js';
+import { CLOSE, type HelloFrame, type User } from '../protocol.js';
+import type { Reply } from '../sequencer/sequencer.js';
+import { Connection, type Opening, type Saying } from './connection.js';
+import { textFrame } from './frame.js';
+import { Outlet } from './outlet.js';
+import { Person, QUEUE } from './person.js';
+import { replay } from './replay.js';
+import { LiveRoom, type Pages } from './room.js';
+
+export interface HubParts {
+  readonly log: Pages;
+  readonly epoch: string;
+  readonly limits: Limits;
+  /** milliseconds since 1970, for the times of messages */
+  readonly now: () => number;
+  readonly submit: (command: Say, reply: Reply) => void;
+}
+
+/** From where a socket wants to read. */
+export interface Place {
+  readonly after: number | undefined;
+  readonly epoch: string | undefined;
+  readonly history: number;
+}
+
+export class Hub {
+  readonly connections = new Map<WebSocket, Connection>();
+  /** numbered events delivered since the start */
+  events = 0;
+  readonly outlet = new Outlet();
+  readonly #parts: HubParts;
+  readonly #rooms = new Map<string, LiveRoom>();
+  readonly #people = new Map<string, Person>();
+  readonly #slowed = new Set<Person>();
+  #lane: NodeJS.Timeout | undefined;
+
+  constructor(parts: HubParts) {
+    this.#parts = parts;
+  }
+
+  get people(): number {
+    return this.#people.size;
+  }
+
+  get rooms(): number {
+    return this.#rooms.size;
+  }
+
+  /** The person with this id, known from other sockets or new. */
+  person(user: User): Person {
+    const known = this.#people.get(user.id);
+    if (known) return known;
+    const person = new Person(user, this.#parts.limits);
+    this.#people.set(user.id, person);
+    return person;
+  }
+
+  mayConnect(person: Person): boolean {
+    const most = this.#parts.limits.connectionsPerPerson;
+    return most === 0 || person.connections.size < most;
+  }
+
+  open(opening: Omit<Opening, 'room' | 'sendBuffer'>, roomName: string, place: Place): Connection {
+    const room = this.#room(roomName);
+    const connection = new Connection({ ...opening, room, sendBuffer: this.#parts.limits.sendBuffer });
+    connection.slot = this.connections.size;
+    this.connections.set(opening.ws, connection);
+    connection.person.connections.add(connection);
+    const news = room.presence.enter(connection.person);
+    if (news) this.#announce(room, news);
+    this.#greet(connection, place);
+    return connection;
+  }
+
+  receive(ws: WebSocket, data: RawData, binary: boolean): void {
+    const connection = this.connections.get(ws);
+    const saying = connection?.receive(data, binary);
+    if (connection && saying) this.#take(connection, saying, Buffer.isBuffer(data) ? data.length : 0);
+  }
+
+  close(ws: WebSocket): void {
+    const connection = this.connections.get(ws);
+    if (!connection) return;
+    connection.closed();
+    this.connections.delete(ws);
+    connection.person.connections.delete(connection);
+    this.#leave(connection);
+    this.forget(connection.person);
+  }
+
+  /** After every commit, with all that came of its beat. */
+  deliver(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome.kind === 'said') this.#publish(outcome);
+      else if (outcome.kind === 'signed-out') this.#signedOut(outcome.user);
+      else if (outcome.kind === 'signed-in' && outcome.before) this.#renamed(outcome.before, outcome.user);
+    }
+    this.outlet.run();
+  }
+
+  /** Once a second: the counts of large rooms. */
+  announceCounts(): void {
+    for (const room of this.#rooms.values()) {
+      const count = room.presence.changed();
+      if (count) this.#announce(room, count);
+    }
+  }
+
+  /** People without sockets are kept until their budget is whole again: reconnecting does not refill it. */
+  forgetIdle(): void {
+    for (const person of this.#people.values()) this.forget(person);
+  }
+
+  forget(person: Person): void {
+    if (person.connections.size > 0 || person.waiting > 0) return;
+    if (person.budget.full(performance.now())) this.#people.delete(person.user.id);
+  }
+
+  stop(): void {
+    clearInterval(this.#lane);
+  }
+
+  #room(name: string): LiveRoom {
+    const known = this.#rooms.get(name);
+    if (known) return known;
+    const room = new LiveRoom(name, this.#parts.log);
+    this.#rooms.set(name, room);
+    return room;
+  }
+
+  #greet(connection: Connection, { after, epoch, history }: Place): void {
+    const { room, person } = connection;
+    const { last } = room;
+    const complete =
+      (epoch === undefined || epoch === this.#parts.epoch) && (after === undefined || after <= last);
+    const from = complete && after !== undefined ? after : Math.max(0, last - history);
+    const hello: HelloFrame = {
+      type: 'hello',
+      room: room.name,
+      epoch: this.#parts.epoch,
+      last,
+      user: person.user,
+      complete,
+    };
+    replay(connection, from, textFrame(hello), () => connection.send(room.presence.list()));
+  }
+
+  #take(connection: Connection, saying: Saying, bytes: number): void {
+    const { person } = connection;
+    if (person.waiting === 0 && person.budget.take(performance.now())) {
+      this.#post(connection, saying);
+      return;
+    }
+    person.wait({ bytes, post: () => this.#post(connection, saying) });
+    if (person.waiting >= QUEUE.cut) this.#throwOut(person);
+    else if (person.shouldPause) connection.pause();
+    this.#slow(person);
+  }
+
+  #post(connection: Connection, { data, cid }: Saying): void {
+    const { room, person } = connection;
+    const command: Say = {
+      kind: 'say',
+      room: room.name,
+      user: person.user,
+      data,
+      at: this.#parts.now(),
+      ...(cid === undefined ? {} : { cid }),
+    };
+    this.#parts.submit(command, (outcome) => answer(connection, outcome, cid));
+  }
+
+  #throwOut(person: Person): void {
+    person.forgetWaiting();
+    for (const connection of person.connections) connection.close(CLOSE.tooFast);
+  }
+
+  /** One timer for all who are slowed, and only while somebody is. */
+  #slow(person: Person): void {
+    this.#slowed.add(person);
+    this.#lane ??= setInterval(() => {
+      for (const slowed of this.#slowed)
+        if (slowed.postWaiting(performance.now())) this.#slowed.delete(slowed);
+      if (this.#slowed.size > 0) return;
+      clearInterval(this.#lane);
+      this.#lane = undefined;
+    }, 50);
+  }
+
+  #publish({ room: name, event }: Extract<Outcome, { kind: 'said' }>): void {
+    this.events++;
+    const room = this.#rooms.get(name);
+    if (!room) return;
+    room.publish(event);
+    this.outlet.add(room);
+  }
+
+  #announce(room: LiveRoom, frame: Parameters<LiveRoom['announce']>[0]): void {
+    room.announce(frame);
+    this.outlet.add(room);
+    this.outlet.run();
+  }
+
+  #leave(connection: Connection): void {
+    const { room } = connection;
+    room.leave(connection);
+    const news = room.presence.leave(connection.person);
+    if (room.presence.count === 0) this.#rooms.delete(room.name);
+    else if (news) this.#announce(room, news);
+  }
+
+  #signedOut(user: User): void {
+    const person = this.#people.get(user.id);
+    person?.forgetWaiting();
+    for (const connection of person?.connections ?? []) connection.close(CLOSE.signedOut);
+  }
+
+  #renamed(before: User, after: User): void {
+    const person = this.#people.get(after.id);
+    if (!person || before.name === after.name) return;
+    person.user = after;
+    for (const room of new Set([...person.connections].map((connection) => connection.room))) {
+      for (const frame of room.presence.renamed(before, after)) this.#announce(room, frame);
+    }
+  }
+}
+
+/** A committed event answers for itself: it comes back with its cid. */
+function answer(connection: Connection, outcome: Outcome, cid: string | undefined): void {
+  if (outcome.kind === 'refused') connection.refuse(outcome.problem, cid);
+  else if (outcome.kind === 'repeated' && cid !== undefined)
+    connection.send({ type: 'ack', cid, id: outcome.event.id });
+}

@@ -1,0 +1,68 @@
+/**
+ * Who is here, by person: a second tab is no second person. In a small room everyone hears who joins and leaves. In a
+ * large one that would be quadratic, so people are only counted, at most once a second (`changed`, asked by the wheel).
+ */
+import { LIMITS, type ServerFrame, type User } from '../protocol.js';
+
+/** Someone with sockets; the same object for all of them. */
+export interface Present {
+  readonly user: User;
+}
+
+export class Presence {
+  readonly #sockets = new Map<Present, number>();
+  #large = false;
+  #changed = false;
+
+  get count(): number {
+    return this.#sockets.size;
+  }
+
+  /** What the others are to hear of it, if anything. */
+  enter(person: Present): ServerFrame | undefined {
+    const sockets = this.#sockets.get(person) ?? 0;
+    this.#sockets.set(person, sockets + 1);
+    if (sockets > 0) return undefined;
+    if (this.count > LIMITS.list) this.#large = true;
+    return this.#tell('join', person.user);
+  }
+
+  leave(person: Present): ServerFrame | undefined {
+    const sockets = this.#sockets.get(person) ?? 0;
+    if (sockets > 1) {
+      this.#sockets.set(person, sockets - 1);
+      return undefined;
+    }
+    this.#sockets.delete(person);
+    return this.#tell('left', person.user);
+  }
+
+  /** The same person under a new name: they go and come. */
+  renamed(before: User, after: User): readonly ServerFrame[] {
+    return [this.#tell('left', before), this.#tell('join', after)].filter((frame) => frame !== undefined);
+  }
+
+  list(): ServerFrame {
+    const data: User[] = [];
+    for (const { user } of this.#sockets.keys()) {
+      if (data.push(user) === LIMITS.list) break;
+    }
+    return { type: 'list', data, count: this.count };
+  }
+
+  /** In a large room: the new count, if it changed since asked last. Grown small again: the whole list, once. */
+  changed(): ServerFrame | undefined {
+    if (!this.#changed) return undefined;
+    this.#changed = false;
+    this.#large = this.count > LIMITS.list;
+    return this.#large ? { type: 'count', data: this.count } : this.list();
+  }
+
+  #tell(type: 'join' | 'left', user: User): ServerFrame | undefined {
+    if (this.#large) {
+      this.#changed = true;
+      return undefined;
+    }
+    return { type, user, data: type === 'join' ? `${user.name} joined.` : `${user.name} left.` };
+  }
+}

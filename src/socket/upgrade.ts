@@ -1,0 +1,198 @@
+/**
+ * The upgrade door. Order of checks: the request itself, path, Origin, limits, identity (docs/protocol.md). What a
+ * browser could not see as an HTTP status is said by a close code after the upgrade. Nothing that arrives here may throw:
+ * the socket has no other listener than ours, and an error in this event would end the process.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import type { Config } from '../config.js';
+import type { Identity } from '../identity.js';
+import { CLOSE, COMMANDS, LIMITS, PLAIN, parseCount, parseRoomSegment, type User } from '../protocol.js';
+import { addressOf, isOurHost, isOurOrigin } from '../request.js';
+import type { Hub, Place } from './hub.js';
+
+/** `closeTimeout` (ms) is newer than the types of ws. */
+const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: LIMITS.frame,
+  maxFragments: 64,
+  maxBufferedChunks: 1024,
+  closeTimeout: 2000,
+  autoPong: false, // ours looks at what waits first
+  handleProtocols: (offered) => [...offered].find((name) => name === COMMANDS || name === PLAIN) ?? false,
+};
+
+export interface DoorParts {
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly hub: Hub;
+  /** why nobody new is let in just now (503), if so */
+  readonly closed: () => boolean;
+  /** somebody is here; kept to the day */
+  readonly seen: (user: User) => void;
+}
+
+/** What an upgrade path asks for; `room` undefined: its name is none (4000). */
+interface Target {
+  readonly room: string | undefined;
+  readonly place: Place;
+}
+
+type Refusal = readonly [status: number, reason: string, headers?: string];
+
+export class Door {
+  readonly #parts: DoorParts;
+  readonly #wss: WebSocketServer;
+  readonly #handlers: ReturnType<typeof handlersOf>;
+  readonly #perAddress = new Map<string, number>();
+  readonly #addresses = new Map<Duplex, string>();
+  readonly #uncount: (this: Duplex) => void;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+    this.#handlers = handlersOf(parts.hub);
+    const [perAddress, addresses] = [this.#perAddress, this.#addresses];
+    this.#uncount = function uncount() {
+      const address = addresses.get(this) ?? '';
+      const left = (perAddress.get(address) ?? 1) - 1;
+      addresses.delete(this);
+      if (left > 0) perAddress.set(address, left);
+      else perAddress.delete(address);
+    };
+    this.#wss = new WebSocketServer(OPTIONS);
+  }
+
+  /** The listener of 'upgrade'. */
+  readonly enter = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', ignore); // first: Node has taken its own listener away
+    const target = parseTarget(request.url ?? '');
+    const address = addressOf(request, this.#parts.config.trustedProxies);
+    const refusal = refusalOf(request) ?? this.#refusal(request, target, address);
+    if (refusal) refuse(socket, refusal);
+    else if (target !== 'malformed' && target !== 'elsewhere')
+      this.#upgrade(request, socket, head, target, address);
+  };
+
+  #refusal(
+    request: IncomingMessage,
+    target: ReturnType<typeof parseTarget>,
+    address: string,
+  ): Refusal | undefined {
+    const { config, closed } = this.#parts;
+    if (target === 'malformed') return [400, 'Bad Request'];
+    if (target === 'elsewhere') return [404, 'Not Found'];
+    if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
+    if (closed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
+    const most = config.limits.connectionsPerAddress;
+    if (most > 0 && (this.#perAddress.get(address) ?? 0) >= most)
+      return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
+    return undefined;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target, address: string): void {
+    if (socket.destroyed || !socket.writable) {
+      socket.destroy(); // the peer has gone while we looked
+      return;
+    }
+    this.#count(address, socket);
+    const cookie = request.headers.cookie;
+    this.#wss.handleUpgrade(request, socket, head, (ws) => {
+      ws.on('error', ignore); // ws has closed it with the right code
+      this.#admit(ws, socket, target, cookie);
+    });
+  }
+
+  #admit(ws: WebSocket, socket: Duplex, { room, place }: Target, cookie: string | undefined): void {
+    const { identity, hub, seen } = this.#parts;
+    const session = identity.open(cookie);
+    const person = session && hub.person(session.user);
+    if (room === undefined) close(ws, CLOSE.invalidRoom);
+    else if (!session || !person) close(ws, CLOSE.notSignedIn);
+    else if (!hub.mayConnect(person)) close(ws, CLOSE.tooManyOfPerson);
+    else {
+      seen(session.user);
+      this.#listen(ws);
+      hub.open({ ws, socket, person, commands: ws.protocol === COMMANDS, ends: session.ends }, room, place);
+    }
+  }
+
+  /** One more of this address, until the socket closes. */
+  #count(address: string, socket: Duplex): void {
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    this.#addresses.set(socket, address);
+    socket.on('close', this.#uncount);
+  }
+
+  #listen(ws: WebSocket): void {
+    ws.on('message', this.#handlers.message);
+    ws.on('ping', this.#handlers.ping);
+    ws.on('pong', this.#handlers.pong);
+    ws.on('close', this.#handlers.close);
+  }
+}
+
+/** The same four functions for every socket: a closure for each would be kept as long as the socket. */
+function handlersOf(hub: Hub) {
+  return {
+    message(this: WebSocket, data: RawData, binary: boolean): void {
+      hub.receive(this, data, binary);
+    },
+    ping(this: WebSocket, payload: Buffer): void {
+      hub.connections.get(this)?.pong(payload);
+    },
+    pong(this: WebSocket): void {
+      hub.connections.get(this)?.heard();
+    },
+    close(this: WebSocket): void {
+      hub.close(this);
+    },
+  };
+}
+
+/** What makes a request no WebSocket handshake of RFC 6455, 4.2.1. */
+function refusalOf({ method, headers }: IncomingMessage): Refusal | undefined {
+  if (headers.upgrade?.toLowerCase() !== 'websocket') return [400, 'Bad Request'];
+  if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
+  if (headers['sec-websocket-version'] !== '13')
+    return [426, 'Upgrade Required', 'Sec-WebSocket-Version: 13\r\n'];
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return [400, 'Bad Request'];
+  return undefined;
+}
+
+/** Without `new URL`: it throws on paths that a peer may well send. */
+function parseTarget(url: string): Target | 'malformed' | 'elsewhere' {
+  if (!url.startsWith('/') || url.startsWith('//') || url.includes('\\')) return 'malformed';
+  const [path = '', query = ''] = split(url, '?');
+  if (!path.startsWith('/ws/')) return 'elsewhere';
+  const asked = new URLSearchParams(query);
+  const place = {
+    after: parseCount(asked.get('after') ?? ''),
+    epoch: asked.get('epoch') ?? undefined,
+    history: Math.min(parseCount(asked.get('history') ?? '') ?? LIMITS.defaultPage, LIMITS.page),
+  };
+  return { room: parseRoomSegment(path.slice('/ws/'.length)), place };
+}
+
+function split(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function refuse(socket: Duplex, [status, reason, headers = '']: Refusal): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  );
+}
+
+function close(ws: WebSocket, [code, reason]: readonly [code: number, reason: string]): void {
+  ws.close(code, reason);
+}
+
+function ignore(): void {}

@@ -1,0 +1,69 @@
+/**
+ * Opens the database: settings that make a commit durable, and migrations in one transaction. A file of a newer version
+ * is refused and stays as it is.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { MIGRATIONS } from './migrations.js';
+
+/** The file cannot be used as it is; `message` names it and says what to do. */
+export class OpenError extends Error {}
+
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, 'oneport.db');
+}
+
+/** Makes the folder, readable by its owner only. @throws the file system's error, with its `code` */
+export function makeFolder(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+}
+
+/** @throws OpenError for a newer or foreign file */
+export function openDatabase(file: string): Database.Database {
+  const db = new Database(file, { timeout: 5000 });
+  try {
+    checkVersion(db, file);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL'); // a commit is on the disk when it returns
+    db.pragma('foreign_keys = ON');
+    db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
+    migrate(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** The version of the file's shape, checked before anything is written. */
+function checkVersion(db: Database.Database, file: string): void {
+  const version = versionOf(db, file);
+  if (version > MIGRATIONS.length) {
+    throw new OpenError(
+      `${file} was written by a newer Oneport (shape ${version}, this one knows ${MIGRATIONS.length}): run that version, or set DATA_DIR.`,
+    );
+  }
+}
+
+function versionOf(db: Database.Database, file: string): number {
+  try {
+    return Number(db.pragma('user_version', { simple: true }));
+  } catch (error) {
+    if (error instanceof Database.SqliteError && /NOTADB|CORRUPT/.test(error.code)) {
+      throw new OpenError(
+        `${file} is not a sound database (${error.message}): restore a backup, or set DATA_DIR.`,
+      );
+    }
+    throw error;
+  }
+}
+
+function migrate(db: Database.Database): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version === MIGRATIONS.length) return;
+  db.transaction(() => {
+    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  })();
+}

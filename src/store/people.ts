@@ -1,0 +1,67 @@
+/** The people's book in SQLite: who took which name, when they were last here, who signed out. */
+import type Database from 'better-sqlite3';
+import type { Person, PersonBook } from '../chat/book.js';
+import type { User } from '../protocol.js';
+
+interface Row {
+  readonly key: number;
+  readonly id: string;
+  readonly name: string;
+  readonly seen: number;
+  readonly signedOut: number;
+}
+
+const COLUMNS = 'SELECT person AS key, id, name, seen, signed_out AS signedOut FROM people';
+
+export class PeopleBook implements PersonBook {
+  readonly #byId: Database.Statement<[string], Row>;
+  readonly #bySkeleton: Database.Statement<[string], Row>;
+  readonly #add: Database.Statement<[string, string, string | null, number]>;
+  readonly #rename: Database.Statement<[string, string, number, number]>;
+  readonly #free: Database.Statement<[number]>;
+  readonly #signOut: Database.Statement<[number]>;
+  readonly #touch: Database.Statement<[number, number]>;
+
+  constructor(db: Database.Database) {
+    this.#byId = db.prepare(`${COLUMNS} WHERE id = ?`);
+    this.#bySkeleton = db.prepare(`${COLUMNS} WHERE skeleton = ?`);
+    this.#add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
+    this.#rename = db.prepare('UPDATE people SET name = ?, skeleton = ?, seen = ? WHERE person = ?');
+    this.#free = db.prepare('UPDATE people SET skeleton = NULL WHERE person = ?');
+    this.#signOut = db.prepare('UPDATE people SET skeleton = NULL, signed_out = 1 WHERE person = ?');
+    this.#touch = db.prepare('UPDATE people SET seen = ? WHERE person = ?');
+  }
+
+  person(id: string): Person | undefined {
+    return toPerson(this.#byId.get(id));
+  }
+
+  ownerOf(skeleton: string): Person | undefined {
+    return toPerson(this.#bySkeleton.get(skeleton));
+  }
+
+  addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {
+    const { lastInsertRowid } = this.#add.run(id, name, skeleton, seen);
+    return { key: Number(lastInsertRowid), id, name, signedOut: false, seen };
+  }
+
+  rename(person: Person, name: string, skeleton: string, seen: number): void {
+    this.#rename.run(name, skeleton, seen, person.key);
+  }
+
+  freeName(person: Person): void {
+    this.#free.run(person.key);
+  }
+
+  signOut(person: Person): void {
+    this.#signOut.run(person.key);
+  }
+
+  touch(person: Person, seen: number): void {
+    this.#touch.run(seen, person.key);
+  }
+}
+
+function toPerson(row: Row | undefined): Person | undefined {
+  return row && { ...row, signedOut: row.signedOut === 1 };
+}
