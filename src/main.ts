@@ -135,8 +135,9 @@ function fileLimit(): number {
 
 function addressOf(server: Server, config: Config): string {
   const bound = server.http.address() as AddressInfo; // listening on TCP
+  const everywhere = bound.address === '0.0.0.0' || bound.address === '::';
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return config.publicOrigin ?? `http://${host}:${bound.port}`;
+  return config.publicOrigin ?? `http://${everywhere ? 'localhost' : host}:${bound.port}`;
 }
 
 function fail(code: number, message: string): never {

@@ -21,7 +21,7 @@ export function makeFolder(dataDir: string): void {
 
 /** @throws OpenError for a newer or foreign file */
 export function openDatabase(file: string): Database.Database {
-  const db = new Database(file, { timeout: 5000 });
+  const db = new Database(file, { timeout: 1000 });
   try {
     checkVersion(db, file);
     db.pragma('journal_mode = WAL');

@@ -67,6 +67,12 @@ export class Store implements Book {
     return value;
   }
 
+  /** How the file is written: what makes a commit durable. */
+  settings(): { readonly journal_mode: unknown; readonly synchronous: unknown } {
+    const read = (name: string): unknown => this.#db.pragma(name, { simple: true });
+    return { journal_mode: read('journal_mode'), synchronous: read('synchronous') };
+  }
+
   close(): void {
     this.#db.close();
     this.#unlock();

@@ -1,0 +1,217 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { applyBeat } from '../../src/chat/apply.js';
+import { type Book, StorageError } from '../../src/chat/book.js';
+import type { Command, Outcome, Say } from '../../src/chat/command.js';
+import { LockedError } from '../../src/store/lock.js';
+import { MIGRATIONS } from '../../src/store/migrations.js';
+import { databaseFile, OpenError } from '../../src/store/open.js';
+import { Store } from '../../src/store/store.js';
+import { temporaryFolder } from '../harness.js';
+
+const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
+const BOB = { id: 'bbbbbbbbbbbb', name: 'Bob' };
+
+function openStore(dataDir = temporaryFolder()): Store {
+  const store = new Store(dataDir);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+function say(data: string, rest: Partial<Say> = {}): Say {
+  return { kind: 'say', room: 'lobby', user: ANN, data, at: 1000, ...rest };
+}
+
+function beat(book: Book, ...commands: Command[]): readonly Outcome[] {
+  return applyBeat(commands, book, (error) => {
+    throw error;
+  });
+}
+
+describe('the log', () => {
+  it('numbers each room by itself, 1, 2, 3, and goes on after it was closed', () => {
+    const dataDir = temporaryFolder();
+    const first = new Store(dataDir);
+    beat(first, say('a'), say('b', { room: 'other' }), say('c'));
+    first.close();
+    const store = openStore(dataDir);
+    beat(store, say('d'));
+    expect(store.log.after('lobby', 0, 10).map(({ id, data }) => [id, data])).toEqual([
+      [1, 'a'],
+      [2, 'c'],
+      [3, 'd'],
+    ]);
+    expect(store.log.last('other')).toBe(1);
+    expect(store.log.last('nowhere')).toBe(0);
+    expect(store.epoch).toBe(first.epoch);
+  });
+
+  it('reads pages from both sides, ascending', () => {
+    const store = openStore();
+    beat(store, ...Array.from({ length: 10 }, (_, n) => say(`m${n + 1}`)));
+    expect(store.log.after('lobby', 3, 3).map(({ id }) => id)).toEqual([4, 5, 6]);
+    expect(store.log.before('lobby', 4, 2).map(({ id }) => id)).toEqual([2, 3]);
+    expect(store.log.after('lobby', 10, 3)).toEqual([]);
+  });
+
+  it('never lets the time go back in a room', () => {
+    const store = openStore();
+    beat(store, say('now', { at: 5000 }), say('an hour ago', { at: 1000 }), say('later', { at: 6000 }));
+    expect(store.log.after('lobby', 0, 10).map(({ at }) => at)).toEqual([5000, 5000, 6000]);
+  });
+
+  it('keeps what was said as it was said', () => {
+    const store = openStore();
+    const [outcome] = beat(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
+    const event = { id: 1, type: 'chat', user: ANN, data: '<b>héllo</b>\n😀', at: 1000, cid: 'c-1' };
+    expect(outcome).toEqual({ kind: 'said', room: 'lobby', event });
+    expect(store.log.after('lobby', 0, 1)).toEqual([event]);
+  });
+});
+
+describe('a cid', () => {
+  it('is one event for ever: in the same beat, in a later one, after a restart', () => {
+    const dataDir = temporaryFolder();
+    const first = new Store(dataDir);
+    const outcomes = beat(first, say('hi', { cid: 'x' }), say('hi', { cid: 'x', at: 2000 }));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['said', 'repeated']);
+    first.close();
+    const store = openStore(dataDir);
+    expect(beat(store, say('hi', { cid: 'x', at: 9000 }))).toMatchObject([
+      { kind: 'repeated', event: { id: 1, at: 1000 } },
+    ]);
+    expect(store.log.last('lobby')).toBe(1);
+  });
+
+  it('with another text or in another room is refused, and the first stands', () => {
+    const store = openStore();
+    beat(store, say('hi', { cid: 'x' }));
+    const refused = { kind: 'refused', problem: { code: 'cid_conflict' } };
+    expect(beat(store, say('ho', { cid: 'x' }), say('hi', { cid: 'x', room: 'b' }))).toMatchObject([
+      refused,
+      refused,
+    ]);
+    expect(store.log.after('lobby', 0, 9).map(({ data }) => data)).toEqual(['hi']);
+  });
+
+  it('belongs to one person: another may use the same', () => {
+    const store = openStore();
+    const outcomes = beat(store, say('hi', { cid: 'x' }), say('ho', { cid: 'x', user: BOB }));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['said', 'said']);
+  });
+});
+
+describe('a name', () => {
+  const DAY = 24 * 3600 * 1000;
+  const signIn = (user: typeof ANN, at = 1000): Command => ({
+    kind: 'sign-in',
+    user,
+    skeleton: user.name.toLowerCase(),
+    at,
+  });
+
+  it('belongs to the first, until not seen for 30 days', () => {
+    const store = openStore();
+    const other = { ...BOB, name: 'Ann' };
+    expect(beat(store, signIn(ANN))).toMatchObject([{ kind: 'signed-in', user: ANN }]);
+    expect(beat(store, signIn(other, 30 * DAY))).toEqual([{ kind: 'taken' }]);
+    beat(store, { kind: 'seen', user: ANN, at: 20 * DAY });
+    expect(beat(store, signIn(other, 49 * DAY))).toEqual([{ kind: 'taken' }]);
+    expect(beat(store, signIn(other, 51 * DAY))).toMatchObject([{ kind: 'signed-in' }]);
+    expect(store.people.person(ANN.id)?.name).toBe('Ann');
+  });
+
+  it('changes with its owner, and the old one is free', () => {
+    const store = openStore();
+    beat(store, signIn(ANN));
+    expect(beat(store, signIn({ ...ANN, name: 'Anna' }))).toMatchObject([{ kind: 'signed-in', before: ANN }]);
+    expect(beat(store, signIn({ ...BOB, name: 'Ann' }))).toMatchObject([{ kind: 'signed-in' }]);
+  });
+
+  it('is free after signing out, and that identity says nothing more', () => {
+    const store = openStore();
+    beat(store, signIn(ANN), { kind: 'sign-out', user: ANN });
+    expect(beat(store, say('still here?'), signIn({ ...BOB, name: 'Ann' }))).toMatchObject([
+      { kind: 'refused', problem: { code: 'signed_out' } },
+      { kind: 'signed-in' },
+    ]);
+  });
+});
+
+describe('a beat', () => {
+  it('is all or nothing when the disk fails, and every command of it hears so', () => {
+    const store = openStore();
+    const failing: Book = {
+      people: store.people,
+      log: store.log,
+      transaction: (work) =>
+        store.transaction(() => {
+          work();
+          throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+        }),
+    };
+    const refused = { kind: 'refused', problem: { code: 'storage' } };
+    expect(beat(failing, say('a'), say('b'))).toMatchObject([refused, refused]);
+    expect(store.fault).toContain('SQLITE_FULL');
+    expect(store.log.last('lobby')).toBe(0);
+    store.probe();
+    expect(store.fault).toBeUndefined();
+    expect(beat(store, say('a'))).toMatchObject([{ kind: 'said', event: { id: 1 } }]);
+  });
+
+  it('loses only the one command that meets a bug', () => {
+    const store = openStore();
+    const bugs: unknown[] = [];
+    const book: Book = {
+      people: store.people,
+      log: {
+        kept: (person, cid) => store.log.kept(person, cid),
+        append: (room, person, said) => {
+          if (said.data === 'poison') throw new TypeError('a bug');
+          return store.log.append(room, person, said);
+        },
+      },
+      transaction: (work) => store.transaction(work),
+    };
+    const outcomes = applyBeat([say('a'), say('poison'), say('b')], book, (error) => bugs.push(error));
+    expect(outcomes).toMatchObject([
+      { kind: 'said', event: { id: 1 } },
+      { kind: 'refused', problem: { code: 'internal' } },
+      { kind: 'said', event: { id: 2 } },
+    ]);
+    expect(bugs).toHaveLength(1);
+  });
+});
+
+describe('the data folder', () => {
+  it('is held by one store at a time', () => {
+    const dataDir = temporaryFolder();
+    openStore(dataDir);
+    expect(() => new Store(dataDir)).toThrow(LockedError);
+  });
+
+  it('of a newer version is refused, and stays as it is', () => {
+    const dataDir = temporaryFolder();
+    new Store(dataDir).close();
+    const db = new Database(databaseFile(dataDir));
+    db.pragma(`user_version = ${MIGRATIONS.length + 1}`);
+    db.close();
+    copyFileSync(databaseFile(dataDir), join(dataDir, 'before'));
+    expect(() => new Store(dataDir)).toThrow(OpenError);
+    const version = new Database(databaseFile(dataDir), { readonly: true });
+    expect(version.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length + 1);
+    version.close();
+  });
+
+  it('commits durably: WAL, with a sync of each commit', () => {
+    const store = openStore();
+    expect(store.settings()).toEqual({ journal_mode: 'wal', synchronous: 2 });
+    expect(() =>
+      store.transaction(() => {
+        throw new Database.SqliteError('I/O', 'SQLITE_IOERR_FSYNC');
+      }),
+    ).toThrow(StorageError);
+  });
+});
