@@ -68,8 +68,7 @@ export function createServer(config: Config, surroundings: Surroundings): Server
     store.close();
   };
   const close = async (): Promise<void> => {
-    draining = true;
-    server.close();
+    draining = true; // still listening: who asks is told 503
     await sequencer.close();
     await drain(hub);
     abort();

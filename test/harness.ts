@@ -3,6 +3,7 @@
  *   const chat = await startChat(); const ann = await chat.signIn('Ann'); const room = await ann.enters('lobby');
  *   room.says('hi'); await room.sees({ type: 'chat', data: 'hi', id: 1 });
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,6 +32,14 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/** Whether a tool of the system is there. On a laptop its tests are left out, and a line says so; CI must have it. */
+export function hasTool(name: string): boolean {
+  if (spawnSync('sh', ['-c', `command -v ${name}`]).status === 0) return true;
+  if (process.env['CI']) throw new Error(`${name} is missing: .ci/run installs it`);
+  process.stderr.write(`${name} is missing: its tests are left out\n`);
+  return false;
+}
+
 export interface ChatOptions {
   readonly env?: Env;
   readonly dataDir?: string;
@@ -52,25 +61,14 @@ export async function startChat({
   return chat;
 }
 
-export class Chat {
-  readonly server: Server;
-  readonly dataDir: string;
+/** The way to a server on a port of this machine, whoever runs it. */
+export class Door {
   readonly origin: string;
   readonly port: number;
-  #stopped = false;
 
-  constructor(server: Server, dataDir: string) {
-    this.server = server;
-    this.dataDir = dataDir;
-    this.port = (server.http.address() as AddressInfo).port;
-    this.origin = `http://127.0.0.1:${this.port}`;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.server.abort();
-    await new Promise((resolve) => setImmediate(resolve));
+  constructor(port: number) {
+    this.port = port;
+    this.origin = `http://127.0.0.1:${port}`;
   }
 
   post(path: string, body: unknown, headers: Env = {}): Promise<Response> {
@@ -97,6 +95,26 @@ export class Chat {
   }
 }
 
+/** A server in this process. */
+export class Chat extends Door {
+  readonly server: Server;
+  readonly dataDir: string;
+  #stopped = false;
+
+  constructor(server: Server, dataDir: string) {
+    super((server.http.address() as AddressInfo).port);
+    this.server = server;
+    this.dataDir = dataDir;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.server.abort();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 /** The Cookie header that answers a response's Set-Cookie. */
 export function cookiesOf(response: Response): string {
   return response.headers
@@ -113,11 +131,11 @@ export interface EnterOptions {
 }
 
 export class Visitor {
-  readonly chat: Chat;
+  readonly chat: Door;
   readonly user: { readonly id: string; readonly name: string };
   readonly cookie: string;
 
-  constructor(chat: Chat, user: { id: string; name: string }, cookie: string) {
+  constructor(chat: Door, user: { id: string; name: string }, cookie: string) {
     this.chat = chat;
     this.user = user;
     this.cookie = cookie;

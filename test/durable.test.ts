@@ -1,0 +1,105 @@
+/** Durable before seen, as the kernel saw it: strace watches the server's system calls, and makes some of them fail. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Door, hasTool, type Socket, temporaryFolder } from './harness.js';
+import { type RunningServer, startServer } from './process.js';
+
+/** Attaches strace to the running server; resolves when it is attached. */
+async function attach(server: RunningServer, args: readonly string[]): Promise<ChildProcess> {
+  const strace = spawn('strace', ['-f', '-p', String(server.child.pid), ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  onTestFinished(() => {
+    strace.kill('SIGKILL');
+  });
+  await once(strace.stderr, 'data'); // "Process … attached"
+  return strace;
+}
+
+async function detach(strace: ChildProcess): Promise<void> {
+  strace.kill('SIGINT');
+  await once(strace, 'exit');
+}
+
+async function enter(server: RunningServer): Promise<Socket> {
+  return (await new Door(server.port).signIn('Ann')).enters('lobby');
+}
+
+describe.runIf(hasTool('strace'))('a message', () => {
+  it('is written to the log and synced before it is written to any socket', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const room = await enter(server);
+    const trace = join(temporaryFolder(), 'trace');
+    const calls = 'trace=fsync,fdatasync,pwrite64,write,writev,sendto,sendmsg';
+    const strace = await attach(server, ['-yy', '-s', '65536', '-e', calls, '-o', trace]);
+    const marks = Array.from({ length: 30 }, (_, n) => `mark-${n}-`);
+    for (const mark of marks) {
+      const cid = room.says(mark);
+      await room.sees({ cid });
+    }
+    await detach(strace);
+    const lines = readFileSync(trace, 'utf8').split('\n');
+    for (const mark of marks) expect(storyOf(lines, mark)).toBe('logged synced sent');
+  });
+
+  it('that cannot be synced is refused, for as long as that lasts, and never echoed', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const room = await enter(server);
+    room.says('before', 'c-before');
+    await room.sees({ type: 'chat', cid: 'c-before' });
+    const strace = await attach(server, [
+      '-e',
+      'trace=fsync,fdatasync',
+      '-e',
+      'inject=fsync,fdatasync:error=EIO',
+    ]);
+    room.says('lost', 'c-lost');
+    expect(await room.sees({ cid: 'c-lost' })).toMatchObject({ type: 'error', data: { code: 'storage' } });
+    expect((await fetch(`${server.origin}/readyz`)).status).toBe(503);
+    expect((await fetch(`${server.origin}/healthz`)).status).toBe(200);
+    await detach(strace);
+    room.says('after', 'c-after');
+    expect(await room.sees({ type: 'chat', cid: 'c-after' })).toMatchObject({ id: 2, data: 'after' });
+    room.says('lost', 'c-lost'); // the sender tries again
+    expect(await room.sees({ type: 'chat', cid: 'c-lost' })).toMatchObject({ id: 3, data: 'lost' });
+    server.child.kill('SIGKILL');
+    expect(room.numbered.map(({ data }) => data)).toEqual(['before', 'after', 'lost']);
+  });
+
+  it('whose writing to the log fails is refused, and later ones are kept', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const room = await enter(server);
+    const strace = await attach(server, ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=ENOSPC']);
+    room.says('no space', 'c1');
+    expect(await room.sees({ cid: 'c1' })).toMatchObject({ type: 'error', data: { code: 'storage' } });
+    await detach(strace);
+    room.says('no space', 'c1');
+    expect(await room.sees({ type: 'chat', cid: 'c1' })).toMatchObject({ id: 1 });
+  });
+});
+
+/** In which order the text was logged, the log synced after that, and the text sent. */
+function storyOf(lines: readonly string[], mark: string): string {
+  const logged = lines.findIndex(
+    (line) => line.includes('pwrite64') && line.includes('-wal') && line.includes(mark),
+  );
+  const synced = lines.findIndex(
+    (line, n) => n > logged && /f(data)?sync\(/.test(line) && line.includes('-wal'),
+  );
+  const sent = lines.findIndex(
+    (line) => /\b(write|writev|sendto|sendmsg)\(/.test(line) && line.includes('TCP') && line.includes(mark),
+  );
+  const story: [number, string][] = [
+    [logged, 'logged'],
+    [synced, 'synced'],
+    [sent, 'sent'],
+  ];
+  return story
+    .map(([line, what]): [number, string] => [line, line < 0 ? `never ${what}` : what])
+    .sort(([a], [b]) => a - b)
+    .map(([, what]) => what)
+    .join(' ');
+}

@@ -1,0 +1,57 @@
+/** The real server as a process, for what only a process can show: signals, kill -9, exit codes, a full disk. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { type Env, NO_LIMITS } from './harness.js';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+export interface RunningServer {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly origin: string;
+  /** resolves with the exit code, or the signal's name */
+  readonly exited: Promise<number | string>;
+  readonly errors: () => string;
+}
+
+export interface ProcessOptions {
+  readonly env?: Env;
+  readonly args?: readonly string[];
+  /** a command in front of node, as strace */
+  readonly wrap?: readonly string[];
+}
+
+/** Starts dist/main.js; it is killed when the test is over. */
+export function spawnServer({
+  env = {},
+  args = [],
+  wrap = [],
+}: ProcessOptions = {}): Omit<RunningServer, 'port' | 'origin'> {
+  const [command = process.execPath, ...rest] = [...wrap, process.execPath, MAIN, ...args];
+  const child = spawn(command, rest, {
+    env: { PATH: process.env['PATH'] ?? '', ...NO_LIMITS, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  return { child, exited, errors: () => errors };
+}
+
+/** The same, listening. */
+export async function startServer(options: ProcessOptions = {}): Promise<RunningServer> {
+  const server = spawnServer(options);
+  const line = await new Promise<string>((resolve, reject) => {
+    server.child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+    void server.exited.then((code) => reject(new Error(`the server ended with ${code}: ${server.errors()}`)));
+  });
+  const port = Number(/:(\d+)\s*$/.exec(line.trim())?.[1]);
+  return { ...server, port, origin: `http://127.0.0.1:${port}` };
+}
