@@ -111,8 +111,9 @@ function stopOnSignals(server: Server, logger: Logger): void {
   process.on('SIGINT', stop);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    setTimeout(() => process.exit(EXIT.software), 5000).unref();
-    void server.close().finally(() => process.exit(EXIT.software));
+    const end = (): void => process.exit(EXIT.software);
+    setTimeout(end, 5000).unref();
+    void server.close().finally(() => logger.flush(end));
   });
 }
 

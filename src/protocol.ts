@@ -109,6 +109,7 @@ export const CLOSE = {
   nonsense: [4400, 'commands that make no sense'],
   binary: [1003, 'text only'],
   policy: [1008, 'policy'],
+  serverError: [1011, 'server error'],
   restart: [1012, 'restart'],
   tooFast: [4429, 'sends far too fast'],
   tooSlow: [4508, 'reads too slowly'],

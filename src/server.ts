@@ -144,7 +144,9 @@ function openDoors(
     if (bodyFits(request)) response.writeContinue();
     void answer(request, response);
   });
-  server.on('upgrade', new Door({ config, identity, hub, seen, closed: () => draining() || full() }).enter);
+  const onError = (error: unknown): void => logger.error({ err: error }, 'a socket met an error of ours');
+  const door = new Door({ config, identity, hub, seen, onError, closed: () => draining() || full() });
+  server.on('upgrade', door.enter);
   server.on('clientError', refuseBroken);
 }
 

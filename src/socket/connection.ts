@@ -92,6 +92,11 @@ export class Connection implements Member {
     this.#socket.once('drain', next);
   }
 
+  /** bytes that the peer has not taken yet */
+  get waiting(): number {
+    return this.#socket.writableLength;
+  }
+
   get open(): boolean {
     return this.#open;
   }

@@ -3,13 +3,17 @@
  * reader a million messages behind costs no memory. The page that reaches the room's last number and joining the room
  * are one synchronous step: that is why there is no hole and no repeat.
  */
+import { CLOSE } from '../protocol.js';
 import type { Connection } from './connection.js';
+import type { Page } from './room.js';
 
 /** @param greeting frames that go first, in the same write; `live` is called right after the connection has joined. */
 export function replay(connection: Connection, from: number, greeting: Buffer, live: () => void): void {
   const step = (after: number, first: readonly Buffer[]): void => {
     if (!connection.open) return;
-    const { frames, to } = connection.room.since(after);
+    const page = read(connection, after);
+    if (!page) return;
+    const { frames, to } = page;
     const drained = connection.writePage([...first, ...frames]);
     if (to === connection.room.last) {
       connection.room.join(connection);
@@ -18,4 +22,14 @@ export function replay(connection: Connection, from: number, greeting: Buffer, l
     else connection.onceDrained(() => step(to, []));
   };
   step(from, [greeting]);
+}
+
+/** A page, or the end of the connection when the log cannot be read: the client comes back and asks again. */
+function read(connection: Connection, after: number): Page | undefined {
+  try {
+    return connection.room.since(after);
+  } catch {
+    connection.close(CLOSE.serverError);
+    return undefined;
+  }
 }

@@ -31,6 +31,7 @@ export interface DoorParts {
   readonly hub: Hub;
   /** why nobody new is let in just now (503), if so */
   readonly closed: () => boolean;
+  readonly onError: (error: unknown) => void;
   /** somebody is here; kept to the day */
   readonly seen: (user: User) => void;
 }
@@ -101,7 +102,12 @@ export class Door {
     const cookie = request.headers.cookie;
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       ws.on('error', ignore); // ws has closed it with the right code
-      this.#admit(ws, socket, target, cookie);
+      try {
+        this.#admit(ws, socket, target, cookie);
+      } catch (error) {
+        this.#parts.onError(error); // the store cannot be read
+        close(ws, CLOSE.serverError);
+      }
     });
   }
 
