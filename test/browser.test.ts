@@ -1,0 +1,197 @@
+/** The page as people use it: real Chromium, the real server as a process. */
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import type { BrowserContext, Cookie } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import {
+  hasChromium,
+  messages,
+  openBrowser,
+  openProfile,
+  say,
+  shows,
+  signInByForm,
+  watch,
+} from './chromium.js';
+import { temporaryFolder } from './harness.js';
+import { startServer } from './process.js';
+
+/** A port that stays the same over a restart. */
+async function freePort(): Promise<string> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return String(port);
+}
+
+describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
+  it('lets two people talk', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const browser = await openBrowser();
+    const [ann, bob] = [
+      await (await browser.newContext()).newPage(),
+      await (await browser.newContext()).newPage(),
+    ];
+    await signInByForm(ann, origin, 'Ann');
+    await signInByForm(bob, origin, 'Bob');
+    await say(ann, 'hello Bob');
+    await shows(bob, ['1 hello Bob']);
+    await say(bob, 'hello Ann');
+    await shows(ann, ['1 hello Bob', '2 hello Ann']);
+    await ann.getByRole('complementary').getByText('Bob').waitFor();
+    await bob.close();
+    await ann.getByRole('complementary').getByText('Bob').waitFor({ state: 'detached' });
+  });
+
+  it('has a form that works without JavaScript, and says what is wrong', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const browser = await openBrowser();
+    const first = await (await browser.newContext()).newPage();
+    await signInByForm(first, origin, 'Ann');
+    const page = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+    await page.goto(`${origin}/r/kitchen`);
+    await page.getByRole('textbox').fill('ANN');
+    await page.getByRole('button').first().click();
+    expect(await page.getByRole('alert').textContent()).toMatch(/belongs to somebody else/);
+    await page.getByRole('textbox').fill('Anne');
+    await page.getByRole('button').first().click();
+    expect(new URL(page.url()).pathname).toBe('/r/kitchen');
+  });
+
+  it('shows hostile text as text, and the layout holds at 320 pixels', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const browser = await openBrowser();
+    const page = await (await browser.newContext({ viewport: { width: 320, height: 640 } })).newPage();
+    await signInByForm(page, origin, '<b>Ann</b>');
+    const hostile = [
+      '<img src=x onerror="document.title=1">',
+      '<script>document.title=2</script>',
+      'javascript:alert(1)',
+      'W'.repeat(3000),
+      '\u202Eevil.exe',
+      `z${'\u0301'.repeat(200)}`,
+    ];
+    for (const text of hostile) await say(page, text);
+    await shows(
+      page,
+      hostile.map((text, n) => `${n + 1} ${text}`),
+    );
+    expect(await page.title()).toContain('Oneport');
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBeLessThanOrEqual(320);
+  });
+
+  it('does not send half a word of a composition', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const page = await (await (await openBrowser()).newContext()).newPage();
+    await signInByForm(page, origin, 'Ann');
+    const field = page.getByRole('textbox', { name: 'Message' });
+    await field.fill('上海');
+    await field.dispatchEvent('keydown', { key: 'Enter', keyCode: 229, isComposing: true, bubbles: true });
+    await field.press('Shift+Enter');
+    await field.pressSequentially('东边');
+    expect(await messages(page)).toEqual([]);
+    await field.press('Enter');
+    await shows(page, ['1 上海\n东边']);
+  });
+
+  it('comes back by itself after kill -9, at its number, and what was said meanwhile is sent once and in order', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const page = await (await (await openBrowser()).newContext()).newPage();
+    await signInByForm(page, server.origin, 'Ann');
+    await say(page, 'before');
+    await shows(page, ['1 before']);
+    server.child.kill('SIGKILL');
+    await server.exited;
+    await say(page, 'while it was gone');
+    await say(page, 'and once more');
+    await page.locator('li.pending').nth(1).waitFor();
+    await startServer({ env });
+    await shows(page, ['1 before', '2 while it was gone', '3 and once more'], 20_000);
+    expect(await page.locator('li.pending').count()).toBe(0);
+  });
+
+  it('keeps what was not sent over a closed tab, and two tabs send it once', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const context = await (await openBrowser()).newContext();
+    const page = await context.newPage();
+    await signInByForm(page, server.origin, 'Ann');
+    server.child.kill('SIGKILL');
+    await server.exited;
+    for (const text of ['one', 'two', 'three']) await say(page, text);
+    await page.locator('li.pending').nth(2).waitFor();
+    await page.close();
+    await startServer({ env });
+    const tabs = [await context.newPage(), await context.newPage()];
+    for (const tab of tabs) watch(tab);
+    await Promise.all(tabs.map((tab) => tab.goto(`${server.origin}/r/lobby`)));
+    for (const tab of tabs) await shows(tab, ['1 one', '2 two', '3 three']);
+  });
+
+  it('killed between send and echo, many times over, has each message once', {
+    timeout: 120_000,
+  }, async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const profile = temporaryFolder();
+    const said: string[] = [];
+    let cookies: Cookie[] = []; // Chromium writes its own to disk only now and then
+    for (let round = 0; round < 5; round++) {
+      const context = await openProfile(profile);
+      const page = context.pages()[0] ?? (await context.newPage());
+      await context.addCookies(cookies);
+      if (round === 0) await signInByForm(page, origin, 'Ann');
+      else await page.goto(`${origin}/r/lobby`);
+      cookies = await context.cookies();
+      await page.getByRole('textbox', { name: 'Message' }).waitFor();
+      for (const text of [`${round}-a`, `${round}-b`]) {
+        await say(page, text);
+        said.push(text);
+        await page.locator('li.message .text', { hasText: text }).first().waitFor(); // shown: waiting, or sent
+      }
+      await crash(context, profile);
+    }
+    const context = await openProfile(profile);
+    await context.addCookies(cookies);
+    const page = await context.newPage();
+    await page.goto(`${origin}/r/lobby`);
+    await shows(
+      page,
+      said.map((text, n) => `${n + 1} ${text}`),
+    );
+  });
+
+  it('leads to the form once when the session is over', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const context = await (await openBrowser()).newContext();
+    const page = await context.newPage();
+    await signInByForm(page, origin, 'Ann', 'kitchen');
+    await page.evaluate(() => fetch('/signout', { method: 'POST' }));
+    await page.waitForURL(/\/signin/);
+    await page.getByRole('textbox').fill('Ann');
+    await page.getByRole('button').first().click();
+    await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  });
+});
+
+/** Ends the browser as a crash does: no tab hears of it. */
+async function crash(context: BrowserContext, profile: string): Promise<void> {
+  const closed = new Promise<void>((resolve) => context.once('close', () => resolve()));
+  const pids = execFileSync('pgrep', ['-f', `user-data-dir=${profile}`], { encoding: 'utf8' });
+  for (const pid of pids.trim().split('\n')) kill(Number(pid));
+  await closed;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it went with its parent
+  }
+}

@@ -1,0 +1,81 @@
+/** A real Chromium, and people who use the page in it. */
+
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { onTestFinished } from 'vitest';
+import { hasTool } from './harness.js';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+const LAUNCH = { executablePath: '/usr/bin/chromium', args: FLAGS };
+
+export const hasChromium = hasTool('chromium');
+
+export async function openBrowser(): Promise<Browser> {
+  const browser = await chromium.launch(LAUNCH);
+  onTestFinished(() => browser.close());
+  return browser;
+}
+
+/** A browser with a profile on disk, which outlives it: what a person's own browser is. */
+export async function openProfile(folder: string): Promise<BrowserContext> {
+  const context = await chromium.launchPersistentContext(folder, LAUNCH);
+  onTestFinished(() => context.close().catch(() => {}));
+  return context;
+}
+
+/** Opens the chat by the form, as a newcomer does. Problems of the page (errors, refused by the policy) fail the test. */
+export async function signInByForm(page: Page, origin: string, name: string, room = 'lobby'): Promise<void> {
+  watch(page);
+  await page.goto(`${origin}/r/${room}`);
+  await page.getByRole('textbox').fill(name);
+  await page.getByRole('button').first().click();
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+}
+
+/** What the page complains of; a lost connection is no fault of the page. */
+export function watch(page: Page): void {
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/ERR_|WebSocket|Failed to load resource/.test(message.text()))
+      faults.push(message.text());
+  });
+  onTestFinished(() => {
+    if (faults.length > 0) throw new Error(`the page complained: ${faults.join('\n')}`);
+  });
+}
+
+export async function say(page: Page, text: string): Promise<void> {
+  const field = page.getByRole('textbox', { name: 'Message' });
+  await field.fill(text);
+  await field.press('Enter');
+}
+
+/** The numbered messages on the page, as `number text`. */
+export function messages(page: Page): Promise<string[]> {
+  return page
+    .locator('li.message[data-id]')
+    .evaluateAll((rows) =>
+      rows.map((row) => `${row.getAttribute('data-id')} ${row.querySelector('.text')?.textContent}`),
+    );
+}
+
+/** Waits until the page shows exactly these. */
+export async function shows(page: Page, expected: readonly string[], patience = 10_000): Promise<void> {
+  const until = Date.now() + patience;
+  for (;;) {
+    const shown = await messages(page);
+    if (JSON.stringify(shown) === JSON.stringify(expected)) return;
+    if (Date.now() > until)
+      throw new Error(`the page shows ${JSON.stringify(shown)}, not ${JSON.stringify(expected)}`);
+    await page.waitForTimeout(25);
+  }
+}
