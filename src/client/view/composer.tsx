@@ -1,0 +1,85 @@
+/**
+ * Where one writes. Never disabled: what is said while nothing can be sent waits in the outbox. Enter sends,
+ * Shift+Enter breaks the line, the Enter that ends an input method's composition does neither.
+ */
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { LIMITS, parseText } from '../../protocol.js';
+import { keepDraft, readDraft } from '../draft.js';
+import { SendIcon } from './icons.js';
+
+interface ComposerProps {
+  readonly room: string;
+  readonly say: (data: string) => void;
+}
+
+/** From here on it is said how much room is left. */
+const WARN_AT = LIMITS.text - 500;
+
+export function Composer({ room, say }: ComposerProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const problem = useSignal('');
+  const length = useSignal(0);
+
+  const changed = (text: string) => {
+    // The mirror behind the field takes the text and makes it as tall as it needs (chat.css).
+    if (field.current?.parentElement) field.current.parentElement.dataset['mirror'] = text;
+    keepDraft(room, text);
+    length.value = text.length > WARN_AT ? [...text].length : 0;
+    problem.value = '';
+  };
+  const write = (text: string) => {
+    if (field.current) field.current.value = text;
+    changed(text);
+  };
+  const send = () => {
+    const text = parseText(field.current?.value ?? '');
+    if (text.ok) {
+      say(text.value);
+      write('');
+    } else if (text.problem.code !== 'empty_text') problem.value = text.problem.message;
+    field.current?.focus();
+  };
+
+  useEffect(() => write(readDraft(room)), [room]);
+
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <div class="field">
+        <textarea
+          ref={field}
+          rows={1}
+          name="text"
+          aria-label="Message"
+          placeholder="Write a message"
+          autocomplete="off"
+          enterkeyhint="send"
+          dir="auto"
+          onInput={(event) => changed(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (!isSend(event)) return;
+            event.preventDefault();
+            send();
+          }}
+        />
+      </div>
+      <button class="send" type="submit" aria-label="Send">
+        <SendIcon />
+      </button>
+      <p class="hint" role="alert">
+        {problem.value || (length.value > 0 ? `${LIMITS.text - length.value} characters left` : '')}
+      </p>
+    </form>
+  );
+}
+
+/** 229: Safari reports the Enter that ends a composition after `compositionend`, with this key code only. */
+function isSend(event: KeyboardEvent): boolean {
+  return event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+}
