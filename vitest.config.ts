@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import type { Reporter, TestModule } from 'vitest/node';
+
+/** The last line: how many passed, failed and were left out. */
+class Closing implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const count = (state: string): number => tests.filter((test) => test.result().state === state).length;
+    const broken = modules.filter((module) => module.errors().length > 0).length;
+    const failed = count('failed') + broken;
+    process.stdout.write(`\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped\n`);
+  }
+}
+
+// Tests of the process and the browser run what is built; building it once here keeps them from doing it at the same time.
+if (!process.env['VITEST_WORKER_ID']) {
+  const build = spawnSync(
+    process.execPath,
+    [fileURLToPath(new URL('build.js', import.meta.url)), '--if-needed'],
+    { stdio: 'inherit' },
+  );
+  if (build.status !== 0) process.exit(1);
+}
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    environment: 'node',
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    maxWorkers: 2,
+    reporters: ['default', new Closing()],
+  },
+});
