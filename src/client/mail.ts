@@ -85,7 +85,7 @@ export class Mail {
   #outboxOf(room: string): Outbox {
     const { store, user, clock } = this.#parts;
     const changed = () => this.#channel.postMessage(room);
-    return new Outbox({ store, user, room, newCid, now: () => clock.now(), changed });
+    return new Outbox({ store, user, room, newCid, clock, changed });
   }
 
   async #drain(signal: AbortSignal): Promise<void> {

@@ -29,19 +29,19 @@ type Fields = Readonly<Record<string, unknown>>;
 export function parseFrame(json: string): Frame | undefined {
   const fields = parseObject(json);
   if (!fields) return undefined;
-  return KNOWN[text(fields, 'type') ?? '']?.(fields) ?? parseEvent(fields);
+  return KNOWN.get(field(fields, 'type'))?.(fields) ?? parseEvent(fields);
 }
 
-const KNOWN: Readonly<Record<string, ((fields: Fields) => Frame | undefined) | undefined>> = {
-  hello: parseHello,
-  list: parseList,
-  join: (fields) => parsePresence(fields, 'join'),
-  left: (fields) => parsePresence(fields, 'left'),
-  count: parseCounted,
-  ack: parseAck,
-  pong: () => ({ type: 'pong' }),
-  error: parseError,
-};
+const KNOWN: ReadonlyMap<unknown, (fields: Fields) => Frame | undefined> = new Map([
+  ['hello', parseHello],
+  ['list', parseList],
+  ['join', (fields: Fields) => parsePresence(fields, 'join')],
+  ['left', (fields: Fields) => parsePresence(fields, 'left')],
+  ['count', parseCounted],
+  ['ack', parseAck],
+  ['pong', (): Frame => ({ type: 'pong' })],
+  ['error', parseError],
+]);
 
 /** One numbered event, or undefined when it has no number. */
 export function parseEvent(value: unknown): LogEvent | undefined {

@@ -1,11 +1,13 @@
 /**
  * What one person has said in one room and the log has not confirmed. What must stay true:
- * 1. A letter is in the store before it is sent, and leaves it only when it is in the log, or by its writer's hand.
+ * 1. A letter is in the store before it is shown as waiting and before it is sent; it leaves it only when it is in
+ *    the log, or by its writer's hand.
  * 2. The order is that of the store (`seq`), which all tabs share; `next` is always read from there.
  * 3. A cid, once used, is used for the same text only.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Problem } from '../../protocol.js';
+import type { Clock } from './clock.js';
 
 export interface Draft {
   /** id of the writer: nobody else's page sends it */
@@ -38,10 +40,13 @@ export interface OutboxParts {
   readonly user: string;
   readonly room: string;
   readonly newCid: () => string;
-  readonly now: () => number;
+  readonly clock: Clock;
   /** The store has changed: the other tabs want to know. */
   readonly changed: () => void;
 }
+
+/** A store that takes longer than this is not waited for before the letter is shown. */
+const LATE_MS = 300;
 
 const NOT_KEPT: Problem = {
   code: 'storage',
@@ -52,8 +57,8 @@ export class Outbox {
   readonly #parts: OutboxParts;
   readonly #letters = signal<readonly Letter[]>([]);
   #kept: readonly Letter[] = [];
-  /** written here, not (yet) in the store */
-  #fresh: readonly Letter[] = [];
+  /** written here, not (yet) in the store; `shown` when that takes long, or failed */
+  #fresh: readonly (Letter & { readonly shown?: true })[] = [];
   /** in the log, or dropped: not shown again, whatever a slow read of the store still says */
   readonly #settled = new Set<string>();
   #reads = 0;
@@ -71,18 +76,17 @@ export class Outbox {
     return this.#letters.peek().find(isWaiting);
   }
 
-  /** Says something: shown from now on, sent when it is kept. */
+  /** Says something. When this resolves it is kept, or shown as not kept. */
   async post(data: string): Promise<void> {
-    const { user, room, newCid, now } = this.#parts;
-    await this.#keep({ user, room, cid: newCid(), data, at: now() });
+    const { user, room, newCid, clock } = this.#parts;
+    await this.#keep({ user, room, cid: newCid(), data, at: clock.now() });
   }
 
   /** It is in the log. */
   async settle(cid: string): Promise<void> {
     if (this.#settled.has(cid)) return;
     this.#settled.add(cid);
-    if (!this.#find(cid)) return;
-    await this.drop(cid);
+    if (this.#find(cid)) await this.drop(cid);
   }
 
   async refuse(cid: string, problem: Problem): Promise<void> {
@@ -97,7 +101,7 @@ export class Outbox {
     if (!letter?.problem) return;
     const { user, room, data } = letter;
     const next = letter.problem.code === 'cid_conflict' ? this.#parts.newCid() : cid;
-    await this.#keep({ user, room, cid: next, data, at: this.#parts.now() }, cid);
+    await this.#keep({ user, room, cid: next, data, at: this.#parts.clock.now() }, cid);
   }
 
   async drop(cid: string): Promise<void> {
@@ -115,20 +119,29 @@ export class Outbox {
     this.#kept = all.filter(({ room }) => room === this.#parts.room);
     this.#fresh = this.#fresh.filter(({ cid }) => !this.#kept.some((letter) => letter.cid === cid));
     this.#show();
+    // The echo can be quicker than the first look into the store.
+    for (const { cid } of this.#kept.filter((letter) => this.#settled.has(letter.cid))) await this.drop(cid);
   }
 
   async #keep(draft: Draft, instead?: string): Promise<void> {
     this.#fresh = [...this.#fresh.filter(({ cid }) => cid !== instead), draft];
     this.#kept = this.#kept.filter(({ cid }) => cid !== instead);
     this.#show();
+    const intime = this.#parts.clock.after(LATE_MS, () => this.#showFresh({ ...draft, shown: true }));
     try {
       await this.#parts.store.add(draft, instead);
       await this.reload();
       this.#parts.changed();
     } catch {
-      this.#fresh = this.#fresh.map((one) => (one.cid === draft.cid ? { ...one, problem: NOT_KEPT } : one));
-      this.#show();
+      this.#showFresh({ ...draft, shown: true, problem: NOT_KEPT });
+    } finally {
+      intime();
     }
+  }
+
+  #showFresh(letter: Letter & { readonly shown: true }): void {
+    this.#fresh = this.#fresh.map((one) => (one.cid === letter.cid ? letter : one));
+    this.#show();
   }
 
   /**
@@ -147,7 +160,8 @@ export class Outbox {
   }
 
   #show(): void {
-    this.#letters.value = [...this.#kept, ...this.#fresh].filter(({ cid }) => !this.#settled.has(cid));
+    const all = [...this.#kept, ...this.#fresh.filter(({ shown }) => shown)];
+    this.#letters.value = all.filter(({ cid }) => !this.#settled.has(cid));
   }
 }
 

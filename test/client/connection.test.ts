@@ -1,0 +1,227 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Connection, type Wire, type WireEvents } from '../../src/client/state/connection.js';
+import type { Frame } from '../../src/client/state/frames.js';
+import { HandClock } from './clock.js';
+
+const HELLO = JSON.stringify({
+  type: 'hello',
+  room: 'lobby',
+  epoch: 'e',
+  last: 0,
+  user: { id: 'a', name: 'Ann' },
+  complete: true,
+});
+
+/** A line whose other end is this test. */
+class Line implements Wire {
+  readonly sent: string[] = [];
+  closed = false;
+  readonly events: WireEvents;
+  constructor(events: WireEvents) {
+    this.events = events;
+  }
+  send(text: string): void {
+    this.sent.push(text);
+  }
+  close(): void {
+    this.closed = true;
+  }
+}
+
+let clock: HandClock;
+let lines: Line[];
+let frames: Frame[];
+let closes: number[];
+let connection: Connection;
+
+beforeEach(() => {
+  clock = new HandClock();
+  lines = [];
+  frames = [];
+  closes = [];
+  connection = new Connection({
+    open: (events) => {
+      const line = new Line(events);
+      lines.push(line);
+      return line;
+    },
+    clock,
+    random: () => 1,
+    frame: (frame) => frames.push(frame),
+    closed: (code) => closes.push(code),
+  });
+});
+
+function last(): Line {
+  const line = lines.at(-1);
+  if (!line) throw new Error('no line was opened');
+  return line;
+}
+function live(): Line {
+  connection.connect();
+  last().events.text(HELLO);
+  return last();
+}
+function state(): string {
+  return connection.link.value.state;
+}
+
+describe('opening', () => {
+  test('is live from the hello on, and sends only then', () => {
+    connection.connect();
+    expect([state(), connection.send('too early')]).toEqual(['connecting', false]);
+    last().events.text(HELLO);
+    expect([state(), connection.send('now')]).toEqual(['live', true]);
+    expect(last().sent).toEqual(['now']);
+  });
+
+  test('a server that never answers is given up, and tried again', () => {
+    connection.connect();
+    clock.turn(10_000);
+    expect([state(), last().closed]).toEqual(['waiting', true]);
+    clock.turn(500);
+    expect([state(), lines.length]).toEqual(['connecting', 2]);
+  });
+
+  test('the hello is taken before anything is sent', () => {
+    let known = false;
+    connection.link.subscribe((link) => {
+      if (link.state === 'live') known = frames[0]?.type === 'hello';
+    });
+    live();
+    expect(known).toBe(true);
+  });
+});
+
+describe('coming back', () => {
+  test('within half a second after a good line was lost', () => {
+    live();
+    clock.turn(5_000);
+    last().events.closed(1006, '');
+    expect(state()).toBe('waiting');
+    clock.turn(500);
+    expect(lines.length).toBe(2);
+  });
+
+  test('later each time while it fails', () => {
+    connection.connect();
+    const waits = [0, 1, 2, 3, 4, 5, 6].map(() => {
+      last().events.closed(1006, '');
+      const link = connection.link.value;
+      const wait = link.state === 'waiting' ? link.until - clock.now() : 0;
+      clock.turn(wait);
+      return wait;
+    });
+    expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 15000, 15000]);
+  });
+
+  test('a line that dies right after its hello does not reset the wait', () => {
+    for (let n = 0; n < 4; n++) {
+      live();
+      last().events.closed(1013, 'overloaded');
+    }
+    const link = connection.link.value;
+    expect(link.state === 'waiting' && link.until - clock.now()).toBe(4000);
+  });
+
+  test.each([4000, 4001, 4002, 4003, 4004, 4400, 1008, 1009])('not after %i', (code) => {
+    live();
+    last().events.closed(code, 'why');
+    clock.turn(60_000);
+    expect([connection.link.value, closes]).toEqual([{ state: 'ended', code, reason: 'why' }, [code]]);
+    expect(lines.length).toBe(1);
+  });
+
+  test('from wherever the room is when it opens: 4510 is told before the next attempt', () => {
+    live();
+    last().events.closed(4510, 'the log changed');
+    expect([closes, lines.length]).toEqual([[4510], 1]);
+    clock.turn(500);
+    expect(lines.length).toBe(2);
+  });
+});
+
+describe('a dead line', () => {
+  test('is asked after 15 s of silence, and given up after two questions without an answer', () => {
+    const line = live();
+    clock.turn(15_000);
+    expect(line.sent).toEqual(['{"type":"ping"}']);
+    clock.turn(15_000);
+    expect(line.sent.length).toBe(2);
+    clock.turn(15_000);
+    expect([line.closed, closes, state()]).toEqual([true, [1006], 'waiting']);
+  });
+
+  test('that answers is not given up', () => {
+    const line = live();
+    for (let n = 0; n < 20; n++) {
+      clock.turn(15_000);
+      line.events.text('{"type":"pong"}');
+    }
+    expect([state(), lines.length]).toEqual(['live', 1]);
+  });
+
+  test('that talks is not asked', () => {
+    const line = live();
+    for (let n = 0; n < 20; n++) {
+      clock.turn(10_000);
+      line.events.text('{"type":"count","data":1}');
+    }
+    expect(line.sent).toEqual([]);
+  });
+
+  test('is noticed within 2 s of waking, without its close event', () => {
+    const line = live();
+    connection.wake();
+    expect(line.sent).toEqual(['{"type":"ping"}']);
+    clock.turn(1_500);
+    expect([line.closed, lines.length, state(), closes]).toEqual([true, 2, 'connecting', [1006]]);
+  });
+
+  test('several reasons to wake ask once about the same line', () => {
+    live();
+    for (let n = 0; n < 3; n++) connection.wake();
+    last().events.text('{"type":"pong"}');
+    clock.turn(2_000);
+    expect([state(), lines.length]).toEqual(['live', 1]);
+  });
+
+  test('waking ends the wait', () => {
+    connection.connect();
+    last().events.closed(1006, '');
+    connection.wake();
+    expect([state(), lines.length]).toEqual(['connecting', 2]);
+  });
+
+  test('waking does not bring back what ended for good', () => {
+    live();
+    last().events.closed(4003, '');
+    connection.wake();
+    clock.turn(60_000);
+    expect([state(), lines.length]).toEqual(['ended', 1]);
+  });
+
+  test('is not heard any more once it was given up', () => {
+    const dead = live();
+    connection.connect();
+    dead.events.text('{"type":"count","data":9}');
+    dead.events.closed(4001, 'late');
+    expect([state(), frames.length, closes]).toEqual(['connecting', 1, []]);
+  });
+});
+
+test('who takes the hello may ask for another line: that one is not live yet', () => {
+  connection = new Connection({
+    open: (events) => {
+      lines.push(new Line(events));
+      return last();
+    },
+    clock,
+    random: () => 1,
+    frame: () => lines.length === 1 && connection.connect(),
+    closed: () => {},
+  });
+  connection.connect();
+  lines[0]?.events.text(HELLO);
+  expect([lines.length, state()]).toEqual([2, 'connecting']);
+});

@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { drain, type Outcome } from '../../src/client/state/drain.js';
+import {
+  isWaiting,
+  type Letter,
+  memoryStore,
+  Outbox,
+  type OutboxStore,
+} from '../../src/client/state/outbox.js';
+import { when } from '../../src/client/state/when.js';
+import type { ErrorCode } from '../../src/protocol.js';
+import { hasty } from './clock.js';
+
+/** What becomes of one attempt to send. */
+type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
+
+/** A server that keeps a cid once, behind a line with a fate for each attempt. */
+class Server {
+  readonly log: Letter[] = [];
+  readonly #fates: Fate[];
+  constructor(fates: readonly Fate[]) {
+    this.#fates = [...fates];
+  }
+  async submit(letter: Letter): Promise<Outcome> {
+    const fate = this.#fates.shift() ?? 'stored';
+    await new Promise(setImmediate);
+    if (fate === 'stored' || fate === 'lost-after') this.#store(letter);
+    if (fate === 'stored') return { kind: 'settled' };
+    if (fate.startsWith('lost')) return { kind: 'lost' };
+    return { kind: 'error', problem: { code: fate as ErrorCode, message: fate } }; // the others are codes
+  }
+  #store(letter: Letter): void {
+    if (!this.log.some(({ cid }) => cid === letter.cid)) this.log.push(letter);
+  }
+}
+
+let cids = 0;
+function openTab(store: OutboxStore, server: Server) {
+  const outbox = new Outbox({
+    store,
+    user: 'ann',
+    room: 'lobby',
+    newCid: () => `cid-${++cids}`,
+    clock: hasty,
+    changed: () => {},
+  });
+  const stop = new AbortController();
+  const transport = { ready: async () => {}, submit: (letter: Letter) => server.submit(letter) };
+  const next = async (signal: AbortSignal) => {
+    await when(outbox.letters, (letters) => letters.some(isWaiting), signal);
+    return outbox.next;
+  };
+  const done = drain({ outbox, transport, clock: hasty, random: Math.random, next }, stop.signal);
+  return { outbox, close: () => stop.abort(), done };
+}
+type Tab = ReturnType<typeof openTab>;
+
+/** Until nothing waits in the store. */
+async function emptied(store: OutboxStore, tabs: readonly Tab[]): Promise<void> {
+  for (let turn = 0; turn < 10_000; turn++) {
+    await Promise.all(tabs.map(({ outbox }) => outbox.reload()));
+    if (!(await store.all('ann')).some(isWaiting)) return;
+    await new Promise(setImmediate);
+  }
+  throw new Error('letters are stuck');
+}
+
+test('letters arrive once and in order', async () => {
+  const store = memoryStore();
+  const server = new Server(['lost-after', 'lost-before', 'too_fast', 'stored', 'storage', 'lost-after']);
+  const tab = openTab(store, server);
+  for (const text of ['one', 'two', 'three']) void tab.outbox.post(text);
+  await emptied(store, [tab]);
+  expect(server.log.map(({ data }) => data)).toEqual(['one', 'two', 'three']);
+  tab.close();
+  await tab.done;
+});
+
+test('what is refused for good is not sent again, and holds up nobody', async () => {
+  const store = memoryStore();
+  const server = new Server(['bad_text', 'stored']);
+  const tab = openTab(store, server);
+  await Promise.all([tab.outbox.post('one'), tab.outbox.post('two')]);
+  await emptied(store, [tab]);
+  expect(server.log.map(({ data }) => data)).toEqual(['two']);
+  expect(tab.outbox.letters.value.map(({ data, problem }) => [data, problem?.code])).toEqual([
+    ['one', 'bad_text'],
+  ]);
+  tab.close();
+});
+
+test('a letter that breaks the server is given up after a few tries', async () => {
+  const store = memoryStore();
+  const server = new Server(Array.from({ length: 6 }, () => 'internal' as const));
+  const tab = openTab(store, server);
+  await Promise.all([tab.outbox.post('poison'), tab.outbox.post('two')]);
+  await emptied(store, [tab]);
+  expect(server.log.map(({ data }) => data)).toEqual(['two']);
+  tab.close();
+});
+
+const fate = fc.constantFrom<Fate>(
+  'stored',
+  'stored',
+  'lost-before',
+  'lost-after',
+  'too_fast',
+  'storage',
+  'stopping',
+);
+const step = fc.record({
+  kind: fc.constantFrom('say', 'say', 'say', 'crash', 'reload', 'breathe'),
+  tab: fc.nat(1),
+});
+
+test('whatever is lost, whichever tab crashes, with or without a leader: each once, in order', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fate, { maxLength: 40 }),
+      fc.array(step, { maxLength: 25 }),
+      async (fates, steps) => {
+        const store = memoryStore();
+        const kept: string[] = [];
+        const seen: OutboxStore = {
+          ...store,
+          add: (draft, instead) => {
+            kept.push(draft.data);
+            return store.add(draft, instead);
+          },
+        };
+        const server = new Server(fates);
+        const tabs: [Tab, Tab] = [openTab(seen, server), openTab(seen, server)];
+        let said = 0;
+        for (const { kind, tab } of steps) {
+          const which = tab === 0 ? 0 : 1;
+          if (kind === 'say') void tabs[which].outbox.post(`text ${++said}`);
+          if (kind === 'reload') void tabs[which].outbox.reload();
+          if (kind === 'breathe') await new Promise(setImmediate);
+          if (kind === 'crash') {
+            tabs[which].close();
+            tabs[which] = openTab(seen, server);
+          }
+        }
+        await emptied(store, tabs);
+        expect(server.log.map(({ data }) => data)).toEqual(kept);
+        expect(kept.length).toBe(said);
+        for (const tab of tabs) tab.close();
+      },
+    ),
+    { numRuns: 150 },
+  );
+});

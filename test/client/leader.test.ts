@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { Leader } from '../../src/client/state/leader.js';
+
+interface Holder {
+  readonly reject: (error: Error) => void;
+}
+
+/** As much of Web Locks as a leader uses: exclusive, first come first served, stealing. */
+class Locks {
+  #holder: Holder | undefined;
+  #line: (() => void)[] = [];
+
+  async request(_name: string, options: LockOptions, work: () => Promise<void>): Promise<void> {
+    if (options.steal) this.#holder?.reject(new DOMException('stolen', 'AbortError'));
+    else if (this.#holder) await this.#turn(options.signal);
+    return this.#hold(work);
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#line.push(resolve);
+      signal?.addEventListener('abort', () => {
+        this.#line = this.#line.filter((one) => one !== resolve);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  async #hold(work: () => Promise<void>): Promise<void> {
+    let holder: Holder | undefined;
+    const stolen = new Promise<never>((_, reject) => {
+      holder = { reject };
+      this.#holder = holder;
+    });
+    try {
+      await Promise.race([work(), stolen]);
+    } finally {
+      if (this.#holder === holder) {
+        this.#holder = undefined;
+        this.#line.shift()?.();
+      }
+    }
+  }
+}
+
+function tab(locks: Locks | undefined, working: string[], name: string): Leader {
+  // Only `request` is used of the browser's interface.
+  const manager = locks as unknown as LockManager | undefined;
+  return new Leader(manager, 'outbox', (signal) => {
+    working.push(name);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        working.splice(working.indexOf(name), 1);
+        resolve();
+      });
+    });
+  });
+}
+const settle = () => new Promise(setImmediate);
+
+test('one tab works; when it is closed the next takes over', async () => {
+  const working: string[] = [];
+  const locks = new Locks();
+  const [one, two] = [tab(locks, working, 'one'), tab(locks, working, 'two')];
+  one.start();
+  two.start();
+  await settle();
+  expect([working, one.leads, two.leads]).toEqual([['one'], true, false]);
+  one.stop();
+  await settle();
+  expect([working, two.leads]).toEqual([['two'], true]);
+  two.stop();
+});
+
+test('a tab that sleeps can be robbed; it stands in line again', async () => {
+  const working: string[] = [];
+  const locks = new Locks();
+  const [one, two] = [tab(locks, working, 'one'), tab(locks, working, 'two')];
+  one.start();
+  two.start();
+  await settle();
+  two.steal();
+  await settle();
+  expect([working, one.leads, two.leads]).toEqual([['two'], false, true]);
+  two.stop();
+  await settle();
+  expect(working).toEqual(['one']);
+  one.stop();
+});
+
+test('without Web Locks every tab works', async () => {
+  const working: string[] = [];
+  const tabs = [tab(undefined, working, 'one'), tab(undefined, working, 'two')];
+  for (const leader of tabs) leader.start();
+  await settle();
+  expect(working).toEqual(['one', 'two']);
+  for (const leader of tabs) leader.stop();
+  await settle();
+  expect(working).toEqual([]);
+});

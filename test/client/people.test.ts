@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import type { Frame } from '../../src/client/state/frames.js';
+import { NOBODY, people } from '../../src/client/state/people.js';
+
+const ann = { id: 'a', name: 'Ann' };
+const bob = { id: 'b', name: 'Bob' };
+const eve = { id: 'e', name: 'Eve' };
+
+function after(...frames: readonly Frame[]) {
+  return frames.reduce(people, NOBODY);
+}
+
+test('the list says who is here; joining and leaving change it', () => {
+  const list: Frame = { type: 'list', data: [eve, ann], count: 2 };
+  const join: Frame = { type: 'join', user: bob, data: 'Bob joined.' };
+  const left: Frame = { type: 'left', user: eve, data: 'Eve left.' };
+  expect(after(list, join)).toEqual({ users: [ann, bob, eve], count: 3 });
+  expect(after(list, join, left)).toEqual({ users: [ann, bob], count: 2 });
+});
+
+test('who joins twice is here once', () => {
+  const join: Frame = { type: 'join', user: bob, data: '' };
+  expect(after(join, join)).toEqual({ users: [bob], count: 1 });
+});
+
+test('in a large room only the number moves', () => {
+  const list: Frame = { type: 'list', data: [ann, bob], count: 5000 };
+  expect(after(list, { type: 'count', data: 5001 })).toEqual({ users: [ann, bob], count: 5001 });
+});
+
+test('somebody who was not named leaves: one fewer, never fewer than are named', () => {
+  const list: Frame = { type: 'list', data: [ann], count: 2 };
+  const left: Frame = { type: 'left', user: bob, data: '' };
+  expect(after(list, left)).toEqual({ users: [ann], count: 1 });
+  expect(after(list, left, left).count).toBe(1);
+});
