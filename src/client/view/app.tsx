@@ -24,7 +24,7 @@ export function App({ desk }: { desk: Desk }) {
         <Status
           link={connection.link.value}
           again={room.me.value !== undefined}
-          waiting={desk.letters.value.length}
+          waiting={desk.letters.value.filter(({ problem }) => !problem).length}
           retry={() => connection.connect()}
         />
         <Transcript desk={desk} />

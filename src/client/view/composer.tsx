@@ -17,32 +17,7 @@ interface ComposerProps {
 const WARN_AT = LIMITS.text - 500;
 
 export function Composer({ room, say }: ComposerProps) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  const problem = useSignal('');
-  const length = useSignal(0);
-
-  const changed = (text: string) => {
-    // The mirror behind the field takes the text and makes it as tall as it needs (chat.css).
-    if (field.current?.parentElement) field.current.parentElement.dataset['mirror'] = text;
-    keepDraft(room, text);
-    length.value = text.length > WARN_AT ? [...text].length : 0;
-    problem.value = '';
-  };
-  const write = (text: string) => {
-    if (field.current) field.current.value = text;
-    changed(text);
-  };
-  const send = () => {
-    const text = parseText(field.current?.value ?? '');
-    if (text.ok) {
-      say(text.value);
-      write('');
-    } else if (text.problem.code !== 'empty_text') problem.value = text.problem.message;
-    field.current?.focus();
-  };
-
-  useEffect(() => write(readDraft(room)), [room]);
-
+  const { field, hint, changed, send } = useWriting(room, say);
   return (
     <form
       class="composer"
@@ -73,10 +48,42 @@ export function Composer({ room, say }: ComposerProps) {
         <SendIcon />
       </button>
       <p class="hint" role="alert">
-        {problem.value || (length.value > 0 ? `${LIMITS.text - length.value} characters left` : '')}
+        {hint}
       </p>
     </form>
   );
+}
+
+/** The field keeps its own text: a busy room redraws nothing of what is being written. */
+function useWriting(room: string, say: (data: string) => void) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const hint = useSignal('');
+  const changed = (text: string) => {
+    // The mirror behind the field takes the text and makes it as tall as it needs (chat.css).
+    if (field.current?.parentElement) field.current.parentElement.dataset['mirror'] = text;
+    keepDraft(room, text);
+    hint.value = text.length > WARN_AT ? roomLeft([...text].length) : '';
+  };
+  const write = (text: string) => {
+    if (field.current) field.current.value = text;
+    changed(text);
+  };
+  const send = () => {
+    const text = parseText(field.current?.value ?? '');
+    if (text.ok) {
+      say(text.value);
+      write('');
+    } else if (text.problem.code !== 'empty_text') hint.value = text.problem.message;
+    field.current?.focus();
+  };
+  useEffect(() => write(readDraft(room)), [room]);
+  return { field, hint, changed, send };
+}
+
+function roomLeft(length: number): string {
+  const left = LIMITS.text - length;
+  if (left > LIMITS.text - WARN_AT) return '';
+  return left < 0 ? `${-left} characters too many` : `${left} characters left`;
 }
 
 /** 229: Safari reports the Enter that ends a composition after `compositionend`, with this key code only. */

@@ -1,7 +1,7 @@
 /** The room's messages: those in the log, then those on their way; and what is below when one reads further up. */
 import { useComputed, useSignal } from '@preact/signals';
 import type { Desk } from '../desk.js';
-import { rows } from '../state/rows.js';
+import { type Row, rows } from '../state/rows.js';
 import { hasOlder, isAttached } from '../state/transcript.js';
 import { DownIcon } from './icons.js';
 import { Log } from './log.js';
@@ -15,7 +15,6 @@ export function Transcript({ desk }: { desk: Desk }) {
   const letters = desk.letters.value;
   const t = room.transcript.value;
   const left = useSignal(0);
-  const me = room.me.value?.id;
   const atEnd = isAttached(t);
   const pin = (pinned: boolean) => {
     if (t.pinned && !pinned) left.value = t.last;
@@ -31,15 +30,7 @@ export function Transcript({ desk }: { desk: Desk }) {
         onBottom={() => void room.loadNewer()}
       >
         <Beginning older={hasOlder(t)} empty={t.seen === 0 && letters.length === 0} name={desk.name} />
-        {drawn.value.map((row) =>
-          row.kind === 'day' ? (
-            <li class="day" key={row.key}>
-              <Day at={row.at} />
-            </li>
-          ) : (
-            <Message key={row.key} event={row.event} leads={row.leads} mine={row.event.user.id === me} />
-          ),
-        )}
+        <Rows rows={drawn.value} me={room.me.value?.id} />
         {atEnd &&
           letters.map((letter) => (
             <Pending
@@ -52,6 +43,22 @@ export function Transcript({ desk }: { desk: Desk }) {
       </Log>
       {!t.pinned && <Below count={t.last - left.value} go={() => void room.toLatest()} />}
     </div>
+  );
+}
+
+function Rows({ rows, me }: { rows: readonly Row[]; me: string | undefined }) {
+  return (
+    <>
+      {rows.map((row) =>
+        row.kind === 'day' ? (
+          <li class="day" key={row.key}>
+            <Day at={row.at} />
+          </li>
+        ) : (
+          <Message key={row.key} event={row.event} leads={row.leads} mine={row.event.user.id === me} />
+        ),
+      )}
+    </>
   );
 }
 
