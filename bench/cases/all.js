@@ -1,0 +1,10 @@
+// @ts-check
+/** The cases, in the order in which they run and are told. */
+import { broadcast, idle, join } from './crowds.js';
+import { cpu, fanout, flood } from './fanout.js';
+import { log } from './log.js';
+import { post } from './post.js';
+import { reconnect } from './reconnect.js';
+import { rooms } from './rooms.js';
+
+export const CASES = [fanout, flood, cpu, idle, join, broadcast, reconnect, rooms, log, post];

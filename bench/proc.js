@@ -1,0 +1,54 @@
+// @ts-check
+/** What the kernel knows of a process, and of this machine. Linux only: that is where the numbers come from. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+
+/** Clock ticks a second in /proc/PID/stat: 100 on every Linux that Node runs on. */
+const TICKS = 100;
+
+/** CPU time of all threads so far, user and system. @param {number} pid @returns {number} microseconds */
+export function cpuOf(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1e6;
+}
+
+/** CPU time that this machine has spent so far, and what its host took away, over all cores. @returns {number} microseconds */
+export function cpuOfMachine() {
+  const fields =
+    readFileSync('/proc/stat', 'latin1').split('\n')[0]?.trim().split(/\s+/).slice(1).map(Number) ?? [];
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields;
+  return ((user + nice + system + irq + softirq + steal) / TICKS) * 1e6;
+}
+
+/** Resident memory. @param {number} pid @returns {number} kB */
+export function rssOf(pid) {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0);
+}
+
+/** Files that a process of ours may open. */
+export function fileLimit() {
+  const limits = readFileSync('/proc/self/limits', 'latin1');
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 1024);
+}
+
+export function machine() {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+  };
+}
+
+/** Can processes be pinned to a core? @returns {boolean} */
+export function canPin() {
+  try {
+    execFileSync('taskset', ['-c', '0,1', 'true'], { stdio: 'ignore' });
+    return availableParallelism() > 1;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,137 @@
+// @ts-check
+/**
+ * The bench: each case, round by round, server after server on the same machine, medians and spread. What it starts it
+ * stops, by pid; what it writes lies in its results folder. Nothing else depends on its times.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HELP, readOptions } from './options.js';
+import { canPin, fileLimit, machine } from './proc.js';
+import { drawingOf } from './report/drawing.js';
+import { judge } from './report/judge.js';
+import { tableOf } from './report/table.js';
+import { cookieFiles, inventPeople, signInPeople } from './seed.js';
+import { copyProduct } from './server.js';
+import { pause, Stage } from './stage.js';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const RESULTS = fileURLToPath(new URL('./results', import.meta.url));
+/** Files that a process needs besides its sockets. */
+const RESERVED = 300;
+/** Between two runs: what the last one left in the kernel goes. */
+const BREATH_MS = 1000;
+
+/** @typedef {import('./server.js').Ground} Ground */
+/** @typedef {import('./cases/case.js').Case} Case */
+/** @typedef {ReturnType<typeof readOptions>} Options */
+
+/** @param {string} line */
+const say = (line) => process.stderr.write(`${line}\n`);
+
+/** @param {Options} options @returns {Ground} */
+function layGround(options) {
+  mkdirSync(options.out, { recursive: true });
+  mkdirSync(RESULTS, { recursive: true }); // the work lies here, not in a /tmp that may be memory: it is synced to disk
+  const work = mkdtempSync(join(RESULTS, 'work-'));
+  const pins = options.pin && canPin();
+  return {
+    work,
+    product: join(work, 'product'),
+    seed: join(work, 'seed'),
+    cookies: cookieFiles(work),
+    cores: pins ? { server: 1, load: 0 } : { server: undefined, load: undefined },
+    profiles: options.profile ? options.out : undefined,
+    say,
+  };
+}
+
+/** @param {Ground} ground @param {Options} options */
+async function playAll(ground, options) {
+  const scale = {
+    people: Math.min(options.people, fileLimit() - RESERVED),
+    seconds: options.seconds,
+    quick: options.quick,
+  };
+  if (scale.people < options.people) say(`the file limit allows only ${scale.people} people in a room`);
+  const cast = Math.max(...options.cases.map((one) => one.people(scale)));
+  inventPeople(ground, cast);
+  if (options.only.includes('oneport')) {
+    copyProduct(ROOT, ground.product);
+    await signInPeople(ground, cast);
+  }
+  const outcomes = [];
+  for (const played of options.cases) {
+    const outcome = await playCase(ground, options, played, scale);
+    outcomes.push(outcome);
+    process.stdout.write(`\n${tableOf(outcome)}`);
+  }
+  return outcomes;
+}
+
+/** @param {Ground} ground @param {Options} options @param {Case} played @param {import('./cases/case.js').Scale} scale */
+async function playCase(ground, options, played, scale) {
+  const subjects = played.subjects.filter((subject) => options.only.includes(subject));
+  /** @type {import('./report/judge.js').Rounds} */
+  const rounds = Object.fromEntries(subjects.map((subject) => [subject, []]));
+  /** @type {string[]} */
+  const failures = [];
+  for (let round = 0; round < options.rounds; round++) {
+    const turn = round % Math.max(1, subjects.length); // nobody is always first
+    for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
+      say(`${played.name} ${round + 1}/${options.rounds} ${subject}`);
+      const metrics = await played.run(ground, subject, scale).catch((error) => {
+        failures.push(`${subject}, round ${round + 1}: ${error.message}`);
+        say(`  ${error.message}`);
+      });
+      rounds[subject]?.push(metrics ?? undefined);
+      await pause(BREATH_MS);
+    }
+  }
+  return { ...judge(played, played.title(scale), rounds, failures), rounds };
+}
+
+/** @param {Options} options @param {Awaited<ReturnType<typeof playAll>>} outcomes */
+function write(options, outcomes) {
+  const host = machine();
+  const date = new Date().toISOString().slice(0, 10);
+  const { out, rounds, seconds, pin, quick } = options;
+  const report = { date, machine: host, options: { rounds, seconds, pin, quick }, cases: outcomes };
+  writeFileSync(join(out, 'bench.json'), `${JSON.stringify(report, null, 2)}\n`);
+  const footer = `${date} · ${host.cpu}, ${host.cores} cores, one for the server · Linux ${host.kernel} · Node ${host.node} · median of ${rounds}`;
+  const drawing = drawingOf(outcomes, footer);
+  if (drawing) writeFileSync(join(out, 'bench.svg'), drawing);
+  say(`written to ${out}`);
+}
+
+/** @param {Ground} ground */
+async function clear(ground) {
+  await Stage.closeAll();
+  rmSync(ground.work, { recursive: true, force: true });
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2), RESULTS);
+  if (options.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  options.out = resolve(options.out);
+  const ground = layGround(options);
+  const stop = () => void clear(ground).finally(() => process.exit(130));
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    write(options, await playAll(ground, options));
+  } finally {
+    await clear(ground);
+  }
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  say(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exit(1);
+}
