@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseName, skeleton } from '../../src/chat/name.js';
+
+const anyText = fc.string({ unit: 'binary', maxLength: 80 });
+
+function nameOf(raw: unknown): string | undefined {
+  const parsed = parseName(raw);
+  return parsed.ok ? parsed.name : undefined;
+}
+
+describe('a name', () => {
+  it.each([
+    ['  Ann   Lee ', 'Ann Lee'],
+    ['e\u0301mile', '\u00e9mile'],
+    ['李雷', '李雷'],
+    ['محمد', 'محمد'],
+    ['👩‍💻 dev', '👩‍💻 dev'],
+    ['O’Neill-3', 'O’Neill-3'],
+    ['x'.repeat(32), 'x'.repeat(32)],
+  ])('%j is kept as %j', (raw, kept) => expect(nameOf(raw)).toBe(kept));
+
+  it.each([
+    [''],
+    ['   '],
+    ['x'.repeat(33)],
+    ['a\u0000b'],
+    ['a\u202eb'],
+    ['a\u200bb'],
+    ['a\u2066b'],
+    ['\ud800'],
+    [`z${'\u0301'.repeat(20)}`],
+    ['\u3164'],
+    [1],
+    [null],
+    [undefined],
+    [['Ann']],
+    [{}],
+  ])('%j is refused', (raw) => expect(nameOf(raw)).toBeUndefined());
+
+  it('never throws, and what it gives is a name again', () => {
+    fc.assert(
+      fc.property(anyText, (raw) => {
+        const name = nameOf(raw);
+        if (name === undefined) return;
+        expect(nameOf(name)).toBe(name);
+        expect([...new Intl.Segmenter('und').segment(name)].length).toBeLessThanOrEqual(32);
+        expect(name).toBe(name.normalize('NFC').trim());
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('a skeleton', () => {
+  it.each([
+    ['Ann', 'ann'],
+    ['Ann', 'Аnn'], // Cyrillic А
+    ['Ann', 'Ａｎｎ'],
+    ['paypal', 'PayPaI'],
+    ['paypal', 'раураl'],
+    ['Bob', 'B0b'],
+    ['Straße', 'STRASSE'],
+    ['scope', 'ѕсоре'],
+  ])('%s and %s are one', (one, other) => expect(skeleton(other)).toBe(skeleton(one)));
+
+  it.each([
+    ['Ann', 'Anne'],
+    ['Bob', 'Rob'],
+    ['李雷', '李梅'],
+    ['Ольга', 'Игорь'],
+    ['Zoé', 'Zoi'],
+  ])('%s and %s are two', (one, other) => expect(skeleton(other)).not.toBe(skeleton(one)));
+
+  it('is the same in upper case for plain names, and never throws', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-zA-Z0-9 ]{1,20}$/), (name) => {
+        expect(skeleton(name.toUpperCase())).toBe(skeleton(name.toLowerCase()));
+      }),
+    );
+    fc.assert(fc.property(anyText, (raw) => typeof skeleton(raw.toWellFormed()) === 'string'));
+  });
+});

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readConfig, SETTINGS } from '../src/config.js';
+
+describe('the configuration', () => {
+  it('has defaults, and empty means unset', () => {
+    expect(readConfig({ PORT: '' })).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      sessionKeys: [],
+      publicOrigin: undefined,
+    });
+    expect(readConfig({}).limits).toEqual({
+      messageRate: 5,
+      messageBurst: 10,
+      connectionsPerPerson: 10,
+      connectionsPerAddress: 64,
+      signinsPerMinute: 10,
+      sendBuffer: 1_048_576,
+    });
+    expect(Object.isFrozen(readConfig({}))).toBe(true);
+  });
+  it.each([
+    ['PORT', 'x'],
+    ['PORT', '70000'],
+    ['PORT', '-1'],
+    ['MESSAGE_RATE', '1.5'],
+    ['SEND_BUFFER', '1MB'],
+    ['SESSION_KEYS', ''],
+    ['SESSION_KEYS', 'short'],
+    ['SESSION_KEYS', 'a'.repeat(40)],
+    ['SESSION_KEYS', 'change-me-change-me-change-me-change-me'],
+    ['PUBLIC_ORIGIN', 'chat.example.org'],
+    ['PUBLIC_ORIGIN', 'https://chat.example.org/path'],
+    ['ALLOWED_ORIGINS', 'https://a.example,b'],
+    ['TRUSTED_PROXIES', '10.0.0.0/99'],
+    ['TRUSTED_PROXIES', 'proxy.local'],
+    ['LOG_LEVEL', 'loud'],
+    ['METRICS', 'yes'],
+    ['REDIS_URL', 'redis://x'],
+  ])('%s=%j stops the start by name', (name, value) =>
+    expect(() => readConfig({ [name]: value })).toThrow(name),
+  );
+  it('is in docs/operations.md, whole', () => {
+    const docs = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
+    for (const [name, fallback, meaning] of SETTINGS)
+      expect(docs).toContain(`| \`${name}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${meaning} |`);
+  });
+});

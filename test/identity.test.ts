@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import Keygrip from 'keygrip';
+import { describe, expect, it } from 'vitest';
+import { Identity, newId, newKey } from '../src/identity.js';
+
+const NOW = 1_800_000_000_000;
+const KEY = 'k'.repeat(40);
+const OLD = 'o'.repeat(40);
+const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
+const nobody = { person: () => undefined };
+const identity = new Identity([KEY, OLD], nobody, () => NOW);
+
+function sealed(payload: unknown, key = KEY): string {
+  const value = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload)).toString(
+    'base64',
+  );
+  return `name=${value}; name.sig=${new Keygrip([key], 'sha256').sign(`name=${value}`)}`;
+}
+
+const iat = NOW / 1000;
+
+describe('the cookie', () => {
+  it('opens what was sealed', () => {
+    expect(identity.open(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, stale: false });
+    const value = identity.seal(ANN);
+    expect(JSON.parse(Buffer.from(value, 'base64').toString())).toEqual({ ...ANN, iat });
+    expect(newId()).toMatch(/^[\w-]{12}$/);
+    expect(Buffer.byteLength(newKey())).toBeGreaterThanOrEqual(32);
+  });
+  it('signed with an older key is accepted, and to be made anew', () => {
+    expect(identity.open(sealed({ ...ANN, iat }, OLD))).toMatchObject({ stale: true });
+  });
+  it.each([
+    null,
+    1,
+    [],
+    {},
+    '',
+    'x',
+    { ...ANN },
+    { ...ANN, iat: 'x' },
+    { ...ANN, name: {} },
+    { id: 7, name: 'x', iat },
+    '{"__proto__":{"id":"a","name":"b","iat":1}}',
+  ])('over %j is nobody, with a valid signature', (payload) =>
+    expect(identity.open(sealed(payload))).toBeUndefined(),
+  );
+  it('is in date: 30 days, and a minute of another clock', () => {
+    const at = (seconds: number) => identity.open(sealed({ ...ANN, iat: iat + seconds }));
+    expect(at(-30 * 86_400 + 5)?.ends).toBe(NOW + 5000);
+    expect(at(50)).toBeDefined();
+    expect(at(-30 * 86_400 - 5)).toBeUndefined();
+    expect(at(70)).toBeUndefined();
+  });
+  it('forged is nobody', () => {
+    const good = sealed({ ...ANN, iat });
+    const [value = ''] = good.split(';');
+    for (const header of [
+      value,
+      `${value}; name.sig=`,
+      `${value}; name.sig=short`,
+      sealed({ ...ANN, iat }, 'x'.repeat(40)),
+      good.replace('name=', 'name=e'),
+      undefined,
+      '',
+    ])
+      expect(identity.open(header)).toBeUndefined();
+  });
+  it('of who signed out is nobody; of who was renamed has the new name', () => {
+    const people = { person: (id: string) => ({ name: 'Anna', signedOut: id !== ANN.id }) };
+    const knowing = new Identity([KEY], people, () => NOW);
+    expect(knowing.open(sealed({ ...ANN, iat }))?.user).toEqual({ id: ANN.id, name: 'Anna' });
+    expect(knowing.open(sealed({ ...ANN, id: 'bbbbbbbbbbbb', iat }))).toBeUndefined();
+  });
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => identity.open(text) === undefined),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (payload) => {
+        expect(identity.open(sealed(payload.toWellFormed()))).toBeUndefined();
+      }),
+    );
+  });
+});

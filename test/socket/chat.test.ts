@@ -1,0 +1,151 @@
+/** The live room as people meet it: real sockets. */
+import Keygrip from 'keygrip';
+import { describe, expect, it } from 'vitest';
+import { startChat } from '../harness.js';
+
+describe('a room', () => {
+  it('says hello, history, list, and who comes and goes, by person and not by socket', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const room = await ann.enters('Lobby');
+    await room.sees({ type: 'list', data: [ann.user], count: 1 });
+    expect(room.frames[0]).toMatchObject({
+      type: 'hello',
+      room: 'lobby',
+      last: 0,
+      user: ann.user,
+      complete: true,
+    });
+    const tab = await bob.enters('lobby');
+    await room.sees({ type: 'join', user: bob.user, data: 'Bob joined.' });
+    const second = await bob.enters('lobby');
+    await tab.leaves();
+    room.says('hi');
+    await second.sees({ type: 'chat', id: 1, data: 'hi' });
+    await second.leaves();
+    await room.sees({ type: 'left', user: bob.user, data: 'Bob left.' });
+    expect(room.frames.filter(({ type }) => type === 'join' || type === 'left')).toHaveLength(2);
+  });
+
+  it('takes plain text as the tutorial did', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    for (const protocol of ['', 'chat']) {
+      const room = await ann.enters('chat', { protocol, query: '?history=0' });
+      room.sends('{"type":"x"} is just text');
+      await room.sees({ type: 'chat', user: ann.user, data: '{"type":"x"} is just text' });
+    }
+  });
+
+  it('resumes at any number, and says when that is gone', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const room = await ann.enters('lobby');
+    for (let n = 1; n <= 60; n++) room.says(`m${n}`);
+    await room.seesAll({ type: 'chat' }, 60);
+    const epoch = String(room.frames[0]?.['epoch']);
+    const idsAfter = async (query: string): Promise<unknown[]> => {
+      const back = await ann.enters('lobby', { query });
+      await back.sees({ type: 'list' });
+      return back.numbered.map(({ id }) => id);
+    };
+    const upTo60 = (from: number) => Array.from({ length: 61 - from }, (_, n) => from + n);
+    expect(await idsAfter(`?after=57&epoch=${epoch}`)).toEqual([58, 59, 60]);
+    expect(await idsAfter('?after=0')).toEqual(upTo60(1));
+    expect(await idsAfter('?after=60')).toEqual([]);
+    expect(await idsAfter('')).toEqual(upTo60(11));
+    expect(await idsAfter('?history=0')).toEqual([]);
+    expect(await idsAfter('?after=59&epoch=other')).toEqual(upTo60(11));
+    const ahead = await ann.enters('lobby', { query: '?after=61' });
+    expect(ahead.frames[0]).toMatchObject({ complete: false, last: 60 });
+  });
+
+  it('answers a cid that it has with its number, and another text with cid_conflict', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const room = await ann.enters('lobby');
+    room.says('hi', 'c1');
+    room.says('hi', 'c1');
+    await room.sees({ type: 'ack', cid: 'c1', id: 1 });
+    room.says('ho', 'c1');
+    await room.sees({ type: 'error', cid: 'c1' });
+    const again = await ann.post('/api/rooms/lobby/messages', { data: 'hi', cid: 'c1' });
+    expect([again.status, (await again.json()).id]).toEqual([200, 1]);
+    const created = await ann.post('/api/rooms/lobby/messages', { data: 'new', cid: 'c2' });
+    expect([created.status, (await created.json()).id]).toEqual([201, 2]);
+    expect(room.numbered).toHaveLength(2);
+  });
+
+  it('closes by the table', async () => {
+    const chat = await startChat({
+      env: { CONNECTIONS_PER_PERSON: '2', SESSION_KEYS: 'abcdefghijklmnopqrstuvwxyz0123456789' },
+    });
+    const ann = await chat.signIn('Ann');
+    const witness = await ann.enters('lobby');
+    expect(await chat.visitor().knocks('/ws/lobby').closed).toBe(4001);
+    expect(await ann.knocks('/ws/no%20room').closed).toBe(4000);
+    expect(await ann.knocks('/elsewhere').closed).toBe(404);
+    expect(await ann.knocks('/ws/lobby', { headers: { origin: 'null' } }).closed).toBe(403);
+    const second = await ann.enters('lobby');
+    expect(await ann.knocks('/ws/lobby').closed).toBe(4003);
+    for (let n = 0; n < 3; n++) second.sends('nonsense');
+    expect(await second.closed).toBe(4400);
+    const third = await ann.enters('lobby');
+    third.ws.send(Buffer.from([1, 2]));
+    expect(await third.closed).toBe(1003);
+    const fourth = await ann.enters('lobby');
+    fourth.ws.send('x'.repeat(16 * 1024 + 1));
+    expect(await fourth.closed).toBe(1009);
+    const value = Buffer.from(
+      JSON.stringify({ id: 'cccccccccccc', name: 'Cleo', iat: Date.now() / 1000 - 30 * 86_400 + 2 }),
+    ).toString('base64');
+    const sig = new Keygrip(['abcdefghijklmnopqrstuvwxyz0123456789'], 'sha256').sign(`name=${value}`);
+    expect(await (await chat.visitor(`name=${value}; name.sig=${sig}`).enters('lobby')).closed).toBe(4001);
+    const out = await ann.post('/signout', {});
+    expect(out.status).toBe(204);
+    expect(await witness.closed).toBe(4002);
+    expect((await ann.get('/api/me')).status).toBe(401);
+    expect((await chat.signIn('Ann')).user.id).not.toBe(ann.user.id);
+  });
+
+  it('slows who is too fast, loses nothing, and cuts who is far too fast', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '50', MESSAGE_BURST: '5' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const [one, two] = [await ann.enters('lobby'), await ann.enters('lobby')];
+    const from = Date.now();
+    for (let n = 0; n < 20; n++) {
+      one.says(`one ${n}`);
+      two.says(`two ${n}`);
+    }
+    await one.seesAll({ type: 'chat' }, 40);
+    expect(Date.now() - from).toBeGreaterThan(500); // 35 over the burst, one budget for both sockets
+    const flood = await bob.enters('lobby', { protocol: 'chat' });
+    for (let n = 0; n < 8000; n++) flood.sends('x');
+    expect(await flood.closed).toBe(4429);
+    one.says('still here', 'c-here');
+    await one.sees({ type: 'chat', cid: 'c-here' });
+  });
+
+  it('only counts its people when they are many', async () => {
+    const chat = await startChat();
+    const first = await (await chat.signIn('P0')).enters('lobby');
+    for (let n = 1; n <= 101; n++)
+      await (await chat.signIn(`Person ${String.fromCharCode(97 + (n % 26))}${n}`)).enters('lobby');
+    await first.sees({ type: 'count', data: 102 });
+    expect(first.frames.filter(({ type }) => type === 'join').length).toBeLessThanOrEqual(100);
+  });
+
+  it('follows a person who changes their name', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const [room, bobs] = [await ann.enters('lobby'), await bob.enters('lobby')];
+    expect(await (await bob.post('/signin', { name: 'Robert' })).json()).toEqual({
+      id: bob.user.id,
+      name: 'Robert',
+    });
+    await room.sees({ type: 'left', user: bob.user });
+    await room.sees({ type: 'join', user: { id: bob.user.id, name: 'Robert' } });
+    bobs.says('it is me');
+    await room.sees({ type: 'chat', user: { id: bob.user.id, name: 'Robert' } });
+  });
+});
