@@ -7,38 +7,75 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import pino, { type Logger } from 'pino';
+import { backup } from './commands/backup.js';
+import { type Command, CommandError, EXIT } from './commands/command.js';
+import { exportRoom } from './commands/export.js';
+import { prove } from './commands/prove.js';
+import { restore } from './commands/restore.js';
+import { verify } from './commands/verify.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { createServer, type Server } from './server.js';
 import { LockedError } from './store/lock.js';
 import { OpenError } from './store/open.js';
 
-const EXIT = {
-  usage: 64,
-  software: 70,
-  osError: 71,
-  cannotCreate: 73,
-  ioError: 74,
-  busy: 75,
-  noPermission: 77,
-  config: 78,
-};
 /** File descriptors kept free for the database, the log and what else the process opens. */
 const RESERVED_FILES = 256;
+
+const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, prove];
 
 const HELP = `oneport: chat on one port
 
   node dist/main.js            run the server (npm start builds it first)
-  node dist/main.js --help     this text
+${COMMANDS.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(18)}${does}`).join('\n')}
+  node dist/main.js --help     this text; with a command: more about it
 
 Settings are environment variables:
 
 ${SETTINGS.map(([name, fallback, meaning]) => `  ${name.padEnd(24)}${meaning} [${fallback}]`).join('\n')}
 `;
 
-function main(args: readonly string[]): void {
-  if (args.includes('--help') || args.includes('-h')) process.stdout.write(HELP);
-  else if (args.length > 0) fail(EXIT.usage, `there is no command ${args[0]}: see --help`);
-  else serve();
+function main([name = 'serve', ...rest]: readonly string[]): void {
+  const command = COMMANDS.find((known) => known.name === name);
+  const asksHelp = [name, ...rest].some((arg) => arg === '--help' || arg === '-h');
+  if (asksHelp) process.stdout.write(command ? helpOf(command) : HELP);
+  else if (command) void run(command, rest);
+  else if (name === 'serve' && rest.length === 0) serve();
+  else fail(EXIT.usage, `there is no command ${[name, ...rest].join(' ')}: see --help`);
+}
+
+function helpOf({ name, args, does, help }: Command): string {
+  return `oneport ${name} ${args}: ${does}\n\n${help}\n`;
+}
+
+/** The exit code is set, not forced: what was written to a pipe is still read. */
+async function run(command: Command, args: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await command.run(args, {
+      out: process.stdout,
+      err: process.stderr,
+      env: process.env,
+      now: Date.now,
+      onStop: (stop) => process.once('SIGINT', stop).once('SIGTERM', stop),
+    });
+  } catch (error) {
+    process.exitCode = codeOf(error);
+    const bug = process.exitCode === EXIT.software;
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    process.stderr.write(`oneport: ${bug ? stack : message}\n`);
+  }
+}
+
+/** EXIT.software: a bug of ours. */
+function codeOf(error: unknown): number {
+  if (error instanceof CommandError) return error.code;
+  if (error instanceof LockedError) return EXIT.busy;
+  if (error instanceof ConfigError || error instanceof OpenError) return EXIT.config;
+  return isNoPermission(error) || isOfDisk(error) ? EXIT.ioError : EXIT.software;
+}
+
+function isOfDisk(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^(ENOSPC|EIO|EISDIR|EROFS|EDQUOT|EFBIG|SQLITE_(FULL|IOERR|CORRUPT|NOTADB|BUSY))/.test(code);
 }
 
 function serve(): void {

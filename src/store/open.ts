@@ -2,7 +2,7 @@
  * Opens the database: settings that make a commit durable, and migrations in one transaction. A file of a newer version
  * is refused and stays as it is.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MIGRATIONS } from './migrations.js';
@@ -33,6 +33,40 @@ export function openDatabase(file: string): Database.Database {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** For reading only, beside a running server. @throws OpenError when there is no file, or none of this version's shape */
+export function openForReading(file: string): Database.Database {
+  if (!existsSync(file)) throw new OpenError(`there is no database at ${file}: set DATA_DIR.`);
+  const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5000 });
+  try {
+    checkVersion(db, file);
+    const version = versionOf(db, file);
+    if (version === MIGRATIONS.length) return db;
+    if (version === 0) throw new OpenError(`${file} is not a database of Oneport.`);
+    throw new OpenError(
+      `${file} was written by an older Oneport: start this one on it once, then try again.`,
+    );
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Brings an existing file, as a backup of an older version, to today's shape. @throws OpenError when it is none of ours */
+export function bringUp(file: string): void {
+  const db = new Database(file, { fileMustExist: true });
+  const version = versionAndClose(db, file);
+  if (version === 0) throw new OpenError(`${file} is not a database of Oneport.`);
+  openDatabase(file).close();
+}
+
+function versionAndClose(db: Database.Database, file: string): number {
+  try {
+    return versionOf(db, file);
+  } finally {
+    db.close();
   }
 }
 

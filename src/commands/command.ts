@@ -1,0 +1,61 @@
+/**
+ * What a command of the operator is, and what it is given: it touches neither `process` nor the environment itself.
+ * Exit codes are those of sysexits.h.
+ */
+import type { Writable } from 'node:stream';
+
+export const EXIT = {
+  ok: 0,
+  fault: 1,
+  usage: 64,
+  badData: 65,
+  noInput: 66,
+  software: 70,
+  osError: 71,
+  cannotCreate: 73,
+  ioError: 74,
+  busy: 75,
+  noPermission: 77,
+  config: 78,
+} as const;
+
+export interface Terminal {
+  /** the command's answer, for other programs */
+  readonly out: Writable;
+  /** progress and complaints, for people */
+  readonly err: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** milliseconds since 1970 */
+  readonly now: () => number;
+  /** Calls back when the operator interrupts; the command then ends by itself. */
+  readonly onStop: (stop: () => void) => void;
+}
+
+export interface Command {
+  readonly name: string;
+  /** its arguments, as --help shows them */
+  readonly args: string;
+  /** one line */
+  readonly does: string;
+  /** what to know before using it */
+  readonly help: string;
+  /** Resolves with the exit code. @throws CommandError, and what main.ts explains: ConfigError, LockedError, OpenError */
+  run(args: readonly string[], terminal: Terminal): Promise<number>;
+}
+
+/** The operator's mistake, or the machine's: `message` is one line that says what to do. */
+export class CommandError extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The one argument of a command. @throws CommandError when there are none or several */
+export function onlyArgument(args: readonly string[], { name, args: shape }: Command): string {
+  const [only] = args;
+  if (only !== undefined && args.length === 1) return only;
+  throw new CommandError(EXIT.usage, `usage: oneport ${name} ${shape}`);
+}

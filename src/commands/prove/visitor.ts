@@ -1,0 +1,77 @@
+/** A person of the proof on the server's HTTP side: signs in, posts, reads the log. */
+import { field, isObject } from '../../protocol.js';
+import { toldOf } from './frames.js';
+import type { Told } from './witness.js';
+
+export const ROOM = 'proof';
+const PATIENCE = 10_000;
+
+/** What became of a post: its number, a no that a retry may turn into a yes, or a no that must not be. */
+export type Answer =
+  | { readonly kind: 'kept'; readonly told: Told }
+  | { readonly kind: 'later' }
+  | { readonly kind: 'refused'; readonly status: number; readonly body: string };
+
+export class Visitor {
+  readonly port: number;
+  readonly id: string;
+  readonly cookie: string;
+
+  constructor(port: number, id: string, cookie: string) {
+    this.port = port;
+    this.id = id;
+    this.cookie = cookie;
+  }
+
+  /** `quit` cuts the connection, whatever the server has done by then. */
+  async post(data: string, cid: string, quit: AbortSignal): Promise<Answer> {
+    try {
+      const response = await this.#fetch(`/api/rooms/${ROOM}/messages`, {
+        method: 'POST',
+        body: JSON.stringify({ data, cid }),
+        signal: AbortSignal.any([quit, AbortSignal.timeout(PATIENCE)]),
+      });
+      const body = await response.text();
+      if (response.status === 200 || response.status === 201)
+        return { kind: 'kept', told: toldOf(JSON.parse(body)) };
+      if (response.status === 503 || response.status === 429) return { kind: 'later' };
+      return { kind: 'refused', status: response.status, body };
+    } catch {
+      return { kind: 'later' }; // cut, or the server is down: nobody knows what it did
+    }
+  }
+
+  /** The whole log, page by page. */
+  async *log(): AsyncGenerator<Told> {
+    for (let after = 0; ; ) {
+      const query = `after=${after}&limit=500`;
+      const response = await this.#fetch(`/api/rooms/${ROOM}/messages?${query}`, {
+        signal: AbortSignal.timeout(PATIENCE),
+      });
+      const page: unknown = await response.json();
+      const events = isObject(page) ? field(page, 'messages') : undefined;
+      if (!Array.isArray(events) || events.length === 0) return;
+      for (const event of events) yield toldOf(event);
+      after = toldOf(events.at(-1)).id;
+    }
+  }
+
+  #fetch(path: string, init: RequestInit): Promise<Response> {
+    const headers = { 'content-type': 'application/json', cookie: this.cookie };
+    return fetch(`http://127.0.0.1:${this.port}${path}`, { ...init, headers });
+  }
+}
+
+export async function signIn(port: number, name: string): Promise<Visitor> {
+  const response = await fetch(`http://127.0.0.1:${port}/signin`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name }),
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  const user: unknown = await response.json();
+  const id = isObject(user) ? field(user, 'id') : undefined;
+  if (typeof id !== 'string') throw new Error(`${name} cannot sign in: ${JSON.stringify(user)}`);
+  const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0]);
+  return new Visitor(port, id, cookies.join('; '));
+}

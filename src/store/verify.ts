@@ -1,0 +1,133 @@
+/**
+ * The promise, checked on the file itself: every room counts 1, 2, 3 … to its last without a hole, in the one order,
+ * its times never go back; every cid of a person once; every reference leads somewhere; the pages and indexes are sound.
+ * It reads one snapshot, so a server may go on writing. The first fault ends it, in words that name the place.
+ */
+import Database from 'better-sqlite3';
+import { openForReading } from './open.js';
+
+export interface Verdict {
+  /** undefined: sound */
+  readonly fault: string | undefined;
+  readonly rooms: number;
+  readonly people: number;
+  readonly events: number;
+}
+
+/** What is being done: so much of the events, or a step that has no parts. */
+export type Report = (step: string, done?: number, total?: number) => void;
+
+interface Row {
+  readonly seq: number;
+  readonly room: number;
+  readonly name: string;
+  readonly last: number;
+  readonly latest: number;
+  readonly id: number;
+  readonly at: number;
+}
+
+/** Rows between two reports. */
+const STEP = 50_000;
+
+/** @throws OpenError when the file is none of ours */
+export function verify(file: string, report: Report): Verdict {
+  const db = openForReading(file);
+  try {
+    db.exec('BEGIN');
+    return judge(db, report);
+  } catch (error) {
+    if (!(error instanceof Database.SqliteError) || !/CORRUPT|NOTADB|IOERR/.test(error.code)) throw error;
+    return { fault: `the file is damaged: ${error.message}`, rooms: 0, people: 0, events: 0 };
+  } finally {
+    db.close();
+  }
+}
+
+function judge(db: Database.Database, report: Report): Verdict {
+  const count = (table: string): number =>
+    db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
+  const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
+  const fault =
+    faultOfPages(db, report) ??
+    faultOfReferences(db, report) ??
+    faultOfNumbers(db, counts.events, report) ??
+    faultOfRooms(db) ??
+    faultOfCids(db, report);
+  return { fault, ...counts };
+}
+
+function faultOfPages(db: Database.Database, report: Report): string | undefined {
+  report('checking pages and indexes');
+  const found = db.prepare<[], string>('PRAGMA integrity_check(1)').pluck().get();
+  return found === 'ok' ? undefined : `the file is damaged: ${found}`;
+}
+
+interface Orphan {
+  readonly table: string;
+  readonly rowid: number;
+  readonly parent: string;
+}
+
+function faultOfReferences(db: Database.Database, report: Report): string | undefined {
+  report('checking references');
+  const orphan = db.prepare<[], Orphan>('PRAGMA foreign_key_check').get();
+  return (
+    orphan && `${orphan.table} row ${orphan.rowid} refers to a row of ${orphan.parent} that is not there`
+  );
+}
+
+function faultOfNumbers(db: Database.Database, total: number, report: Report): string | undefined {
+  const rows = db.prepare<[], Row>(`SELECT e.seq, e.room, r.name, r.last, r.at AS latest, e.id, e.at
+    FROM events e JOIN rooms r USING (room) ORDER BY e.room, e.id`);
+  let done = 0;
+  let before: Row | undefined;
+  for (const row of rows.iterate()) {
+    const fault = faultBetween(before?.room === row.room ? before : undefined, row);
+    if (fault) return `room ${row.name}: ${fault}`;
+    before = row;
+    if (++done % STEP === 0) report('checking numbers', done, total);
+  }
+  return undefined;
+}
+
+/** What is wrong with an event after the one before it in its room. */
+function faultBetween(before: Row | undefined, row: Row): string | undefined {
+  const expected = (before?.id ?? 0) + 1;
+  if (row.id !== expected) return `number ${expected} is missing, ${row.id} comes next`;
+  if (row.id > row.last) return `number ${row.id} is beyond its last, ${row.last}`;
+  if (before && row.seq <= before.seq) return `number ${row.id} was kept before number ${before.id}`;
+  if (before && row.at < before.at) return `the time goes back at number ${row.id}`;
+  if (row.at > row.latest) return `number ${row.id} is later than the room itself`;
+  return undefined;
+}
+
+interface Room {
+  readonly name: string;
+  readonly last: number;
+  readonly most: number;
+}
+
+function faultOfRooms(db: Database.Database): string | undefined {
+  const room = db
+    .prepare<[], Room>(`SELECT name, last, most FROM (
+      SELECT name, last, coalesce((SELECT max(id) FROM events e WHERE e.room = r.room), 0) AS most FROM rooms r)
+      WHERE last <> most LIMIT 1`)
+    .get();
+  return room && `room ${room.name}: its last is ${room.last}, but its newest event is ${room.most}`;
+}
+
+interface Twice {
+  readonly id: string;
+  readonly cid: string;
+  readonly times: number;
+}
+
+function faultOfCids(db: Database.Database, report: Report): string | undefined {
+  report('checking cids');
+  const twice = db
+    .prepare<[], Twice>(`SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
+      WHERE e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING count(*) > 1 LIMIT 1`)
+    .get();
+  return twice && `cid ${twice.cid} of person ${twice.id} is there ${twice.times} times`;
+}
