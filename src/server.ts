@@ -4,18 +4,19 @@
  */
 import http from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { applyBeat } from './chat/apply.js';
+import type { Book } from './chat/book.js';
 import type { Command, Outcome } from './chat/command.js';
 import type { Config } from './config.js';
 import { bodyFits, createApp } from './http/app.js';
+import { refuseBroken } from './http/broken.js';
 import { Identity, newKey } from './identity.js';
 import { createMetrics } from './metrics.js';
 import type { User } from './protocol.js';
 import { LocalSequencer } from './sequencer/local.js';
-import type { Sequencer } from './sequencer/sequencer.js';
+import type { Beat, Sequencer } from './sequencer/sequencer.js';
 import { drain } from './socket/drain.js';
 import { startHeartbeat } from './socket/heartbeat.js';
 import { Hub } from './socket/hub.js';
@@ -28,6 +29,9 @@ export interface Surroundings {
   readonly now?: () => number;
   /** connections that fit into the process's file limit; more are answered 503 */
   readonly connectionsMax?: number;
+  /** How commands get their order, and what the rules write in; tests put faulty ones here to see them found out. */
+  readonly sequence?: (beat: Beat) => Sequencer;
+  readonly wrapBook?: (book: Book) => Book;
 }
 
 export interface Server {
@@ -79,8 +83,11 @@ export function createServer(config: Config, surroundings: Surroundings): Server
 type Chat = ReturnType<typeof openChat>;
 
 /** From a command to what everyone sees of it. */
-function openChat(config: Config, store: Store, { logger, now = Date.now }: Surroundings) {
+function openChat(config: Config, store: Store, surroundings: Surroundings) {
+  const { logger, now = Date.now, wrapBook } = surroundings;
+  const { sequence = (beat) => new LocalSequencer(beat) } = surroundings;
   const { log, epoch, people } = store;
+  const book = wrapBook?.(store) ?? store;
   const hub = new Hub({
     log,
     epoch,
@@ -89,8 +96,8 @@ function openChat(config: Config, store: Store, { logger, now = Date.now }: Surr
     submit: (command, reply) => sequencer.submit(command, reply),
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'a command met a bug');
-  const sequencer: Sequencer = new LocalSequencer({
-    apply: (commands) => applyBeat(commands, store, onBug),
+  const sequencer: Sequencer = sequence({
+    apply: (commands) => applyBeat(commands, book, onBug),
     deliver: (outcomes) => hub.deliver(outcomes),
   });
   const submit = (command: Command): Promise<Outcome> =>
@@ -179,18 +186,3 @@ function track(server: http.Server): ReadonlySet<Socket> {
 function isFull(sockets: ReadonlySet<Socket>, { connectionsMax = 0 }: Surroundings): boolean {
   return connectionsMax > 0 && sockets.size > connectionsMax;
 }
-
-/** What the HTTP parser gave up on: one answer, if the peer can still read it. */
-function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const status = BROKEN[error.code ?? ''] ?? '400 Bad Request';
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
-}
-
-const BROKEN: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-};
