@@ -73,7 +73,7 @@ const BORDERS: Borders = {
     {
       fault: 'takes a module of Node',
       where: /^(chat\/|protocol\.ts|client\/)/,
-      what: /'node:\w/,
+      what: /['"]node:\w/,
       in: 'texts',
     },
     {
@@ -126,6 +126,7 @@ const WRONG: readonly (readonly [fault: string, file: string, text: string])[] =
   ['client/a.tsx takes main.ts', 'client/a.tsx', "export * from '../main.js';"],
   ['http/a.ts takes ws', 'http/a.ts', "import {\n  type WebSocket,\n} from 'ws';"],
   ['chat/a.ts takes better-sqlite3', 'chat/a.ts', "import Db from 'better-sqlite3';"],
+  ['chat/a.ts takes ws', 'chat/a.ts', 'import "ws";'],
   ['sequencer/local.ts takes redis', 'sequencer/local.ts', "const r = import('redis');"],
   ['http/a.ts takes @stranger/thing/deep', 'http/a.ts', "import x from '@stranger/thing/deep';"],
   ['chats/a.ts belongs to no part', 'chats/a.ts', ''],

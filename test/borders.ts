@@ -94,8 +94,8 @@ function runs(file: string, tree: Tree): string[] {
     .flatMap(({ from }) => resolve(file, from, tree) ?? []);
 }
 
-const FROM = /^\s*(?:import|export)\s+(type\s)?[^;'"]*?from\s*'([^']+)'/gm;
-const BARE = /\bimport\s*\(?\s*'([^']+)'/g;
+const FROM = /^\s*(?:import|export)\s+(type\s)?[^;'"]*?from\s*['"]([^'"]+)['"]/gm;
+const BARE = /\bimport\s*\(?\s*['"]([^'"]+)['"]/g;
 
 function importsOf(text: string): Import[] {
   const code = withoutComments(text);
