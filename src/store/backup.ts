@@ -4,7 +4,7 @@
  * The copy has its name only when it is whole and on the disk.
  */
 import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs';
-import type Database from 'better-sqlite3';
+import Database from 'better-sqlite3';
 import { syncFile, syncName } from './disk.js';
 import { openForReading } from './open.js';
 
@@ -30,13 +30,14 @@ export async function backUp(
   try {
     closeSync(openSync(part, 'w', 0o600)); // it holds the signing keys: for its owner only
     const copied = await copy(db, part, report);
+    makeOneFile(part);
     syncFile(part);
     refuseExisting(to);
     renameSync(part, to);
     syncName(to);
     return copied;
   } catch (error) {
-    rmSync(part, { force: true });
+    for (const rest of ['', '-wal', '-shm', '-journal']) rmSync(part + rest, { force: true });
     throw error;
   } finally {
     db.close();
@@ -58,6 +59,13 @@ async function copy(
   });
   db.exec('COMMIT');
   return { bytes: totalPages * Number(db.pragma('page_size', { simple: true })), epoch };
+}
+
+/** Without a write-ahead log to come: who only reads the backup leaves nothing beside it. */
+function makeOneFile(part: string): void {
+  const copy = new Database(part);
+  copy.pragma('journal_mode = DELETE');
+  copy.close();
 }
 
 function refuseExisting(file: string): void {

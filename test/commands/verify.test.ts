@@ -1,0 +1,73 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../harness.js';
+import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js';
+
+describe('verify', { timeout: 60_000 }, () => {
+  it('finds a log sound, while the server runs and after', async () => {
+    const chat = await chatWith(30);
+    const sound = { code: 0, out: 'sound: 31 events in 2 rooms, 1 people\n' };
+    expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
+    await chat.stop();
+    expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
+    expect(await oneport(['verify', databaseOf(chat.dataDir)], temporaryFolder())).toMatchObject(sound);
+  });
+
+  const faults: readonly (readonly [fault: string, sql: string, words: string])[] = [
+    ['a hole', 'DELETE FROM events WHERE id = 7', 'room lobby: number 7 is missing, 8 comes next'],
+    ['a missing first number', "DELETE FROM events WHERE data = 'm1'", 'number 1 is missing, 2 comes next'],
+    ['a missing end', "DELETE FROM events WHERE data = 'm20'", 'its last is 20, but its newest event is 19'],
+    ['a number beyond the last', "UPDATE rooms SET last = 19 WHERE name = 'lobby'", 'is beyond its last, 19'],
+    ['a room that lost all', "DELETE FROM events WHERE data = 'alone'", 'room köln: its last is 1'],
+    ['time that goes back', "UPDATE events SET at = 5 WHERE data = 'm9'", 'the time goes back at number 9'],
+    [
+      'an order that differs from the numbers',
+      "UPDATE events SET seq = 1000 WHERE data = 'm4'",
+      'number 5 was kept before number 4',
+    ],
+    ['a nobody', 'DELETE FROM people', 'refers to a row of people that is not there'],
+    [
+      'a cid twice, with the index gone',
+      "DROP INDEX events_cid; UPDATE events SET cid = 'c3' WHERE cid = 'c12'",
+      'cid c3 of person',
+    ],
+    [
+      'a number twice, with the index gone',
+      "DROP INDEX events_number; UPDATE events SET id = 3 WHERE data = 'm4'",
+      'room lobby: number 4 is missing, 3 comes next',
+    ],
+  ];
+  it.each(faults)('names %s and ends with 1', async (_, sql, words) => {
+    const folder = await folderWith(20);
+    tamper(folder, sql);
+    const { code, out, err } = await oneport(['verify'], folder);
+    expect(err).toContain(words);
+    expect(code).toBe(1);
+    expect(out).toBe('');
+  });
+
+  it('names damaged pages', async () => {
+    const folder = await folderWith(20);
+    tamper(folder, 'VACUUM');
+    const bytes = readFileSync(databaseOf(folder));
+    bytes.fill(0xff, 4096 * 3, 4096 * 8);
+    writeFileSync(databaseOf(folder), bytes);
+    const { code, err } = await oneport(['verify'], folder);
+    expect(err).toContain('the file is damaged');
+    expect(code).toBe(1);
+  });
+
+  it('says so where there is no database, or a foreign or newer one', async () => {
+    const empty = temporaryFolder();
+    const none = await oneport(['verify'], empty);
+    expect(none).toMatchObject({ code: 78, err: expect.stringContaining('there is no database') });
+    writeFileSync(databaseOf(empty), 'this is a text, and not short enough to be taken for nothing at all');
+    expect(await oneport(['verify'], empty)).toMatchObject({ code: 78 });
+    const newer = await folderWith(1);
+    tamper(newer, 'PRAGMA user_version = 99');
+    expect(await oneport(['verify'], newer)).toMatchObject({
+      code: 78,
+      err: expect.stringContaining('newer Oneport'),
+    });
+  });
+});
