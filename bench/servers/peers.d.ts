@@ -32,11 +32,17 @@ declare module 'socket.io' {
     };
     join(room: string): void;
     on(event: 'm', listener: (text: string) => void): void;
+    on(event: 'say', listener: (text: string, acknowledge: () => void) => void): void;
   }
   export class Server {
     constructor(
       http: import('node:http').Server,
-      options: { transports: string[]; perMessageDeflate: boolean; serveClient: boolean },
+      options: {
+        transports: string[];
+        perMessageDeflate: boolean;
+        serveClient: boolean;
+        connectionStateRecovery?: { maxDisconnectionDuration: number };
+      },
     );
     on(event: 'connection', listener: (socket: Socket) => void): void;
     to(room: string): { emit(event: 'm', message: unknown): void };
