@@ -1,6 +1,7 @@
 /** The proof itself: the real server passes, and every bug that is planted is found. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Finding, tryServer } from '../src/commands/prove/run.js';
@@ -15,7 +16,7 @@ function trialOf(bug: string, kills: number): Promise<Finding> {
     kills,
     seed: 7,
     clients: 6,
-    every: 300,
+    every: 500,
     command: [process.execPath, SABOTEUR, bug],
     folder: temporaryFolder(),
     report() {},
@@ -60,6 +61,23 @@ describe('prove', () => {
     expect(err).toMatch(/\d+ of 20 kills; \d+ sent/);
   });
 
+  it('can be interrupted: it reports what it has seen, and leaves nothing behind', async () => {
+    const home = temporaryFolder();
+    const child = spawn(process.execPath, [MAIN, 'prove', '--kills', '1000'], {
+      env: { PATH: process.env['PATH'] ?? '', TMPDIR: home },
+    });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    await once(child.stderr, 'data');
+    child.kill('SIGINT');
+    const [code] = await once(child, 'close');
+    expect(out).toContain('kept: nothing lost');
+    expect(code).toBe(130);
+    expect(readdirSync(home)).toEqual([]);
+  });
+
   it('refuses options that make no sense, and explains itself', async () => {
     expect(await prove(['--kills', 'many'])).toMatchObject({
       code: 64,
@@ -72,8 +90,8 @@ describe('prove', () => {
 
 describe('prove finds', () => {
   const bugs: readonly (readonly [bug: string, kills: number, kinds: readonly string[]])[] = [
-    ['echo-before-commit', 6, ['lost', 'different', 'repeated']],
-    ['deliver-before-commit', 6, ['lost', 'different']],
+    ['echo-before-commit', 8, ['lost', 'different', 'repeated']],
+    ['deliver-before-commit', 8, ['lost', 'different', 'repeated', 'out of order']],
     ['dedupe-dropped', 2, ['repeated']],
     ['number-skipped', 2, ['out of order']],
     ['resume-off-by-one', 2, ['lost', 'out of order']],

@@ -17,6 +17,8 @@ export const EXIT = {
   busy: 75,
   noPermission: 77,
   config: 78,
+  /** by Ctrl-C, as shells say it */
+  interrupted: 130,
 } as const;
 
 export interface Terminal {

@@ -53,7 +53,8 @@ evidence and keeps the folder.`,
     };
     const finding = await tryServer(trial);
     out.write(`seed ${wanted.seed}\n${reportOf(finding)}`);
-    return close(finding, folder, err);
+    const code = close(finding, folder, err);
+    return code === EXIT.ok && finding.kills < wanted.kills ? EXIT.interrupted : code;
   },
 };
 

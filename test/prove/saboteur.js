@@ -7,40 +7,119 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import pino from 'pino';
 import { readConfig } from '../../dist/config.js';
-import { LocalSequencer } from '../../dist/sequencer/local.js';
 import { createServer } from '../../dist/server.js';
 import { Store } from '../../dist/store/store.js';
 
 /** @typedef {import('../../src/server.js').Surroundings} Surroundings */
 /** @typedef {import('../../src/chat/book.js').Book} Book */
 /** @typedef {import('../../src/chat/command.js').Outcome} Outcome */
+/** @typedef {import('../../src/sequencer/sequencer.js').Beat} Beat */
+/** @typedef {import('../../src/sequencer/sequencer.js').Sequencer} Sequencer */
 
 /** Milliseconds between what is too early and the commit: wide enough for a kill to fall into. */
-const WINDOW = 40;
+const WINDOW = 60;
 const config = readConfig(process.env);
 
-/** Holds up the whole process: what it has written before is with its readers. */
-function wait() {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WINDOW);
-}
-
 /**
- * A book that tells of the outcomes before it commits them.
- * @param {(outcomes: readonly Outcome[]) => void} tell
- * @returns {(book: Book) => Book}
+ * An order that foresees what will come of a beat (by a transaction that is rolled back), tells of it, and applies the
+ * beat only after the window.
+ * @param {{ before: 'reply' | 'deliver' }} bug what does not wait for the commit
+ * @returns {Partial<Surroundings>}
  */
-function telling(tell) {
-  return (book) => ({
+function hasty({ before }) {
+  const undone = new Error('foreseen, not done');
+  let foreseeing = false;
+  /** @type {(book: Book) => Book} */
+  const wrapBook = (book) => ({
     people: book.people,
     log: book.log,
-    transaction: (work) =>
-      book.transaction(() => {
-        const result = work();
-        tell(/** @type {Outcome[]} */ (/** @type {unknown} */ (result))); // a beat's work makes outcomes
-        wait();
-        return result;
-      }),
+    transaction: (work) => (foreseeing ? foresee(book, work, undone) : book.transaction(work)),
   });
+  return {
+    wrapBook,
+    sequence: (beat) =>
+      new HastySequencer(beat, before, (commands) => {
+        foreseeing = true;
+        const outcomes = beat.apply(commands);
+        foreseeing = false;
+        return outcomes;
+      }),
+  };
+}
+
+/** @template T @param {Book} book @param {() => T} work @param {Error} undone @returns {T} */
+function foresee(book, work, undone) {
+  /** @type {T[]} */
+  const results = [];
+  try {
+    book.transaction(() => {
+      results.push(work());
+      throw undone;
+    });
+  } catch (error) {
+    if (error !== undone) throw error;
+  }
+  const [result] = results;
+  if (result === undefined) throw new Error('nothing was foreseen');
+  return result;
+}
+
+/** @typedef {{ command: import('../../src/chat/command.js').Command, reply: import('../../src/sequencer/sequencer.js').Reply | undefined }} Asked */
+
+/** @implements {Sequencer} */
+class HastySequencer {
+  #beat;
+  #before;
+  #foresee;
+  /** @type {Asked[]} */
+  #asked = [];
+  #busy = false;
+
+  /** @param {Beat} beat @param {'reply' | 'deliver'} before @param {Beat['apply']} foresee */
+  constructor(beat, before, foresee) {
+    this.#beat = beat;
+    this.#before = before;
+    this.#foresee = foresee;
+  }
+
+  /** @type {Sequencer['submit']} */
+  submit(command, reply) {
+    this.#asked.push({ command, reply });
+    if (!this.#busy) this.#run();
+  }
+
+  async close() {
+    while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  #run() {
+    this.#busy = true;
+    const asked = this.#asked.splice(0);
+    const commands = asked.map(({ command }) => command);
+    const foreseen = this.#foresee(commands);
+    if (this.#before === 'deliver') this.#beat.deliver(foreseen);
+    // a sender takes the number for its acknowledgment, though the echo is still to come
+    else replyAll(asked, foreseen.map(acknowledged));
+    setTimeout(() => {
+      const outcomes = this.#beat.apply(commands);
+      if (this.#before === 'reply') this.#beat.deliver(outcomes);
+      else replyAll(asked, outcomes);
+      this.#busy = false;
+      if (this.#asked.length > 0) this.#run();
+    }, WINDOW);
+  }
+}
+
+/** @param {readonly Asked[]} asked @param {readonly Outcome[]} outcomes */
+function replyAll(asked, outcomes) {
+  outcomes.forEach((outcome, n) => {
+    asked[n]?.reply?.(outcome);
+  });
+}
+
+/** @param {Outcome} outcome @returns {Outcome} */
+function acknowledged(outcome) {
+  return outcome.kind === 'said' ? { ...outcome, kind: 'repeated' } : outcome;
 }
 
 /** @type {Readonly<Record<string, () => Partial<Surroundings>>>} */
@@ -48,51 +127,10 @@ const BUGS = {
   none: () => ({}),
 
   // The sender has its acknowledgment, the others see nothing yet, and the commit is still to come.
-  'echo-before-commit': () => {
-    const replies = new Map();
-    /** @type {readonly unknown[]} */
-    let beatNow = [];
-    return {
-      sequence: (beat) => {
-        const inner = new LocalSequencer({
-          apply: (commands) => {
-            beatNow = commands;
-            return beat.apply(commands);
-          },
-          deliver: beat.deliver,
-        });
-        return {
-          submit: (command, reply) => {
-            replies.set(command, reply);
-            inner.submit(command, (outcome) => {
-              if (replies.delete(command)) reply?.(outcome);
-            });
-          },
-          close: () => inner.close(),
-        };
-      },
-      wrapBook: telling((outcomes) => {
-        outcomes.forEach((outcome, n) => {
-          const reply = replies.get(beatNow[n]);
-          replies.delete(beatNow[n]);
-          reply?.(outcome.kind === 'said' ? { ...outcome, kind: 'repeated' } : outcome);
-        });
-      }),
-    };
-  },
+  'echo-before-commit': () => hasty({ before: 'reply' }),
 
   // Everyone in the room is shown the message, and the commit is still to come.
-  'deliver-before-commit': () => {
-    /** @type {(outcomes: readonly Outcome[]) => void} */
-    let deliver = () => {};
-    return {
-      sequence: (beat) => {
-        deliver = beat.deliver;
-        return new LocalSequencer({ apply: beat.apply, deliver: () => {} });
-      },
-      wrapBook: telling((outcomes) => deliver(outcomes)),
-    };
-  },
+  'deliver-before-commit': () => hasty({ before: 'deliver' }),
 
   // A cid that was seen before is as good as new. The index that would object is got round.
   'dedupe-dropped': () => ({

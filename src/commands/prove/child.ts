@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { CommandError, EXIT } from '../command.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -28,13 +29,18 @@ export class ServerChild {
     const [program = '', ...args] = this.#command;
     const from = performance.now();
     const log = openSync(this.#log, 'a');
-    const child = spawn(program, args, { env: { ...this.#env }, stdio: ['ignore', 'pipe', log] });
+    const child = spawn(program, args, {
+      env: { ...this.#env },
+      stdio: ['ignore', 'pipe', log],
+      detached: true, // Ctrl-C is for us: we end it
+    });
     closeSync(log);
     this.#child = child;
     child.on('exit', (code, signal) => {
       if (child === this.#child) this.#died(String(code ?? signal));
     });
-    if (!(await saysSomething(child))) throw new Error(`the server did not start: see ${this.#log}`);
+    if (!(await saysSomething(child)))
+      throw new CommandError(EXIT.fault, `the server did not start: see ${this.#log}`);
     return performance.now() - from;
   }
 
