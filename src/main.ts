@@ -49,6 +49,7 @@ function helpOf({ name, args, does, help }: Command): string {
 
 /** The exit code is set, not forced: what was written to a pipe is still read. */
 async function run(command: Command, args: readonly string[]): Promise<void> {
+  process.stdout.on('error', () => {}); // who reads it has gone: the exit code still tells
   try {
     process.exitCode = await command.run(args, {
       out: process.stdout,
