@@ -65,6 +65,14 @@ export async function tryServer(trial: Trial): Promise<Finding> {
   };
   const died = (how: string): void => witness.accuse('unsound', `the server ended by itself: ${how}`);
   const server = new ServerChild(trial.command, env, join(trial.folder, 'server.log'), died);
+  try {
+    return await hold(trial, server, port, witness);
+  } finally {
+    await server.kill();
+  }
+}
+
+async function hold(trial: Trial, server: ServerChild, port: number, witness: Witness): Promise<Finding> {
   const tally = { kills: 0, witness, starts: [await server.start()] };
   const random = randomOf(trial.seed);
   const clients = await invite(trial.clients, port, witness, random);
@@ -80,7 +88,6 @@ export async function tryServer(trial: Trial): Promise<Finding> {
   } finally {
     clearInterval(reporting);
     for (const client of clients) client.end();
-    await server.kill();
   }
 }
 
