@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { pause } from './load/clock.js';
 
 /** Clock ticks a second in /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS = 100;
@@ -20,6 +21,16 @@ export function cpuOfMachine() {
     readFileSync('/proc/stat', 'latin1').split('\n')[0]?.trim().split(/\s+/).slice(1).map(Number) ?? [];
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields;
   return ((user + nice + system + irq + softirq + steal) / TICKS) * 1e6;
+}
+
+/** Waits until nobody takes more than so much of a core, for half a minute at most. @param {number} percent @returns {Promise<boolean>} */
+export async function calm(percent) {
+  for (let second = 0; second < 30; second++) {
+    const before = cpuOfMachine();
+    await pause(1000);
+    if ((cpuOfMachine() - before) / 1e4 <= percent) return true;
+  }
+  return false;
 }
 
 /** Resident memory. @param {number} pid @returns {number} kB */

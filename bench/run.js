@@ -7,20 +7,21 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HELP, readOptions } from './options.js';
-import { canPin, fileLimit, machine } from './proc.js';
+import { calm, canPin, fileLimit, machine } from './proc.js';
 import { drawingOf } from './report/drawing.js';
 import { judge } from './report/judge.js';
 import { tableOf } from './report/table.js';
 import { cookieFiles, inventPeople, signInPeople } from './seed.js';
 import { copyProduct } from './server.js';
-import { pause, Stage } from './stage.js';
+import { Stage } from './stage.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const RESULTS = fileURLToPath(new URL('./results', import.meta.url));
 /** Files that a process needs besides its sockets. */
 const RESERVED = 300;
-/** Between two runs: what the last one left in the kernel goes. */
-const BREATH_MS = 1000;
+/** Percent of a core that others may take: a run with more is played again, at most so often, and the calmest counts. */
+const NOISE_MOST = 20;
+const AGAIN = 2;
 
 /** @typedef {import('./server.js').Ground} Ground */
 /** @typedef {import('./cases/case.js').Case} Case */
@@ -80,15 +81,34 @@ async function playCase(ground, options, played, scale) {
     const turn = round % Math.max(1, subjects.length); // nobody is always first
     for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
       say(`${played.name} ${round + 1}/${options.rounds} ${subject}`);
-      const metrics = await played.run(ground, subject, scale).catch((error) => {
+      const metrics = await playCalmly(() => played.run(ground, subject, scale)).catch((error) => {
         failures.push(`${subject}, round ${round + 1}: ${error.message}`);
         say(`  ${error.message}`);
       });
       rounds[subject]?.push(metrics ?? undefined);
-      await pause(BREATH_MS);
     }
   }
   return { ...judge(played, played.title(scale), rounds, failures), rounds };
+}
+
+/** The choice is by the noise alone, never by the result. @param {() => Promise<import('./cases/case.js').Metrics>} play */
+async function playCalmly(play) {
+  let best = await whenCalm(play);
+  for (let n = 0; n < AGAIN && noiseOf(best) > NOISE_MOST; n++) {
+    say(`  others took ${noiseOf(best).toFixed(0)} % of a core: once more`);
+    const next = await whenCalm(play);
+    if (noiseOf(next) < noiseOf(best)) best = next;
+  }
+  return best;
+}
+
+/** @param {import('./cases/case.js').Metrics} metrics */
+const noiseOf = (metrics) => metrics['noise'] ?? 0;
+
+/** @param {() => Promise<import('./cases/case.js').Metrics>} play */
+async function whenCalm(play) {
+  if (!(await calm(NOISE_MOST))) say('  others are busy on this machine');
+  return play();
 }
 
 /** @param {Options} options @param {Awaited<ReturnType<typeof playAll>>} outcomes */

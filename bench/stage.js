@@ -1,6 +1,5 @@
 // @ts-check
 /** One run: a server, the load processes around it, and the few measurements that all cases share. */
-import { pause } from './load/clock.js';
 import { Load } from './load/load.js';
 import { cpuOf, cpuOfMachine, rssOf } from './proc.js';
 import { quantile } from './report/numbers.js';
@@ -111,5 +110,3 @@ export function quantiles(parts) {
   const ms = (/** @type {number} */ q) => quantile(all, q) / 1000;
   return { p50: ms(0.5), p99: ms(0.99), max: ms(1), samples: all.length };
 }
-
-export { pause };

@@ -1,7 +1,9 @@
 // @ts-check
 /** Rooms of many thousands: what an idle socket costs, how fast they come in, and what a broadcast does to the others. */
+
+import { pause } from '../load/clock.js';
 import { cpuOf } from '../proc.js';
-import { pause, quantiles } from '../stage.js';
+import { quantiles } from '../stage.js';
 import { FOUR, onStage } from './case.js';
 import { throughput } from './throughput.js';
 
@@ -72,6 +74,25 @@ async function bystander(stage, from) {
   };
 }
 
+/** How long it takes, with nobody else there. */
+const alone = onStage(async (stage, { people }) => {
+  const cpu = cpuOf(stage.server.pid);
+  const { load, ms } = await stage.enter({ count: people, rooms: HALL });
+  const used = cpuOf(stage.server.pid) - cpu;
+  await stage.assertWhole([load]);
+  return { seconds: ms / 1000, cpuUs: used / people };
+});
+
+/** What those notice who are there for something else. */
+const others = onStage(async (stage, { people }) => {
+  const stop = await bystander(stage, people);
+  await pause(500);
+  const { load } = await stage.enter({ count: people, rooms: HALL }, { yields: true });
+  const noticed = await stop();
+  await stage.assertWhole([load]);
+  return noticed;
+});
+
 /** @type {Case} */
 export const join = {
   name: 'join',
@@ -92,16 +113,7 @@ export const join = {
     { metric: 'httpMax', most: 100, text: 'HTTP max ms meanwhile' },
     { metric: 'echoMax', most: 100, text: 'echo in another room, max ms meanwhile' },
   ],
-  run: onStage(async (stage, { people }) => {
-    const stop = await bystander(stage, people);
-    await pause(500);
-    const cpu = cpuOf(stage.server.pid);
-    const { load, ms } = await stage.enter({ count: people, rooms: HALL }, { yields: true });
-    const used = cpuOf(stage.server.pid) - cpu;
-    const others = await stop();
-    await stage.assertWhole([load]);
-    return { seconds: ms / 1000, cpuUs: used / people, ...others };
-  }),
+  run: async (...run) => ({ ...(await others(...run)), ...(await alone(...run)) }),
 };
 
 const SMALL = 1000;

@@ -1,7 +1,8 @@
 // @ts-check
 /** Everybody is cut at once, misses something, and comes back at once: how long until each has everything. */
+
+import { pause } from '../load/clock.js';
 import { cpuOf } from '../proc.js';
-import { pause } from '../stage.js';
 import { onStage } from './case.js';
 
 /** @typedef {import('./case.js').Case} Case */

@@ -3,7 +3,8 @@
  * What a server carries: some people talk, all count. Rates and CPU are taken in a window after a warm-up; then the
  * talk ends, and every message must have reached everyone.
  */
-import { latencies, pause } from '../stage.js';
+import { pause } from '../load/clock.js';
+import { latencies } from '../stage.js';
 
 const WARM_MS = 2000;
 const DRAIN_MS = 60_000;

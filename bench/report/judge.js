@@ -29,7 +29,9 @@ export function judge(played, title, rounds, failures) {
     ratio === undefined
       ? {}
       : Object.fromEntries(peersOf(rounds).map((peer) => [peer, summary(ratiosOf(rounds, ratio, peer))]));
-  const goals = played.goals.map((goal) => verdict(goal, rounds));
+  const goals = played.goals
+    .map((goal) => verdict(goal, rounds))
+    .filter(({ value }) => !Number.isNaN(value.median));
   return { name, title, columns, ratio, subjects, ratios, goals, failures };
 }
 
@@ -53,7 +55,7 @@ function ratiosOf(rounds, metric, peer) {
   );
 }
 
-/** @param {Goal} goal @param {Rounds} rounds @returns {Verdict} */
+/** A goal that could not be measured has NaN. @param {Goal} goal @param {Rounds} rounds @returns {Verdict} */
 function verdict({ metric, against, most, least, text }, rounds) {
   const own = (rounds['oneport'] ?? []).map((one) => one?.[metric] ?? Number.NaN);
   const value = summary(against === undefined ? own : ratiosOf(rounds, metric, against));
