@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import Keygrip from 'keygrip';
-import { field, parseObject, type User } from './protocol.js';
+import { field, parseObject } from './parse.js';
+import type { User } from './protocol.js';
 
 /** Who a request comes from. */
 export interface Session {

@@ -1,7 +1,6 @@
 /**
- * The words on the wire, shared by the server and the page: frames, limits, close codes, and the parsing of what
- * people send. Pure: no I/O, no clock. What leaves a parser here is trusted everywhere else.
- * The contract in prose is docs/protocol.md.
+ * The words on the wire, shared by the server and the page: events, frames, commands, limits, close codes. Their
+ * parsers are in parse.ts, what events come to in fold.ts. The contract in prose is docs/protocol.md.
  */
 
 /** Who somebody is to others. `id` is public: 12 URL-safe characters. */
@@ -11,15 +10,60 @@ export interface User {
 }
 
 /** A numbered fact of a room. `id` counts 1, 2, 3 … in its room without a hole; `at` is milliseconds since 1970. */
-export type RoomEvent = ChatEvent;
+export type RoomEvent = ChatEvent | ChangeEvent;
 
-export interface ChatEvent {
+interface Numbered {
   readonly id: number;
-  readonly type: 'chat';
   readonly user: User;
-  readonly data: string;
   readonly at: number;
   readonly cid?: string;
+}
+
+/**
+ * A message, as it is when it is sent: live it is as it was said; read from the log it holds what became of it by then.
+ * `data` is '' once it is deleted.
+ */
+export interface ChatEvent extends Numbered {
+  readonly type: 'chat';
+  readonly data: string;
+  /** whom it calls by @name, as the server found them among the people it knows */
+  readonly mentions?: readonly User[];
+  /** number of the edit that gave it this text */
+  readonly edited?: number;
+  /** number of its deletion */
+  readonly deleted?: number;
+  /** those that stand, in the order of their numbers */
+  readonly reactions?: readonly Reaction[];
+}
+
+export interface Reaction {
+  /** number of the react event */
+  readonly id: number;
+  readonly user: User;
+  /** one emoji */
+  readonly data: string;
+}
+
+/** What happens to the message with number `target`. */
+export type ChangeEvent = EditEvent | DeleteEvent | ReactEvent;
+
+export interface EditEvent extends Numbered {
+  readonly type: 'edit';
+  readonly target: number;
+  /** the new text; '' when the message was deleted since */
+  readonly data: string;
+  readonly mentions?: readonly User[];
+}
+
+export interface DeleteEvent extends Numbered {
+  readonly type: 'delete';
+  readonly target: number;
+}
+
+export interface ReactEvent extends Numbered {
+  readonly type: 'react' | 'unreact';
+  readonly target: number;
+  readonly data: string;
 }
 
 export type ErrorCode =
@@ -29,6 +73,13 @@ export type ErrorCode =
   | 'bad_text'
   | 'empty_text'
   | 'text_too_long'
+  | 'bad_target'
+  | 'bad_emoji'
+  | 'no_message'
+  | 'not_yours'
+  | 'deleted'
+  | 'already_there'
+  | 'too_many_reactions'
   | 'cid_conflict'
   | 'too_fast'
   | 'storage'
@@ -59,13 +110,33 @@ export type ServerFrame =
   | { readonly type: 'join' | 'left'; readonly user: User; readonly data: string }
   | { readonly type: 'count'; readonly data: number }
   | { readonly type: 'ack'; readonly cid: string; readonly id: number }
+  | { readonly type: 'typing'; readonly user: User }
+  | RoomFrame
   | { readonly type: 'pong' }
   | { readonly type: 'error'; readonly cid?: string; readonly data: Problem };
 
-/** What a client may ask in a `superchat` frame, parsed. */
-export type ClientCommand =
+/** Another room that I have been in has moved, or I have read on elsewhere (then with `read`, also for this room). */
+export interface RoomFrame {
+  readonly type: 'room';
+  readonly room: string;
+  readonly last: number;
+  readonly read?: number;
+}
+
+/** What becomes a numbered event when the rules allow it; in a `superchat` frame, or as the body of a POST. */
+export type Posting =
   | { readonly type: 'chat'; readonly data: string; readonly cid?: string }
-  | { readonly type: 'ping' };
+  | { readonly type: 'edit'; readonly target: number; readonly data: string; readonly cid?: string }
+  | { readonly type: 'delete'; readonly target: number; readonly cid?: string }
+  | {
+      readonly type: 'react' | 'unreact';
+      readonly target: number;
+      readonly data: string;
+      readonly cid?: string;
+    };
+
+/** What a client may ask in a `superchat` frame, parsed. */
+export type ClientCommand = Posting | { readonly type: 'typing' } | { readonly type: 'ping' };
 
 /** The JSON of `GET /api/rooms/ROOM/messages`. */
 export interface MessagesPage {
@@ -73,6 +144,27 @@ export interface MessagesPage {
   readonly last: number;
   readonly complete: boolean;
   readonly messages: readonly RoomEvent[];
+}
+
+/** One of `GET /api/rooms`: those I have been in first, then the others by activity. */
+export interface RoomSummary {
+  readonly room: string;
+  readonly last: number;
+  /** the number up to which I have read; 0 when never */
+  readonly read: number;
+  /** how many are in it now */
+  readonly people: number;
+  /** I have been in it */
+  readonly joined: boolean;
+}
+
+/** A message with the room it was said in. */
+export type FoundMessage = ChatEvent & { readonly room: string };
+
+/** The JSON of `GET /api/search` and `GET /api/mentions`, newest first. `next`: what to give as `before` for more. */
+export interface FoundPage {
+  readonly messages: readonly FoundMessage[];
+  readonly next?: number;
 }
 
 export const DEFAULT_ROOM = 'lobby';
@@ -95,6 +187,10 @@ export const LIMITS = {
   defaultPage: 50,
   /** users named in a `list`, and the size from which a room only counts its people */
   list: 100,
+  /** reactions of one message, of all kinds together */
+  reactions: 500,
+  /** code points of a search */
+  query: 200,
   /** commands in a row that make no sense before the socket is closed */
   nonsense: 3,
 } as const;
@@ -123,123 +219,3 @@ export function mayReturn(code: number): boolean {
 const NEVER_AGAIN: ReadonlySet<number> = new Set([
   4000, 4001, 4002, 4003, 4004, 4400, 1002, 1003, 1007, 1008, 1009,
 ]);
-
-/** A value or the reason why there is none. */
-export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: Problem };
-
-const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
-const CID = /^[A-Za-z0-9_-]{1,64}$/;
-// C0 but tab and newline, DEL and C1: they act on terminals and logs and show nothing.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const INVISIBLE = /^[\s\p{Default_Ignorable_Code_Point}]*$/u;
-
-/** The name of a room as it is compared and stored (NFC, lower case), or undefined when it is none. */
-export function parseRoom(raw: string): string | undefined {
-  if (!raw.isWellFormed()) return undefined;
-  const room = raw.normalize('NFC').toLowerCase().normalize('NFC');
-  return ROOM.test(room) && codePoints(room) <= LIMITS.room ? room : undefined;
-}
-
-/** A room's name out of a percent-encoded path segment. */
-export function parseRoomSegment(segment: string): string | undefined {
-  try {
-    return parseRoom(decodeURIComponent(segment));
-  } catch {
-    return undefined; // a broken escape
-  }
-}
-
-/**
- * The text of a message as it is stored: line ends are \n, control characters are taken out, outer white space is
- * trimmed. 1 to 4,000 code points of well-formed Unicode are left, at least one of which can be seen.
- */
-export function parseText(raw: unknown): Parsed<string> {
-  if (typeof raw !== 'string') return refuse('bad_text', 'A message is a string of text in "data".');
-  if (!raw.isWellFormed()) return refuse('bad_text', 'The text holds half a character (a lone surrogate).');
-  const text = raw.replace(/\r\n?/g, '\n').replace(CONTROLS, '').trim();
-  if (INVISIBLE.test(text)) return refuse('empty_text', 'The message has nothing that can be seen.');
-  if (codePoints(text) > LIMITS.text) {
-    return refuse('text_too_long', `A message has at most ${LIMITS.text} characters; send it in parts.`);
-  }
-  return { ok: true, value: text };
-}
-
-/** A client's own id for a command: 1 to 64 URL-safe characters; undefined when it gave none. */
-export function parseCid(raw: unknown): Parsed<string | undefined> {
-  if (raw === undefined) return { ok: true, value: undefined };
-  if (typeof raw === 'string' && CID.test(raw)) return { ok: true, value: raw };
-  return refuse('bad_cid', 'A cid is 1 to 64 characters out of A-Z a-z 0-9 _ -.');
-}
-
-/** One `superchat` frame. Only known fields are read; nothing of the parsed object is kept or spread. */
-export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly cid?: string } {
-  const fields = parseObject(frame);
-  if (!fields) return refuse('bad_command', 'A command is one JSON object.');
-  const cid = parseCid(field(fields, 'cid'));
-  if (!cid.ok) return cid;
-  return withCid(parseKnown(field(fields, 'type'), fields, cid.value), cid.value);
-}
-
-function parseKnown(
-  type: unknown,
-  fields: Readonly<Record<string, unknown>>,
-  cid: string | undefined,
-): Parsed<ClientCommand> {
-  switch (type) {
-    case 'chat':
-      return parseSay(fields, cid);
-    case 'ping':
-      return { ok: true, value: { type: 'ping' } };
-    default:
-      return refuse('unknown_type', 'This server knows the types chat and ping.');
-  }
-}
-
-function parseSay(fields: Readonly<Record<string, unknown>>, cid: string | undefined): Parsed<ClientCommand> {
-  const text = parseText(field(fields, 'data'));
-  if (!text.ok) return text;
-  return { ok: true, value: { type: 'chat', data: text.value, ...(cid === undefined ? {} : { cid }) } };
-}
-
-/** The value of an own property; what sits on a prototype is not there. */
-export function field(fields: Readonly<Record<string, unknown>>, name: string): unknown {
-  return Object.hasOwn(fields, name) ? fields[name] : undefined;
-}
-
-/** JSON text that holds an object (not null, not an array), or undefined. Never throws. */
-export function parseObject(json: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A whole number 0 … 2^53-1 in decimal digits, as in `after=17`; undefined when it is anything else. */
-export function parseCount(raw: string): number | undefined {
-  if (!/^\d{1,16}$/.test(raw)) return undefined;
-  const count = Number(raw);
-  return Number.isSafeInteger(count) ? count : undefined;
-}
-
-function refuse(code: ErrorCode, message: string): { readonly ok: false; readonly problem: Problem } {
-  return { ok: false, problem: { code, message } };
-}
-
-function withCid<T>(parsed: Parsed<T>, cid: string | undefined): Parsed<T> & { readonly cid?: string } {
-  return cid === undefined ? parsed : { ...parsed, cid };
-}
-
-function codePoints(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
-}

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Borders, faultsOf, type Tree } from './borders.js';
 
-const WORDS = ['protocol.ts', 'config.ts', 'identity.ts', 'request.ts'];
+const WIRE = ['protocol.ts', 'parse.ts'];
+const WORDS = [...WIRE, 'config.ts', 'identity.ts', 'request.ts'];
 const ANY = /^/;
 /** Runs right after a commit, or between reading a room and joining it. */
 const AT_ONCE =
@@ -14,15 +15,18 @@ const AT_ONCE =
 const BORDERS: Borders = {
   parts: {
     'protocol.ts': [],
-    client: ['protocol.ts'],
+    'parse.ts': ['protocol.ts'],
+    'fold.ts': ['protocol.ts'],
+    words: ['protocol.ts'],
+    client: [...WIRE, 'fold.ts', 'words'],
     'config.ts': [],
-    'identity.ts': ['protocol.ts'],
+    'identity.ts': WIRE,
     'request.ts': ['config.ts'],
-    chat: ['protocol.ts'],
-    store: ['protocol.ts', 'chat'],
+    chat: WIRE,
+    store: [...WIRE, 'chat'],
     sequencer: ['chat'],
     socket: [...WORDS, 'chat', 'sequencer'],
-    http: [...WORDS, 'chat'],
+    http: [...WORDS, 'words', 'chat'],
     'metrics.ts': ['socket', 'store'],
     'server.ts': [...WORDS, 'chat', 'store', 'sequencer', 'socket', 'http', 'metrics.ts'],
     commands: [...WORDS, 'chat', 'store', 'sequencer', 'server.ts'],
@@ -72,7 +76,7 @@ const BORDERS: Borders = {
     },
     {
       fault: 'takes a module of Node',
-      where: /^(chat\/|protocol\.ts|client\/)/,
+      where: /^(chat\/|protocol\.ts|parse\.ts|fold\.ts|words\/|client\/)/,
       what: /['"]node:\w/,
       in: 'texts',
     },

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../src/config.js';
+import { isObject, parseObject } from '../src/parse.js';
 import * as protocol from '../src/protocol.js';
-import { isObject, parseObject } from '../src/protocol.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 

@@ -1,16 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  CLOSE,
-  LIMITS,
-  mayReturn,
-  parseCid,
-  parseCommand,
-  parseCount,
-  parseRoom,
-  parseRoomSegment,
-  parseText,
-} from '../src/protocol.js';
+import { parseCid, parseCommand, parseCount, parseRoom, parseRoomSegment, parseText } from '../src/parse.js';
+import { CLOSE, LIMITS, mayReturn } from '../src/protocol.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 200 });
 

@@ -55,7 +55,8 @@ function say(command: Say, book: Book): Outcome {
 
 /** The first command of a cid stands, for ever; the same once more gets its number, another one is refused. */
 function again(command: Say, kept: Kept): Outcome {
-  if (kept.room === command.room && kept.event.data === command.data) return { kind: 'repeated', ...kept };
+  if (kept.room === command.room && kept.event.type === 'chat' && kept.event.data === command.data)
+    return { kind: 'repeated', ...kept };
   return refused('cid_conflict', 'This cid was used before for something else: choose a new one.');
 }
 

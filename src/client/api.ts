@@ -1,5 +1,7 @@
 /** The server's HTTP API, as far as the page asks it. Never throws for what a network does: undefined, or `lost`. */
-import { isObject, type User } from '../protocol.js';
+
+import { isObject } from '../parse.js';
+import type { User } from '../protocol.js';
 import type { Outcome } from './state/drain.js';
 import { type Page, parsePage, parseProblem, parseUser } from './state/frames.js';
 import type { Letter } from './state/outbox.js';

@@ -1,6 +1,7 @@
 /** The page: /r/ROOM. Opens the room and draws it, at most once a frame however fast messages come. */
 import { options, render } from 'preact';
-import { DEFAULT_ROOM, parseRoomSegment } from '../protocol.js';
+import { parseRoomSegment } from '../parse.js';
+import { DEFAULT_ROOM } from '../protocol.js';
 import { Desk } from './desk.js';
 import { App } from './view/app.js';
 

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { readConfig } from '../config.js';
-import { parseRoom, type RoomEvent } from '../protocol.js';
+import { parseRoom } from '../parse.js';
+import type { RoomEvent } from '../protocol.js';
 import { databaseFile } from '../store/open.js';
 import { openRooms } from '../store/reading.js';
 import { type Command, CommandError, EXIT, onlyArgument } from './command.js';

@@ -2,19 +2,8 @@
 import type Koa from 'koa';
 import Router from 'koa-router';
 import type { Command, Outcome } from '../chat/command.js';
-import {
-  field,
-  isObject,
-  LIMITS,
-  type MessagesPage,
-  type Parsed,
-  parseCid,
-  parseCount,
-  parseRoom,
-  parseText,
-  type RoomEvent,
-  type User,
-} from '../protocol.js';
+import { field, isObject, type Parsed, parseCid, parseCount, parseRoom, parseText } from '../parse.js';
+import { LIMITS, type MessagesPage, type RoomEvent, type User } from '../protocol.js';
 import { HttpFault } from './fault.js';
 import { requireUser, type SessionParts } from './session.js';
 

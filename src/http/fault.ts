@@ -1,7 +1,7 @@
 /** What goes wrong in HTTP: the client's mistake is an HttpFault; anything else is ours, logged with its stack, 500. */
 import type Koa from 'koa';
 import type { Logger } from 'pino';
-import { isObject } from '../protocol.js';
+import { isObject } from '../parse.js';
 
 export class HttpFault extends Error {
   readonly status: number;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Koa from 'koa';
 import Router from 'koa-router';
-import { DEFAULT_ROOM, parseRoomSegment } from '../protocol.js';
+import { parseRoomSegment } from '../parse.js';
+import { DEFAULT_ROOM } from '../protocol.js';
 import { HttpFault } from './fault.js';
 import { type SessionParts, sessionOf } from './session.js';
 

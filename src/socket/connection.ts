@@ -5,16 +5,8 @@
  */
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import {
-  CLOSE,
-  type ClientCommand,
-  LIMITS,
-  type Parsed,
-  type Problem,
-  parseCommand,
-  parseText,
-  type ServerFrame,
-} from '../protocol.js';
+import { type Parsed, parseCommand, parseText } from '../parse.js';
+import { CLOSE, type ClientCommand, LIMITS, type Problem, type ServerFrame } from '../protocol.js';
 import { PING, pongFrame, textFrame } from './frame.js';
 import type { Person } from './person.js';
 import type { LiveRoom, Member } from './room.js';

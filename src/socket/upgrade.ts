@@ -8,7 +8,8 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
 import type { Identity } from '../identity.js';
-import { CLOSE, COMMANDS, LIMITS, PLAIN, parseCount, parseRoomSegment, type User } from '../protocol.js';
+import { parseCount, parseRoomSegment } from '../parse.js';
+import { CLOSE, COMMANDS, LIMITS, PLAIN, type User } from '../protocol.js';
 import { addressOf, isOurHost, isOurOrigin } from '../request.js';
 import type { Hub, Place } from './hub.js';
 

@@ -1,7 +1,7 @@
 /** The hot path by itself: whatever the order of messages, joins, slices and pages, each member gets each number once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RoomEvent } from '../../src/protocol.js';
+import type { ChatEvent, RoomEvent } from '../../src/protocol.js';
 import { textFrame } from '../../src/socket/frame.js';
 import { Outlet } from '../../src/socket/outlet.js';
 import { LiveRoom, type Member } from '../../src/socket/room.js';
@@ -124,7 +124,7 @@ describe('a live room', () => {
 
   it('serves pages of bounded size, however long the messages', () => {
     const long = 'x'.repeat(4000);
-    const log = Array.from({ length: 400 }, (_, n): RoomEvent => ({ ...eventOf(n + 1), data: long }));
+    const log = Array.from({ length: 400 }, (_, n): ChatEvent => ({ ...eventOf(n + 1), data: long }));
     const room = new LiveRoom('r', {
       last: () => log.length,
       after: (_, id, limit) => log.slice(id, id + limit),

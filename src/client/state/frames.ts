@@ -3,17 +3,9 @@
  * not know is undefined; a numbered one that we do not know keeps its number, for a newer server must not look to
  * us like a log with holes.
  */
-import {
-  type ErrorCode,
-  field,
-  isObject,
-  type MessagesPage,
-  type Problem,
-  parseObject,
-  type RoomEvent,
-  type ServerFrame,
-  type User,
-} from '../../protocol.js';
+
+import { field, isObject, parseObject } from '../../parse.js';
+import type { ErrorCode, MessagesPage, Problem, RoomEvent, ServerFrame, User } from '../../protocol.js';
 
 /** A numbered event of a kind this page does not know. */
 export interface OtherEvent {

@@ -4,7 +4,8 @@
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { LIMITS, parseText } from '../../protocol.js';
+import { parseText } from '../../parse.js';
+import { LIMITS } from '../../protocol.js';
 import { keepDraft, readDraft } from '../draft.js';
 import { SendIcon } from './icons.js';
 

@@ -1,5 +1,5 @@
 /** What the proof reads of the server's frames and answers. It takes nothing for granted: the server is on trial. */
-import { field, isObject, parseObject } from '../../protocol.js';
+import { field, isObject, parseObject } from '../../parse.js';
 import type { Told } from './witness.js';
 
 export type Heard =

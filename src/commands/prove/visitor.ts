@@ -1,5 +1,5 @@
 /** A person of the proof on the server's HTTP side: signs in, posts, reads the log. */
-import { field, isObject } from '../../protocol.js';
+import { field, isObject } from '../../parse.js';
 import { toldOf } from './frames.js';
 import type { Told } from './witness.js';
 
