@@ -8,7 +8,7 @@ import { LiveRoom, type Member } from '../../src/socket/room.js';
 
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 
-function eventOf(id: number): RoomEvent {
+function eventOf(id: number): ChatEvent {
   return { id, type: 'chat', user: ANN, data: `m${id}`, at: id };
 }
 
