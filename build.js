@@ -34,7 +34,7 @@ async function buildPage() {
   rmSync(join(root, 'public', 'js'), { recursive: true, force: true });
   await build({
     absWorkingDir: root,
-    entryPoints: ['src/client/chat.tsx'],
+    entryPoints: ['src/client/chat.tsx', { in: 'src/client/style/chat.css', out: 'chat' }],
     outdir: 'public/js',
     bundle: true,
     splitting: true,
