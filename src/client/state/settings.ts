@@ -3,7 +3,7 @@
  * tab sets. What is kept is not trusted: anything unknown is as if it were not there.
  */
 import { batch, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { field, isObject, parseObject } from '../../parse.js';
+import { field, parseObject } from '../../parse.js';
 
 export type Theme = 'system' | 'light' | 'dark';
 export type Notify = 'mentions' | 'all' | 'none';
@@ -29,7 +29,7 @@ export class Settings {
   readonly doNotDisturb: Signal<boolean> = signal(false);
   /** of which messages to tell, where a room has no rule of its own */
   readonly notify: Signal<Notify> = signal('mentions');
-  readonly #rooms = signal<Readonly<Record<string, Notify>>>({});
+  readonly #rooms = signal<ReadonlyMap<string, Notify>>(new Map());
   readonly #shelf: Shelf;
 
   constructor(shelf: Shelf) {
@@ -45,19 +45,21 @@ export class Settings {
   }
 
   /** The rooms with a rule of their own. */
-  get rooms(): ReadonlySignal<Readonly<Record<string, Notify>>> {
+  get rooms(): ReadonlySignal<ReadonlyMap<string, Notify>> {
     return this.#rooms;
   }
 
   /** What holds in a room. Reads signals. */
   notifyIn(room: string): Notify {
-    return this.#rooms.value[room] ?? this.notify.value;
+    return this.#rooms.value.get(room) ?? this.notify.value;
   }
 
   /** undefined: as everywhere. */
   setNotifyIn(room: string, notify: Notify | undefined): void {
-    const { [room]: _before, ...rest } = this.#rooms.peek();
-    this.#rooms.value = notify === undefined ? rest : { ...rest, [room]: notify };
+    const rules = new Map(this.#rooms.peek());
+    if (notify === undefined) rules.delete(room);
+    else rules.set(room, notify);
+    this.#rooms.value = rules;
   }
 
   #text(): string {
@@ -68,7 +70,7 @@ export class Settings {
       sound: sound.value,
       doNotDisturb: doNotDisturb.value,
       notify: notify.value,
-      rooms: this.#rooms.value,
+      rooms: [...this.#rooms.value],
     });
   }
 
@@ -81,7 +83,7 @@ export class Settings {
       this.sound.value = field(kept, 'sound') !== false;
       this.doNotDisturb.value = field(kept, 'doNotDisturb') === true;
       this.notify.value = one(NOTIFIES, field(kept, 'notify')) ?? 'mentions';
-      this.#rooms.value = rules(field(kept, 'rooms'));
+      this.#rooms.value = rulesOf(field(kept, 'rooms'));
     });
   }
 }
@@ -90,10 +92,12 @@ function one<T>(known: readonly T[], value: unknown): T | undefined {
   return known.find((each) => each === value);
 }
 
-function rules(value: unknown): Readonly<Record<string, Notify>> {
-  const entries = Object.entries(isObject(value) ? value : {}).flatMap(([room, raw]) => {
+function rulesOf(value: unknown): ReadonlyMap<string, Notify> {
+  const rules = new Map<string, Notify>();
+  for (const pair of Array.isArray(value) ? value : []) {
+    const [room, raw]: unknown[] = Array.isArray(pair) ? pair : [];
     const notify = one(NOTIFIES, raw);
-    return notify ? [[room, notify] as const] : [];
-  });
-  return Object.fromEntries(entries);
+    if (typeof room === 'string' && notify) rules.set(room, notify);
+  }
+  return rules;
 }
