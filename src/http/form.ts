@@ -6,19 +6,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Koa from 'koa';
 import { parseName } from '../chat/name.js';
-import { words as en } from '../words/en.js';
-import {
-  acceptedLanguages,
-  isLanguage,
-  LANGUAGES,
-  type Language,
-  languageFor,
-  type Words,
-} from '../words/words.js';
-import { words as zhCN } from '../words/zh-CN.js';
+import { words as english } from '../words/en.js';
+import { acceptedLanguages, chosenLanguage, type Words } from '../words/words.js';
 import type { HttpFault } from './fault.js';
+import { languages } from './languages.js';
 
-const WORDS: Readonly<Record<Language, Words>> = { en, 'zh-CN': zhCN };
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 interface Blanks {
@@ -37,28 +29,35 @@ export class SigninForm {
 
   /** Answers with the form; with a fault, its status and what is wrong in words. */
   show(ctx: Koa.Context, { fault, name, next }: Blanks): void {
-    const words = WORDS[chosen(ctx)];
+    const words = chosenWords(ctx);
     const { tag } = words.language;
-    const { title, lead, enter, languages } = words.signIn;
+    const { title, lead, enter } = words.signIn;
     const error = fault ? explained(fault, name, words) : '';
-    const blanks = { tag, title, lead, label: words.signIn.name, enter, languages, error, name, next };
+    const blanks = { tag, title, lead, label: words.signIn.name, enter, error, name, next };
     ctx.status = fault?.status ?? 200;
     ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
     ctx.vary('Accept-Language, Cookie');
     ctx.type = 'html';
-    ctx.body = filled(this.#html, { ...blanks, invalid: String(fault !== undefined) }, choices(tag));
+    ctx.body = filled(
+      this.#html,
+      { ...blanks, languages: words.signIn.languages, invalid: String(fault !== undefined) },
+      choices(tag),
+    );
   }
 }
 
 /** A language that is asked for in the address is kept. */
-function chosen(ctx: Koa.Context): Language {
+function chosenWords(ctx: Koa.Context): Words {
   const { lang } = ctx.query;
-  if (isLanguage(lang)) {
-    ctx.cookies.set('lang', lang, { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false });
-    return lang;
+  const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
+  if (asked) {
+    const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+    ctx.cookies.set('lang', asked.language.tag, options);
+    return asked;
   }
-  const kept = ctx.cookies.get('lang', { signed: false });
-  return isLanguage(kept) ? kept : languageFor(acceptedLanguages(ctx.get('accept-language')));
+  const kept = ctx.cookies.get('lang', { signed: false }) ?? 'system';
+  const reads = acceptedLanguages(ctx.get('accept-language'));
+  return languages.get(chosenLanguage(kept, reads, [...languages.keys()])) ?? english;
 }
 
 function explained(fault: HttpFault, raw: string, words: Words): string {
@@ -77,8 +76,8 @@ function explained(fault: HttpFault, raw: string, words: Words): string {
 
 /** A button for each other language. They go to the form anew, with what was typed. */
 function choices(now: string): string {
-  return Object.entries(LANGUAGES)
-    .map(([tag, name]) =>
+  return [...languages.values()]
+    .map(({ language: { tag, name } }) =>
       tag === now
         ? `<span class="language" aria-current="true">${name}</span>`
         : `<button class="language" name="lang" value="${tag}" lang="${tag}" formmethod="get" formnovalidate>${name}</button>`,

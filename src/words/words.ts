@@ -1,6 +1,6 @@
 /**
- * What people read. A language is one file beside this one, named by its tag, and a line in LANGUAGES; English is the
- * one that all others are held to, and what is shown until another one has come.
+ * What people read, and which language to speak. A language is one file beside this one, named by its tag; English is
+ * the one that all others are held to, and what is shown until another one has come.
  */
 import type { words } from './en.js';
 
@@ -13,25 +13,38 @@ type Widened<T> = T extends string
 
 export type Words = Widened<typeof words>;
 
-/** Each language by its tag (BCP 47), with its name in itself. */
-export const LANGUAGES = { en: 'English', 'zh-CN': '简体中文' } as const;
-export type Language = keyof typeof LANGUAGES;
-
-export function isLanguage(tag: unknown): tag is Language {
-  return typeof tag === 'string' && Object.hasOwn(LANGUAGES, tag);
-}
-
-/** Of the languages that somebody reads, best first, the first that we have; a near one (zh-TW, en-GB) will do. */
-export function languageFor(wanted: readonly string[]): Language {
-  for (const tag of wanted) {
-    const found = (Object.keys(LANGUAGES) as Language[]).find((one) => primary(one) === primary(tag));
-    if (found) return found;
+/** `setting`: a tag, or `system`. `has`: the tags there are, the one to fall back to first. */
+export function chosenLanguage(setting: string, reads: readonly string[], has: readonly string[]): string {
+  for (const tag of setting === 'system' ? reads : [setting, ...reads]) {
+    const found = closest(tag, has);
+    if (found !== undefined) return found;
   }
-  return 'en';
+  return has[0] ?? 'en';
 }
 
-function primary(tag: string): string {
-  return tag.split('-')[0]?.toLowerCase() ?? '';
+/** `zh-Hans-SG` is served by `zh-CN`: the script decides, then the language. */
+function closest(tag: string, has: readonly string[]): string | undefined {
+  const locale = localeOf(tag);
+  if (!locale) return undefined;
+  const same = has.find((one) => one.toLowerCase() === tag.toLowerCase());
+  const near = (alike: (one: Intl.Locale) => boolean) =>
+    has.find((one) => {
+      const other = localeOf(one);
+      return other !== undefined && alike(other);
+    });
+  return (
+    same ??
+    near(({ language, script }) => language === locale.language && script === locale.script) ??
+    near(({ language }) => language === locale.language)
+  );
+}
+
+function localeOf(tag: string): Intl.Locale | undefined {
+  try {
+    return new Intl.Locale(tag).maximize();
+  } catch {
+    return undefined; // not a tag
+  }
 }
 
 /** The languages of an Accept-Language header (RFC 9110, 12.5.4), best first. */
