@@ -1,7 +1,7 @@
 /** One message of the log, and one that is on its way. Texts are text nodes in a <bdi>, whatever they hold. */
 import { Component } from 'preact';
 import type { ChatEvent, User } from '../../protocol.js';
-import type { Letter } from '../state/outbox.js';
+import type { Letter } from '../state/letter.js';
 import { Avatar } from './avatar.js';
 import { ClockIcon } from './icons.js';
 import { Time } from './when.js';
