@@ -121,7 +121,7 @@ describe('components', () => {
 });
 
 /** Names that are the same everywhere, and words of the program between its braces. */
-const NAME = /^(Oneport|Page Up|Page Down|catch|else|finally|try)$/;
+const NAME = /^(Oneport|Page Up|Page Down|Ctrl K|catch|else|finally|try)$/;
 const ATTRIBUTES =
   /\b(?:aria-label|aria-description|aria-placeholder|aria-roledescription|title|placeholder|alt|label)=\{?(["'`])((?:(?!\1).)*)\1/g;
 
