@@ -28,11 +28,11 @@ export async function signOut(): Promise<boolean> {
 }
 
 /** Says something over HTTP: the way of letters to rooms that no tab shows. */
-export async function post({ room, data, cid }: Letter, signal: AbortSignal): Promise<Outcome> {
+export async function post({ room, posting, cid }: Letter, signal: AbortSignal): Promise<Outcome> {
   const answer = await ask(messagesPath(room), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ data, cid }),
+    body: JSON.stringify({ ...posting, cid }),
     signal,
   });
   if (answer?.ok) return { kind: 'settled' };

@@ -15,7 +15,7 @@ const segment = location.pathname.split('/')[2] ?? '';
 const desk = new Desk(parseRoomSegment(segment) ?? DEFAULT_ROOM);
 const place = document.getElementById('app');
 if (place) {
-  document.title = `${desk.name} · Oneport`;
+  document.title = `${desk.here.value.name} · Oneport`;
   render(<App desk={desk} />, place);
   desk.open();
 }

@@ -1,17 +1,22 @@
 /**
- * Puts the parts of one room together: the connection feeds the room, the room tells the mail what has arrived,
- * the mail sends over the connection. The one place that knows all of them, and the browser.
+ * The whole page: the room in view and those seen before, the list of rooms, settings, panels. Puts the parts together:
+ * the connection feeds the room, the room tells the mail what has arrived, the mail sends over the connection. The one
+ * place that knows all of them, and the browser.
  */
-import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import type { User } from '../protocol.js';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { FoundPage, User } from '../protocol.js';
 import * as api from './api.js';
 import { goToSignIn, letIn } from './gate.js';
 import { Mail } from './mail.js';
+import { Place } from './place.js';
+import { Attention } from './state/attention.js';
 import { browserClock as clock } from './state/clock.js';
 import { Connection } from './state/connection.js';
-import { type Letter, memoryStore, type OutboxStore } from './state/outbox.js';
+import { type Letter, memoryStore, type OutboxStore, type Wish } from './state/outbox.js';
 import { OutboxDb } from './state/outboxdb.js';
 import { Room } from './state/room.js';
+import { Rooms } from './state/rooms.js';
+import { Settings } from './state/settings.js';
 import { openWebSocket, socketUrl } from './state/websocket.js';
 import { onWake } from './wake.js';
 
@@ -19,16 +24,29 @@ import { onWake } from './wake.js';
 const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
 const LOG_CHANGED = 4510;
 
+/** A panel over the page. */
+export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
+
+export interface SearchWhere {
+  readonly room?: string;
+  readonly before?: number;
+}
+
 export class Desk {
+  readonly rooms = new Rooms();
+  readonly settings = new Settings({ get: () => undefined, set: () => {}, follow: () => {} });
+  readonly attention = new Attention();
+  readonly dialog: Signal<DialogName | undefined> = signal(undefined);
+  readonly #here: Signal<Place>;
+  readonly #newer = signal(false);
   readonly name: string;
   readonly connection: Connection;
   readonly room: Room;
-  /** what was said and is not in the log yet */
   readonly letters: ReadonlySignal<readonly Letter[]>;
   readonly #store: OutboxStore = 'indexedDB' in globalThis ? new OutboxDb() : memoryStore();
   readonly #mail = signal<Mail | undefined>(undefined);
-  /** said before we knew who we are */
-  readonly #early = signal<readonly string[]>([]);
+  /** asked for before we knew who we are */
+  readonly #early = signal<readonly Wish[]>([]);
   #user: string | undefined;
 
   constructor(name: string) {
@@ -55,6 +73,47 @@ export class Desk {
       ...(this.#mail.value?.outbox.letters.value ?? []),
       ...this.#early.value.map(asLetter),
     ]);
+    this.#here = signal(
+      new Place({
+        name,
+        room: this.room,
+        connection: this.connection,
+        letters: this.letters,
+        post: (posting) => this.post(posting),
+        again: (cid) => this.again(cid),
+        drop: (cid) => this.drop(cid),
+      }),
+    );
+  }
+
+  /** Who I am; undefined until the server has said it. */
+  get me(): ReadonlySignal<User | undefined> {
+    return this.room.me;
+  }
+  /** The room in view; another one after `go`. */
+  get here(): ReadonlySignal<Place> {
+    return this.#here;
+  }
+  /** A newer version of the page was deployed: a reason to reload when it suits. */
+  get newer(): ReadonlySignal<boolean> {
+    return this.#newer;
+  }
+
+  /** Shows a room, at a message if given; no page is loaded. */
+  go(room: string, id?: number): void {
+    location.assign(`/r/${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`);
+  }
+
+  /** Newest first; undefined when the server cannot be asked. */
+  async search(_q: string, _where: SearchWhere = {}): Promise<FoundPage | undefined> {
+    return undefined;
+  }
+  async mentions(_where: { readonly before?: number } = {}): Promise<FoundPage | undefined> {
+    return undefined;
+  }
+  /** Whose name begins so, for completion. */
+  async people(_q: string): Promise<readonly User[]> {
+    return [];
   }
 
   open(): void {
@@ -64,11 +123,10 @@ export class Desk {
     addEventListener('pageshow', ({ persisted }) => persisted && this.#mail.peek()?.resume());
   }
 
-  /** Says something, at any time: it is kept until it can be sent. */
-  say(data: string): void {
+  post(posting: Wish): void {
     const mail = this.#mail.peek();
-    if (mail) void mail.outbox.post(data);
-    else this.#early.value = [...this.#early.peek(), data];
+    if (mail) void mail.outbox.post(posting);
+    else this.#early.value = [...this.#early.peek(), posting];
   }
 
   again(cid: string): void {
@@ -103,7 +161,7 @@ export class Desk {
       clock,
     });
     this.#mail.value = mail;
-    for (const data of this.#early.peek()) void mail.outbox.post(data);
+    for (const posting of this.#early.peek()) void mail.outbox.post(posting);
     this.#early.value = [];
     mail.start();
   }
@@ -115,6 +173,6 @@ export class Desk {
   }
 }
 
-function asLetter(data: string, index: number): Letter {
-  return { user: '', room: '', cid: `early-${index}`, data, at: Date.now() };
+function asLetter(posting: Wish, index: number): Letter {
+  return { user: '', room: '', cid: `early-${index}`, posting, at: Date.now() };
 }

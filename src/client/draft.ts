@@ -1,19 +1,12 @@
-/** What is being written, kept for a reload of this tab. Storage may be forbidden or full: then it is not kept. */
-export function readDraft(room: string): string {
-  try {
-    return sessionStorage.getItem(key(room)) ?? '';
-  } catch {
-    return '';
+/** What is being written in a room, kept until it is sent. Storage may be forbidden or full: then it lives with the page. */
+export class Draft {
+  #text = '';
+
+  read(): string {
+    return this.#text;
   }
-}
 
-export function keepDraft(room: string, text: string): void {
-  try {
-    if (text === '') sessionStorage.removeItem(key(room));
-    else sessionStorage.setItem(key(room), text);
-  } catch {}
-}
-
-function key(room: string): string {
-  return `oneport.draft ${room}`;
+  keep(text: string): void {
+    this.#text = text;
+  }
 }

@@ -6,15 +6,19 @@
  * 3. A cid, once used, is used for the same text only.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { Problem } from '../../protocol.js';
+import type { Posting, Problem } from '../../protocol.js';
 import type { Clock } from './clock.js';
+
+/** A posting as it is asked for, without its cid: what the outbox gives one to. */
+export type Wish = WithoutCid<Posting>;
+type WithoutCid<T> = T extends unknown ? Omit<T, 'cid'> : never;
 
 export interface Draft {
   /** id of the writer: nobody else's page sends it */
   readonly user: string;
   readonly room: string;
   readonly cid: string;
-  readonly data: string;
+  readonly posting: Wish;
   readonly at: number;
 }
 export interface Letter extends Draft {
@@ -22,6 +26,8 @@ export interface Letter extends Draft {
   readonly seq?: number | undefined;
   /** why it was refused; undefined while it waits */
   readonly problem?: Problem | undefined;
+  /** not kept by the browser yet, and so not on its way */
+  readonly saving?: true | undefined;
 }
 
 /** Where letters outlive the tab. Each call is one transaction; what one tab wrote, the next call of any tab reads. */
@@ -77,9 +83,9 @@ export class Outbox {
   }
 
   /** Says something. When this resolves it is kept, or shown as not kept. */
-  async post(data: string): Promise<void> {
+  async post(posting: Wish): Promise<void> {
     const { user, room, newCid, clock } = this.#parts;
-    await this.#keep({ user, room, cid: newCid(), data, at: clock.now() });
+    await this.#keep({ user, room, cid: newCid(), posting, at: clock.now() });
   }
 
   /** It is in the log. */
@@ -99,9 +105,9 @@ export class Outbox {
   async again(cid: string): Promise<void> {
     const letter = this.#find(cid);
     if (!letter?.problem) return;
-    const { user, room, data } = letter;
+    const { user, room, posting } = letter;
     const next = letter.problem.code === 'cid_conflict' ? this.#parts.newCid() : cid;
-    await this.#keep({ user, room, cid: next, data, at: this.#parts.clock.now() }, cid);
+    await this.#keep({ user, room, cid: next, posting, at: this.#parts.clock.now() }, cid);
   }
 
   async drop(cid: string): Promise<void> {

@@ -35,6 +35,7 @@ export class Room {
   readonly #parts: RoomParts;
   readonly #transcript = signal(log.EMPTY);
   readonly #people = signal<People>(NOBODY);
+  readonly #typing = signal<readonly User[]>([]);
   readonly #me = signal<User | undefined>(undefined);
   readonly #notice = signal<Problem | undefined>(undefined);
   #filling = false;
@@ -49,6 +50,10 @@ export class Room {
   }
   get people(): ReadonlySignal<People> {
     return this.#people;
+  }
+  /** Who is writing now, without me. */
+  get typing(): ReadonlySignal<readonly User[]> {
+    return this.#typing;
   }
   /** Who the server says I am; undefined until the first hello. */
   get me(): ReadonlySignal<User | undefined> {

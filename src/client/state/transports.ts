@@ -24,9 +24,8 @@ export class SocketTransport implements Transport {
     return when(this.#connection.link, ({ state }) => state === 'live', signal);
   }
 
-  submit({ cid, data }: Letter, signal: AbortSignal): Promise<Outcome> {
-    if (!this.#connection.send(JSON.stringify({ type: 'chat', data, cid })))
-      return Promise.resolve({ kind: 'lost' });
+  submit({ cid, posting }: Letter, signal: AbortSignal): Promise<Outcome> {
+    if (!this.#connection.send(JSON.stringify({ ...posting, cid }))) return Promise.resolve({ kind: 'lost' });
     return new Promise((resolve) => {
       const done = (outcome: Outcome) => {
         this.#waiting = undefined;

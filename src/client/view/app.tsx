@@ -10,7 +10,8 @@ import { Transcript } from './transcript.js';
 
 export function App({ desk }: { desk: Desk }) {
   const open = useSignal(false);
-  const { room, connection } = desk;
+  const place = desk.here.value;
+  const { room, connection } = place;
   return (
     <div class={open.value ? 'page open' : 'page'}>
       <Header
@@ -24,16 +25,16 @@ export function App({ desk }: { desk: Desk }) {
         <Status
           link={connection.link.value}
           again={room.me.value !== undefined}
-          waiting={desk.letters.value.filter(({ problem }) => !problem).length}
+          waiting={place.letters.value.filter(({ problem }) => !problem).length}
           retry={() => connection.connect()}
         />
-        <Transcript desk={desk} />
+        <Transcript place={place} />
         {room.notice.value && (
           <p class="notice" role="alert">
             {room.notice.value.message}
           </p>
         )}
-        <Composer room={desk.name} say={(data) => desk.say(data)} />
+        <Composer place={place} />
       </main>
       <People people={room.people.value} me={room.me.value?.id} />
       <News room={room} />

@@ -6,19 +6,14 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { parseText } from '../../parse.js';
 import { LIMITS } from '../../protocol.js';
-import { keepDraft, readDraft } from '../draft.js';
+import type { Place } from '../place.js';
 import { SendIcon } from './icons.js';
-
-interface ComposerProps {
-  readonly room: string;
-  readonly say: (data: string) => void;
-}
 
 /** From here on it is said how much room is left. */
 const WARN_AT = LIMITS.text - 500;
 
-export function Composer({ room, say }: ComposerProps) {
-  const { field, hint, changed, send } = useWriting(room, say);
+export function Composer({ place }: { place: Place }) {
+  const { field, hint, changed, send } = useWriting(place);
   return (
     <form
       class="composer"
@@ -56,13 +51,13 @@ export function Composer({ room, say }: ComposerProps) {
 }
 
 /** The field keeps its own text: a busy room redraws nothing of what is being written. */
-function useWriting(room: string, say: (data: string) => void) {
+function useWriting(place: Place) {
   const field = useRef<HTMLTextAreaElement>(null);
   const hint = useSignal('');
   const changed = (text: string) => {
     // The mirror behind the field takes the text and makes it as tall as it needs (chat.css).
     if (field.current?.parentElement) field.current.parentElement.dataset['mirror'] = text;
-    keepDraft(room, text);
+    place.draft.keep(text);
     hint.value = text.length > WARN_AT ? roomLeft([...text].length) : '';
   };
   const write = (text: string) => {
@@ -72,12 +67,12 @@ function useWriting(room: string, say: (data: string) => void) {
   const send = () => {
     const text = parseText(field.current?.value ?? '');
     if (text.ok) {
-      say(text.value);
+      place.say(text.value);
       write('');
     } else if (text.problem.code !== 'empty_text') hint.value = text.problem.message;
     field.current?.focus();
   };
-  useEffect(() => write(readDraft(room)), [room]);
+  useEffect(() => write(place.draft.read()), [place]);
   return { field, hint, changed, send };
 }
 

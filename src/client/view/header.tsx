@@ -10,14 +10,15 @@ interface HeaderProps {
 }
 
 export function Header({ desk, open, toggle }: HeaderProps) {
-  const { count } = desk.room.people.value;
-  const me = desk.room.me.value;
-  const link = desk.connection.link.value.state;
+  const { name, room, connection } = desk.here.value;
+  const { count } = room.people.value;
+  const me = desk.me.value;
+  const link = connection.link.value.state;
   return (
     <header class="top">
       <Porthole />
       <h1>
-        <bdi>{desk.name}</bdi>
+        <bdi>{name}</bdi>
       </h1>
       <span class={`dot ${link}`} title={link === 'live' ? 'Connected' : 'Not connected'} />
       <span class="rest" />
@@ -41,7 +42,7 @@ export function Header({ desk, open, toggle }: HeaderProps) {
 /** Leaving drops what was not sent, for nobody could send it later: so it asks first if there is anything. */
 function SignOut({ desk }: { desk: Desk }) {
   const asked = useSignal(false);
-  const unsent = desk.letters.value.length;
+  const unsent = desk.here.value.letters.value.length;
   const leave = () => {
     if (unsent > 0 && !asked.value) asked.value = true;
     else void desk.signOut();

@@ -53,14 +53,14 @@ interface PendingProps {
 
 /** What was said and is not in the log: it waits, or it was refused. */
 export function Pending({ letter, again, drop }: PendingProps) {
-  const { cid, data, problem } = letter;
+  const { cid, posting, problem } = letter;
   return (
     <li class={`message pending${problem ? ' refused' : ''}`} data-cid={cid}>
       <span class="number">
         <ClockIcon />
       </span>
       <span class="name unseen">You</span>
-      <bdi class="text">{data}</bdi>
+      <bdi class="text">{posting.type === 'chat' ? posting.data : ''}</bdi>
       {problem ? (
         <p class="why" role="alert">
           <span>Not sent. {problem.message}</span>

@@ -1,6 +1,6 @@
 /** The room's messages: those in the log, then those on their way; and what is below when one reads further up. */
 import { useComputed, useSignal } from '@preact/signals';
-import type { Desk } from '../desk.js';
+import type { Place } from '../place.js';
 import { type Row, rows } from '../state/rows.js';
 import { hasOlder, isAttached } from '../state/transcript.js';
 import { DownIcon } from './icons.js';
@@ -8,11 +8,11 @@ import { Log } from './log.js';
 import { Message, Pending } from './message.js';
 import { Day } from './when.js';
 
-export function Transcript({ desk }: { desk: Desk }) {
-  const { room } = desk;
+export function Transcript({ place }: { place: Place }) {
+  const { room } = place;
   const events = useComputed(() => room.transcript.value.events);
   const drawn = useComputed(() => rows(events.value));
-  const letters = desk.letters.value;
+  const letters = place.letters.value;
   const t = room.transcript.value;
   const left = useSignal(0);
   const atEnd = isAttached(t);
@@ -29,15 +29,15 @@ export function Transcript({ desk }: { desk: Desk }) {
         onTop={() => void room.loadOlder()}
         onBottom={() => void room.loadNewer()}
       >
-        <Beginning older={hasOlder(t)} empty={t.seen === 0 && letters.length === 0} name={desk.name} />
+        <Beginning older={hasOlder(t)} empty={t.seen === 0 && letters.length === 0} name={place.name} />
         <Rows rows={drawn.value} me={room.me.value?.id} />
         {atEnd &&
           letters.map((letter) => (
             <Pending
               key={letter.cid}
               letter={letter}
-              again={(cid) => desk.again(cid)}
-              drop={(cid) => desk.drop(cid)}
+              again={(cid) => place.again(cid)}
+              drop={(cid) => place.drop(cid)}
             />
           ))}
       </Log>
