@@ -2,8 +2,9 @@
 
 import { isObject } from '../parse.js';
 import type { User } from '../protocol.js';
+import { type Page, parsePage, parseProblem } from './state/answers.js';
 import type { Outcome } from './state/drain.js';
-import { type Page, parsePage, parseProblem, parseUser } from './state/frames.js';
+import { parseUser } from './state/events.js';
 import type { Letter } from './state/outbox.js';
 
 /** A page of a room's log; without `after` and `before` the latest. */

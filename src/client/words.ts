@@ -4,8 +4,7 @@
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { words as english } from '../words/en.js';
-import type { Words } from '../words/words.js';
-import { chosenLanguage } from './state/language.js';
+import { chosenLanguage, type Words } from '../words/words.js';
 
 export interface Language {
   /** BCP 47, which is also the name of its file in src/words */
