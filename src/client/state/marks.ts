@@ -149,7 +149,7 @@ function mark(token: Tokens.Generic, mentions: readonly User[]): Marks {
     case 'link':
       return link(token as Tokens.Link, of);
     case 'blockquote':
-      return [quote(of())];
+      return [quote(tidy(of()))];
     case 'list':
       return [{ kind: 'list', items: (token as Tokens.List).items.map((item) => listed(item, mentions)) }];
     case 'escape':
@@ -200,7 +200,7 @@ function tidy(marks: Marks): Marks {
     const before = joined.at(-1);
     if (typeof one !== 'string') joined.push(one);
     else if (typeof before === 'string') joined[joined.length - 1] = before + one;
-    else joined.push(before && isBlock(before) ? one.replace(/^\n/, '') : one);
+    else joined.push(before && isBlock(before) ? one.replace(/^\n{1,2}/, '') : one);
   }
   return joined.filter((one) => one !== '');
 }
