@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -45,7 +45,29 @@ async function buildPage() {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     logLevel: 'warning',
+    define: { LANGUAGES: JSON.stringify(await languages()) },
   });
+  // By itself, for it runs before everything else: it must import nothing.
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['src/client/first.ts'],
+    outdir: 'public/js',
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: ['es2022'],
+    logLevel: 'warning',
+  });
+}
+
+/** The languages there are, by the files that the server was just built from; English first. */
+async function languages() {
+  const folder = join(root, 'dist', 'words');
+  const files = readdirSync(folder).filter((name) => /^(?!words\.)[\w-]+\.js$/.test(name));
+  const all = await Promise.all(
+    files.map(async (name) => (await import(`${pathToFileURL(join(folder, name))}`)).words.language),
+  );
+  return all.sort((a, b) => Number(b.tag === 'en') - Number(a.tag === 'en') || a.tag.localeCompare(b.tag));
 }
 
 async function buildAll() {

@@ -64,7 +64,7 @@ export function createServer(config: Config, surroundings: Surroundings): Server
   const doors = { draining: () => draining, full: () => isFull(sockets, surroundings) };
   openDoors(server, config, store, chat, doors, surroundings);
 
-  const stops = [startHeartbeat(hub, chat.now), startProbe(store), () => hub.stop()];
+  const stops = [startHeartbeat(hub, chat.now), startTicking(store), () => hub.stop()];
   const abort = (): void => {
     for (const stop of stops) stop();
     server.close();
@@ -161,11 +161,9 @@ function keysOf(config: Config, store: Store): readonly string[] {
   return config.sessionKeys.length > 0 ? config.sessionKeys : [store.remember('session_keys', newKey)];
 }
 
-/** A fault of the disk that has passed is noticed within a second, without anybody speaking. */
-function startProbe(store: Store): () => void {
-  const timer = setInterval(() => {
-    if (store.fault !== undefined) store.probe();
-  }, 1000);
+/** What the store does beside the beats, once a second. */
+function startTicking(store: Store): () => void {
+  const timer = setInterval(() => store.tick(), 1000);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -2,6 +2,7 @@
 import { options, render } from 'preact';
 import { parseRoomSegment } from '../parse.js';
 import { DEFAULT_ROOM } from '../protocol.js';
+import { keepAppearance } from './appearance.js';
 import { Desk } from './desk.js';
 import { App } from './view/app.js';
 
@@ -16,6 +17,6 @@ const desk = new Desk(parseRoomSegment(segment) ?? DEFAULT_ROOM);
 const place = document.getElementById('app');
 if (place) {
   document.title = `${desk.here.value.name} · Oneport`;
-  render(<App desk={desk} />, place);
   desk.open();
+  void keepAppearance(desk.settings).then(() => render(<App desk={desk} />, place));
 }

@@ -3,16 +3,17 @@
  * `deliver`, right after the commit and before anything else runs, and goes to the rooms.
  */
 import type { RawData, WebSocket } from 'ws';
-import type { Outcome, Say } from '../chat/command.js';
+import { type Command, commandOf, type Outcome } from '../chat/command.js';
 import type { Limits } from '../config.js';
-import { CLOSE, type HelloFrame, type User } from '../protocol.js';
+import { CLOSE, type HelloFrame, type Posting, type User } from '../protocol.js';
 import type { Reply } from '../sequencer/sequencer.js';
-import { Connection, type Opening, type Saying } from './connection.js';
+import { Connection, type Opening } from './connection.js';
 import { textFrame } from './frame.js';
 import { Outlet } from './outlet.js';
 import { Person, QUEUE } from './person.js';
 import { replay } from './replay.js';
 import { LiveRoom, type Pages } from './room.js';
+import { tellTyping } from './typing.js';
 
 export interface HubParts {
   readonly log: Pages;
@@ -20,7 +21,7 @@ export interface HubParts {
   readonly limits: Limits;
   /** milliseconds since 1970, for the times of messages */
   readonly now: () => number;
-  readonly submit: (command: Say, reply: Reply) => void;
+  readonly submit: (command: Command, reply?: Reply) => void;
 }
 
 /** From where a socket wants to read. */
@@ -81,8 +82,10 @@ export class Hub {
 
   receive(ws: WebSocket, data: RawData, binary: boolean): void {
     const connection = this.connections.get(ws);
-    const saying = connection?.receive(data, binary);
-    if (connection && saying) this.#take(connection, saying, Buffer.isBuffer(data) ? data.length : 0);
+    const asked = connection?.receive(data, binary);
+    if (!connection || !asked) return;
+    if (asked.type === 'typing') tellTyping(connection, performance.now());
+    else this.#take(connection, asked, Buffer.isBuffer(data) ? data.length : 0);
   }
 
   close(ws: WebSocket): void {
@@ -152,29 +155,22 @@ export class Hub {
     replay(connection, from, textFrame(hello), () => connection.send(room.presence.list()));
   }
 
-  #take(connection: Connection, saying: Saying, bytes: number): void {
+  #take(connection: Connection, posting: Posting, bytes: number): void {
     const { person } = connection;
     if (person.waiting === 0 && person.budget.take(performance.now())) {
-      this.#post(connection, saying);
+      this.#post(connection, posting);
       return;
     }
-    person.wait({ bytes, post: () => this.#post(connection, saying) });
+    person.wait({ bytes, post: () => this.#post(connection, posting) });
     if (person.waiting >= QUEUE.cut) this.#throwOut(person);
     else if (person.shouldPause) connection.pause();
     this.#slow(person);
   }
 
-  #post(connection: Connection, { data, cid }: Saying): void {
+  #post(connection: Connection, posting: Posting): void {
     const { room, person } = connection;
-    const command: Say = {
-      kind: 'say',
-      room: room.name,
-      user: person.user,
-      data,
-      at: this.#parts.now(),
-      ...(cid === undefined ? {} : { cid }),
-    };
-    this.#parts.submit(command, (outcome) => answer(connection, outcome, cid));
+    const command = commandOf(posting, room.name, person.user, this.#parts.now());
+    this.#parts.submit(command, (outcome) => answer(connection, outcome, posting.cid));
   }
 
   #throwOut(person: Person): void {

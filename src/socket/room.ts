@@ -64,6 +64,7 @@ export class LiveRoom {
   publish(event: RoomEvent): void {
     const frame = textFrame(event);
     this.#recent.add(frame);
+    if (event.type === 'delete') this.#recent.forget(); // they hold the text that is gone
     this.#pending.push(frame);
   }
 

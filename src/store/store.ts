@@ -7,8 +7,10 @@ import Database from 'better-sqlite3';
 import { type Book, StorageError } from '../chat/book.js';
 import { lockFolder } from './lock.js';
 import { Log } from './log.js';
+import { Members } from './members.js';
 import { databaseFile, makeFolder, openDatabase } from './open.js';
 import { PeopleBook } from './people.js';
+import { WriteAheadLog } from './wal.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
 const DISK = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
@@ -19,7 +21,9 @@ export class Store implements Book {
   readonly epoch: string;
   readonly log: Log;
   readonly people: PeopleBook;
+  readonly members: Members;
   readonly #db: Database.Database;
+  readonly #wal: WriteAheadLog;
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
@@ -34,6 +38,8 @@ export class Store implements Book {
     }
     this.log = new Log(this.#db);
     this.people = new PeopleBook(this.#db);
+    this.members = new Members(this.#db);
+    this.#wal = new WriteAheadLog(this.#db);
     this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
   }
 
@@ -45,6 +51,12 @@ export class Store implements Book {
     } catch (error) {
       throw this.#named(error);
     }
+  }
+
+  /** Once a second: what was deleted leaves the write-ahead log too; a fault that has passed is noticed. */
+  tick(): void {
+    if (this.fault !== undefined) this.probe();
+    else this.#wal.tick(this.log.changes.erased);
   }
 
   /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
