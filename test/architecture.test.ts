@@ -47,6 +47,8 @@ const BORDERS: Borders = {
     pino: /^(main|server|http\/(app|fault)|commands\/prove.*)\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
+    marked: /^client\/state\/marks\.ts$/,
+    'emojibase-data': /^client\/view\/emojidata\.ts$/,
   },
   long: {
     'protocol.ts': 'the whole contract on one page, which the browser shares',

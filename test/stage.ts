@@ -38,7 +38,10 @@ export class Stage {
 
   /** Puts something into a room's log; answers its number. */
   async post(name: string, room: string, posting: object): Promise<number> {
-    const answer = await (await this.person(name)).post(`/api/rooms/${encodeURIComponent(room)}/messages`, posting);
+    const answer = await (await this.person(name)).post(
+      `/api/rooms/${encodeURIComponent(room)}/messages`,
+      posting,
+    );
     if (!answer.ok) throw new Error(`${name} cannot post: ${answer.status} ${await answer.text()}`);
     return ((await answer.json()) as { id: number }).id;
   }
@@ -48,7 +51,15 @@ export class Stage {
   }
 
   /** A page of its own, as a person with this browser sees it. What it complains of fails the test. */
-  async open({ as, path, width = 1280, height = 800, dark, language = 'en-GB', options }: View): Promise<Page> {
+  async open({
+    as,
+    path,
+    width = 1280,
+    height = 800,
+    dark,
+    language = 'en-GB',
+    options,
+  }: View): Promise<Page> {
     const context = await this.browser.newContext({
       viewport: { width, height },
       colorScheme: dark ? 'dark' : 'light',

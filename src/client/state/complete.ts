@@ -14,12 +14,14 @@ export interface Begun {
 const FAR = 64;
 /** Not in an address of mail, not in a time, nor in `a:b`. */
 const PERSON = /(?:^|[^A-Za-z0-9_@./])@([^\n@]*)$/u;
-const EMOJI = /(?:^|[^A-Za-z0-9_:/])[:]((?:[A-Za-z0-9+][\w+-]+|[\p{L}\p{N}_+-]*[^\p{ASCII}\s][\p{L}\p{N}_+-]*))$/u;
+const EMOJI =
+  /(?:^|[^A-Za-z0-9_:/])[:]((?:[A-Za-z0-9+][\w+-]+|[\p{L}\p{N}_+-]*[^\p{ASCII}\s][\p{L}\p{N}_+-]*))$/u;
 
 export function begunAt(text: string, caret: number): Begun | undefined {
   const before = text.slice(Math.max(0, caret - FAR), caret);
   const person = PERSON.exec(before)?.[1];
-  if (person !== undefined && !/\s\s|\s$/u.test(person) && !/^\s/u.test(person)) return begun('person', person, caret);
+  if (person !== undefined && !/\s\s|\s$/u.test(person) && !/^\s/u.test(person))
+    return begun('person', person, caret);
   const emoji = EMOJI.exec(before)?.[1];
   return emoji === undefined ? undefined : begun('emoji', emoji, caret);
 }
@@ -29,7 +31,11 @@ function begun(kind: Begun['kind'], query: string, caret: number): Begun {
 }
 
 /** The text with the choice in it, and where the caret goes. One space follows, never two. */
-export function completed(text: string, { from, to }: Begun, choice: string): { readonly text: string; readonly caret: number } {
+export function completed(
+  text: string,
+  { from, to }: Begun,
+  choice: string,
+): { readonly text: string; readonly caret: number } {
   const rest = text.slice(to);
   const put = `${text.slice(0, from)}${choice}${/^\s/.test(rest) ? '' : ' '}`;
   return { text: put + rest, caret: put.length + (/^\s/.test(rest) ? 1 : 0) };

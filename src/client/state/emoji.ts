@@ -40,7 +40,16 @@ export function bookOf(emoji: readonly RawEmoji[], codes: RawCodes, { groups }: 
     const { unicode: char, hexcode, label, tags = [], group, skins = [] } = raw;
     if (group === undefined || group === COMPONENTS) return [];
     const tones = skins.slice(0, TONES).map(({ unicode }) => unicode);
-    return [{ char, label, tags, group, codes: [codes[hexcode] ?? []].flat(), tones: tones.length === TONES ? tones : [] }];
+    return [
+      {
+        char,
+        label,
+        tags,
+        group,
+        codes: [codes[hexcode] ?? []].flat(),
+        tones: tones.length === TONES ? tones : [],
+      },
+    ];
   });
   const named = groups.filter(({ order }) => order !== COMPONENTS);
   return { all, groups: named.map(({ order, message }) => ({ id: order, name: message })) };
@@ -48,11 +57,17 @@ export function bookOf(emoji: readonly RawEmoji[], codes: RawCodes, { groups }: 
 
 /** Best first: a code that is it, one that begins so, a name that does, then words anywhere. */
 export function findEmoji({ all }: EmojiBook, query: string, most: number): readonly Emoji[] {
-  const wanted = query.trim().toLowerCase().split(/[\s_]+/).filter((word) => word !== '');
+  const wanted = query
+    .trim()
+    .toLowerCase()
+    .split(/[\s_]+/)
+    .filter((word) => word !== '');
   const [first] = wanted;
   if (first === undefined) return [];
   const whole = wanted.join('_');
-  const ranked = all.map((emoji) => ({ emoji, rank: rankOf(emoji, whole, wanted) })).filter(({ rank }) => rank < NO);
+  const ranked = all
+    .map((emoji) => ({ emoji, rank: rankOf(emoji, whole, wanted) }))
+    .filter(({ rank }) => rank < NO);
   return ranked
     .sort((a, b) => a.rank - b.rank)
     .slice(0, most)
@@ -93,7 +108,7 @@ export function withEmoji(text: string, { all }: EmojiBook): string {
 export function isEmojiOnly(text: string): boolean {
   if (text.length > 60) return false;
   try {
-    emojiOnly ??= new RegExp('^(?:\\p{RGI_Emoji}\\s*){1,3}$', 'v');
+    emojiOnly ??= /^(?:\p{RGI_Emoji}\s*){1,3}$/v;
   } catch {
     emojiOnly = /^(?!)/; // a browser before 2023 shows them as it does others
   }

@@ -33,6 +33,9 @@ function leaf(text: string, mentions: readonly User[]): Leaf {
 /** The longest name first: @Ann Lee is not @Ann. */
 function pattern(mentions: readonly User[]): RegExp {
   const names = mentions.map(({ name }) => name).sort((a, b) => b.length - a.length);
-  const called = names.map((name) => `@${name.replace(/[^\p{L}\p{N}\s]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)}(?![\\p{L}\\p{N}_])`);
+  const called = names.map(
+    (name) =>
+      `@${name.replace(/[^\p{L}\p{N}\s]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)}(?![\\p{L}\\p{N}_])`,
+  );
   return new RegExp([...called, REF.source].join('|'), 'giu');
 }

@@ -214,8 +214,10 @@ export function plainText(marks: Marks): string {
   return marks
     .map((one) => {
       if (typeof one === 'string') return one;
-      if (one.kind === 'list') return one.items.map(({ value, of }) => `${value ?? ''} ${plainText(of)}`).join('\n');
-      if (one.kind === 'quote' && one.from) return `${one.from.name}, #${one.from.id}: ${plainText(one.of)}\n`;
+      if (one.kind === 'list')
+        return one.items.map(({ value, of }) => `${value ?? ''} ${plainText(of)}`).join('\n');
+      if (one.kind === 'quote' && one.from)
+        return `${one.from.name}, #${one.from.id}: ${plainText(one.of)}\n`;
       return 'of' in one ? plainText(one.of) : one.text;
     })
     .join('');

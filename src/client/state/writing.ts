@@ -80,11 +80,13 @@ const open = new WeakMap<WritingParts, Writing>();
 
 /** Of one room there is one, which its messages and the field below them share. */
 export function writingIn(place: WritingParts): Writing {
-  const writing = open.get(place) ?? new Writing({
-    say: (text) => place.say(text),
-    edit: (id, text) => place.edit(id, text),
-    draft: place.draft,
-  });
+  const writing =
+    open.get(place) ??
+    new Writing({
+      say: (text) => place.say(text),
+      edit: (id, text) => place.edit(id, text),
+      draft: place.draft,
+    });
   open.set(place, writing);
   return writing;
 }

@@ -3,7 +3,7 @@
  * where it is on the screen, whatever is put above, taken away or grows. (Done by hand: not every browser anchors.)
  * And the focus is never lost with a row that goes.
  */
-import { Component, type ComponentChildren, createRef, type JSX } from 'preact';
+import { Component, type ComponentChildren, createRef } from 'preact';
 import { idOf, rowOf } from './rowkeys.js';
 
 interface LogProps {
@@ -19,7 +19,16 @@ interface LogProps {
   /** this number and all above it have been on the screen */
   readonly onSeen: (id: number) => void;
   /** what the list itself listens to */
-  readonly list: JSX.HTMLAttributes<HTMLOListElement>;
+  readonly list: ListEvents;
+}
+
+export interface ListEvents {
+  readonly onPointerOver: (event: PointerEvent) => void;
+  readonly onPointerLeave: () => void;
+  readonly onFocusIn: (event: FocusEvent) => void;
+  readonly onFocusOut: (event: FocusEvent) => void;
+  readonly onClick: (event: MouseEvent) => void;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
 }
 
 /** Nearer than this is there. */
@@ -71,7 +80,17 @@ export class Log extends Component<LogProps> {
 
   override render({ children, label, list }: LogProps) {
     return (
-      <section class="log" id="log" ref={this.#box} role="log" aria-live="off" aria-label={label} tabIndex={-1} onFocus={this.#enter} onScroll={this.#scrolled}>
+      <section
+        class="log"
+        id="log"
+        ref={this.#box}
+        role="log"
+        aria-live="off"
+        aria-label={label}
+        tabIndex={-1}
+        onFocus={this.#enter}
+        onScroll={this.#scrolled}
+      >
         <ol class="messages" ref={this.#list} {...list}>
           {children}
         </ol>
@@ -136,7 +155,7 @@ export class Log extends Component<LogProps> {
     requestAnimationFrame(() => {
       this.#looking = false;
       const box = this.#box.current;
-      const id = box && idOf(this.#lastSeen(box));
+      const id = box ? idOf(this.#lastSeen(box)) : undefined;
       if (id !== undefined) this.props.onSeen(id);
     });
   };
@@ -169,7 +188,9 @@ export class Log extends Component<LogProps> {
   /** The log itself has nothing to be done with: its current row has. */
   readonly #enter = (event: FocusEvent): void => {
     if (event.target === this.#box.current)
-      this.#list.current?.querySelector<HTMLElement>('[data-id][tabindex="0"]')?.focus({ preventScroll: true });
+      this.#list.current
+        ?.querySelector<HTMLElement>('[data-id][tabindex="0"]')
+        ?.focus({ preventScroll: true });
   };
 }
 

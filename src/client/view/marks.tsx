@@ -16,7 +16,10 @@ export function Text({ event, tools }: { event: ChatEvent; tools: Tools }) {
   const whole = useSignal(false);
   const short = useMemo(() => folded(event.data), [event]);
   const isShort = short !== undefined && !whole.value;
-  const marks = useMemo(() => (isShort ? parseMarks(`${short}…`, event.mentions) : marksOf(event)), [event, isShort]);
+  const marks = useMemo(
+    () => (isShort ? parseMarks(`${short}…`, event.mentions) : marksOf(event)),
+    [event, isShort],
+  );
   const { showAll, showLess } = words.value.message;
   return (
     <>
@@ -59,7 +62,11 @@ function drawn(mark: Exclude<Mark, string>, tools: Tools): ComponentChildren {
     case 'list':
       return <List items={mark.items} tools={tools} />;
     case 'mention':
-      return <bdi class={mark.user.id === tools.place.room.me.value?.id ? 'mention me' : 'mention'}>{mark.text}</bdi>;
+      return (
+        <bdi class={mark.user.id === tools.place.room.me.value?.id ? 'mention me' : 'mention'}>
+          {mark.text}
+        </bdi>
+      );
     case 'ref':
       return <Ref id={mark.id} text={mark.text} tools={tools} />;
   }
@@ -72,7 +79,6 @@ function all(marks: Marks, tools: Tools) {
 /** Numbers stay as they were written. */
 function List({ items, tools }: { items: readonly Item[]; tools: Tools }) {
   const rows = items.map(({ value, of }, index) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: the items of one text never change places
     <li key={index} value={value}>
       {all(of, tools)}
     </li>

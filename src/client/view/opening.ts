@@ -13,7 +13,12 @@ import { focusRow, type Tools } from './tools.js';
 /** So long it is shown which message was meant. */
 const FOUND_MS = 2_500;
 
-export function useOpening(place: Place, log: RefObject<Log>, rows: ReadonlySignal<readonly Row[]>, tools: Tools): void {
+export function useOpening(
+  place: Place,
+  log: RefObject<Log | null>,
+  rows: ReadonlySignal<readonly Row[]>,
+  tools: Tools,
+): void {
   const opened = useRef(false);
   useSignalEffect(() => {
     const asked = place.shown.value;

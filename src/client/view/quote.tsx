@@ -14,9 +14,12 @@ interface QuoteProps {
 export function Quote({ from, tools, children }: QuoteProps) {
   if (!from) return <blockquote>{children}</blockquote>;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a convenience for the mouse; the link in it is for all
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the same
-    <blockquote class="answered" title={words.value.message.goToQuoted} onClick={(event) => go(event, from, tools)}>
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a convenience for the mouse; the link in it is for all
+    <blockquote
+      class="answered"
+      title={words.value.message.goToQuoted}
+      onClick={(event) => go(event, from, tools)}
+    >
       <cite>
         <bdi>{from.name}</bdi>
         {', '}

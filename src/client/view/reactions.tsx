@@ -24,7 +24,13 @@ function Button({ chip, me, act }: { chip: Chip; me: string | undefined; act: ()
   const { emoji, users, mine } = chip;
   const names = namesOf(users, me);
   return (
-    <button class="chip" type="button" aria-pressed={mine} aria-label={`${emoji} ${users.length}: ${names}`} onClick={act}>
+    <button
+      class="chip"
+      type="button"
+      aria-pressed={mine}
+      aria-label={`${emoji} ${users.length}: ${names}`}
+      onClick={act}
+    >
       <span class="emoji">{emoji}</span>
       <span class="count">{users.length}</span>
       <span class="tip" aria-hidden="true">

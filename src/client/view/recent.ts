@@ -10,7 +10,9 @@ export function recentEmoji(): readonly string[] {
 }
 
 export function usedEmoji(emoji: string): void {
-  const used = read(RECENT).split(' ').filter((one) => one !== '' && one !== emoji);
+  const used = read(RECENT)
+    .split(' ')
+    .filter((one) => one !== '' && one !== emoji);
   write(RECENT, [emoji, ...used].slice(0, MOST).join(' '));
 }
 

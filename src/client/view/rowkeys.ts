@@ -19,7 +19,11 @@ const STEPS: Readonly<Record<string, (at: number, count: number) => number>> = {
 };
 
 /** Keys pressed on a row itself, not on a button in it. True when it was one of ours. */
-export function pressed(event: KeyboardEvent, tools: Tools, messageOf: (id: number) => ChatEvent | undefined): boolean {
+export function pressed(
+  event: KeyboardEvent,
+  tools: Tools,
+  messageOf: (id: number) => ChatEvent | undefined,
+): boolean {
   const row = rowOf(event.target);
   if (!row || event.ctrlKey || event.metaKey || event.altKey) return false;
   if (event.target !== row) return event.key === 'Escape' && back(row);

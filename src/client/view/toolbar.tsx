@@ -56,9 +56,9 @@ export function Toolbar({ event, mine, tools }: Props) {
 function More({ event, mine, tools }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
-  const { more, edit, remove, copyText, copyLink } = words.value.message;
+  const { moreActions: more, edit, remove, copyText, copyLink } = words.value.message;
   const id = `more-${event.id}`;
-  const opened = ({ newState }: ToggleEvent) => {
+  const opened = ({ newState }: { readonly newState: string }) => {
     if (newState !== 'open' || !box.current || !opener.current) return;
     putNear(box.current, opener.current);
     box.current.querySelector('button')?.focus();
@@ -76,10 +76,27 @@ function More({ event, mine, tools }: Props) {
   ];
   return (
     <>
-      <button class="tool" type="button" ref={opener} popovertarget={id} aria-haspopup="menu" aria-label={more} title={more}>
+      <button
+        class="tool"
+        type="button"
+        ref={opener}
+        popovertarget={id}
+        aria-haspopup="menu"
+        aria-label={more}
+        title={more}
+      >
         <MoreIcon />
       </button>
-      <div class="more" id={id} popover="auto" role="menu" aria-label={more} ref={box} onToggle={opened} onKeyDown={walk}>
+      <div
+        class="more"
+        id={id}
+        popover="auto"
+        role="menu"
+        aria-label={more}
+        ref={box}
+        onToggle={opened}
+        onKeyDown={walk}
+      >
         {items.map(([text, work]) => (
           <button type="button" role="menuitem" tabIndex={-1} key={text} onClick={act(work)}>
             {text}
@@ -103,14 +120,20 @@ function walk(event: KeyboardEvent): void {
   if (event.key === 'Tab' || event.key === 'Escape') {
     event.preventDefault();
     event.stopPropagation();
-    return currentTarget.hidePopover();
+    currentTarget.hidePopover();
+    return;
   }
   const step = STEPS[event.key];
   if (!step) return;
   event.preventDefault();
   event.stopPropagation();
   const items = [...currentTarget.querySelectorAll('button')];
-  items[step(items.findIndex((item) => item === document.activeElement), items.length)]?.focus();
+  items[
+    step(
+      items.findIndex((item) => item.matches(':focus')),
+      items.length,
+    )
+  ]?.focus();
 }
 
 /** Deleting asks once. */

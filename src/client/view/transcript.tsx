@@ -6,7 +6,7 @@ import { type Row, Rows } from '../state/rows.js';
 import { bottom, hasOlder, isAttached, type Transcript as Log_ } from '../state/transcript.js';
 import { words } from '../words.js';
 import { DownIcon } from './icons.js';
-import { Log } from './log.js';
+import { type ListEvents, Log } from './log.js';
 import { Message, Pending } from './message.js';
 import { useOpening } from './opening.js';
 import { idOf, pressed, rowOf } from './rowkeys.js';
@@ -76,7 +76,7 @@ function useRows(place: Place) {
 }
 
 /** The list listens for all its rows: there may be hundreds, and new ones by the hundred a second. */
-function listens(tools: Tools) {
+function listens(tools: Tools): ListEvents {
   const messageOf = (id: number) => {
     const { events } = tools.place.room.transcript.peek();
     const event = events[id - (events[0]?.id ?? 0)];
@@ -117,7 +117,8 @@ function Drawn({ rows, tools }: { rows: readonly Row[]; tools: Tools }) {
     <>
       {rows.map((row) => {
         if (row.kind === 'day') return <li class="day" key={row.key} children={<Day at={row.at} />} />;
-        if (row.kind === 'new') return <li class="fresh" key={row.key} children={words.value.message.fresh} />;
+        if (row.kind === 'new')
+          return <li class="fresh" key={row.key} children={words.value.message.fresh} />;
         if (row.kind === 'letter') return <Pending key={row.key} row={row} me={me} tools={tools} />;
         const { id, user } = row.event;
         return (

@@ -7,7 +7,8 @@ const NAMED = 3;
 export function Typing({ place }: { place: Place }) {
   const users = place.room.typing.value;
   const { typing, manyTyping } = words.value.message;
-  const text = users.length > NAMED ? manyTyping : users.length > 0 ? typing(users.map(({ name }) => name)) : '';
+  const text =
+    users.length > NAMED ? manyTyping : users.length > 0 ? typing(users.map(({ name }) => name)) : '';
   return (
     <p class="typing">
       {text && <span class="dots" aria-hidden="true" />}
