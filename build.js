@@ -3,7 +3,7 @@
 //   node build.js --if-needed    only when a source is newer than the last build
 //   node build.js --watch        build, run the server, rebuild and restart on change (npm run dev)
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -46,6 +46,7 @@ async function buildPage() {
     jsxImportSource: 'preact',
     logLevel: 'warning',
     define: { LANGUAGES: JSON.stringify(await languages()) },
+    plugins: [slimEmoji],
   });
   // By itself, for it runs before everything else: it must import nothing.
   await build({
@@ -59,6 +60,22 @@ async function buildPage() {
     logLevel: 'warning',
   });
 }
+
+/** Of the emoji's data the page gets what state/emoji.ts reads (RawEmoji): a third less to load. */
+const slimEmoji = {
+  name: 'slim-emoji',
+  setup({ onLoad }) {
+    onLoad({ filter: /emojibase-data[\\/][\w-]+[\\/]compact\.json$/ }, ({ path }) => {
+      const slim = JSON.parse(readFileSync(path, 'utf8')).flatMap(
+        ({ unicode, hexcode, label, tags, group, skins }) => {
+          const tones = skins?.slice(0, 5).map((skin) => ({ unicode: skin.unicode }));
+          return group === undefined ? [] : [{ unicode, hexcode, label, tags, group, skins: tones }];
+        },
+      );
+      return { contents: JSON.stringify(slim), loader: 'json' };
+    });
+  },
+};
 
 /** The languages there are, by the files that the server was just built from; English first. */
 async function languages() {

@@ -48,7 +48,7 @@ export function App({ desk }: { desk: Desk }) {
         <Status desk={desk} />
         <Transcript place={place} />
         <Notice place={place} />
-        <Composer place={place} />
+        <Composer place={place} desk={desk} />
       </main>
       {beside && people}
       {!roomsBeside.value && drawer.value === 'rooms' && (

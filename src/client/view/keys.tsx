@@ -45,6 +45,13 @@ export function Keys() {
           [text.editLast, [['↑']]],
           [text.mention, [['@']]],
           [text.emoji, [[':']]],
+          [
+            text.bold,
+            [
+              [CONTROL, 'B'],
+              [CONTROL, 'I'],
+            ],
+          ],
         ]}
       />
       <List
@@ -52,6 +59,9 @@ export function Keys() {
         rows={[
           [text.scroll, [['↑'], ['↓'], ['Page Up'], ['Page Down']]],
           [text.ends, [['Home'], ['End']]],
+          ...Object.entries(text.message).map(
+            ([key, what]) => [what, key.split(' ').map((one) => [one])] as const,
+          ),
         ]}
       />
     </div>
