@@ -1,6 +1,7 @@
 /** The page: /r/ROOM#ID. Opens the desk and draws it, at most once a frame however fast messages come. */
 import { options, render } from 'preact';
 import { addressOf } from './address.js';
+import { keepAppearance } from './appearance.js';
 import { beforeDrawing, Desk } from './desk.js';
 import { App } from './view/app.js';
 
@@ -12,5 +13,5 @@ const address = addressOf(location);
 if (root && user && address) {
   const desk = new Desk(user, address);
   desk.open(address);
-  render(<App desk={desk} />, root);
+  void keepAppearance(desk.settings).then(() => render(<App desk={desk} />, root));
 } else location.replace('/'); // not the page of a room

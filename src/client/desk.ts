@@ -2,7 +2,7 @@
  * The whole page: the room in view and those seen before, the list of rooms, settings, panels. The one place that
  * knows all parts, and the browser.
  */
-import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { field, parseObject } from '../parse.js';
 import type { FoundPage, RoomFrame, User } from '../protocol.js';
 import { type Address, onAddress, push } from './address.js';
@@ -23,7 +23,6 @@ import { Sweep } from './sweep.js';
 import { keepTitle } from './title.js';
 import { checkVersion, newer } from './version.js';
 import { onWake } from './wake.js';
-import { speak, words } from './words.js';
 import { forgetPage, startWorker } from './worker.js';
 
 /** Gone from the server's side: we are somebody else now, or nobody. */
@@ -89,13 +88,6 @@ export class Desk {
     addEventListener('pageshow', ({ persisted }) => persisted && this.#here.peek().resume());
     document.addEventListener('visibilitychange', () => this.#turned());
     keepTitle(() => ({ room: this.#here.value.name, unread: this.rooms.unread.value }));
-    effect(() => void speak(this.settings.language.value));
-    effect(() => {
-      document.documentElement.lang = words.value.language.tag;
-    });
-    effect(() => {
-      document.documentElement.dataset['theme'] = this.settings.theme.value;
-    });
   }
 
   /** Shows a room, at a message if given; no page is loaded. */

@@ -42,3 +42,10 @@ async function load(tag: string): Promise<Words | undefined> {
     return undefined; // offline, or a deploy took the file away: English is understood
   }
 }
+
+/** The one that `system` comes to here. */
+export function browserLanguage(): Language {
+  const tags = languages.map(({ tag }) => tag);
+  const tag = chosenLanguage('system', navigator.languages, tags);
+  return languages.find((one) => one.tag === tag) ?? english.language;
+}

@@ -6,11 +6,11 @@ import { parseObject } from '../parse.js';
 /** A page's HTML. What its script loads first is named too, so that it need not be found out by loading the script. */
 export function readHtml(publicDir: string, name: string): string {
   const files = parseObject(readFileSync(join(publicDir, 'js', 'files.json'), 'utf8')) ?? {};
-  const html = readFileSync(join(publicDir, name), 'utf8').replace(/\/js\/chat\.(?:js|css)/g, (path) => {
+  const html = readFileSync(join(publicDir, name), 'utf8').replace(/\/js\/\w+\.(?:js|css)/g, (path) => {
     const file = files[path];
     return typeof file === 'string' ? file : path;
   });
-  const first = Array.isArray(files['first']) ? files['first'].map(String) : [];
-  const links = first.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
+  const early = Array.isArray(files['early']) ? files['early'].map(String) : [];
+  const links = early.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
   return html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
 }

@@ -2,6 +2,7 @@
 import { type ErrorCode, LIMITS } from '../protocol.js';
 
 const plural = new Intl.PluralRules('en');
+const and = new Intl.ListFormat('en', { type: 'conjunction' });
 const number = new Intl.NumberFormat('en');
 
 /** "1 message", "2,000 messages". */
@@ -138,6 +139,82 @@ export const words = {
     none: 'No room of this name, and none can be made of it.',
     count: (count: number) => some(count, 'room', 'rooms'),
   },
+  message: {
+    log: 'Messages',
+    number: (id: number) => `Number ${id}, link to this message`,
+    /** what a screen reader says of a message that gets the focus */
+    row: (name: string, id: number, text: string) => `${own(name)}, number ${id}: ${own(text)}`,
+    you: 'You',
+    deleted: 'Message deleted',
+    edited: 'edited',
+    editedAt: (time: string) => `edited ${time}`,
+    waiting: 'waiting',
+    /** what did not happen, by what was asked for */
+    refused: {
+      chat: 'Not sent.',
+      edit: 'The edit was not made.',
+      delete: 'Not deleted.',
+      react: 'The reaction was not given.',
+      unreact: 'The reaction was not taken back.',
+    },
+    again: 'Send again',
+    drop: 'Drop',
+    showAll: (count: number) => `Show all ${some(count, 'character', 'characters')}`,
+    showLess: 'Show less',
+    copyCode: 'Copy the code',
+    copied: 'Copied',
+    notCopied: 'This could not be copied.',
+    goToQuoted: 'Go to the message that is answered',
+    reactions: 'Reactions',
+    names: (list: readonly string[]) => and.format(list),
+    more: (count: number) => `${number.format(count)} more`,
+    actions: 'What to do with this message',
+    react: 'React with an emoji',
+    reactWith: (emoji: string) => `React with ${emoji}`,
+    reply: 'Reply with a quote',
+    moreActions: 'More',
+    edit: 'Edit',
+    remove: 'Delete',
+    removeSure: 'Delete this message for everyone?',
+    keep: 'Keep it',
+    copyText: 'Copy text',
+    copyLink: 'Copy link',
+    typing: (list: readonly string[]) =>
+      `${and.format(list.map(own))} ${list.length === 1 ? 'is' : 'are'} typing…`,
+    manyTyping: 'Several people are typing…',
+    fresh: 'New since you were here',
+    older: 'Loading older messages…',
+    nothing: (room: string) => `Nothing has been said in ${own(room)} yet.`,
+    first: 'The first message gets number 1.',
+    newBelow: (count: number) => `${number.format(count)} new below`,
+    someBelow: 'New messages below',
+    toLatest: 'To the latest',
+  },
+  composer: {
+    label: 'Message',
+    placeholder: (room: string) => `Write in ${own(room)}`,
+    send: 'Send',
+    save: 'Save the edit',
+    emoji: 'Put in an emoji',
+    editing: (id: number) => `Editing #${id}`,
+    answering: (name: string, id: number) => `Replying to ${own(name)}, #${id}`,
+    leave: 'Leave this (Esc)',
+    emptyEdit: 'An empty text deletes nothing: use Delete in the menu of the message.',
+    suggestions: 'Suggestions',
+    suggested: (count: number) => `${some(count, 'suggestion', 'suggestions')}, arrows choose`,
+    left: (count: number) => `${some(count, 'character', 'characters')} left`,
+    tooMany: (count: number) => `${some(count, 'character', 'characters')} too many`,
+  },
+  emoji: {
+    title: 'Emoji',
+    search: 'Search emoji',
+    groups: 'Groups',
+    recent: 'Used last',
+    tone: 'Skin tone',
+    tones: (tone: number) =>
+      ['none', 'light', 'medium-light', 'medium', 'medium-dark', 'dark'][tone] ?? 'none',
+    none: 'No emoji of this name.',
+  },
   keys: {
     title: 'Keyboard shortcuts',
     anywhere: 'Anywhere',
@@ -157,6 +234,17 @@ export const words = {
     scroll: 'Scroll, when the messages have the focus',
     ends: 'To the oldest loaded, to the latest',
     next: 'To the next part of the page',
+    /** on the message that has the focus, by its key */
+    message: {
+      '↑ ↓': 'Message above, below',
+      r: 'Reply with a quote',
+      '+': 'React with an emoji',
+      e: 'Edit your message',
+      Delete: 'Delete your message',
+      c: 'Copy its text',
+      Enter: 'To what can be done with it',
+    },
+    bold: 'Bold, italic',
     or: 'or',
   },
   settings: {
