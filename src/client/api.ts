@@ -2,7 +2,7 @@
 import { isObject, type User } from '../protocol.js';
 import type { Outcome } from './state/drain.js';
 import { type Page, parsePage, parseProblem, parseUser } from './state/frames.js';
-import type { Letter } from './state/outbox.js';
+import type { Letter } from './state/letter.js';
 
 /** A page of a room's log; without `after` and `before` the latest. */
 export async function messages(

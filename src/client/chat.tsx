@@ -11,10 +11,11 @@ options.debounceRendering = (draw) => {
 };
 
 const segment = location.pathname.split('/')[2] ?? '';
-const desk = new Desk(parseRoomSegment(segment) ?? DEFAULT_ROOM);
 const place = document.getElementById('app');
-if (place) {
+const user = place?.dataset['user'];
+if (place && user) {
+  const desk = new Desk(parseRoomSegment(segment) ?? DEFAULT_ROOM, user);
   document.title = `${desk.name} · Oneport`;
   render(<App desk={desk} />, place);
   desk.open();
-}
+} else location.replace('/'); // not the page of a room

@@ -4,11 +4,12 @@
  */
 import type { Problem } from '../protocol.js';
 import { post } from './api.js';
-import type { Clock } from './state/clock.js';
+import { type Clock, within } from './state/clock.js';
 import type { Connection } from './state/connection.js';
 import { drain } from './state/drain.js';
 import { Leader } from './state/leader.js';
-import { isWaiting, type Letter, Outbox, type OutboxStore } from './state/outbox.js';
+import { isWaiting, type Letter, type OutboxStore } from './state/letter.js';
+import { Outbox, PATIENCE_MS } from './state/outbox.js';
 import { httpTransport, SocketTransport } from './state/transports.js';
 import { when } from './state/when.js';
 
@@ -70,22 +71,27 @@ export class Mail {
   /** Sends what waits for rooms that no tab has open. */
   async sweep(): Promise<void> {
     const { store, user, room } = this.#parts;
-    const rooms = new Set((await store.all(user)).filter(isWaiting).map((letter) => letter.room));
+    const letters = await store.all(user).catch(() => []); // a store that fails has nothing for us
+    const rooms = new Set(letters.filter(isWaiting).map((letter) => letter.room));
     rooms.delete(room);
     for (const other of rooms) await ifFree(lockName(user, other), () => this.#empty(other));
   }
 
-  /** Drops everything this person has not sent, in all rooms: they leave this browser. */
-  async burn(): Promise<void> {
+  /** Drops everything this person has not sent, in all rooms: they leave this browser. A store that does not answer holds nobody. */
+  burn(): Promise<void> {
     this.#leader.stop();
-    const { store, user } = this.#parts;
-    for (const { cid } of await store.all(user)) await store.remove(cid);
+    const { store, user, clock } = this.#parts;
+    const emptied = async () => {
+      for (const { cid } of await store.all(user)) await store.remove(cid);
+    };
+    return within(clock, PATIENCE_MS, emptied());
   }
 
   #outboxOf(room: string): Outbox {
     const { store, user, clock } = this.#parts;
     const changed = () => this.#channel.postMessage(room);
-    return new Outbox({ store, user, room, newCid, clock, changed });
+    const stranded = () => this.#leader.steal();
+    return new Outbox({ store, user, room, newCid, clock, changed, stranded });
   }
 
   async #drain(signal: AbortSignal): Promise<void> {

@@ -1,17 +1,59 @@
 import { beforeEach, expect, test } from 'vitest';
-import { memoryStore, Outbox, type OutboxStore } from '../../src/client/state/outbox.js';
+import type { OutboxStore } from '../../src/client/state/letter.js';
+import { Outbox } from '../../src/client/state/outbox.js';
 import { HandClock } from './clock.js';
+import { memoryStore } from './memorystore.js';
 
 let cids = 0;
 let clock: HandClock;
+let strandings = 0;
+const stranded = () => strandings++;
 beforeEach(() => {
   clock = new HandClock();
+  strandings = 0;
 });
 function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobby'): Outbox {
-  return new Outbox({ store, user, room, newCid: () => `cid-${++cids}`, clock, changed });
+  return new Outbox({ store, user, room, newCid: () => `cid-${++cids}`, clock, changed, stranded });
 }
+/** Refused: `!`, being saved: `…`, not kept: `?`. */
 function shown(outbox: Outbox): readonly string[] {
-  return outbox.letters.value.map(({ data, problem }) => (problem ? `${data}!` : data));
+  return outbox.letters.value.map(
+    ({ data, problem, unkept, seq }) => data + (problem ? '!' : unkept ? '?' : seq === undefined ? '…' : ''),
+  );
+}
+/** What is sent next, until nothing waits. */
+async function sent(outbox: Outbox): Promise<readonly string[]> {
+  const all: string[] = [];
+  for (let next = outbox.next; next; next = outbox.next) {
+    all.push(next.data);
+    void outbox.settle(next.cid);
+  }
+  await settled();
+  return all;
+}
+const settled = () => new Promise(setImmediate);
+
+/** A store whose writes wait until it recovers, or are refused while it is broken. */
+function badStore() {
+  const store = memoryStore();
+  const held: (() => void)[] = [];
+  const bad = { hangs: false, broken: false };
+  const works = async () => {
+    if (bad.broken) throw new Error('broken');
+    if (bad.hangs) await new Promise<void>((resolve) => held.push(resolve));
+  };
+  const recover = async () => {
+    Object.assign(bad, { hangs: false, broken: false });
+    for (const go of held.splice(0)) go();
+    await settled();
+  };
+  const faulty: OutboxStore = {
+    add: (draft, instead) => works().then(() => store.add(draft, instead)),
+    all: (user) => works().then(() => store.all(user)),
+    refuse: (cid, problem) => works().then(() => store.refuse(cid, problem)),
+    remove: (cid) => works().then(() => store.remove(cid)),
+  };
+  return { store: faulty, bad, recover, inside: () => store.all('ann') };
 }
 const conflict = { code: 'cid_conflict', message: 'used' } as const;
 const tooLong = { code: 'text_too_long', message: 'too long' } as const;
@@ -24,11 +66,11 @@ test('what is said is shown as waiting, and sent, when it is kept: not before', 
   expect([shown(outbox), outbox.next?.data]).toEqual([['hi'], 'hi']);
 });
 
-test('a slow store does not hide it, but holds it', () => {
+test('a slow store does not hide it: it is shown as being saved, and held', () => {
   const outbox = open({ ...memoryStore(), add: () => new Promise(() => {}) });
   void outbox.post('hi');
   clock.turn(300);
-  expect([shown(outbox), outbox.next]).toEqual([['hi'], undefined]);
+  expect([shown(outbox), outbox.next]).toEqual([['hi…'], undefined]);
 });
 
 test('it outlives the tab, in order, and is there for its writer and room only', async () => {
@@ -110,18 +152,84 @@ test('one whose cid stands for another text goes again with a new one', async ()
   expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
-test('a browser that cannot keep it says so and does not send it; the next try may work', async () => {
-  const store = memoryStore();
-  let full = true;
+test('a store that hangs is given up after a while: what was said is sent from here, in order', async () => {
+  const { store, bad, recover, inside } = badStore();
+  const outbox = open(store);
+  bad.hangs = true;
+  for (const text of ['one', 'two']) void outbox.post(text);
+  clock.turn(2_999);
+  expect([shown(outbox), outbox.next, strandings]).toEqual([['one…', 'two…'], undefined, 0]);
+  clock.turn(1);
+  void outbox.post('three');
+  expect(shown(outbox)).toEqual(['one?', 'two?', 'three?']);
+  expect(strandings).toBeGreaterThan(0);
+  expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
+  await recover(); // the write that hung comes through: it was sent, so it is not kept
+  expect([shown(outbox), await inside()]).toEqual([[], []]);
+});
+
+test('a store that hung and comes back keeps everything, once, under the same cids', async () => {
+  const { store, bad, recover, inside } = badStore();
+  const outbox = open(store);
+  bad.hangs = true;
+  for (const text of ['one', 'two']) void outbox.post(text);
+  clock.turn(3_000);
+  const before = outbox.letters.value.map(({ cid }) => cid);
+  await recover();
+  expect(shown(outbox)).toEqual(['one', 'two']);
+  expect((await inside()).map(({ cid }) => cid)).toEqual(before);
+});
+
+test('a store that fails holds nothing back, and is asked again with the next letter, oldest first', async () => {
+  const { store, bad, recover, inside } = badStore();
+  const outbox = open(store);
+  bad.broken = true;
+  await outbox.post('one');
+  await outbox.post('two');
+  expect([shown(outbox), outbox.next?.data, strandings]).toEqual([['one?', 'two?'], 'one', 2]);
+  await recover();
+  await outbox.post('three');
+  expect(shown(outbox)).toEqual(['one', 'two', 'three']);
+  expect((await inside()).map(({ data }) => data)).toEqual(['one', 'two', 'three']);
+  expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
+  bad.hangs = true; // it was trusted again: the next one is waited for
+  void outbox.post('four');
+  clock.turn(300);
+  expect([shown(outbox), outbox.next]).toEqual([['four…'], undefined]);
+});
+
+test('none is kept before one that was said earlier', async () => {
+  const { store, bad, inside } = badStore();
   const outbox = open({
     ...store,
-    add: (draft, instead) => (full ? Promise.reject(new Error('full')) : store.add(draft, instead)),
+    add: (draft) => (draft.data === 'one' ? Promise.reject() : store.add(draft)),
   });
-  await outbox.post('hi');
-  expect([shown(outbox), outbox.next]).toEqual([['hi!'], undefined]);
-  full = false;
-  await outbox.again(outbox.letters.value[0]?.cid ?? '');
-  expect([shown(outbox), outbox.next?.data]).toEqual([['hi'], 'hi']);
+  await Promise.all([outbox.post('one'), outbox.post('two')]);
+  expect([shown(outbox), await inside(), bad.broken]).toEqual([['one?', 'two?'], [], false]);
+});
+
+test('one that is not kept can be refused, and sent again', async () => {
+  const { store, bad } = badStore();
+  const outbox = open(store);
+  bad.broken = true;
+  await outbox.post('one');
+  const { cid } = outbox.next ?? { cid: '' };
+  await outbox.refuse(cid, tooLong);
+  expect([shown(outbox), outbox.next]).toEqual([['one!'], undefined]);
+  await outbox.again(cid);
+  expect([shown(outbox), outbox.next?.cid]).toEqual([['one?'], cid]);
+});
+
+test('a store that cannot be read holds nobody', async () => {
+  const { store, bad } = badStore();
+  const outbox = open(store);
+  bad.broken = true;
+  await outbox.reload();
+  bad.hangs = true;
+  bad.broken = false;
+  const reload = outbox.reload();
+  clock.turn(3_000);
+  await reload;
 });
 
 test('other tabs are told of each change', async () => {

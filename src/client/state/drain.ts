@@ -6,7 +6,8 @@
 import type { Problem } from '../../protocol.js';
 import { backoff } from './backoff.js';
 import { type Clock, pause } from './clock.js';
-import type { Letter, Outbox } from './outbox.js';
+import type { Letter } from './letter.js';
+import type { Outbox } from './outbox.js';
 
 export type Outcome =
   | { readonly kind: 'settled' }

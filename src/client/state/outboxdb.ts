@@ -4,7 +4,7 @@
  * is shown as waiting has to survive a power cut.
  */
 import type { Problem } from '../../protocol.js';
-import type { Draft, Letter, OutboxStore } from './outbox.js';
+import type { Draft, Letter, OutboxStore } from './letter.js';
 
 const NAME = 'oneport';
 const VERSION = 1;
@@ -13,12 +13,19 @@ const LETTERS = 'outbox';
 export class OutboxDb implements OutboxStore {
   #opening: Promise<IDBDatabase> | undefined;
 
-  add(draft: Draft, instead?: string): Promise<void> {
-    return this.#write((letters) => {
-      const put = () => letters.add(draft);
+  async add(draft: Draft, instead?: string): Promise<number> {
+    let seq = 0;
+    await this.#write((letters) => {
+      const put = () => {
+        const added = letters.add(draft);
+        added.onsuccess = () => {
+          seq = Number(added.result);
+        };
+      };
       if (instead === undefined) put();
       else removeThen(letters, instead, put);
     });
+    return seq;
   }
 
   async all(user: string): Promise<readonly Letter[]> {

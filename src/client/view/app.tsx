@@ -1,6 +1,7 @@
 /** The chat page of one room. */
 import { useSignal } from '@preact/signals';
 import type { Desk } from '../desk.js';
+import { isWaiting } from '../state/letter.js';
 import { Composer } from './composer.js';
 import { Header } from './header.js';
 import { News } from './news.js';
@@ -24,7 +25,7 @@ export function App({ desk }: { desk: Desk }) {
         <Status
           link={connection.link.value}
           again={room.me.value !== undefined}
-          waiting={desk.letters.value.filter(({ problem }) => !problem).length}
+          waiting={desk.letters.value.filter(isWaiting).length}
           retry={() => connection.connect()}
         />
         <Transcript desk={desk} />

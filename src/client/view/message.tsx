@@ -1,7 +1,7 @@
 /** One message of the log, and one that is on its way. Texts are text nodes in a <bdi>, whatever they hold. */
 import { Component } from 'preact';
 import type { ChatEvent, User } from '../../protocol.js';
-import type { Letter } from '../state/outbox.js';
+import type { Letter } from '../state/letter.js';
 import { Avatar } from './avatar.js';
 import { ClockIcon } from './icons.js';
 import { Time } from './when.js';
@@ -51,17 +51,18 @@ interface PendingProps {
   readonly drop: (cid: string) => void;
 }
 
-/** What was said and is not in the log: it waits, or it was refused. */
+/** What was said and is not in the log: it is being saved, waits, or was refused. */
 export function Pending({ letter, again, drop }: PendingProps) {
   const { cid, data, problem } = letter;
+  const state = stateOf(letter);
   return (
-    <li class={`message pending${problem ? ' refused' : ''}`} data-cid={cid}>
+    <li class={`message pending ${state}`} data-cid={cid}>
       <span class="number">
         <ClockIcon />
       </span>
       <span class="name unseen">You</span>
       <bdi class="text">{data}</bdi>
-      {problem ? (
+      {problem && (
         <p class="why" role="alert">
           <span>Not sent. {problem.message}</span>
           <button type="button" onClick={() => again(cid)}>
@@ -71,9 +72,21 @@ export function Pending({ letter, again, drop }: PendingProps) {
             Drop
           </button>
         </p>
-      ) : (
-        <span class="time">waiting</span>
+      )}
+      {state === 'unkept' && (
+        <p class="why" role="alert">
+          This browser cannot save it. Leave this page open until it is sent.
+        </p>
+      )}
+      {(state === 'saving' || state === 'waiting') && (
+        <span class="time">{state === 'saving' ? 'saving…' : 'waiting'}</span>
       )}
     </li>
   );
+}
+
+function stateOf({ problem, unkept, seq }: Letter): 'refused' | 'unkept' | 'saving' | 'waiting' {
+  if (problem) return 'refused';
+  if (unkept) return 'unkept';
+  return seq === undefined ? 'saving' : 'waiting';
 }
