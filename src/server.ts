@@ -86,13 +86,14 @@ type Chat = ReturnType<typeof openChat>;
 function openChat(config: Config, store: Store, surroundings: Surroundings) {
   const { logger, now = Date.now, wrapBook } = surroundings;
   const { sequence = (beat) => new LocalSequencer(beat) } = surroundings;
-  const { log, epoch, people } = store;
+  const { log, epoch, people, members } = store;
   const book = wrapBook?.(store) ?? store;
   const hub = new Hub({
     log,
     epoch,
     limits: config.limits,
     now,
+    roomsOf: (user, limit) => members.of(user, limit),
     submit: (command, reply) => sequencer.submit(command, reply),
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'a command met a bug');
@@ -141,6 +142,8 @@ function openDoors(
     log,
     epoch,
     mayPost,
+    hub,
+    store,
     metrics,
     publicDir: PUBLIC,
     full,

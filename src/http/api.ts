@@ -1,9 +1,13 @@
 /** The API: who am I, and what the other files of its routes do. Errors are JSON, with a code and what to do. */
 import Router from 'koa-router';
+import { type ListParts, listRoutes } from './lists.js';
 import { type MessageParts, messageRoutes } from './messages.js';
+import { type RoomParts, roomRoutes } from './rooms.js';
 import { requireUser } from './session.js';
 
-export interface ApiParts extends MessageParts {}
+export interface ApiParts extends MessageParts, RoomParts, ListParts {
+  readonly store: RoomParts['store'] & ListParts['store'];
+}
 
 export function apiRoutes(parts: ApiParts): Router {
   const router = new Router({ prefix: '/api' });
@@ -15,5 +19,7 @@ export function apiRoutes(parts: ApiParts): Router {
     ctx.body = requireUser(ctx, parts);
   });
   messageRoutes(router, parts);
+  roomRoutes(router, parts);
+  listRoutes(router, parts);
   return router;
 }

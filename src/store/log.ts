@@ -5,6 +5,7 @@
 import type Database from 'better-sqlite3';
 import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.js';
 import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
+import type { Activity } from './activity.js';
 import { Changes } from './changes.js';
 import { mentionsColumn, ROWS, type Row, toEvent } from './rows.js';
 
@@ -30,6 +31,7 @@ const PAGE_REACTIONS = 5000;
 
 export class Log implements EventBook {
   readonly changes: Changes;
+  readonly #activity: Activity | undefined;
   readonly #number: Database.Statement<[string, number], Numbered>;
   readonly #insert: Database.Statement<Fields>;
   readonly #byCid: Database.Statement<[number, string], Row>;
@@ -38,8 +40,10 @@ export class Log implements EventBook {
   readonly #after: Database.Statement<[string, number, number], Row>;
   readonly #before: Database.Statement<[string, number, number], Row>;
 
-  constructor(db: Database.Database) {
+  /** `activity`: told of each event; nobody is, where the log is only read. */
+  constructor(db: Database.Database, activity?: Activity) {
     this.changes = new Changes(db);
+    this.#activity = activity;
     this.#number = db.prepare(`INSERT INTO rooms (name, last, at) VALUES (?, 1, ?)
       ON CONFLICT (name) DO UPDATE SET last = last + 1, at = max(at, excluded.at) RETURNING room, last, at`);
     this.#insert =
@@ -115,6 +119,7 @@ export class Log implements EventBook {
   #keep(room: string, person: Person, entry: Entry): { id: number; at: number; seq: number } {
     const numbered = this.#number.get(room, entry.at);
     if (!numbered) throw new Error(`room ${room} got no number`);
+    this.#activity?.moved(room);
     const { room: key, last: id, at } = numbered;
     const { type, user, data, cid, target, edited, mentions } = entry;
     const said = type === 'delete' ? null : data;

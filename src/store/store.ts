@@ -5,6 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { type Book, StorageError } from '../chat/book.js';
+import type { FoundPage, User } from '../protocol.js';
+import { Activity } from './activity.js';
+import { Found } from './found.js';
 import { lockFolder } from './lock.js';
 import { Log } from './log.js';
 import { Members } from './members.js';
@@ -22,6 +25,8 @@ export class Store implements Book {
   readonly log: Log;
   readonly people: PeopleBook;
   readonly members: Members;
+  readonly found: Found;
+  readonly activity: Activity;
   readonly #db: Database.Database;
   readonly #wal: WriteAheadLog;
   readonly #unlock: () => void;
@@ -36,9 +41,11 @@ export class Store implements Book {
       this.#unlock();
       throw error;
     }
-    this.log = new Log(this.#db);
+    this.activity = new Activity(this.#db);
+    this.log = new Log(this.#db, this.activity);
     this.people = new PeopleBook(this.#db);
     this.members = new Members(this.#db);
+    this.found = new Found(this.#db, this.log.changes.reactions);
     this.#wal = new WriteAheadLog(this.#db);
     this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
   }
@@ -68,6 +75,14 @@ export class Store implements Book {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
     }
+  }
+
+  /** Messages that call this person, newest first, before a place in the one order. */
+  mentionsOf(user: User, before: number, limit: number): FoundPage {
+    const seqs = this.log.changes.mentions.of(user, before, limit + 1);
+    const next = seqs.length > limit ? seqs[limit - 1] : undefined;
+    const messages = this.found.messages(seqs.slice(0, limit));
+    return { messages, ...(next === undefined ? {} : { next }), complete: true };
   }
 
   /** A value that is made once and kept for the life of the file. */

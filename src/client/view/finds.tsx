@@ -87,7 +87,7 @@ export function walk(event: KeyboardEvent): void {
   const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
   if (step === 0 || event.altKey || !(event.currentTarget instanceof HTMLElement)) return;
   const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a, button')];
-  const now = links.findIndex((link) => link === document.activeElement);
+  const now = links.findIndex((link) => link.matches(':focus'));
   const next = links[now + step];
   if (!next) return;
   event.preventDefault();

@@ -28,7 +28,7 @@ export function Panels({ desk }: { desk: Desk }) {
     desk.dialog.value = undefined;
   };
   return (
-    <Panel key={name} kind={`panel ${name}`} title={words.value[name].title} close={close}>
+    <Panel key={name} kind="panel" title={words.value[name].title} close={close}>
       <Loaded name={name} desk={desk} close={close} />
     </Panel>
   );

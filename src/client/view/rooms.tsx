@@ -2,7 +2,7 @@
 import type { Desk } from '../desk.js';
 import type { RoomEntry } from '../state/rooms.js';
 import { words } from '../words.js';
-import { Porthole, SearchIcon } from './icons.js';
+import { Porthole } from './icons.js';
 
 interface RoomsProps {
   readonly desk: Desk;
@@ -28,7 +28,6 @@ export function Rooms({ desk, chosen }: RoomsProps) {
           desk.dialog.value = 'switch';
         }}
       >
-        <SearchIcon />
         <span>{find}</span>
         <span class="key" aria-hidden="true">
           {SWITCH_KEY}

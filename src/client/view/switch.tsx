@@ -16,15 +16,13 @@ export function Switch({ desk, close }: PanelProps) {
     close();
     desk.go(option.room);
   };
+  const count = options.value.length;
   const { bad, none: noRooms } = words.value.rooms;
   return (
     <div class="body">
       <Field query={query} chosen={chosen} options={options.value} go={go} />
-      <div class="say" role="status">
-        {options.value.length === 0 && (query.value.trim() === '' ? noRooms : bad)}
-        <span class="unseen">
-          {options.value.length > 0 && words.value.switch.count(options.value.length)}
-        </span>
+      <div class={count > 0 ? 'unseen' : 'say'} role="status">
+        {count > 0 ? words.value.switch.count(count) : query.value.trim() === '' ? noRooms : bad}
       </div>
       <div class="options scroll" id="options" role="listbox" aria-label={words.value.switch.rooms}>
         {options.value.map((option, index) => (
