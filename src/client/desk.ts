@@ -1,28 +1,36 @@
 /**
- * The whole page: the room in view and those seen before, the list of rooms, settings, panels. Puts the parts together:
- * the connection feeds the room, the room tells the mail what has arrived, the mail sends over the connection. The one
- * place that knows all of them, and the browser.
+ * The whole page: the room in view and those seen before, the list of rooms, settings, panels. The one place that
+ * knows all parts, and the browser.
  */
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { FoundPage, User } from '../protocol.js';
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { field, parseObject } from '../parse.js';
+import type { FoundPage, RoomFrame, User } from '../protocol.js';
+import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
+import { burnDrafts } from './draft.js';
 import { goToSignIn, letIn } from './gate.js';
-import { Mail } from './mail.js';
 import { Place } from './place.js';
+import { shelf } from './shelf.js';
 import { Attention } from './state/attention.js';
 import { browserClock as clock } from './state/clock.js';
-import { Connection } from './state/connection.js';
-import { type Letter, memoryStore, type OutboxStore, type Wish } from './state/outbox.js';
+import { Database } from './state/database.js';
+import { Keep } from './state/keep.js';
 import { OutboxDb } from './state/outboxdb.js';
-import { Room } from './state/room.js';
+import { ReadMarks } from './state/readmarks.js';
 import { Rooms } from './state/rooms.js';
 import { Settings } from './state/settings.js';
-import { openWebSocket, socketUrl } from './state/websocket.js';
+import { Sweep } from './sweep.js';
+import { keepTitle } from './title.js';
+import { checkVersion, newer } from './version.js';
 import { onWake } from './wake.js';
+import { forgetPage, startWorker } from './worker.js';
 
 /** Gone from the server's side: we are somebody else now, or nobody. */
 const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
-const LOG_CHANGED = 4510;
+/** Rooms that are at hand at once when they are shown again. */
+const AT_HAND = 5;
+/** A list of rooms that is not older than this is kept true by what the socket tells. */
+const FRESH_MS = 30_000;
 
 /** A panel over the page. */
 export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
@@ -34,145 +42,224 @@ export interface SearchWhere {
 
 export class Desk {
   readonly rooms = new Rooms();
-  readonly settings = new Settings({ get: () => undefined, set: () => {}, follow: () => {} });
+  readonly settings = new Settings(shelf);
   readonly attention = new Attention();
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
+  /** A newer version of the page was deployed: a reason to reload when it suits. */
+  readonly newer = newer;
+  readonly #user: string;
+  readonly #me: Signal<User | undefined>;
   readonly #here: Signal<Place>;
-  readonly #newer = signal(false);
-  readonly name: string;
-  readonly connection: Connection;
-  readonly room: Room;
-  readonly letters: ReadonlySignal<readonly Letter[]>;
-  readonly #store: OutboxStore = 'indexedDB' in globalThis ? new OutboxDb() : memoryStore();
-  readonly #mail = signal<Mail | undefined>(undefined);
-  /** asked for before we knew who we are */
-  readonly #early = signal<readonly Wish[]>([]);
-  #user: string | undefined;
+  readonly #places = new Map<string, Place>();
+  readonly #database = new Database();
+  readonly #letters = new OutboxDb(this.#database);
+  readonly #keep: Keep;
+  readonly #sweep: Sweep;
+  readonly #marks = new ReadMarks({ rooms: this.rooms, put: api.read, clock });
+  #epoch: string | undefined;
+  #refreshedAt = -Infinity;
 
-  constructor(name: string) {
-    this.name = name;
-    this.connection = new Connection({
-      open: (events) => openWebSocket(socketUrl(new URL(location.href), name, this.room.place), events),
-      clock,
-      random: Math.random,
-      frame: (frame) => {
-        this.room.take(frame);
-        if (frame.type === 'hello') this.#welcomed(frame.user);
-      },
-      closed: (code) => this.#closed(code),
-    });
-    this.room = new Room({
-      load: (where) => api.messages(name, where),
-      clock,
-      random: Math.random,
-      settled: (cid) => this.#mail.peek()?.settled(cid),
-      refused: (cid, problem) => this.#mail.peek()?.refused(cid, problem),
-      startOver: () => this.connection.connect(),
-    });
-    this.letters = computed(() => [
-      ...(this.#mail.value?.outbox.letters.value ?? []),
-      ...this.#early.value.map(asLetter),
-    ]);
-    this.#here = signal(
-      new Place({
-        name,
-        room: this.room,
-        connection: this.connection,
-        letters: this.letters,
-        post: (posting) => this.post(posting),
-        again: (cid) => this.again(cid),
-        drop: (cid) => this.drop(cid),
-      }),
-    );
+  /** `user`: id of the person whose page this is. */
+  constructor(user: string, { room }: Address) {
+    this.#user = user;
+    this.#keep = new Keep(this.#database, clock, user);
+    this.#sweep = new Sweep({ user, store: this.#letters, clock });
+    this.#me = signal(recalled(user));
+    this.#here = signal(this.#placeOf(room));
   }
 
-  /** Who I am; undefined until the server has said it. */
+  /** Who I am; undefined until the server has said it once. */
   get me(): ReadonlySignal<User | undefined> {
-    return this.room.me;
+    return this.#me;
   }
   /** The room in view; another one after `go`. */
   get here(): ReadonlySignal<Place> {
     return this.#here;
   }
-  /** A newer version of the page was deployed: a reason to reload when it suits. */
-  get newer(): ReadonlySignal<boolean> {
-    return this.#newer;
+
+  /** Begins the life of the page, at an address. */
+  open({ id }: Address): void {
+    void this.#restore();
+    this.#here.peek().enter(id);
+    onAddress((address, pushed) => this.#show(address, pushed));
+    startWorker((address) => this.#show(address, false));
+    onWake(() => this.#wake());
+    addEventListener('pagehide', () => this.#away());
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#here.peek().resume());
+    document.addEventListener('visibilitychange', () => this.#turned());
+    keepTitle(() => ({ room: this.#here.value.name, unread: this.rooms.unread.value }));
   }
 
   /** Shows a room, at a message if given; no page is loaded. */
   go(room: string, id?: number): void {
-    location.assign(`/r/${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`);
+    this.#show(id === undefined ? { room } : { room, id }, false);
   }
 
   /** Newest first; undefined when the server cannot be asked. */
-  async search(_q: string, _where: SearchWhere = {}): Promise<FoundPage | undefined> {
-    return undefined;
+  search(q: string, where: SearchWhere = {}): Promise<FoundPage | undefined> {
+    return api.search({ q, ...where });
   }
-  async mentions(_where: { readonly before?: number } = {}): Promise<FoundPage | undefined> {
-    return undefined;
+  mentions(where: { readonly before?: number } = {}): Promise<FoundPage | undefined> {
+    return api.mentions({ ...where });
   }
   /** Whose name begins so, for completion. */
-  async people(_q: string): Promise<readonly User[]> {
-    return [];
-  }
-
-  open(): void {
-    this.connection.connect();
-    onWake(() => this.connection.wake());
-    addEventListener('pagehide', () => this.#mail.peek()?.pause());
-    addEventListener('pageshow', ({ persisted }) => persisted && this.#mail.peek()?.resume());
-  }
-
-  post(posting: Wish): void {
-    const mail = this.#mail.peek();
-    if (mail) void mail.outbox.post(posting);
-    else this.#early.value = [...this.#early.peek(), posting];
-  }
-
-  again(cid: string): void {
-    void this.#mail.peek()?.outbox.again(cid);
-  }
-
-  drop(cid: string): void {
-    void this.#mail.peek()?.outbox.drop(cid);
+  async people(q: string): Promise<readonly User[]> {
+    return (await api.people(q)) ?? [];
   }
 
   async signOut(): Promise<void> {
     if (!(await api.signOut())) return;
-    await this.#mail.peek()?.burn();
+    await this.#burn();
+    await this.#sweep.burn();
     location.assign('/signin');
   }
 
-  #welcomed(user: User): void {
-    letIn();
-    const before = this.#user;
-    if (before === undefined) this.#openMail(user);
-    else if (before !== user.id) location.reload(); // another person has signed in here
-    void this.#mail.peek()?.sweep();
+  #show(address: Address, pushed: boolean): void {
+    const { room, id } = address;
+    if (!pushed) push(address);
+    const before = this.#here.peek();
+    if (before.name === room) {
+      if (id !== undefined) void before.goTo(id);
+      return;
+    }
+    const place = this.#placeOf(room);
+    before.leave();
+    this.#sweep.stop(room);
+    place.enter(id);
+    this.#here.value = place;
   }
 
-  #openMail(user: User): void {
-    this.#user = user.id;
-    const mail = new Mail({
-      user: user.id,
-      room: this.name,
-      store: this.#store,
-      connection: this.connection,
+  /** The room's place, made or found; the one that was not shown for the longest time is let go. */
+  #placeOf(name: string): Place {
+    const place = this.#places.get(name) ?? this.#newPlace(name);
+    this.#places.delete(name);
+    this.#places.set(name, place);
+    const [oldest] = this.#places.keys();
+    if (this.#places.size > AT_HAND && oldest !== undefined) {
+      this.#places.get(oldest)?.close();
+      this.#places.delete(oldest);
+    }
+    return place;
+  }
+
+  #newPlace(name: string): Place {
+    return new Place({
+      name,
+      user: this.#user,
       clock,
+      rooms: this.rooms,
+      marks: this.#marks,
+      keep: this.#keep,
+      letters: this.#letters,
+      shelf,
+      soon: beforeDrawing,
+      seen: isSeen,
+      hello: (user, epoch) => this.#welcomed(user, epoch),
+      moved: (frame) => this.#moved(frame),
+      news: () => {},
+      closed: (code) => SESSION_OVER.has(code) && goToSignIn(),
     });
-    this.#mail.value = mail;
-    for (const posting of this.#early.peek()) void mail.outbox.post(posting);
-    this.#early.value = [];
-    mail.start();
   }
 
-  #closed(code: number): void {
-    this.#mail.peek()?.lineLost();
-    if (code === LOG_CHANGED) this.room.reset();
-    if (SESSION_OVER.has(code)) goToSignIn();
+  #welcomed(user: User, epoch: string): void {
+    letIn();
+    if (user.id !== this.#user) return void this.#leaveTo();
+    this.#me.value = user;
+    shelf.set(ME, JSON.stringify(user));
+    if (this.#epoch !== undefined && this.#epoch !== epoch) this.#otherLog();
+    this.#epoch = epoch;
+    void this.#sweep.run(this.#here.peek().name);
+    void checkVersion();
+    if (clock.now() - this.#refreshedAt > FRESH_MS) void this.#refresh();
+  }
+
+  /** Another person has signed in here: nothing of this one's is sent or shown. */
+  async #leaveTo(): Promise<void> {
+    this.#here.peek().pause();
+    await this.#burn();
+    location.reload();
+  }
+
+  #otherLog(): void {
+    this.rooms.reset();
+    this.#marks.clear();
+    this.#refreshedAt = -Infinity;
+    void this.#keep.clear();
+  }
+
+  async #refresh(): Promise<void> {
+    this.#refreshedAt = clock.now();
+    const list = await api.rooms();
+    if (!list) {
+      this.#refreshedAt = -Infinity;
+      return;
+    }
+    this.rooms.refreshed(list);
+    for (const { room, read } of list) this.#marks.told(room, read);
+    this.#keepRooms();
+  }
+
+  #moved({ room, last, read }: RoomFrame): void {
+    this.rooms.moved(room, last);
+    if (read !== undefined) this.#marks.told(room, read);
+    this.#keepRooms();
+  }
+
+  #keepRooms(): void {
+    this.#keep.keepRooms(() => {
+      const rooms = this.rooms.list.peek();
+      return this.#epoch === undefined ? undefined : { epoch: this.#epoch, rooms };
+    });
+  }
+
+  async #restore(): Promise<void> {
+    const kept = await this.#keep.rooms();
+    if (!kept || this.#epoch !== undefined) return;
+    this.#epoch = kept.epoch;
+    this.rooms.restore(kept.rooms);
+  }
+
+  #wake(): void {
+    this.#here.peek().connection.wake();
+    this.#refreshedAt = Math.min(this.#refreshedAt, clock.now() - FRESH_MS);
+    void this.#refresh();
+    void checkVersion();
+  }
+
+  #turned(): void {
+    if (isSeen()) this.#here.peek().remark();
+    else this.#marks.leave();
+  }
+
+  #away(): void {
+    this.#marks.leave();
+    void this.#keep.flush();
+    this.#here.peek().pause();
+  }
+
+  async #burn(): Promise<void> {
+    shelf.set(ME, undefined);
+    burnDrafts(shelf, this.#user);
+    await this.#keep.burn();
+    await forgetPage();
   }
 }
 
-function asLetter(posting: Wish, index: number): Letter {
-  return { user: '', room: '', cid: `early-${index}`, posting, at: Date.now() };
+const ME = 'oneport.me';
+
+/** Who this person was when they were here last. */
+function recalled(id: string): User | undefined {
+  const kept = parseObject(shelf.get(ME) ?? '') ?? {};
+  const name = field(kept, 'name');
+  return field(kept, 'id') === id && typeof name === 'string' ? { id, name } : undefined;
+}
+
+function isSeen(): boolean {
+  return document.visibilityState === 'visible';
+}
+
+/** A page that nobody looks at is not drawn: there it is done now and then. */
+export function beforeDrawing(show: () => void): void {
+  if (isSeen()) requestAnimationFrame(show);
+  else setTimeout(show, 250);
 }

@@ -1,76 +1,255 @@
-/** One room of the page: its socket feeds the room, what is written goes by the outbox. What components of a room see. */
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-
+/**
+ * One room of the page: its socket feeds the room, what is written goes by the outbox. What components of a room see.
+ * It has a socket only while it is in view (`enter` … `leave`); left, it keeps what it knows, and goes on by number.
+ */
+import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { RoomFrame, User } from '../protocol.js';
+import * as api from './api.js';
 import { Draft } from './draft.js';
-import type { Connection } from './state/connection.js';
-import type { Letter, Wish } from './state/outbox.js';
-import type { Room } from './state/room.js';
+import { Mail } from './mail.js';
+import { type Clock, within } from './state/clock.js';
+import { Connection } from './state/connection.js';
+import type { LogEvent } from './state/events.js';
+import type { Keep } from './state/keep.js';
+import type { Letter, OutboxStore, Wish } from './state/letter.js';
+import type { ReadMarks } from './state/readmarks.js';
+import { Room } from './state/room.js';
+import type { Rooms } from './state/rooms.js';
+import type { Shelf } from './state/settings.js';
+import { Teller } from './state/typing.js';
+import { openWebSocket, socketUrl } from './state/websocket.js';
+import { when } from './state/when.js';
 
 export interface PlaceParts {
   readonly name: string;
-  readonly room: Room;
-  readonly connection: Connection;
-  readonly letters: ReadonlySignal<readonly Letter[]>;
-  readonly post: (posting: Wish) => void;
-  readonly again: (cid: string) => void;
-  readonly drop: (cid: string) => void;
+  /** id of the person whose page this is */
+  readonly user: string;
+  readonly clock: Clock;
+  readonly rooms: Rooms;
+  readonly marks: ReadMarks;
+  readonly keep: Keep;
+  readonly letters: OutboxStore;
+  readonly shelf: Shelf;
+  /** Calls back when the page is about to draw. */
+  readonly soon: (show: () => void) => void;
+  readonly seen: () => boolean;
+  readonly hello: (user: User, epoch: string) => void;
+  readonly moved: (frame: RoomFrame) => void;
+  readonly news: (events: readonly LogEvent[]) => void;
+  readonly closed: (code: number) => void;
 }
+
+/** More unread than this do not fit on a screen: the room opens where I stopped reading. */
+const FIT = 40;
+/** So long an opening waits to learn where that was. */
+const PATIENCE_MS = 1_500;
+const LOG_CHANGED = 4510;
+const TYPING = JSON.stringify({ type: 'typing' });
 
 export class Place {
   readonly name: string;
   readonly room: Room;
   readonly connection: Connection;
-  /** what was asked for and is not in the log yet: chat, edit, delete, react, unreact */
-  readonly letters: ReadonlySignal<readonly Letter[]>;
-  /** my read mark as it was when I opened the room: the line "new since you were here" stands after it */
-  readonly mark: ReadonlySignal<number | undefined> = computed(() => undefined);
   /** the message to bring into view and to highlight */
   readonly shown: Signal<number | undefined> = signal(undefined);
-  readonly draft = new Draft();
+  readonly draft: Draft;
   readonly #parts: PlaceParts;
+  readonly #mail: Mail;
+  readonly #teller: Teller;
+  readonly #mark = signal<number | undefined>(undefined);
+  #target: number | undefined;
+  #unwatch = () => {};
 
   constructor(parts: PlaceParts) {
+    const { name, user, clock, shelf } = parts;
     this.#parts = parts;
-    this.name = parts.name;
-    this.room = parts.room;
-    this.connection = parts.connection;
-    this.letters = parts.letters;
+    this.name = name;
+    this.draft = new Draft(shelf, user, name);
+    this.connection = this.#connectionTo(name);
+    this.#mail = new Mail({ user, room: name, store: parts.letters, connection: this.connection, clock });
+    this.room = this.#roomOf(name);
+    this.#teller = new Teller(clock, () => this.connection.send(TYPING));
+  }
+
+  /** what was asked for and is not in the log yet: chat, edit, delete, react, unreact */
+  get letters(): ReadonlySignal<readonly Letter[]> {
+    return this.#mail.outbox.letters;
+  }
+  /** My read mark as it was when I opened the room, if anything is after it: the line "new since you were here" stands there. */
+  get mark(): ReadonlySignal<number | undefined> {
+    return this.#mark;
   }
 
   /** Each at any time: it is kept until it can be sent. */
   say(data: string): void {
-    this.#parts.post({ type: 'chat', data });
+    this.#ask({ type: 'chat', data });
+    this.#teller.sent();
   }
   edit(target: number, data: string): void {
-    this.#parts.post({ type: 'edit', target, data });
+    this.#ask({ type: 'edit', target, data });
   }
   remove(target: number): void {
-    this.#parts.post({ type: 'delete', target });
+    this.#ask({ type: 'delete', target });
   }
   react(target: number, data: string): void {
-    this.#parts.post({ type: 'react', target, data });
+    this.#ask({ type: 'react', target, data });
   }
   unreact(target: number, data: string): void {
-    this.#parts.post({ type: 'unreact', target, data });
+    this.#ask({ type: 'unreact', target, data });
   }
 
   /** Sends a refused letter again. */
   again(cid: string): void {
-    this.#parts.again(cid);
+    void this.#mail.outbox.again(cid);
   }
   /** Gives a letter up. */
   drop(cid: string): void {
-    this.#parts.drop(cid);
+    void this.#mail.outbox.drop(cid);
   }
 
   /** I am writing. To be called at each stroke: it is told now and then. */
-  typing(): void {}
+  typing(): void {
+    this.#teller.stroke();
+  }
 
   /** Brings a message into the window, wherever it is, and sets `shown`. */
   async goTo(id: number): Promise<void> {
-    this.shown.value = id;
+    const message = await this.room.goTo(id);
+    if (message === undefined) return;
+    this.shown.value = undefined; // the same once more is shown once more
+    this.shown.value = message;
   }
 
   /** I have seen everything up to this number. */
-  read(_id: number): void {}
+  read(id: number): void {
+    const { last } = this.room.transcript.peek();
+    if (this.#parts.seen()) this.#parts.marks.read(this.name, Math.min(id, last));
+  }
+
+  /** The room comes into view, at a number if given. */
+  enter(id?: number): void {
+    const { rooms } = this.#parts;
+    this.#target = id;
+    rooms.entered(this.name);
+    this.#unwatch = this.#watch();
+    this.#mail.start();
+    const known = this.room.transcript.peek().epoch !== undefined;
+    const opening = known ? this.room.open(this.#start()) : this.#restore();
+    this.connection.connect();
+    if (id !== undefined) void this.#arrive(id, opening);
+  }
+
+  /** Another room comes into view: nothing is lost, and nothing costs anything. */
+  leave(): void {
+    this.#unwatch();
+    this.#mail.stop();
+    this.connection.stop();
+    this.#mail.lineLost();
+    this.room.rest();
+  }
+
+  /** It is forgotten here. */
+  close(): void {
+    this.#mail.close();
+  }
+
+  /** The page is looked at again: the line stands where one stopped. */
+  remark(): void {
+    const entry = this.#parts.rooms.entry(this.name);
+    const { last } = this.room.transcript.peek();
+    if (entry && entry.read > 0 && Math.max(last, entry.last) > entry.read) this.#mark.value = entry.read;
+  }
+
+  /** The page may be frozen or closed (or comes back): another tab sends meanwhile. */
+  pause(): void {
+    this.#mail.stop();
+  }
+  resume(): void {
+    this.#mail.start();
+  }
+
+  #ask(posting: Wish): void {
+    void this.#mail.outbox.post(posting);
+  }
+
+  /** Where to open: at a number that was asked for, at the read mark when much is after it, else at the end. */
+  async #start(): Promise<number | undefined> {
+    const { rooms, clock } = this.#parts;
+    await within(clock, PATIENCE_MS, when(rooms.loaded, Boolean, NEVER));
+    this.#mark.value = undefined;
+    this.remark();
+    if (this.#target !== undefined) return this.#target;
+    const { read = 0, unread = 0 } = rooms.entry(this.name) ?? {};
+    return read > 0 && unread > FIT ? read : undefined;
+  }
+
+  /** What was kept is shown until the server answers; that it does not answer is seen beside it. */
+  async #restore(): Promise<void> {
+    const window = await this.#parts.keep.window(this.name);
+    if (!window || this.room.transcript.peek().epoch !== undefined) return;
+    this.room.restore(window);
+    await this.room.open(this.#start());
+  }
+
+  /** Shows the message once the room is open. */
+  async #arrive(id: number, opening: Promise<void>): Promise<void> {
+    await opening;
+    await within(
+      this.#parts.clock,
+      PATIENCE_MS,
+      when(this.connection.link, ({ state }) => state === 'live', NEVER),
+    );
+    if (this.#target !== id) return;
+    this.#target = undefined;
+    await this.goTo(id);
+  }
+
+  #watch(): () => void {
+    const { rooms, keep } = this.#parts;
+    const stops = [
+      effect(() => rooms.moved(this.name, this.room.transcript.value.last)),
+      effect(() => rooms.peopled(this.name, this.room.people.value.count)),
+      effect(() => {
+        if (this.room.transcript.value.seen) keep.keepWindow(this.name, () => this.room.transcript.peek());
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  #connectionTo(name: string): Connection {
+    return new Connection({
+      open: (events) => openWebSocket(socketUrl(new URL(location.href), name, this.room.place), events),
+      clock: this.#parts.clock,
+      random: Math.random,
+      frame: (frame) => {
+        if (frame.type === 'hello') this.#parts.hello(frame.user, frame.epoch);
+        if (frame.type === 'room') this.#parts.moved(frame);
+        else this.room.take(frame);
+      },
+      closed: (code) => {
+        this.#mail.lineLost();
+        if (code === LOG_CHANGED) this.room.reset();
+        this.#parts.closed(code);
+      },
+    });
+  }
+
+  #roomOf(name: string): Room {
+    const { clock, soon, news } = this.#parts;
+    return new Room({
+      load: (where) => api.messages(name, { ...where }),
+      clock,
+      random: Math.random,
+      soon,
+      news,
+      settled: (cid) => this.#mail.settled(cid),
+      refused: (cid, problem) => this.#mail.refused(cid, problem),
+      start: () => this.#start(),
+      startOver: () => this.connection.connect(),
+    });
+  }
 }
+
+const NEVER = new AbortController().signal;

@@ -2,12 +2,11 @@
  * The sign-in form, in the reader's language: the one they chose (cookie `lang`, which this form and the page set), or
  * the best that their browser asks for. Works without JavaScript, the choice of a language too. What is filled in is escaped.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type Koa from 'koa';
 import { parseName } from '../chat/name.js';
 import { words as english } from '../words/en.js';
 import { acceptedLanguages, chosenLanguage, type Words } from '../words/words.js';
+import { readHtml } from './assets.js';
 import type { HttpFault } from './fault.js';
 import { languages } from './languages.js';
 
@@ -24,7 +23,7 @@ export class SigninForm {
 
   /** The file is read once. */
   constructor(publicDir: string) {
-    this.#html = readFileSync(join(publicDir, 'signin.html'), 'utf8');
+    this.#html = readHtml(publicDir, 'signin.html');
   }
 
   /** Answers with the form; with a fault, its status and what is wrong in words. */

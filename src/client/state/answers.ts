@@ -42,7 +42,8 @@ function parseSummary(value: unknown): RoomSummary | undefined {
 export function parseFound(value: unknown): FoundPage | undefined {
   if (!isObject(value)) return undefined;
   const messages = list(value, 'messages', parseFoundMessage);
-  return messages && { messages, ...optional('next', number(value, 'next')) };
+  const complete = field(value, 'complete') !== false;
+  return messages && { messages, complete, ...optional('next', number(value, 'next')) };
 }
 
 function parseFoundMessage(value: unknown): FoundMessage | undefined {

@@ -61,12 +61,23 @@ export class Pages {
 
   /** Resolves with the message that the number leads to, once it is in the window. */
   async goTo(id: number): Promise<number | undefined> {
-    const wish = ++this.#wish;
     const asked = Math.max(1, Math.min(id, this.#now.last));
-    if (!(await this.#bring(asked, wish))) return undefined;
+    if (!(await this.show(asked))) return undefined;
     const message = log.messageAt(this.#now, asked);
     if (message === undefined || message >= asked) return message;
-    return (await this.#bring(message, wish)) ? message : undefined; // asked was a change of one further up
+    return (await this.show(message)) ? message : undefined; // asked was a change of one further up
+  }
+
+  /** True when the number is in the window now; false also when another place was asked for meanwhile. */
+  async show(id: number): Promise<boolean> {
+    const wish = ++this.#wish;
+    if (!log.holds(this.#now, id)) {
+      const where = { before: id + PAGE / 2 + 1, limit: PAGE };
+      await this.#page(where, (t, page) => (wish === this.#wish ? log.placed(t, page) : t));
+    }
+    if (wish !== this.#wish || !log.holds(this.#now, id)) return false;
+    this.#parts.transcript.value = log.pin(this.#now, false);
+    return true;
   }
 
   /** While there is a hole: loads what is missing, again and again until it is closed or the log is another one. */
@@ -86,17 +97,6 @@ export class Pages {
   /** The socket will tell again what is missing. */
   stop(): void {
     this.#life++;
-  }
-
-  /** True when the number is in the window now. Stays where it was when another place was asked for meanwhile. */
-  async #bring(id: number, wish: number): Promise<boolean> {
-    if (!log.holds(this.#now, id)) {
-      const where = { before: id + PAGE / 2 + 1, limit: PAGE };
-      await this.#page(where, (t, page) => (wish === this.#wish ? log.placed(t, page) : t));
-    }
-    if (wish !== this.#wish || !log.holds(this.#now, id)) return false;
-    this.#parts.transcript.value = log.pin(this.#now, false);
-    return true;
   }
 
   /** One page at a time: scrolling asks for the same again and again. */

@@ -170,7 +170,7 @@ export class Room {
 
   async #open(start: Promise<number | undefined>): Promise<void> {
     const id = await start;
-    if (id !== undefined) await this.#pages.goTo(id);
+    if (id !== undefined) await this.#pages.show(id);
   }
 
   #greet(hello: HelloFrame): void {

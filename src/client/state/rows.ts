@@ -6,7 +6,7 @@
 import { changed } from '../../fold.js';
 import type { ChangeEvent, ChatEvent, User } from '../../protocol.js';
 import type { LogEvent } from './events.js';
-import type { Letter } from './outbox.js';
+import type { Letter } from './letter.js';
 
 export interface MessageRow {
   readonly kind: 'message';

@@ -15,6 +15,7 @@ export interface Shelf {
   get(key: string): string | undefined;
   /** undefined takes it away */
   set(key: string, value: string | undefined): void;
+  keys(): readonly string[];
   /** Calls when another tab has set something. */
   follow(changed: (key: string) => void): void;
 }

@@ -4,7 +4,7 @@ import { backoff } from './backoff.js';
 import { type Clock, pause } from './clock.js';
 import type { Connection } from './connection.js';
 import type { Outcome, Transport } from './drain.js';
-import type { Letter } from './outbox.js';
+import type { Letter } from './letter.js';
 import { when } from './when.js';
 
 /** A live line that does not answer for so long is asked whether it lives, and the letter is sent again. */

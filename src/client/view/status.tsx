@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import type { Desk } from '../desk.js';
 import { signInUrl } from '../gate.js';
 import type { Link } from '../state/connection.js';
-import { isWaiting } from '../state/outbox.js';
+import { isWaiting } from '../state/letter.js';
 import { words } from '../words.js';
 
 export function Status({ desk }: { desk: Desk }) {

@@ -1,5 +1,5 @@
 /** What I asked to change of a message and is not so in the log yet: it waits, or it was refused and why. */
-import type { Letter } from '../state/outbox.js';
+import type { Letter } from '../state/letter.js';
 import { words } from '../words.js';
 import { ClockIcon } from './icons.js';
 import type { Tools } from './tools.js';
