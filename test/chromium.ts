@@ -45,7 +45,10 @@ export function watch(page: Page): void {
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/ERR_|WebSocket|Failed to load resource|fetching the script/.test(message.text()))
+    if (
+      message.type() === 'error' &&
+      !/ERR_|WebSocket|Failed to load resource|fetching the script/.test(message.text())
+    )
       faults.push(message.text());
   });
   onTestFinished(() => {
