@@ -7,7 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -73,20 +73,20 @@ async function buildPage() {
     format: 'esm',
     jsx: 'automatic',
     jsxImportSource: 'preact',
-    define: { VERSION: JSON.stringify(version), LANGUAGES: JSON.stringify(await languages()) },
+    define: { VERSION: JSON.stringify(version), LANGUAGES: JSON.stringify(await languages(build)) },
     metafile: true,
     plugins: [slimEmoji],
   });
   // By itself, for it runs before everything else: it must import nothing.
-  const first = await build({
+  const early = await build({
     ...common,
-    entryPoints: ['src/client/first.ts'],
+    entryPoints: ['src/client/early.ts'],
     entryNames: '[name]-[hash]',
     outdir: 'public/js',
     format: 'iife',
     metafile: true,
   });
-  const files = filesOf({ ...metafile.outputs, ...first.metafile.outputs });
+  const files = filesOf({ outputs: { ...metafile.outputs, ...early.metafile.outputs } });
   writeFileSync(join(root, 'public', 'js', 'files.json'), JSON.stringify(files.named));
   writeFileSync(join(root, 'public', 'version.json'), JSON.stringify({ version }));
   const shell = [...files.all, ...HAND.filter((name) => name !== 'index.html').map((name) => `/${name}`)];
@@ -99,33 +99,22 @@ async function buildPage() {
   });
 }
 
-/** The names that index.html calls its files by, with their real ones; what its script loads first; and all files. */
-function filesOf(outputs) {
+/** Files of more bytes are kept by the service worker when they were used, not before: data of the emoji. */
+const HEAVY = 150_000;
+
+/** The names that index.html calls its files by, with their real ones; what its script loads first; and those to be kept. */
+function filesOf({ outputs }) {
   const url = (path) => path.replace(/^public/, '');
   const files = Object.entries(outputs).filter(([path]) => !path.endsWith('.map'));
   const entry = (source) => files.find(([, output]) => output.entryPoint === source) ?? [];
   const [script, { imports = [] } = {}] = entry('src/client/chat.tsx');
   const [style] = entry('src/client/style/chat.css');
-  const early = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
+  const [early] = entry('src/client/early.ts');
+  const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
   return {
-    named: {
-      '/js/chat.js': url(script),
-      '/js/chat.css': url(style),
-      '/js/first.js': url(entry('src/client/first.ts')[0]),
-      early,
-    },
-    all: files.map(([path]) => url(path)),
+    named: { '/js/chat.js': url(script), '/js/chat.css': url(style), '/js/early.js': url(early), first },
+    all: files.filter(([, { bytes }]) => bytes < HEAVY).map(([path]) => url(path)),
   };
-}
-
-function hashOf(paths) {
-  const hash = createHash('sha256');
-  const add = (path) => {
-    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
-    else hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0');
-  };
-  for (const path of paths) add(join(root, path));
-  return hash.digest('hex').slice(0, 12);
 }
 
 /** Of the emoji's data the page gets what state/emoji.ts reads (RawEmoji): a third less to load. */
@@ -144,14 +133,27 @@ const slimEmoji = {
   },
 };
 
-/** The languages there are, by the files that the server was just built from; English first. */
-async function languages() {
-  const folder = join(root, 'dist', 'words');
-  const files = readdirSync(folder).filter((name) => /^(?!words\.)[\w-]+\.js$/.test(name));
-  const all = await Promise.all(
-    files.map(async (name) => (await import(`${pathToFileURL(join(folder, name))}`)).words.language),
-  );
-  return all.sort((a, b) => Number(b.tag === 'en') - Number(a.tag === 'en') || a.tag.localeCompare(b.tag));
+/** What each file of src/words says of its language: a new one is one file more. */
+async function languages(build) {
+  const names = readdirSync(join(root, 'src', 'words')).filter((name) => name !== 'words.ts');
+  const read = async (name) => {
+    const options = { absWorkingDir: root, bundle: true, write: false, format: 'esm' };
+    const { outputFiles } = await build({ ...options, entryPoints: [join('src', 'words', name)] });
+    const module = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+    return module.words.language;
+  };
+  const all = await Promise.all(names.map(read));
+  return all.sort((a, b) => Number(b.tag === 'en') - Number(a.tag === 'en')); // English is what is left when nothing else fits
+}
+
+function hashOf(paths) {
+  const hash = createHash('sha256');
+  const add = (path) => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
+    else hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0');
+  };
+  for (const path of paths) add(join(root, path));
+  return hash.digest('hex').slice(0, 12);
 }
 
 async function buildAll() {

@@ -10,7 +10,7 @@ export function readHtml(publicDir: string, name: string): string {
     const file = files[path];
     return typeof file === 'string' ? file : path;
   });
-  const early = Array.isArray(files['early']) ? files['early'].map(String) : [];
-  const links = early.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
+  const first = Array.isArray(files['first']) ? files['first'].map(String) : [];
+  const links = first.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
   return html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
 }

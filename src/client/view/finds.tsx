@@ -1,13 +1,11 @@
 /** Messages out of their rooms: what a search found, or what calls me. A click leads there; the arrows walk. */
 import type { FoundMessage } from '../../protocol.js';
-import type { Desk } from '../desk.js';
+import { pathOf } from '../address.js';
 import { excerpt } from '../state/excerpt.js';
 import { words } from '../words.js';
 import { fullDate, iso, shortDate } from './dates.js';
-import { isElsewhere } from './rooms.js';
 
 interface FindsProps {
-  readonly desk: Desk;
   readonly messages: readonly FoundMessage[];
   /** the words to mark */
   readonly terms: readonly string[];
@@ -16,21 +14,13 @@ interface FindsProps {
   readonly more: (() => void) | undefined;
 }
 
-export function Finds({ desk, messages, terms, close, more }: FindsProps) {
+export function Finds({ messages, terms, close, more }: FindsProps) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the links in it are what is used; the arrows only walk among them
     <div class="finds scroll" onKeyDown={walk}>
       <ol>
         {messages.map((message) => (
-          <Find
-            key={`${message.room} ${message.id}`}
-            message={message}
-            terms={terms}
-            go={() => {
-              close();
-              desk.go(message.room, message.id);
-            }}
-          />
+          <Find key={`${message.room} ${message.id}`} message={message} terms={terms} close={close} />
         ))}
       </ol>
       {more && (
@@ -47,22 +37,15 @@ export function Finds({ desk, messages, terms, close, more }: FindsProps) {
 interface FindProps {
   readonly message: FoundMessage;
   readonly terms: readonly string[];
-  readonly go: () => void;
+  readonly close: () => void;
 }
 
-function Find({ message, terms, go }: FindProps) {
+function Find({ message, terms, close }: FindProps) {
   const { room, id, user, at, data } = message;
   const { number, in: inRoom } = words.value.search;
   return (
     <li>
-      <a
-        href={`/r/${encodeURIComponent(room)}#${id}`}
-        onClick={(event) => {
-          if (isElsewhere(event)) return;
-          event.preventDefault();
-          go();
-        }}
-      >
+      <a href={pathOf({ room, id })} onClick={close}>
         <span class="from">
           <bdi class="name">{user.name}</bdi>
           <span class="room">{inRoom(room)}</span>

@@ -39,7 +39,6 @@ export function Mentions({ desk, close }: PanelProps) {
   const me = desk.me.value;
   return (
     <Finds
-      desk={desk}
       messages={now.messages}
       terms={me ? [`@${me.name}`] : []}
       close={close}

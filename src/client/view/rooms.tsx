@@ -1,4 +1,5 @@
 /** The list of rooms: those I have been in first, with what is unread, then the others. */
+import { pathOf } from '../address.js';
 import type { Desk } from '../desk.js';
 import type { RoomEntry } from '../state/rooms.js';
 import { words } from '../words.js';
@@ -67,35 +68,26 @@ function List({ rooms, desk, chosen }: RoomsProps & { rooms: readonly RoomEntry[
   return (
     <ul>
       {rooms.map((entry) => (
-        <Row
-          key={entry.room}
-          entry={entry}
-          here={entry.room === here}
-          go={() => {
-            chosen?.();
-            desk.go(entry.room);
-          }}
-        />
+        <Row key={entry.room} entry={entry} here={entry.room === here} chosen={chosen} />
       ))}
     </ul>
   );
 }
 
-function Row({ entry, here, go }: { entry: RoomEntry; here: boolean; go: () => void }) {
+interface RowProps {
+  readonly entry: RoomEntry;
+  readonly here: boolean;
+  readonly chosen: (() => void) | undefined;
+}
+
+/** A plain link: the desk goes there without loading a page (address.ts). */
+function Row({ entry, here, chosen }: RowProps) {
   const { room, people, joined } = entry;
   const text = words.value.rooms;
   const unread = joined && !here ? entry.unread : 0;
   return (
     <li class={unread > 0 ? 'fresh' : ''}>
-      <a
-        href={`/r/${encodeURIComponent(room)}`}
-        aria-current={here ? 'page' : undefined}
-        onClick={(event) => {
-          if (isElsewhere(event)) return;
-          event.preventDefault();
-          go();
-        }}
-      >
+      <a href={pathOf({ room })} aria-current={here ? 'page' : undefined} onClick={chosen}>
         <bdi>{room}</bdi>
         {people > 0 && (
           <span class="present" title={text.people(people)}>
@@ -124,9 +116,4 @@ export function Unread({ count, mentioned }: { count: number; mentioned: boolean
       </span>
     </span>
   );
-}
-
-/** A click that means a new tab or window. */
-export function isElsewhere(event: MouseEvent): boolean {
-  return event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
 }

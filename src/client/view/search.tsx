@@ -68,7 +68,7 @@ export function Search({ desk, close }: PanelProps) {
       </search>
       <Said found={found} />
       {found.state === 'found' && (
-        <Finds desk={desk} messages={found.messages} terms={found.terms} close={close} more={more} />
+        <Finds messages={found.messages} terms={found.terms} close={close} more={more} />
       )}
     </div>
   );
