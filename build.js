@@ -99,7 +99,10 @@ async function buildPage() {
   });
 }
 
-/** The names that index.html calls its files by, with their real ones; what its script loads first; and all files. */
+/** Files of more bytes are kept by the service worker when they were used, not before: data of the emoji. */
+const HEAVY = 150_000;
+
+/** The names that index.html calls its files by, with their real ones; what its script loads first; and those to be kept. */
 function filesOf({ outputs }) {
   const url = (path) => path.replace(/^public/, '');
   const files = Object.entries(outputs).filter(([path]) => !path.endsWith('.map'));
@@ -110,7 +113,7 @@ function filesOf({ outputs }) {
   const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
   return {
     named: { '/js/chat.js': url(script), '/js/chat.css': url(style), '/js/early.js': url(early), first },
-    all: files.map(([path]) => url(path)),
+    all: files.filter(([, { bytes }]) => bytes < HEAVY).map(([path]) => url(path)),
   };
 }
 

@@ -3,21 +3,23 @@
  * knows all parts, and the browser.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { field, parseObject } from '../parse.js';
 import type { FoundPage, RoomFrame, User } from '../protocol.js';
 import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
+import { TabCaller } from './caller.js';
 import { burnDrafts } from './draft.js';
 import { goToSignIn, letIn } from './gate.js';
-import { Place } from './place.js';
+import { keepMe, recallMe } from './me.js';
+import type { Place, PlaceParts } from './place.js';
+import { Places } from './places.js';
+import { Register } from './register.js';
 import { shelf } from './shelf.js';
 import { Attention } from './state/attention.js';
 import { browserClock as clock } from './state/clock.js';
 import { Database } from './state/database.js';
 import { Keep } from './state/keep.js';
 import { OutboxDb } from './state/outboxdb.js';
-import { ReadMarks } from './state/readmarks.js';
-import { Rooms } from './state/rooms.js';
+import type { Rooms } from './state/rooms.js';
 import { Settings } from './state/settings.js';
 import { Sweep } from './sweep.js';
 import { keepTitle } from './title.js';
@@ -27,10 +29,6 @@ import { forgetPage, startWorker } from './worker.js';
 
 /** Gone from the server's side: we are somebody else now, or nobody. */
 const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
-/** Rooms that are at hand at once when they are shown again. */
-const AT_HAND = 5;
-/** A list of rooms that is not older than this is kept true by what the socket tells. */
-const FRESH_MS = 30_000;
 
 /** A panel over the page. */
 export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
@@ -41,31 +39,45 @@ export interface SearchWhere {
 }
 
 export class Desk {
-  readonly rooms = new Rooms();
+  readonly rooms: Rooms;
   readonly settings = new Settings(shelf);
-  readonly attention = new Attention();
+  readonly attention: Attention;
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
   /** A newer version of the page was deployed: a reason to reload when it suits. */
   readonly newer = newer;
   readonly #user: string;
   readonly #me: Signal<User | undefined>;
   readonly #here: Signal<Place>;
-  readonly #places = new Map<string, Place>();
+  readonly #places = new Places((name) => this.#partsOf(name));
   readonly #database = new Database();
   readonly #letters = new OutboxDb(this.#database);
   readonly #keep: Keep;
   readonly #sweep: Sweep;
-  readonly #marks = new ReadMarks({ rooms: this.rooms, put: api.read, clock });
-  #epoch: string | undefined;
-  #refreshedAt = -Infinity;
+  readonly #register: Register;
+  readonly #caller: TabCaller;
 
   /** `user`: id of the person whose page this is. */
   constructor(user: string, { room }: Address) {
     this.#user = user;
     this.#keep = new Keep(this.#database, clock, user);
     this.#sweep = new Sweep({ user, store: this.#letters, clock });
-    this.#me = signal(recalled(user));
-    this.#here = signal(this.#placeOf(room));
+    this.#register = new Register(this.#keep, clock);
+    this.rooms = this.#register.rooms;
+    this.#caller = new TabCaller(
+      user,
+      (to, id) => this.go(to, id),
+      (called, id) => this.rooms.called(called, id),
+    );
+    this.attention = new Attention({
+      me: user,
+      rooms: this.rooms,
+      settings: this.settings,
+      caller: this.#caller,
+      load: (of, where) => api.messages(of, where),
+      clock,
+    });
+    this.#me = signal(recallMe(user));
+    this.#here = signal(this.#places.of(room));
   }
 
   /** Who I am; undefined until the server has said it once. */
@@ -79,8 +91,10 @@ export class Desk {
 
   /** Begins the life of the page, at an address. */
   open({ id }: Address): void {
-    void this.#restore();
+    void this.#register.restore();
     this.#here.peek().enter(id);
+    this.#caller.start();
+    this.#caller.look(this.#here.peek().name);
     onAddress((address, pushed) => this.#show(address, pushed));
     startWorker((address) => this.#show(address, false));
     onWake(() => this.#wake());
@@ -122,33 +136,21 @@ export class Desk {
       if (id !== undefined) void before.goTo(id);
       return;
     }
-    const place = this.#placeOf(room);
+    const place = this.#places.of(room);
     before.leave();
     this.#sweep.stop(room);
     place.enter(id);
+    this.#caller.look(room);
     this.#here.value = place;
   }
 
-  /** The room's place, made or found; the one that was not shown for the longest time is let go. */
-  #placeOf(name: string): Place {
-    const place = this.#places.get(name) ?? this.#newPlace(name);
-    this.#places.delete(name);
-    this.#places.set(name, place);
-    const [oldest] = this.#places.keys();
-    if (this.#places.size > AT_HAND && oldest !== undefined) {
-      this.#places.get(oldest)?.close();
-      this.#places.delete(oldest);
-    }
-    return place;
-  }
-
-  #newPlace(name: string): Place {
-    return new Place({
+  #partsOf(name: string): PlaceParts {
+    return {
       name,
       user: this.#user,
       clock,
       rooms: this.rooms,
-      marks: this.#marks,
+      marks: this.#register.marks,
       keep: this.#keep,
       letters: this.#letters,
       shelf,
@@ -156,21 +158,19 @@ export class Desk {
       seen: isSeen,
       hello: (user, epoch) => this.#welcomed(user, epoch),
       moved: (frame) => this.#moved(frame),
-      news: () => {},
+      news: (events) => void this.attention.heard(name, events),
       closed: (code) => SESSION_OVER.has(code) && goToSignIn(),
-    });
+    };
   }
 
   #welcomed(user: User, epoch: string): void {
     letIn();
     if (user.id !== this.#user) return void this.#leaveTo();
     this.#me.value = user;
-    shelf.set(ME, JSON.stringify(user));
-    if (this.#epoch !== undefined && this.#epoch !== epoch) this.#otherLog();
-    this.#epoch = epoch;
+    keepMe(user);
+    this.#register.greeted(epoch);
     void this.#sweep.run(this.#here.peek().name);
     void checkVersion();
-    if (clock.now() - this.#refreshedAt > FRESH_MS) void this.#refresh();
   }
 
   /** Another person has signed in here: nothing of this one's is sent or shown. */
@@ -180,78 +180,35 @@ export class Desk {
     location.reload();
   }
 
-  #otherLog(): void {
-    this.rooms.reset();
-    this.#marks.clear();
-    this.#refreshedAt = -Infinity;
-    void this.#keep.clear();
-  }
-
-  async #refresh(): Promise<void> {
-    this.#refreshedAt = clock.now();
-    const list = await api.rooms();
-    if (!list) {
-      this.#refreshedAt = -Infinity;
-      return;
-    }
-    this.rooms.refreshed(list);
-    for (const { room, read } of list) this.#marks.told(room, read);
-    this.#keepRooms();
-  }
-
-  #moved({ room, last, read }: RoomFrame): void {
-    this.rooms.moved(room, last);
-    if (read !== undefined) this.#marks.told(room, read);
-    this.#keepRooms();
-  }
-
-  #keepRooms(): void {
-    this.#keep.keepRooms(() => {
-      const rooms = this.rooms.list.peek();
-      return this.#epoch === undefined ? undefined : { epoch: this.#epoch, rooms };
-    });
-  }
-
-  async #restore(): Promise<void> {
-    const kept = await this.#keep.rooms();
-    if (!kept || this.#epoch !== undefined) return;
-    this.#epoch = kept.epoch;
-    this.rooms.restore(kept.rooms);
+  #moved(frame: RoomFrame): void {
+    const before = this.rooms.entry(frame.room)?.last ?? 0;
+    this.#register.moved(frame);
+    if (frame.room !== this.#here.peek().name) void this.attention.moved(frame.room, before);
   }
 
   #wake(): void {
     this.#here.peek().connection.wake();
-    this.#refreshedAt = Math.min(this.#refreshedAt, clock.now() - FRESH_MS);
-    void this.#refresh();
+    void this.#register.refresh();
     void checkVersion();
   }
 
   #turned(): void {
     if (isSeen()) this.#here.peek().remark();
-    else this.#marks.leave();
+    else this.#register.marks.leave();
   }
 
   #away(): void {
-    this.#marks.leave();
+    this.#register.marks.leave();
     void this.#keep.flush();
     this.#here.peek().pause();
   }
 
   async #burn(): Promise<void> {
-    shelf.set(ME, undefined);
+    keepMe(undefined);
     burnDrafts(shelf, this.#user);
     await this.#keep.burn();
     await forgetPage();
   }
-}
-
-const ME = 'oneport.me';
-
-/** Who this person was when they were here last. */
-function recalled(id: string): User | undefined {
-  const kept = parseObject(shelf.get(ME) ?? '') ?? {};
-  const name = field(kept, 'name');
-  return field(kept, 'id') === id && typeof name === 'string' ? { id, name } : undefined;
 }
 
 function isSeen(): boolean {

@@ -3,47 +3,33 @@
  * It has a socket only while it is in view (`enter` … `leave`); left, it keeps what it knows, and goes on by number.
  */
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { RoomFrame, User } from '../protocol.js';
-import * as api from './api.js';
 import { Draft } from './draft.js';
-import { Mail } from './mail.js';
-import { type Clock, within } from './state/clock.js';
-import { Connection } from './state/connection.js';
-import type { LogEvent } from './state/events.js';
+import { Line, type LineParts } from './line.js';
+import { within } from './state/clock.js';
+import type { Connection } from './state/connection.js';
 import type { Keep } from './state/keep.js';
-import type { Letter, OutboxStore, Wish } from './state/letter.js';
+import type { Letter } from './state/letter.js';
+import type { Outbox } from './state/outbox.js';
 import type { ReadMarks } from './state/readmarks.js';
-import { Room } from './state/room.js';
+import type { Room } from './state/room.js';
 import type { Rooms } from './state/rooms.js';
 import type { Shelf } from './state/settings.js';
 import { Teller } from './state/typing.js';
-import { openWebSocket, socketUrl } from './state/websocket.js';
 import { when } from './state/when.js';
 
-export interface PlaceParts {
-  readonly name: string;
-  /** id of the person whose page this is */
-  readonly user: string;
-  readonly clock: Clock;
+export interface PlaceParts extends LineParts {
   readonly rooms: Rooms;
   readonly marks: ReadMarks;
   readonly keep: Keep;
-  readonly letters: OutboxStore;
   readonly shelf: Shelf;
-  /** Calls back when the page is about to draw. */
-  readonly soon: (show: () => void) => void;
+  /** The page can be seen. */
   readonly seen: () => boolean;
-  readonly hello: (user: User, epoch: string) => void;
-  readonly moved: (frame: RoomFrame) => void;
-  readonly news: (events: readonly LogEvent[]) => void;
-  readonly closed: (code: number) => void;
 }
 
 /** More unread than this do not fit on a screen: the room opens where I stopped reading. */
 const FIT = 40;
-/** So long an opening waits to learn where that was. */
+/** So long an opening waits. */
 const PATIENCE_MS = 1_500;
-const LOG_CHANGED = 4510;
 const TYPING = JSON.stringify({ type: 'typing' });
 
 export class Place {
@@ -54,7 +40,7 @@ export class Place {
   readonly shown: Signal<number | undefined> = signal(undefined);
   readonly draft: Draft;
   readonly #parts: PlaceParts;
-  readonly #mail: Mail;
+  readonly #line: Line;
   readonly #teller: Teller;
   readonly #mark = signal<number | undefined>(undefined);
   #target: number | undefined;
@@ -65,15 +51,15 @@ export class Place {
     this.#parts = parts;
     this.name = name;
     this.draft = new Draft(shelf, user, name);
-    this.connection = this.#connectionTo(name);
-    this.#mail = new Mail({ user, room: name, store: parts.letters, connection: this.connection, clock });
-    this.room = this.#roomOf(name);
+    this.#line = new Line(parts, () => this.#start());
+    this.room = this.#line.room;
+    this.connection = this.#line.connection;
     this.#teller = new Teller(clock, () => this.connection.send(TYPING));
   }
 
   /** what was asked for and is not in the log yet: chat, edit, delete, react, unreact */
   get letters(): ReadonlySignal<readonly Letter[]> {
-    return this.#mail.outbox.letters;
+    return this.#outbox.letters;
   }
   /** My read mark as it was when I opened the room, if anything is after it: the line "new since you were here" stands there. */
   get mark(): ReadonlySignal<number | undefined> {
@@ -82,29 +68,29 @@ export class Place {
 
   /** Each at any time: it is kept until it can be sent. */
   say(data: string): void {
-    this.#ask({ type: 'chat', data });
+    void this.#outbox.post({ type: 'chat', data });
     this.#teller.sent();
   }
   edit(target: number, data: string): void {
-    this.#ask({ type: 'edit', target, data });
+    void this.#outbox.post({ type: 'edit', target, data });
   }
   remove(target: number): void {
-    this.#ask({ type: 'delete', target });
+    void this.#outbox.post({ type: 'delete', target });
   }
   react(target: number, data: string): void {
-    this.#ask({ type: 'react', target, data });
+    void this.#outbox.post({ type: 'react', target, data });
   }
   unreact(target: number, data: string): void {
-    this.#ask({ type: 'unreact', target, data });
+    void this.#outbox.post({ type: 'unreact', target, data });
   }
 
   /** Sends a refused letter again. */
   again(cid: string): void {
-    void this.#mail.outbox.again(cid);
+    void this.#outbox.again(cid);
   }
   /** Gives a letter up. */
   drop(cid: string): void {
-    void this.#mail.outbox.drop(cid);
+    void this.#outbox.drop(cid);
   }
 
   /** I am writing. To be called at each stroke: it is told now and then. */
@@ -132,25 +118,21 @@ export class Place {
     this.#target = id;
     rooms.entered(this.name);
     this.#unwatch = this.#watch();
-    this.#mail.start();
     const known = this.room.transcript.peek().epoch !== undefined;
     const opening = known ? this.room.open(this.#start()) : this.#restore();
-    this.connection.connect();
+    this.#line.open();
     if (id !== undefined) void this.#arrive(id, opening);
   }
 
   /** Another room comes into view: nothing is lost, and nothing costs anything. */
   leave(): void {
     this.#unwatch();
-    this.#mail.stop();
-    this.connection.stop();
-    this.#mail.lineLost();
-    this.room.rest();
+    this.#line.rest();
   }
 
   /** It is forgotten here. */
   close(): void {
-    this.#mail.close();
+    this.#line.mail.close();
   }
 
   /** The page is looked at again: the line stands where one stopped. */
@@ -160,22 +142,22 @@ export class Place {
     if (entry && entry.read > 0 && Math.max(last, entry.last) > entry.read) this.#mark.value = entry.read;
   }
 
-  /** The page may be frozen or closed (or comes back): another tab sends meanwhile. */
+  /** The page may be frozen or closed: another tab sends meanwhile. */
   pause(): void {
-    this.#mail.stop();
+    this.#line.mail.stop();
   }
   resume(): void {
-    this.#mail.start();
+    this.#line.mail.start();
   }
 
-  #ask(posting: Wish): void {
-    void this.#mail.outbox.post(posting);
+  get #outbox(): Outbox {
+    return this.#line.mail.outbox;
   }
 
   /** Where to open: at a number that was asked for, at the read mark when much is after it, else at the end. */
   async #start(): Promise<number | undefined> {
-    const { rooms, clock } = this.#parts;
-    await within(clock, PATIENCE_MS, when(rooms.loaded, Boolean, NEVER));
+    const { rooms } = this.#parts;
+    await this.#soon(rooms.loaded, Boolean);
     this.#mark.value = undefined;
     this.remark();
     if (this.#target !== undefined) return this.#target;
@@ -194,14 +176,14 @@ export class Place {
   /** Shows the message once the room is open. */
   async #arrive(id: number, opening: Promise<void>): Promise<void> {
     await opening;
-    await within(
-      this.#parts.clock,
-      PATIENCE_MS,
-      when(this.connection.link, ({ state }) => state === 'live', NEVER),
-    );
+    await this.#soon(this.connection.link, ({ state }) => state === 'live');
     if (this.#target !== id) return;
     this.#target = undefined;
     await this.goTo(id);
+  }
+
+  #soon<T>(source: ReadonlySignal<T>, so: (value: T) => boolean): Promise<void> {
+    return within(this.#parts.clock, PATIENCE_MS, when(source, so, NEVER));
   }
 
   #watch(): () => void {
@@ -216,39 +198,6 @@ export class Place {
     return () => {
       for (const stop of stops) stop();
     };
-  }
-
-  #connectionTo(name: string): Connection {
-    return new Connection({
-      open: (events) => openWebSocket(socketUrl(new URL(location.href), name, this.room.place), events),
-      clock: this.#parts.clock,
-      random: Math.random,
-      frame: (frame) => {
-        if (frame.type === 'hello') this.#parts.hello(frame.user, frame.epoch);
-        if (frame.type === 'room') this.#parts.moved(frame);
-        else this.room.take(frame);
-      },
-      closed: (code) => {
-        this.#mail.lineLost();
-        if (code === LOG_CHANGED) this.room.reset();
-        this.#parts.closed(code);
-      },
-    });
-  }
-
-  #roomOf(name: string): Room {
-    const { clock, soon, news } = this.#parts;
-    return new Room({
-      load: (where) => api.messages(name, { ...where }),
-      clock,
-      random: Math.random,
-      soon,
-      news,
-      settled: (cid) => this.#mail.settled(cid),
-      refused: (cid, problem) => this.#mail.refused(cid, problem),
-      start: () => this.#start(),
-      startOver: () => this.connection.connect(),
-    });
   }
 }
 

@@ -149,3 +149,53 @@ test('whatever is lost, whichever tab crashes, with or without a leader: each on
     { numRuns: 150 },
   );
 });
+
+/** A store that may fail, or answer only after the tab has given it up. */
+function unreliable(store: OutboxStore, fates: readonly ('fine' | 'fails' | 'late')[]): OutboxStore {
+  const rest = [...fates];
+  const works = async () => {
+    const fate = rest.shift() ?? 'fine';
+    if (fate === 'fails') throw new Error('broken');
+    for (let turn = 0; fate === 'late' && turn < 5; turn++) await new Promise(setImmediate);
+  };
+  return {
+    add: (draft, instead) => works().then(() => store.add(draft, instead)),
+    all: (user) => works().then(() => store.all(user)),
+    refuse: (cid, problem) => works().then(() => store.refuse(cid, problem)),
+    remove: (cid) => works().then(() => store.remove(cid)),
+  };
+}
+
+const trouble = fc.constantFrom('fine', 'fine', 'fails', 'late');
+
+test('whatever the store fails to do: each once, and in the order of its tab', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fate, { maxLength: 20 }),
+      fc.array(trouble, { maxLength: 40 }),
+      fc.array(step, { maxLength: 20 }),
+      async (fates, troubles, steps) => {
+        const server = new Server(fates);
+        const store = unreliable(memoryStore(), troubles);
+        const tabs: [Tab, Tab] = [openTab(store, server), openTab(store, server)];
+        const said: [string[], string[]] = [[], []];
+        for (const { kind, tab } of steps) {
+          const which = tab === 0 ? 0 : 1;
+          if (kind === 'say') said[which].push(`${which}: ${said[which].length}`);
+          if (kind === 'say') void tabs[which].outbox.post(say(said[which].at(-1) ?? ''));
+          if (kind === 'reload') void tabs[which].outbox.reload();
+          if (kind === 'breathe') await new Promise(setImmediate);
+        }
+        const all = [...said[0], ...said[1]];
+        for (let turn = 0; turn < 2_000 && server.log.length < all.length; turn++)
+          await new Promise(setImmediate);
+        const arrived = server.log.map(textOf);
+        for (const which of [0, 1] as const)
+          expect(arrived.filter((data) => data.startsWith(`${which}:`))).toEqual(said[which]);
+        expect(arrived.length).toBe(all.length);
+        for (const tab of tabs) tab.close();
+      },
+    ),
+    { numRuns: 150 },
+  );
+});

@@ -198,6 +198,10 @@ test('a store that fails holds nothing back, and is asked again with the next le
   expect(shown(outbox)).toEqual(['one', 'two', 'three']);
   expect((await inside()).map(textOf)).toEqual(['one', 'two', 'three']);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
+  bad.hangs = true; // it was trusted again: the next one is waited for
+  void outbox.post(say('four'));
+  clock.turn(300);
+  expect([shown(outbox), outbox.next]).toEqual([['four…'], undefined]);
 });
 
 test('none is kept before one that was said earlier', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/state/events.js';
 import * as log from '../../src/client/state/transcript.js';
+import * as turn from '../../src/client/state/turns.js';
 
 function event(id: number): LogEvent {
   return { id, type: 'chat', user: { id: 'a', name: 'Ann' }, data: `text ${id}`, at: id };
@@ -11,7 +12,7 @@ function run(first: number, last: number): readonly LogEvent[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => event(first + n));
 }
 /** The same as a page, read when `last` was the newest. */
-function page(first: number, end: number, last = end): log.Read {
+function page(first: number, end: number, last = end): turn.Read {
   return { last, messages: run(first, end) };
 }
 function opened(last: number, from: number): log.Transcript {
@@ -41,7 +42,7 @@ describe('arriving', () => {
   test('beyond a hole nothing is shown until it is filled', () => {
     let t = [13, 12, 13].reduce((before, id) => log.received(before, [event(id)]), opened(10, 1));
     expect([log.bottom(t), log.holeAfter(t), t.last]).toEqual([10, 10, 13]);
-    t = log.filled(t, page(11, 11));
+    t = turn.filled(t, page(11, 11));
     expect([ids(t), log.holeAfter(t), t.ahead]).toEqual([run(1, 13).map(({ id }) => id), undefined, []]);
   });
 
@@ -49,7 +50,7 @@ describe('arriving', () => {
     const t = log.received(log.received(opened(10, 1), run(12, 900)), run(901, 2000));
     expect(t.ahead.length).toBeLessThanOrEqual(1000);
     expect(log.holeAfter(t)).toBe(10);
-    expect(log.filled(t, page(11, 2000)).seen).toBe(2000);
+    expect(turn.filled(t, page(11, 2000)).seen).toBe(2000);
   });
 });
 
@@ -85,20 +86,20 @@ describe('the window', () => {
   test('older ones come on top, and the bottom is let go when it gets long', () => {
     let t = log.pin(opened(1000, 601), false);
     for (let top = log.top(t); top > 1; top = log.top(t))
-      t = log.older(t, page(Math.max(1, top - 100), top - 1, 1000));
+      t = turn.older(t, page(Math.max(1, top - 100), top - 1, 1000));
     expect([log.top(t), log.bottom(t), log.hasOlder(t), log.isAttached(t)]).toEqual([1, 600, false, false]);
-    t = log.newer(t, page(601, 700, 1000));
+    t = turn.newer(t, page(601, 700, 1000));
     expect([log.top(t), log.bottom(t)]).toEqual([101, 700]);
   });
 
   test('to the latest: the newest page, and on from there', () => {
     const away = log.received(log.pin(opened(400, 1), false), run(401, 1000));
-    const t = log.received(log.jumped(away, page(901, 1002)), [event(1003)]);
+    const t = log.received(turn.jumped(away, page(901, 1002)), [event(1003)]);
     expect([log.top(t), log.bottom(t), t.seen, log.isAttached(t)]).toEqual([901, 1003, 1003, true]);
   });
 
   test('a page may know more than the socket has brought: that is not shown twice', () => {
-    const t = log.newer(log.pin(opened(10, 1), false), page(11, 15));
+    const t = turn.newer(log.pin(opened(10, 1), false), page(11, 15));
     expect(log.received(t, [event(13)])).toBe(t);
     expect([log.bottom(t), t.seen]).toEqual([15, 15]);
   });
@@ -125,12 +126,12 @@ describe('whatever happens', () => {
     const { id = 0, size = 0 } = s;
     if (s.kind === 'event') return log.received(t, [event(id)]);
     if (s.kind === 'fill')
-      return log.filled(t, page((t.seen ?? 0) + 1, Math.min(LAST, (t.seen ?? 0) + size), LAST));
-    if (s.kind === 'older') return log.older(t, page(Math.max(1, log.top(t) - 5), log.top(t) - 1, LAST));
+      return turn.filled(t, page((t.seen ?? 0) + 1, Math.min(LAST, (t.seen ?? 0) + size), LAST));
+    if (s.kind === 'older') return turn.older(t, page(Math.max(1, log.top(t) - 5), log.top(t) - 1, LAST));
     if (s.kind === 'newer')
-      return log.newer(t, page(log.bottom(t) + 1, Math.min(LAST, log.bottom(t) + 5), LAST));
+      return turn.newer(t, page(log.bottom(t) + 1, Math.min(LAST, log.bottom(t) + 5), LAST));
     if (s.kind === 'hello') return log.greeted(t, { epoch: 'e', last: LAST, complete: true });
-    if (s.kind === 'jump') return log.jumped(t, page(LAST - 4, LAST));
+    if (s.kind === 'jump') return turn.jumped(t, page(LAST - 4, LAST));
     return log.pin(t, s.kind === 'pin');
   }
 
@@ -144,7 +145,7 @@ describe('whatever happens', () => {
           expect(log.bottom(t)).toBeLessThanOrEqual(t.seen ?? 0);
           expect(t.ahead.every(({ id }) => id > (t.seen ?? 0) + 1)).toBe(true);
         }
-        t = log.filled(log.received(t, [event(LAST)]), page(1, LAST));
+        t = turn.filled(log.received(t, [event(LAST)]), page(1, LAST));
         expect([t.seen, log.holeAfter(t)]).toEqual([LAST, undefined]);
       }),
     );

@@ -12,18 +12,17 @@ export interface Begun {
 
 /** A name has at most so many characters that are looked back for. */
 const FAR = 64;
-/** Not in an address of mail, not in a time, nor in `a:b`. */
-const PERSON = /(?:^|[^A-Za-z0-9_@./])@([^\n@]*)$/u;
+/** Names may have several words. Not in an address of mail, not in a time, nor in `a:b`. */
+const PERSON = /(?:^|[^A-Za-z0-9_@./])@((?:[^\s@]+ ){0,2}[^\s@]*)$/u;
 const EMOJI =
   /(?:^|[^A-Za-z0-9_:/])[:]((?:[A-Za-z0-9+][\w+-]+|[\p{L}\p{N}_+-]*[^\p{ASCII}\s][\p{L}\p{N}_+-]*))$/u;
 
 export function begunAt(text: string, caret: number): Begun | undefined {
   const before = text.slice(Math.max(0, caret - FAR), caret);
-  const person = PERSON.exec(before)?.[1];
-  if (person !== undefined && !/\s\s|\s$/u.test(person) && !/^\s/u.test(person))
-    return begun('person', person, caret);
   const emoji = EMOJI.exec(before)?.[1];
-  return emoji === undefined ? undefined : begun('emoji', emoji, caret);
+  if (emoji !== undefined) return begun('emoji', emoji, caret);
+  const person = PERSON.exec(before)?.[1];
+  return person === undefined ? undefined : begun('person', person, caret);
 }
 
 function begun(kind: Begun['kind'], query: string, caret: number): Begun {

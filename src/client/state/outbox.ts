@@ -1,5 +1,6 @@
 /**
- * What one person has asked for in one room (to say, edit, delete, react) and the log has not confirmed. What must stay true:
+ * What one person has asked for in one room (to say, edit, delete, react) and the log has not confirmed. What must
+ * stay true:
  * 1. A letter is shown as waiting only when it is in the store; it leaves it only when it is in the log, or by its
  *    writer's hand. Before that it is shown as being saved, and not sent.
  * 2. What the store does not take (it fails, or does not answer) is shown as not kept, and sent from this tab all the

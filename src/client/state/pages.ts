@@ -8,6 +8,7 @@ import { backoff } from './backoff.js';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './events.js';
 import * as log from './transcript.js';
+import * as turn from './turns.js';
 
 export interface Where {
   readonly after?: number;
@@ -17,7 +18,7 @@ export interface Where {
 /** undefined when the server cannot be reached */
 export type Load = (where: Where) => Promise<Page | undefined>;
 
-type Add = (t: log.Transcript, page: log.Read) => log.Transcript;
+type Add = (t: log.Transcript, page: turn.Read) => log.Transcript;
 
 export interface PagesParts {
   readonly transcript: Signal<log.Transcript>;
@@ -46,17 +47,17 @@ export class Pages {
 
   async older(): Promise<void> {
     const t = this.#now;
-    if (log.hasOlder(t)) await this.#turn({ before: log.top(t), limit: PAGE }, log.older);
+    if (log.hasOlder(t)) await this.#turn({ before: log.top(t), limit: PAGE }, turn.older);
   }
 
   async newer(): Promise<void> {
     const t = this.#now;
-    if (!log.isAttached(t)) await this.#turn({ after: log.bottom(t), limit: PAGE }, log.newer);
+    if (!log.isAttached(t)) await this.#turn({ after: log.bottom(t), limit: PAGE }, turn.newer);
   }
 
   async latest(): Promise<void> {
     this.#wish++;
-    await this.#page({ limit: PAGE }, log.jumped);
+    await this.#page({ limit: PAGE }, turn.jumped);
   }
 
   /** Resolves with the message that the number leads to, once it is in the window. */
@@ -73,7 +74,7 @@ export class Pages {
     const wish = ++this.#wish;
     if (!log.holds(this.#now, id)) {
       const where = { before: id + PAGE / 2 + 1, limit: PAGE };
-      await this.#page(where, (t, page) => (wish === this.#wish ? log.placed(t, page) : t));
+      await this.#page(where, (t, page) => (wish === this.#wish ? turn.placed(t, page) : t));
     }
     if (wish !== this.#wish || !log.holds(this.#now, id)) return false;
     this.#parts.transcript.value = log.pin(this.#now, false);
@@ -87,7 +88,7 @@ export class Pages {
     const life = this.#life;
     let failures = 0;
     for (let after = this.#hole(); after !== undefined && life === this.#life; after = this.#hole()) {
-      await this.#page({ after, limit: HOLE_PAGE }, log.filled);
+      await this.#page({ after, limit: HOLE_PAGE }, turn.filled);
       failures = this.#hole() === after ? failures + 1 : 0;
       if (failures > 0) await this.#wait(backoff(failures, this.#parts.random));
     }
@@ -114,7 +115,7 @@ export class Pages {
       const now = this.#now;
       if (!page || now.epoch !== epoch) return;
       if (page.epoch !== epoch) return this.#parts.startOver();
-      if (log.isTooOld(now, page)) continue;
+      if (turn.isTooOld(now, page)) continue;
       this.#parts.transcript.value = add(now, page);
       return this.#parts.read(page.messages);
     }

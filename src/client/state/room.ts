@@ -5,13 +5,14 @@
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { HelloFrame, Problem, User } from '../../protocol.js';
+import { Arrivals } from './arrivals.js';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './events.js';
 import type { Frame } from './frames.js';
 import { type Load, Pages } from './pages.js';
-import { NOBODY, type People, people } from './people.js';
+import type { People } from './people.js';
+import { Presence } from './presence.js';
 import * as log from './transcript.js';
-import { Typing } from './typing.js';
 
 export interface RoomParts {
   /** A page of this room's log; undefined when the server cannot be reached. */
@@ -34,51 +35,40 @@ export interface RoomParts {
 
 /** So far behind, the place where one stopped is worth more than everything between. */
 const FAR = 2_000;
-/** More than this is not left waiting for the next drawing. */
-const MANY = 1_000;
 
 export class Room {
   readonly #parts: RoomParts;
   readonly #transcript = signal(log.EMPTY);
-  readonly #people = signal<People>(NOBODY);
-  readonly #typing: Typing;
+  readonly #presence: Presence;
   readonly #me = signal<User | undefined>(undefined);
   readonly #notice = signal<Problem | undefined>(undefined);
   readonly #pages: Pages;
-  #arrived: LogEvent[] = [];
-  #scheduled = false;
+  readonly #arrivals: Arrivals;
   /** what comes is not shown before it is decided where to open */
   #held: Promise<void> | undefined;
   #greetedAt = 0;
 
+  readonly transcript: ReadonlySignal<log.Transcript> = this.#transcript;
+  readonly people: ReadonlySignal<People>;
+  /** Who is writing now, without me. */
+  readonly typing: ReadonlySignal<readonly User[]>;
+  /** Who the server says I am; undefined until the first hello. */
+  readonly me: ReadonlySignal<User | undefined> = this.#me;
+  /** A refusal that belongs to no message of ours. */
+  readonly notice: ReadonlySignal<Problem | undefined> = this.#notice;
+
   constructor(parts: RoomParts) {
     this.#parts = parts;
-    this.#typing = new Typing(parts.clock);
+    this.#presence = new Presence(parts.clock);
+    this.people = this.#presence.people;
+    this.typing = this.#presence.typing;
+    this.#arrivals = new Arrivals(parts.soon, () => this.flush());
     this.#pages = new Pages({
       ...parts,
       transcript: this.#transcript,
       read: (events) => this.#settle(events),
       startOver: () => this.#startOver(),
     });
-  }
-
-  get transcript(): ReadonlySignal<log.Transcript> {
-    return this.#transcript;
-  }
-  get people(): ReadonlySignal<People> {
-    return this.#people;
-  }
-  /** Who is writing now, without me. */
-  get typing(): ReadonlySignal<readonly User[]> {
-    return this.#typing.users;
-  }
-  /** Who the server says I am; undefined until the first hello. */
-  get me(): ReadonlySignal<User | undefined> {
-    return this.#me;
-  }
-  /** A refusal that belongs to no message of ours. */
-  get notice(): ReadonlySignal<Problem | undefined> {
-    return this.#notice;
   }
 
   /** Where a socket goes on; undefined: from the latest. */
@@ -91,10 +81,10 @@ export class Room {
   take(frame: Frame): void {
     if (frame.type === 'hello') this.#greet(frame);
     else if (frame.type === 'ack') this.#parts.settled(frame.cid);
-    else if (frame.type === 'error') this.#refused(frame.data, frame.cid);
-    else if (frame.type === 'typing') this.#typing.heard(frame.user);
     else if ('id' in frame) this.#event(frame);
-    else this.#moved(frame);
+    else if (frame.type !== 'error') this.#presence.take(frame);
+    else if (frame.cid === undefined) this.#notice.value = frame.data;
+    else this.#parts.refused(frame.cid, frame.data);
   }
 
   /** What was kept of the window, to be shown until more is known. */
@@ -104,14 +94,14 @@ export class Room {
 
   /** Forgets the log: it is another one now. */
   reset(): void {
-    this.#arrived = [];
+    this.#arrivals.take();
     this.#transcript.value = log.EMPTY;
   }
 
   /** Nobody looks at it any more: presence and typing are not told to us now. */
   rest(): void {
     this.flush();
-    this.#typing.clear();
+    this.#presence.clear();
     this.#pages.stop();
   }
 
@@ -155,9 +145,8 @@ export class Room {
 
   /** Shows what has come by now. */
   flush(): void {
-    if (this.#held || this.#arrived.length === 0) return;
-    const events = this.#arrived;
-    this.#arrived = [];
+    const events = this.#held ? [] : this.#arrivals.take();
+    if (events.length === 0) return;
     const { seen = this.#greetedAt } = this.#transcript.peek();
     batch(() => {
       this.#transcript.value = log.received(this.#transcript.peek(), events);
@@ -174,38 +163,26 @@ export class Room {
   }
 
   #greet(hello: HelloFrame): void {
-    if (this.#held) this.#arrived = []; // they come once more
+    if (this.#held) this.#arrivals.take(); // they come once more
     this.flush();
     this.#me.value = hello.user;
     this.#notice.value = undefined;
-    this.#typing.clear();
+    this.#presence.clear();
     const t = this.#transcript.peek();
-    if (t.seen !== undefined && hello.complete && hello.last - t.seen > FAR) this.#startOver();
-    else this.#begin(t, hello);
-  }
-
-  #begin(t: log.Transcript, hello: HelloFrame): void {
+    const on = log.goesOn(t, hello);
+    if (on && hello.last - (t.seen ?? 0) > FAR) {
+      this.#startOver();
+      return;
+    }
     this.#transcript.value = log.greeted(t, hello);
-    if (log.goesOn(t, hello)) return;
+    if (on) return;
     this.#greetedAt = hello.last;
     void this.open(this.#parts.start());
   }
 
   #event(event: LogEvent): void {
-    if ('user' in event) this.#typing.stopped(event.user.id);
-    this.#arrived.push(event);
-    if (this.#arrived.length >= MANY) this.flush();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#parts.soon(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
-  }
-
-  #moved(frame: Frame): void {
-    if (frame.type === 'left') this.#typing.stopped(frame.user.id);
-    this.#people.value = people(this.#people.peek(), frame);
+    this.#presence.spoke(event);
+    this.#arrivals.add(event);
   }
 
   /** Those of mine that are in the log now are not waiting any more. */
@@ -214,11 +191,6 @@ export class Room {
     for (const event of events) {
       if (event.type !== 'other' && event.user.id === me && event.cid) this.#parts.settled(event.cid);
     }
-  }
-
-  #refused(problem: Problem, cid?: string): void {
-    if (cid !== undefined) this.#parts.refused(cid, problem);
-    else this.#notice.value = problem;
   }
 
   #startOver(): void {

@@ -9,12 +9,13 @@
  *    fold.ts bears.)
  * 5. Texts live in messages only: once a message is deleted, no event here holds what it said.
  */
-import { applied, bare, type Changes, isChange, missedBy, remembered } from './changes.js';
+import { applied, bare, type Changes, isChange, remembered } from './changes.js';
 import type { LogEvent } from './events.js';
+import { runAfter } from './runs.js';
 
 /** Events kept while the newest are in view, and so messages in the DOM; half as many more while someone reads up. */
 export const WINDOW = 400;
-const STRETCHED = 600;
+export const STRETCHED = 600;
 /** Events kept beyond a hole; when there are more, they are loaded with it. */
 const AHEAD = 1000;
 
@@ -28,12 +29,6 @@ export interface Transcript {
   /** the newest are in view: the window moves on with them */
   readonly pinned: boolean;
   readonly changes: Changes;
-}
-
-/** Events of the log, each message as it was when the room's newest number was `last`. */
-export interface Read {
-  readonly last: number;
-  readonly messages: readonly LogEvent[];
 }
 
 export const EMPTY: Transcript = {
@@ -81,7 +76,7 @@ export function received(t: Transcript, events: readonly LogEvent[]): Transcript
 }
 
 /** The live edge is here now, with nothing seen before. */
-function begun(t: Transcript, seen: number): Transcript {
+export function begun(t: Transcript, seen: number): Transcript {
   return { ...t, seen, changes: { since: seen + 1, seen: [] } };
 }
 
@@ -93,7 +88,7 @@ function waiting(ahead: readonly LogEvent[], more: readonly LogEvent[]): readonl
 }
 
 /** Takes up from `ahead` what follows now. */
-function closeUp(t: Transcript): Transcript {
+export function closeUp(t: Transcript): Transcript {
   if (t.ahead.length === 0 || t.seen === undefined) return t;
   const next = runAfter(t.ahead, t.seen);
   const seen = t.seen + next.length;
@@ -101,7 +96,7 @@ function closeUp(t: Transcript): Transcript {
 }
 
 /** `run` continues at `seen`. The window moves with it, unless someone reads further up and it is full. */
-function follow(t: Transcript, run: readonly LogEvent[]): Transcript {
+export function follow(t: Transcript, run: readonly LogEvent[]): Transcript {
   if (run.length === 0) return t;
   const seen = run.at(-1)?.id ?? t.seen;
   const attached = isAttached(t) && (t.pinned || t.events.length + run.length <= STRETCHED);
@@ -127,56 +122,6 @@ export function isAttached(t: Transcript): boolean {
 /** The first number of a hole (what came is further on), as the `after` to ask for; undefined when there is none. */
 export function holeAfter(t: Transcript): number | undefined {
   return t.seen !== undefined && t.ahead.length > 0 ? t.seen : undefined;
-}
-
-/** A page cannot be used: it was read before changes that we do not remember. It is to be asked for again. */
-export function isTooOld(t: Transcript, page: Read): boolean {
-  return missedBy(page.last, t.changes) === undefined;
-}
-
-/** A page asked for by `after=seen`, to fill a hole. */
-export function filled(t: Transcript, page: Read): Transcript {
-  if (t.seen === undefined) return t;
-  return closeUp(follow({ ...t, last: Math.max(t.last, page.last) }, runAfter(page.messages, t.seen)));
-}
-
-/** A page of older ones on top. When it gets too long, the bottom is let go: it is loaded again on the way down. */
-export function older(t: Transcript, page: Read): Transcript {
-  const run = asOfNow(t, page, runBefore(page.messages, top(t)));
-  return { ...t, events: [...run, ...t.events].slice(0, STRETCHED) };
-}
-
-/** A page of newer ones below, when the window had been let go. It may tell more than the socket has so far. */
-export function newer(t: Transcript, page: Read): Transcript {
-  const run = runAfter(page.messages, bottom(t));
-  const known = run.filter(({ id }) => id <= (t.seen ?? 0));
-  const events = [...t.events, ...asOfNow(t, page, known)].slice(-STRETCHED);
-  const last = Math.max(t.last, page.last);
-  return closeUp(follow({ ...t, events, last }, run.slice(known.length)));
-}
-
-/** The newest page instead of whatever was in view. */
-export function jumped(t: Transcript, page: Read): Transcript {
-  return placed({ ...t, pinned: true }, page);
-}
-
-/** A page from anywhere instead of whatever was in view. */
-export function placed(t: Transcript, page: Read): Transcript {
-  const first = page.messages[0]?.id;
-  if (first === undefined) return t;
-  const run = runAfter(page.messages, first - 1);
-  const last = Math.max(t.last, page.last);
-  const end = run.at(-1)?.id ?? 0;
-  if (t.seen !== undefined && end <= t.seen) return { ...t, last, events: asOfNow(t, page, run) };
-  // It lies beyond all we have: changes between were not seen, but it has them. Before anything came, all up to
-  // what `hello` said counts as seen: the page is not older than that.
-  const seen = t.seen === undefined ? Math.max(t.last, end) : end;
-  return closeUp({ ...begun(t, seen), last, events: run.map(bare) });
-}
-
-/** Part of a page, with what was seen live after it was read. */
-function asOfNow(t: Transcript, { last }: Read, run: readonly LogEvent[]): readonly LogEvent[] {
-  return applied(run.map(bare), missedBy(last, t.changes) ?? []);
 }
 
 export function pin(t: Transcript, pinned: boolean): Transcript {
@@ -208,18 +153,4 @@ export function messageAt(t: Transcript, id: number): number | undefined {
 /** There are older ones than the window shows. */
 export function hasOlder(t: Transcript): boolean {
   return top(t) > 1;
-}
-
-/** The part of an ascending list that goes on after `number` without a hole. */
-function runAfter(list: readonly LogEvent[], number: number): readonly LogEvent[] {
-  const rest = list.filter(({ id }) => id > number);
-  const hole = rest.findIndex(({ id }, index) => id !== number + 1 + index);
-  return hole < 0 ? rest : rest.slice(0, hole);
-}
-
-/** The part of an ascending list that leads up to `number` without a hole. */
-function runBefore(list: readonly LogEvent[], number: number): readonly LogEvent[] {
-  const rest = list.filter(({ id }) => id < number);
-  const start = rest.findLastIndex(({ id }, index) => id !== number - (rest.length - index));
-  return rest.slice(start + 1);
 }

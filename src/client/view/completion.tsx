@@ -113,9 +113,15 @@ async function emojis(query: string): Promise<readonly Choice[]> {
   return findEmoji(await emojiBook(), query, MOST).map(({ char, label, codes }) => ({
     key: char,
     text: char,
-    label: codes[0] === undefined ? label : `:${codes[0]}:`,
+    label: labelOf(codes, label, query),
     emoji: char,
   }));
+}
+
+/** By the name that was begun, where it has several. */
+function labelOf(codes: readonly string[], label: string, query: string): string {
+  const code = codes.find((one) => one.startsWith(query.toLowerCase())) ?? codes[0];
+  return code === undefined ? label : `:${code}:`;
 }
 
 export const LIST_ID = 'completion';

@@ -10,9 +10,9 @@ import { words } from '../words.js';
 import { CheckIcon, CopyIcon } from './glyphs.js';
 import { Quote } from './quote.js';
 import { Ref } from './ref.js';
-import type { Tools } from './tools.js';
+import type { Hand } from './tools.js';
 
-export function Text({ event, tools }: { event: ChatEvent; tools: Tools }) {
+export function Text({ event, hand }: { event: ChatEvent; hand: Hand }) {
   const whole = useSignal(false);
   const short = useMemo(() => folded(event.data), [event]);
   const isShort = short !== undefined && !whole.value;
@@ -24,7 +24,7 @@ export function Text({ event, tools }: { event: ChatEvent; tools: Tools }) {
   return (
     <>
       <bdi class={isEmojiOnly(event.data) ? 'text large' : 'text'} dir="auto">
-        <Drawn marks={marks} tools={tools} />
+        <Drawn marks={marks} hand={hand} />
       </bdi>
       {short !== undefined && (
         <button class="unfold" type="button" aria-expanded={!isShort} onClick={() => (whole.value = isShort)}>
@@ -35,70 +35,77 @@ export function Text({ event, tools }: { event: ChatEvent; tools: Tools }) {
   );
 }
 
-export function Drawn({ marks, tools }: { marks: Marks; tools: Tools }) {
-  return <>{marks.map((mark) => (typeof mark === 'string' ? mark : drawn(mark, tools)))}</>;
+export function Drawn({ marks, hand }: { marks: Marks; hand: Hand }) {
+  return <>{marks.map((mark) => (typeof mark === 'string' ? mark : drawn(mark, hand)))}</>;
 }
 
-function drawn(mark: Exclude<Mark, string>, tools: Tools): ComponentChildren {
+function drawn(mark: Exclude<Mark, string>, hand: Hand): ComponentChildren {
   switch (mark.kind) {
     case 'strong':
-      return <strong>{all(mark.of, tools)}</strong>;
+      return <strong>{all(mark.of, hand)}</strong>;
     case 'em':
-      return <em>{all(mark.of, tools)}</em>;
+      return <em>{all(mark.of, hand)}</em>;
     case 'del':
-      return <del>{all(mark.of, tools)}</del>;
+      return <del>{all(mark.of, hand)}</del>;
     case 'code':
       return <code>{mark.text}</code>;
     case 'block':
-      return <Block text={mark.text} language={mark.language} tools={tools} />;
+      return <Block text={mark.text} language={mark.language} hand={hand} />;
     case 'link':
       return (
-        <a href={mark.href} title={mark.href} target="_blank" rel="noopener noreferrer">
-          {all(mark.of, tools)}
+        <a href={mark.href} title={mark.href} target="_blank" rel="noopener noreferrer" tabIndex={hand.tab}>
+          {all(mark.of, hand)}
         </a>
       );
     case 'quote':
-      return <Quote from={mark.from} tools={tools} children={all(mark.of, tools)} />;
+      return <Quote from={mark.from} hand={hand} children={all(mark.of, hand)} />;
     case 'list':
-      return <List items={mark.items} tools={tools} />;
+      return <List items={mark.items} hand={hand} />;
     case 'mention':
       return (
-        <bdi class={mark.user.id === tools.place.room.me.value?.id ? 'mention me' : 'mention'}>
+        <bdi class={mark.user.id === hand.tools.place.room.me.value?.id ? 'mention me' : 'mention'}>
           {mark.text}
         </bdi>
       );
     case 'ref':
-      return <Ref id={mark.id} text={mark.text} tools={tools} />;
+      return <Ref id={mark.id} text={mark.text} hand={hand} />;
   }
 }
 
-function all(marks: Marks, tools: Tools) {
-  return <Drawn marks={marks} tools={tools} />;
+function all(marks: Marks, hand: Hand) {
+  return <Drawn marks={marks} hand={hand} />;
 }
 
 /** Numbers stay as they were written. */
-function List({ items, tools }: { items: readonly Item[]; tools: Tools }) {
+function List({ items, hand }: { items: readonly Item[]; hand: Hand }) {
   const rows = items.map(({ value, of }, index) => (
     <li key={index} value={value}>
-      {all(of, tools)}
+      {all(of, hand)}
     </li>
   ));
   return items.some(({ value }) => value !== undefined) ? <ol>{rows}</ol> : <ul>{rows}</ul>;
 }
 
 /** The language is written by the style: it belongs to no text that is copied. */
-function Block({ text, language, tools }: { text: string; language: string; tools: Tools }) {
+function Block({ text, language, hand }: { text: string; language: string; hand: Hand }) {
   const copied = useSignal(false);
   const { copyCode } = words.value.message;
   const copy = async () => {
-    copied.value = await tools.copy(text);
+    copied.value = await hand.tools.copy(text);
     setTimeout(() => {
       copied.value = false;
     }, 2_000);
   };
   return (
     <div class="block" data-language={language.slice(0, 24)}>
-      <button class="tool" type="button" aria-label={copyCode} title={copyCode} onClick={copy}>
+      <button
+        class="tool"
+        type="button"
+        tabIndex={hand.tab}
+        aria-label={copyCode}
+        title={copyCode}
+        onClick={copy}
+      >
         {copied.value ? <CheckIcon /> : <CopyIcon />}
       </button>
       <pre dir="ltr">

@@ -30,6 +30,7 @@ export function Message({ row, mine, current, active, asking, found, tools }: Me
   const { event, leads, letters, editedAt } = row;
   const { number, deleted, row: named } = words.value.message;
   const gone = event.deleted !== undefined;
+  const hand = current ? tools.within : tools.without;
   return (
     <li
       class={classes({ message: true, leads, mine, gone, found, active, waiting: letters.length > 0 })}
@@ -40,15 +41,18 @@ export function Message({ row, mine, current, active, asking, found, tools }: Me
       <a class="number" href={tools.linkTo(event.id)} tabIndex={-1} aria-label={number(event.id)}>
         {event.id}
       </a>
-      <By user={event.user} leads={leads} />
+      {leads && <Avatar user={event.user} />}
+      <div class="body">
+        <bdi class={leads ? 'name' : 'name unseen'}>{event.user.name}</bdi>
+        {gone ? <span class="text">{deleted}</span> : <Text event={event} hand={hand} />}
+        <Reactions event={event} hand={hand} />
+        {letters.length > 0 && <Unsettled letters={letters} tools={tools} />}
+        {asking && <Ask event={event} tools={tools} />}
+      </div>
       <span class={event.edited === undefined ? 'time' : 'time edited'}>
         {event.edited !== undefined && <Edited at={editedAt} />}
         <Time at={event.at} />
       </span>
-      {gone ? <span class="text">{deleted}</span> : <Text event={event} tools={tools} />}
-      <Reactions event={event} tools={tools} />
-      {letters.length > 0 && <Unsettled letters={letters} tools={tools} />}
-      {asking && <Ask event={event} tools={tools} />}
       {active && !gone && <Toolbar event={event} mine={mine} tools={tools} />}
     </li>
   );
@@ -58,15 +62,6 @@ function classes(names: Readonly<Record<string, boolean>>): string {
   return Object.keys(names)
     .filter((name) => names[name])
     .join(' ');
-}
-
-function By({ user, leads }: { user: User; leads: boolean }) {
-  return (
-    <>
-      {leads && <Avatar user={user} />}
-      <bdi class={leads ? 'name' : 'name unseen'}>{user.name}</bdi>
-    </>
-  );
 }
 
 function Edited({ at }: { at: number | undefined }) {
@@ -83,9 +78,12 @@ export function Pending({ row, me, tools }: { row: LetterRow; me: User | undefin
       <span class="number">
         <ClockIcon />
       </span>
-      <span class="name unseen">{you}</span>
-      <Text event={asEvent(row, me)} tools={tools} />
-      {letter.problem ? <Why letter={letter} tools={tools} /> : <span class="time">{waiting}</span>}
+      <div class="body">
+        <span class="name unseen">{you}</span>
+        <Text event={asEvent(row, me)} hand={tools.without} />
+        {letter.problem && <Why letter={letter} tools={tools} />}
+      </div>
+      {!letter.problem && <span class="time">{waiting}</span>}
     </li>
   );
 }

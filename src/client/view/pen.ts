@@ -91,7 +91,9 @@ export class Pen {
   }
 
   #say(text: string): void {
+    const edits = this.writing.mode.peek().kind === 'edit';
     this.writing.send(text);
+    if (!edits) this.#follow();
     this.#write(this.writing.read());
   }
 
@@ -106,13 +108,21 @@ export class Pen {
       .then((book) => {
         const said = book ? withEmoji(text, book) : text;
         if (mode.kind === 'edit') place.edit(mode.of.id, said);
-        else place.say(said);
+        else {
+          place.say(said);
+          this.#follow();
+        }
         if (this.#sending === after) this.#sending = undefined;
       });
     this.#sending = after;
     if (mode.kind !== 'edit') place.draft.keep('');
     this.writing.leave();
     this.#write(this.writing.read());
+  }
+
+  /** One wants to see what one has said. */
+  #follow(): void {
+    void this.#parts.place.room.toLatest();
   }
 
   #write(text: string): void {

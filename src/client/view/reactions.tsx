@@ -2,31 +2,40 @@
 import type { ChatEvent, User } from '../../protocol.js';
 import { type Chip, chipsOf } from '../state/reactions.js';
 import { words } from '../words.js';
-import type { Tools } from './tools.js';
+import type { Hand } from './tools.js';
 
 const NAMED = 12;
 
-export function Reactions({ event, tools }: { event: ChatEvent; tools: Tools }) {
+export function Reactions({ event, hand }: { event: ChatEvent; hand: Hand }) {
+  const { tools, tab } = hand;
   const me = tools.place.room.me.value?.id;
   if (!event.reactions?.length) return null;
   return (
     <ul class="reactions" aria-label={words.value.message.reactions}>
       {chipsOf(event.reactions, me).map((chip) => (
         <li key={chip.emoji}>
-          <Button chip={chip} me={me} act={() => tools.toggle(event, chip.emoji)} />
+          <Button chip={chip} me={me} tab={tab} act={() => tools.toggle(event, chip.emoji)} />
         </li>
       ))}
     </ul>
   );
 }
 
-function Button({ chip, me, act }: { chip: Chip; me: string | undefined; act: () => void }) {
+interface ButtonProps {
+  readonly chip: Chip;
+  readonly me: string | undefined;
+  readonly tab: number;
+  readonly act: () => void;
+}
+
+function Button({ chip, me, tab, act }: ButtonProps) {
   const { emoji, users, mine } = chip;
   const names = namesOf(users, me);
   return (
     <button
       class="chip"
       type="button"
+      tabIndex={tab}
       aria-pressed={mine}
       aria-label={`${emoji} ${users.length}: ${names}`}
       onClick={act}

@@ -18,7 +18,7 @@ const STEPS: Readonly<Record<string, (at: number, count: number) => number>> = {
   End: (_at, count) => count - 1,
 };
 
-/** Keys pressed on a row itself, not on a button in it. True when it was one of ours. */
+/** Keys pressed on a row itself; within it, on a link or a button, those that lead out. True when it was one of ours. */
 export function pressed(
   event: KeyboardEvent,
   tools: Tools,
@@ -26,14 +26,21 @@ export function pressed(
 ): boolean {
   const row = rowOf(event.target);
   if (!row || event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (event.target !== row) return event.key === 'Escape' && back(row);
   const step = STEPS[event.key];
+  if (event.target !== row) {
+    if (event.key === 'Escape') return back(row);
+    return isArrow(event.key) && step !== undefined && walk(row, step);
+  }
   if (step) return walk(row, step);
   const message = messageOf(idOf(row) ?? 0);
   const act = message && !message.deleted && actionOf(event.key, message, row, tools);
   if (!act) return false;
   act();
   return true;
+}
+
+function isArrow(key: string): boolean {
+  return key === 'ArrowUp' || key === 'ArrowDown';
 }
 
 /** From a button of a row to the row. */

@@ -10,7 +10,15 @@ import { words } from '../words.js';
 import { copyText } from './copy.js';
 import { pickEmoji } from './emoji.js';
 
+/** Links and buttons within a row are in the order of Tab only while it is the current one. */
+export interface Hand {
+  readonly tools: Tools;
+  readonly tab: 0 | -1;
+}
+
 export class Tools {
+  readonly within: Hand = { tools: this, tab: 0 };
+  readonly without: Hand = { tools: this, tab: -1 };
   readonly place: Place;
   readonly writing: Writing;
   /** under the mouse; with the focus in it; where Tab comes in */
