@@ -14,6 +14,7 @@ interface LogProps {
   /** whether the newest are in view, now */
   readonly pinned: () => boolean;
   readonly onPin: (pinned: boolean) => void;
+  readonly onDrawn: (log: Log) => void;
   readonly onTop: () => void;
   readonly onBottom: () => void;
   /** this number and all above it have been on the screen */
@@ -51,12 +52,15 @@ export class Log extends Component<LogProps> {
   /** where the focus was when the rows were last drawn */
   #hand: string | undefined;
   #looking = false;
+  /** the reader has gone somewhere by themselves */
+  #touched = false;
 
   override componentDidMount(): void {
     this.#watch = new ResizeObserver(() => this.#settle());
     for (const { current } of [this.#box, this.#list]) if (current) this.#watch.observe(current);
     document.addEventListener('visibilitychange', this.#look);
     this.#settle();
+    this.props.onDrawn(this);
   }
 
   override componentWillUnmount(): void {
@@ -73,6 +77,7 @@ export class Log extends Component<LogProps> {
   override componentDidUpdate(before: LogProps): void {
     this.#settle();
     if (before.version === this.props.version) return;
+    this.props.onDrawn(this);
     this.#keepFocus();
     this.#ask();
     this.#look();
@@ -90,6 +95,10 @@ export class Log extends Component<LogProps> {
         tabIndex={-1}
         onFocus={this.#enter}
         onScroll={this.#scrolled}
+        onWheel={this.#touch}
+        onTouchMove={this.#touch}
+        onPointerDown={this.#touch}
+        onKeyDown={this.#touch}
       >
         <ol class="messages" ref={this.#list} {...list}>
           {children}
@@ -112,6 +121,21 @@ export class Log extends Component<LogProps> {
     this.#scrolled();
     return true;
   }
+
+  /** Begins at a row, unless it is in view anyway or the reader is somewhere already. False when there is none. */
+  open(selector: string): boolean {
+    const row = this.#list.current?.querySelector(selector);
+    const box = this.#box.current;
+    if (!row || !box) return false;
+    if (this.#touched) return true;
+    if (row.getBoundingClientRect().top < box.getBoundingClientRect().top) this.reveal(selector, 'start');
+    else if (!this.props.pinned()) this.reveal(selector, 'start');
+    return true;
+  }
+
+  readonly #touch = (): void => {
+    this.#touched = true;
+  };
 
   /** To the bottom, or back to what was read. */
   #settle(): void {

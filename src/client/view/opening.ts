@@ -3,7 +3,6 @@
  * at its end; and how a message that is asked for later comes into view.
  */
 import { type ReadonlySignal, useSignalEffect } from '@preact/signals';
-import type { RefObject } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { Place } from '../place.js';
 import type { Row } from '../state/rows.js';
@@ -13,23 +12,30 @@ import { focusRow, type Tools } from './tools.js';
 /** So long it is shown which message was meant. */
 const FOUND_MS = 2_500;
 
+/** What is returned is to be called whenever the rows have been drawn. */
 export function useOpening(
   place: Place,
-  log: RefObject<Log | null>,
   rows: ReadonlySignal<readonly Row[]>,
   tools: Tools,
-): void {
-  const opened = useRef(false);
+): (log: Log) => void {
+  const log = useRef<Log>(null);
+  const handled = useRef<number>(undefined);
+  const look = () => {
+    const asked = place.shown.peek();
+    const mark = place.mark.peek();
+    const now = rows.peek();
+    if (asked !== undefined && find(asked, now, place, log.current, tools)) handled.current = mark;
+    else if (mark !== handled.current && log.current?.open('.fresh')) handled.current = mark;
+  };
   useSignalEffect(() => {
-    const asked = place.shown.value;
-    const now = rows.value;
-    // Not before the rows are in the document.
-    const frame = requestAnimationFrame(() => {
-      if (asked !== undefined) opened.current = find(asked, now, place, log.current, tools) || opened.current;
-      else if (!opened.current) opened.current = toNews(now, place, log.current);
-    });
+    if (place.shown.value === undefined) return;
+    const frame = requestAnimationFrame(look); // where the rows are there already, nothing is drawn
     return () => cancelAnimationFrame(frame);
   });
+  return (drawn) => {
+    log.current = drawn;
+    look();
+  };
 }
 
 /** A number that has no row (a change, a deleted room's past) leads to the next one that has. */
@@ -47,12 +53,5 @@ function find(asked: number, rows: readonly Row[], place: Place, log: Log | null
   setTimeout(() => {
     if (tools.found.peek() === id) tools.found.value = undefined;
   }, FOUND_MS);
-  return true;
-}
-
-/** Once, and only while the reader has not gone anywhere by themselves. */
-function toNews(rows: readonly Row[], place: Place, log: Log | null): boolean {
-  if (place.mark.peek() === undefined || rows.length === 0) return false;
-  if (rows.some(({ kind }) => kind === 'new')) log?.reveal('.fresh', 'start');
   return true;
 }

@@ -1,5 +1,5 @@
 /** The room's messages: those in the log, then those on their way; and what is below when one reads further up. */
-import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import { useComputed } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Place } from '../place.js';
 import { type Row, Rows } from '../state/rows.js';
@@ -22,19 +22,18 @@ export function Transcript({ place }: { place: Place }) {
 function RoomLog({ place }: { place: Place }) {
   const { room } = place;
   const tools = useMemo(() => new Tools(place), [place]);
-  const log = useRef<Log>(null);
   const rows = useRows(place);
-  useOpening(place, log, rows, tools);
+  const drawn = useOpening(place, rows, tools);
   const t = room.transcript.value;
   const list = useMemo(() => listens(tools), [tools]);
   return (
     <div class="transcript">
       <Log
-        ref={log}
         label={words.value.message.log}
         version={rows.value}
         pinned={() => room.transcript.peek().pinned}
         onPin={(pinned) => room.pin(pinned && isAttached(room.transcript.peek()))}
+        onDrawn={drawn}
         onTop={() => void room.loadOlder()}
         onBottom={() => void room.loadNewer()}
         onSeen={(id) => place.read(upTo(room.transcript.peek(), id))}
@@ -61,17 +60,16 @@ function upTo(t: Log_, id: number): number {
 function useRows(place: Place) {
   const maker = useMemo(() => new Rows(), [place]);
   const { room, letters, mark } = place;
-  /** what was there when I came: what comes while I am here is not new since */
-  const came = useSignal<number | undefined>(undefined);
-  useSignalEffect(() => {
-    const { seen, last } = room.transcript.value;
-    if (seen !== undefined && came.peek() === undefined) came.value = last;
-  });
   return useComputed(() => {
     const t = room.transcript.value;
-    const news = mark.value !== undefined && mark.value < (came.value ?? 0) ? mark.value : undefined;
     const me = room.me.value;
-    return maker.make({ events: t.events, letters: letters.value, mark: news, me, atEnd: isAttached(t) });
+    return maker.make({
+      events: t.events,
+      letters: letters.value,
+      mark: mark.value,
+      me,
+      atEnd: isAttached(t),
+    });
   });
 }
 
