@@ -34,8 +34,10 @@ export async function showScene({ view, play }: Scene, stage: Stage): Promise<Pa
 
 /** Nothing is on its way any more: neither a part of the page nor a drawing of it. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForLoadState('networkidle').catch(() => {});
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50))));
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 150)));
+  });
 }
 
 export const SCENES: readonly Scene[] = [
