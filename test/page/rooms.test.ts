@@ -91,7 +91,9 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
   it('show in title and icon that something is unread, and read marks go to other devices at once', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
+    await says(bob, 'kitchen', 'zero');
     const ann = await openPage(server, 'Ann', 'kitchen');
+    await shows(ann.page, ['1 zero']);
     await follow(ann.page, '/r/lobby');
     await titled(ann.page, 'lobby · Oneport');
     const phone = await onOtherDevice(server, ann, 'lobby');
@@ -99,7 +101,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     for (const { page } of [ann, phone]) await titled(page, '(3) lobby · Oneport');
     expect(await ann.page.locator('link[rel=icon]').getAttribute('href')).toBe('/icon-unread.svg');
     await follow(phone.page, '/r/kitchen');
-    await shows(phone.page, ['1 one', '2 two', '3 three']);
+    await shows(phone.page, ['1 zero', '2 one', '3 two', '4 three']);
     await titled(ann.page, 'lobby · Oneport');
     expect(await ann.page.locator('link[rel=icon]').getAttribute('href')).toBe('/icon.svg');
   });
