@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, messages, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { onOtherDevice, openPage, posts, says, texts, visitor } from './people.js';
+import { eventually, onOtherDevice, openPage, posts, says, texts, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -67,11 +67,11 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.locator('[data-id="400"]').waitFor();
     await follow(page, '/r/lobby#100');
     await page.locator('[data-id="100"]').waitFor();
-    await expect.poll(() => inView(page)).toContain(100);
+    await eventually(() => inView(page)).toContain(100);
     expect(new URL(page.url()).hash).toBe('#100');
     await page.goto('about:blank');
     await page.goto(`${server.origin}/r/lobby#200`);
-    await expect.poll(() => inView(page)).toContain(200);
+    await eventually(() => inView(page)).toContain(200);
   });
 
   it('open where one stopped reading, when much is new', async () => {
@@ -80,11 +80,11 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await says(bob, 'lobby', ...texts(20));
     const ann = await openPage(server, 'Ann');
     await ann.page.locator('[data-id="20"]').waitFor();
-    await expect.poll(async () => (await readMarks(ann.page))['lobby']).toBe(20);
+    await eventually(async () => (await readMarks(ann.page))['lobby']).toBe(20);
     await ann.page.goto('about:blank');
     await says(bob, 'lobby', ...texts(300));
     await ann.page.goto(`${server.origin}/r/lobby`);
-    await expect.poll(() => inView(ann.page)).toContain(21);
+    await eventually(() => inView(ann.page)).toContain(21);
     expect((await messages(ann.page)).some((text) => text.startsWith('320 '))).toBe(false);
   });
 
@@ -139,7 +139,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     for (const { page } of [there, away, later]) await page.locator('.text', { hasText: 'done' }).waitFor();
     const expected = await state(there.page);
     expect(expected.filter(([, text]) => String(text).startsWith('new')).length).toBe(8);
-    for (const { page } of [away, later]) await expect.poll(() => state(page)).toEqual(expected);
+    for (const { page } of [away, later]) await eventually(() => state(page)).toEqual(expected);
   });
 });
 
