@@ -79,6 +79,7 @@ export type ErrorCode =
   | 'not_yours'
   | 'deleted'
   | 'already_there'
+  | 'not_there'
   | 'too_many_reactions'
   | 'cid_conflict'
   | 'too_fast'
@@ -165,6 +166,13 @@ export type FoundMessage = ChatEvent & { readonly room: string };
 export interface FoundPage {
   readonly messages: readonly FoundMessage[];
   readonly next?: number;
+  /** false: the index does not hold all messages yet, so there may be more than was found */
+  readonly complete: boolean;
+}
+
+/** The JSON of `GET /api/people`: whose name begins so, those seen last first. */
+export interface PeoplePage {
+  readonly people: readonly User[];
 }
 
 export const DEFAULT_ROOM = 'lobby';
@@ -189,8 +197,12 @@ export const LIMITS = {
   list: 100,
   /** reactions of one message, of all kinds together */
   reactions: 500,
+  /** people that one message calls by name */
+  mentions: 20,
   /** code points of a search */
   query: 200,
+  /** people offered for a name that was begun */
+  people: 20,
   /** commands in a row that make no sense before the socket is closed */
   nonsense: 3,
 } as const;

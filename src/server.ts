@@ -64,7 +64,7 @@ export function createServer(config: Config, surroundings: Surroundings): Server
   const doors = { draining: () => draining, full: () => isFull(sockets, surroundings) };
   openDoors(server, config, store, chat, doors, surroundings);
 
-  const stops = [startHeartbeat(hub, chat.now), startProbe(store), () => hub.stop()];
+  const stops = [startHeartbeat(hub, chat.now), startTicking(store), () => hub.stop()];
   const abort = (): void => {
     for (const stop of stops) stop();
     server.close();
@@ -86,13 +86,14 @@ type Chat = ReturnType<typeof openChat>;
 function openChat(config: Config, store: Store, surroundings: Surroundings) {
   const { logger, now = Date.now, wrapBook } = surroundings;
   const { sequence = (beat) => new LocalSequencer(beat) } = surroundings;
-  const { log, epoch, people } = store;
+  const { log, epoch, people, members } = store;
   const book = wrapBook?.(store) ?? store;
   const hub = new Hub({
     log,
     epoch,
     limits: config.limits,
     now,
+    roomsOf: (user, limit) => members.of(user, limit),
     submit: (command, reply) => sequencer.submit(command, reply),
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'a command met a bug');
@@ -141,6 +142,8 @@ function openDoors(
     log,
     epoch,
     mayPost,
+    hub,
+    store,
     metrics,
     publicDir: PUBLIC,
     full,
@@ -161,11 +164,9 @@ function keysOf(config: Config, store: Store): readonly string[] {
   return config.sessionKeys.length > 0 ? config.sessionKeys : [store.remember('session_keys', newKey)];
 }
 
-/** A fault of the disk that has passed is noticed within a second, without anybody speaking. */
-function startProbe(store: Store): () => void {
-  const timer = setInterval(() => {
-    if (store.fault !== undefined) store.probe();
-  }, 1000);
+/** What the store does beside the beats, once a second. */
+function startTicking(store: Store): () => void {
+  const timer = setInterval(() => store.tick(), 1000);
   timer.unref();
   return () => clearInterval(timer);
 }

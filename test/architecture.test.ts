@@ -10,7 +10,7 @@ const WORDS = [...WIRE, 'config.ts', 'identity.ts', 'request.ts'];
 const ANY = /^/;
 /** Runs right after a commit, or between reading a room and joining it. */
 const AT_ONCE =
-  /^(chat\/|store\/(store|log|people)|sequencer\/local|socket\/(hub|room|recent|replay|outlet))/;
+  /^(chat\/|store\/(store|log|rows|changes|reactions|mentions|members|activity|found|people)|sequencer\/local|socket\/(hub|room|recent|replay|outlet|typing|following|crier))/;
 
 const BORDERS: Borders = {
   parts: {
@@ -47,6 +47,8 @@ const BORDERS: Borders = {
     pino: /^(main|server|http\/(app|fault)|commands\/prove.*)\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
+    marked: /^client\/state\/marks\.ts$/,
+    'emojibase-data': /^client\/view\/emojidata\.ts$/,
   },
   long: {
     'protocol.ts': 'the whole contract on one page, which the browser shares',

@@ -121,7 +121,7 @@ describe('docs/protocol.md', () => {
     const status = new Map(rows(section(contract, 'Errors')).map(([code, http]) => [names(code)[0], http]));
     for (const [, http, code] of sources('src/http').matchAll(/new HttpFault\(\s*(\d+),\s*'(\w+)'/g))
       expect([code, status.get(code)]).toEqual([code, http]);
-    const [, table = ''] = /const STATUS[^{]*\{([^}]*)\}/.exec(read('src/http/api.ts')) ?? [];
+    const [, table = ''] = /const STATUS[^{]*\{([^}]*)\}/.exec(read('src/http/refusal.ts')) ?? [];
     for (const [, code, http] of table.matchAll(/(\w+): (\d+)/g))
       expect([code, status.get(code)]).toEqual([code, http]);
   });

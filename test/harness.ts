@@ -71,10 +71,10 @@ export class Door {
     this.origin = `http://127.0.0.1:${port}`;
   }
 
-  post(path: string, body: unknown, headers: Env = {}): Promise<Response> {
+  post(path: string, body: unknown, headers: Env = {}, method = 'POST'): Promise<Response> {
     const json = { 'content-type': 'application/json', ...headers };
     return fetch(this.origin + path, {
-      method: 'POST',
+      method,
       headers: json,
       body: JSON.stringify(body),
       redirect: 'manual',
@@ -147,6 +147,10 @@ export class Visitor {
 
   post(path: string, body: unknown, headers: Env = {}): Promise<Response> {
     return this.chat.post(path, body, { cookie: this.cookie, ...headers });
+  }
+
+  put(path: string, body: unknown): Promise<Response> {
+    return this.chat.post(path, body, { cookie: this.cookie }, 'PUT');
   }
 
   /** Opens a socket; resolves with it when `hello` has come, or when it was closed. */

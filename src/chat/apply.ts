@@ -2,9 +2,11 @@
  * The rules. Applying is deterministic: the same commands in the same order make the same book on every node. No clock,
  * no randomness, no I/O but the book. A beat is applied in one transaction; its outcomes are in the order of its commands.
  */
-import type { ErrorCode } from '../protocol.js';
+import type { ErrorCode, Problem } from '../protocol.js';
 import { type Book, type Kept, type Person, StorageError } from './book.js';
-import type { Command, Outcome, Say, SignIn, SignOut } from './command.js';
+import { change } from './change.js';
+import type { Command, Enter, Outcome, Post, Read, Say, SignIn, SignOut } from './command.js';
+import { mentionsIn } from './mentions.js';
 import { skeleton } from './name.js';
 
 const DAY = 24 * 3600 * 1000;
@@ -33,7 +35,8 @@ export function applyBeat(
 export function apply(command: Command, book: Book): Outcome {
   switch (command.kind) {
     case 'say':
-      return say(command, book);
+    case 'change':
+      return post(command, book);
     case 'sign-in':
       return signIn(command, book);
     case 'sign-out':
@@ -41,23 +44,48 @@ export function apply(command: Command, book: Book): Outcome {
     case 'seen':
       touch(known(command, book), command.at, book);
       return { kind: 'seen' };
+    case 'enter':
+      return enter(command, book);
+    case 'read':
+      return read(command, book);
   }
 }
 
-function say(command: Say, book: Book): Outcome {
+function post(command: Post, book: Book): Outcome {
   const person = known(command, book);
-  if (person.signedOut) return refused('signed_out', 'You have signed out: sign in again.');
+  if (person.signedOut) return refusal(SIGNED_OUT);
   const kept = command.cid === undefined ? undefined : book.log.kept(person, command.cid);
   if (kept) return again(command, kept);
-  touch(person, command.at, book);
-  return { kind: 'said', room: command.room, event: book.log.append(command.room, person, command) };
+  const outcome = command.kind === 'say' ? say(command, person, book) : change(command, person, book);
+  if (outcome.kind === 'said') touch(person, command.at, book);
+  return outcome;
+}
+
+function say(command: Say, person: Person, book: Book): Outcome {
+  const mentions = mentionsIn(command.data, book.people);
+  const event = book.log.append(command.room, person, mentions ? { ...command, mentions } : command);
+  return { kind: 'said', room: command.room, event };
 }
 
 /** The first command of a cid stands, for ever; the same once more gets its number, another one is refused. */
-function again(command: Say, kept: Kept): Outcome {
-  if (kept.room === command.room && kept.event.type === 'chat' && kept.event.data === command.data)
-    return { kind: 'repeated', ...kept };
+function again(command: Post, { room, event, target, data }: Kept): Outcome {
+  const [type, to] = command.kind === 'say' ? ['chat', undefined] : [command.type, command.target];
+  const same = room === command.room && event.type === type && target === to;
+  if (same && (data === undefined || data === command.data)) return { kind: 'repeated', room, event };
   return refused('cid_conflict', 'This cid was used before for something else: choose a new one.');
+}
+
+function enter(command: Enter, book: Book): Outcome {
+  const person = known(command, book);
+  if (!person.signedOut) book.members.enter(command.room, person);
+  return { kind: 'entered' };
+}
+
+function read(command: Read, book: Book): Outcome {
+  const person = known(command, book);
+  if (person.signedOut) return refusal(SIGNED_OUT);
+  const { room, user } = command;
+  return { kind: 'read', room, user, mark: book.members.read(room, person, command.id) };
 }
 
 function signIn({ user, skeleton: wanted, at }: SignIn, book: Book): Outcome {
@@ -73,12 +101,14 @@ function signIn({ user, skeleton: wanted, at }: SignIn, book: Book): Outcome {
 }
 
 function signOut(command: SignOut, book: Book): Outcome {
-  book.people.signOut(book.people.person(command.user.id) ?? book.people.addPerson(command.user, null, 0));
+  const person = book.people.person(command.user.id) ?? book.people.addPerson(command.user, null, 0);
+  book.people.signOut(person);
+  book.members.leaveAll(person);
   return { kind: 'signed-out', user: command.user };
 }
 
 /** The person behind a signed cookie. One that the book lacks (it was restored) is written in, the name if it is free. */
-function known(command: Say | { readonly user: Say['user']; readonly at: number }, book: Book): Person {
+function known(command: Pick<Say, 'user' | 'at'>, book: Book): Person {
   const person = book.people.person(command.user.id);
   if (person) return person;
   const shape = skeleton(command.user.name);
@@ -94,6 +124,12 @@ function notKept(): Outcome {
   return refused('storage', 'The message could not be kept on disk; try again soon.');
 }
 
+const SIGNED_OUT: Problem = { code: 'signed_out', message: 'You have signed out: sign in again.' };
+
 function refused(code: ErrorCode, message: string): Outcome {
-  return { kind: 'refused', problem: { code, message } };
+  return refusal({ code, message });
+}
+
+function refusal(problem: Problem): Outcome {
+  return { kind: 'refused', problem };
 }

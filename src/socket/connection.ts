@@ -6,7 +6,14 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { type Parsed, parseCommand, parseText } from '../parse.js';
-import { CLOSE, type ClientCommand, LIMITS, type Problem, type ServerFrame } from '../protocol.js';
+import {
+  CLOSE,
+  type ClientCommand,
+  LIMITS,
+  type Posting,
+  type Problem,
+  type ServerFrame,
+} from '../protocol.js';
 import { PING, pongFrame, textFrame } from './frame.js';
 import type { Person } from './person.js';
 import type { LiveRoom, Member } from './room.js';
@@ -24,8 +31,8 @@ export interface Opening {
   readonly sendBuffer: number;
 }
 
-/** Something that a connection says in its room. */
-export type Saying = Extract<ClientCommand, { type: 'chat' }>;
+/** What a connection asks of its room. */
+export type Asked = Posting | Extract<ClientCommand, { type: 'typing' }>;
 
 export class Connection implements Member {
   readonly person: Person;
@@ -34,6 +41,8 @@ export class Connection implements Member {
   /** which beat of the heartbeat is its own */
   slot = 0;
   batch = 0;
+  /** when it was last heard typing, as performance.now() */
+  typedAt = Number.NEGATIVE_INFINITY;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #commands: boolean;
@@ -53,7 +62,7 @@ export class Connection implements Member {
   }
 
   /** What the peer said, if it can be followed; what cannot is answered here. */
-  receive(data: RawData, binary: boolean): Saying | undefined {
+  receive(data: RawData, binary: boolean): Asked | undefined {
     if (!this.#open) return undefined;
     this.#heard = true;
     if (binary) {
@@ -142,21 +151,21 @@ export class Connection implements Member {
     this.#open = false;
   }
 
-  #plain(raw: string): Saying | undefined {
+  #plain(raw: string): Asked | undefined {
     const text = parseText(raw);
     if (text.ok) return { type: 'chat', data: text.value };
     this.refuse(text.problem);
     return undefined;
   }
 
-  #command(raw: string): Saying | undefined {
+  #command(raw: string): Asked | undefined {
     const command = parseCommand(raw);
     if (!command.ok) {
       this.#refuseCommand(command);
       return undefined;
     }
     this.#nonsense = 0;
-    if (command.value.type === 'chat') return command.value;
+    if (command.value.type !== 'ping') return command.value;
     this.send({ type: 'pong' });
     return undefined;
   }

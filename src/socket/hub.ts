@@ -3,24 +3,26 @@
  * `deliver`, right after the commit and before anything else runs, and goes to the rooms.
  */
 import type { RawData, WebSocket } from 'ws';
-import type { Outcome, Say } from '../chat/command.js';
+import { type Command, commandOf, type Outcome } from '../chat/command.js';
 import type { Limits } from '../config.js';
-import { CLOSE, type HelloFrame, type User } from '../protocol.js';
+import { CLOSE, type HelloFrame, type Posting, type User } from '../protocol.js';
 import type { Reply } from '../sequencer/sequencer.js';
-import { Connection, type Opening, type Saying } from './connection.js';
+import { Connection, type Opening } from './connection.js';
+import { Following, type FollowingParts } from './following.js';
 import { textFrame } from './frame.js';
 import { Outlet } from './outlet.js';
 import { Person, QUEUE } from './person.js';
 import { replay } from './replay.js';
 import { LiveRoom, type Pages } from './room.js';
+import { tellTyping } from './typing.js';
 
-export interface HubParts {
+export interface HubParts extends Pick<FollowingParts, 'roomsOf'> {
   readonly log: Pages;
   readonly epoch: string;
   readonly limits: Limits;
   /** milliseconds since 1970, for the times of messages */
   readonly now: () => number;
-  readonly submit: (command: Say, reply: Reply) => void;
+  readonly submit: (command: Command, reply?: Reply) => void;
 }
 
 /** From where a socket wants to read. */
@@ -35,6 +37,7 @@ export class Hub {
   /** numbered events delivered since the start */
   events = 0;
   readonly outlet = new Outlet();
+  readonly following: Following;
   readonly #parts: HubParts;
   readonly #rooms = new Map<string, LiveRoom>();
   readonly #people = new Map<string, Person>();
@@ -43,6 +46,7 @@ export class Hub {
 
   constructor(parts: HubParts) {
     this.#parts = parts;
+    this.following = new Following(parts);
   }
 
   get people(): number {
@@ -62,6 +66,16 @@ export class Hub {
     return person;
   }
 
+  /** How many people are in a room now. */
+  presentIn(room: string): number {
+    return this.#rooms.get(room)?.presence.count ?? 0;
+  }
+
+  /** Resolves when it is written down where this person has been until now. */
+  settled(user: User): Promise<void> {
+    return new Promise((resolve) => this.following.settle(this.person(user), resolve));
+  }
+
   mayConnect(person: Person): boolean {
     const most = this.#parts.limits.connectionsPerPerson;
     return most === 0 || person.connections.size < most;
@@ -73,6 +87,7 @@ export class Hub {
     connection.slot = this.connections.size;
     this.connections.set(opening.ws, connection);
     connection.person.connections.add(connection);
+    this.following.arrived(connection.person, room);
     const news = room.presence.enter(connection.person);
     if (news) this.#announce(room, news);
     this.#greet(connection, place);
@@ -81,8 +96,10 @@ export class Hub {
 
   receive(ws: WebSocket, data: RawData, binary: boolean): void {
     const connection = this.connections.get(ws);
-    const saying = connection?.receive(data, binary);
-    if (connection && saying) this.#take(connection, saying, Buffer.isBuffer(data) ? data.length : 0);
+    const asked = connection?.receive(data, binary);
+    if (!connection || !asked) return;
+    if (asked.type === 'typing') tellTyping(connection, performance.now());
+    else this.#take(connection, asked, Buffer.isBuffer(data) ? data.length : 0);
   }
 
   close(ws: WebSocket): void {
@@ -92,6 +109,7 @@ export class Hub {
     this.connections.delete(ws);
     connection.person.connections.delete(connection);
     this.#leave(connection);
+    this.following.left(connection.person);
     this.forget(connection.person);
   }
 
@@ -99,6 +117,7 @@ export class Hub {
   deliver(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       if (outcome.kind === 'said') this.#publish(outcome);
+      else if (outcome.kind === 'read') this.#read(outcome);
       else if (outcome.kind === 'signed-out') this.#signedOut(outcome.user);
       else if (outcome.kind === 'signed-in' && outcome.before) this.#renamed(outcome.before, outcome.user);
     }
@@ -119,12 +138,13 @@ export class Hub {
   }
 
   forget(person: Person): void {
-    if (person.connections.size > 0 || person.waiting > 0) return;
+    if (person.connections.size > 0 || person.waiting > 0 || this.following.waitsFor(person)) return;
     if (person.budget.full(performance.now())) this.#people.delete(person.user.id);
   }
 
   stop(): void {
     clearInterval(this.#lane);
+    this.following.stop();
   }
 
   #room(name: string): LiveRoom {
@@ -152,29 +172,22 @@ export class Hub {
     replay(connection, from, textFrame(hello), () => connection.send(room.presence.list()));
   }
 
-  #take(connection: Connection, saying: Saying, bytes: number): void {
+  #take(connection: Connection, posting: Posting, bytes: number): void {
     const { person } = connection;
     if (person.waiting === 0 && person.budget.take(performance.now())) {
-      this.#post(connection, saying);
+      this.#post(connection, posting);
       return;
     }
-    person.wait({ bytes, post: () => this.#post(connection, saying) });
+    person.wait({ bytes, post: () => this.#post(connection, posting) });
     if (person.waiting >= QUEUE.cut) this.#throwOut(person);
     else if (person.shouldPause) connection.pause();
     this.#slow(person);
   }
 
-  #post(connection: Connection, { data, cid }: Saying): void {
+  #post(connection: Connection, posting: Posting): void {
     const { room, person } = connection;
-    const command: Say = {
-      kind: 'say',
-      room: room.name,
-      user: person.user,
-      data,
-      at: this.#parts.now(),
-      ...(cid === undefined ? {} : { cid }),
-    };
-    this.#parts.submit(command, (outcome) => answer(connection, outcome, cid));
+    const command = commandOf(posting, room.name, person.user, this.#parts.now());
+    this.#parts.submit(command, (outcome) => answer(connection, outcome, posting.cid));
   }
 
   #throwOut(person: Person): void {
@@ -197,9 +210,20 @@ export class Hub {
   #publish({ room: name, event }: Extract<Outcome, { kind: 'said' }>): void {
     this.events++;
     const room = this.#rooms.get(name);
-    if (!room) return;
-    room.publish(event);
-    this.outlet.add(room);
+    room?.publish(event);
+    if (room) this.outlet.add(room);
+    const visited = room ?? { name, last: event.id };
+    this.following.said(this.#people.get(event.user.id), visited);
+    // who sat there in silence has been there from its first word on
+    if (event.id === 1)
+      for (const person of room?.presence.people() ?? []) this.following.arrived(person, visited);
+  }
+
+  /** To all sockets of this person, wherever they are: their other devices move too. */
+  #read({ room, user, mark: { last, read, moved } }: Extract<Outcome, { kind: 'read' }>): void {
+    if (!moved) return;
+    const bytes = textFrame({ type: 'room', room, last, read });
+    for (const connection of this.#people.get(user.id)?.connections ?? []) connection.write(bytes);
   }
 
   #announce(room: LiveRoom, frame: Parameters<LiveRoom['announce']>[0]): void {

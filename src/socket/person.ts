@@ -25,6 +25,12 @@ export class Person {
   user: User;
   readonly connections = new Set<Connection>();
   readonly budget: Budget;
+  /** the rooms they have been in, once they were looked up (following.ts) */
+  rooms: Set<string> | undefined;
+  /** the one room that all their sockets are in */
+  home: string | undefined;
+  /** hears of other rooms */
+  follows = false;
   #waiting: Waiting[] = [];
   #bytes = 0;
 

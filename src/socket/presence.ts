@@ -9,8 +9,8 @@ export interface Present {
   readonly user: User;
 }
 
-export class Presence {
-  readonly #sockets = new Map<Present, number>();
+export class Presence<P extends Present = Present> {
+  readonly #sockets = new Map<P, number>();
   #large = false;
   #changed = false;
 
@@ -19,7 +19,7 @@ export class Presence {
   }
 
   /** What the others are to hear of it, if anything. */
-  enter(person: Present): ServerFrame | undefined {
+  enter(person: P): ServerFrame | undefined {
     const sockets = this.#sockets.get(person) ?? 0;
     this.#sockets.set(person, sockets + 1);
     if (sockets > 0) return undefined;
@@ -27,7 +27,7 @@ export class Presence {
     return this.#tell('join', person.user);
   }
 
-  leave(person: Present): ServerFrame | undefined {
+  leave(person: P): ServerFrame | undefined {
     const sockets = this.#sockets.get(person) ?? 0;
     if (sockets > 1) {
       this.#sockets.set(person, sockets - 1);
@@ -40,6 +40,10 @@ export class Presence {
   /** The same person under a new name: they go and come. */
   renamed(before: User, after: User): readonly ServerFrame[] {
     return [this.#tell('left', before), this.#tell('join', after)].filter((frame) => frame !== undefined);
+  }
+
+  people(): Iterable<P> {
+    return this.#sockets.keys();
   }
 
   list(): ServerFrame {

@@ -25,6 +25,12 @@ export class Recent {
     this.#first += MOST;
   }
 
+  /** Forgets all that it holds; who asks for it reads the log again. */
+  forget(): void {
+    this.#first = this.last + 1;
+    this.#frames = [];
+  }
+
   /** The frames from `first` to the last, when they reach further back than what is here. */
   fill(first: number, frames: Buffer[]): void {
     if (first >= this.#first || frames.length > MOST) return;

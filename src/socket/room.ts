@@ -8,6 +8,7 @@
  */
 import type { RoomEvent, ServerFrame } from '../protocol.js';
 import { textFrame } from './frame.js';
+import type { Person } from './person.js';
 import { Presence } from './presence.js';
 import { Recent } from './recent.js';
 
@@ -38,7 +39,7 @@ const PAGE_BYTES = 128 * 1024;
 
 export class LiveRoom {
   readonly name: string;
-  readonly presence = new Presence();
+  readonly presence = new Presence<Person>();
   readonly members = new Set<Member>();
   /** the outlet has it in its queue */
   queued = false;
@@ -64,6 +65,7 @@ export class LiveRoom {
   publish(event: RoomEvent): void {
     const frame = textFrame(event);
     this.#recent.add(frame);
+    if (event.type === 'delete') this.#recent.forget(); // they hold the text that is gone
     this.#pending.push(frame);
   }
 

@@ -1,20 +1,13 @@
 /**
- * The rooms' numbered events in SQLite: append one, find one by its cid, read a page. Reads see what is committed, and
- * within a beat also what the beat has written so far.
+ * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. Reads see what is
+ * committed, and within a beat also what the beat has written so far.
  */
 import type Database from 'better-sqlite3';
-import type { EventBook, Kept, Person, Said } from '../chat/book.js';
-import type { RoomEvent } from '../protocol.js';
-
-interface Row {
-  readonly room: string;
-  readonly id: number;
-  readonly userId: string;
-  readonly name: string;
-  readonly data: string;
-  readonly at: number;
-  readonly cid: string | null;
-}
+import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.js';
+import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
+import type { Activity } from './activity.js';
+import { Changes } from './changes.js';
+import { mentionsColumn, ROWS, type Row, toEvent } from './rows.js';
 
 interface Numbered {
   readonly room: number;
@@ -22,44 +15,90 @@ interface Numbered {
   readonly at: number;
 }
 
-const COLUMNS = `SELECT r.name AS room, e.id, p.id AS userId, e.name, e.data, e.at, e.cid
-  FROM events e JOIN people p USING (person) JOIN rooms r USING (room)`;
+interface Entry extends Said {
+  readonly type: RoomEvent['type'];
+  readonly target?: number;
+  readonly edited?: number | undefined;
+}
+
+type Fields = [
+  ...[room: number, id: number, type: string, person: number, name: string, data: string | null, at: number],
+  ...[cid: string | null, target: number | null, edited: number | null, mentions: string | null],
+];
+
+/** Reactions in one page: one that would hold more of them is shorter. */
+const PAGE_REACTIONS = 5000;
 
 export class Log implements EventBook {
+  readonly changes: Changes;
+  readonly #activity: Activity | undefined;
   readonly #number: Database.Statement<[string, number], Numbered>;
-  readonly #insert: Database.Statement<
-    [number, number, string, number, string, string, number, string | null]
-  >;
+  readonly #insert: Database.Statement<Fields>;
   readonly #byCid: Database.Statement<[number, string], Row>;
+  readonly #byNumber: Database.Statement<[string, number], Row>;
   readonly #last: Database.Statement<[string], number>;
   readonly #after: Database.Statement<[string, number, number], Row>;
   readonly #before: Database.Statement<[string, number, number], Row>;
 
-  constructor(db: Database.Database) {
+  /** `activity`: told of each event; nobody is, where the log is only read. */
+  constructor(db: Database.Database, activity?: Activity) {
+    this.changes = new Changes(db);
+    this.#activity = activity;
     this.#number = db.prepare(`INSERT INTO rooms (name, last, at) VALUES (?, 1, ?)
       ON CONFLICT (name) DO UPDATE SET last = last + 1, at = max(at, excluded.at) RETURNING room, last, at`);
-    this.#insert = db.prepare(
-      'INSERT INTO events (room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    );
-    this.#byCid = db.prepare(`${COLUMNS} WHERE e.person = ? AND e.cid = ?`);
+    this.#insert =
+      db.prepare(`INSERT INTO events (room, id, type, person, name, data, at, cid, target, edited, mentions)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#byCid = db.prepare(`${ROWS} WHERE e.person = ? AND e.cid = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
-    const inRoom = `${COLUMNS} WHERE e.room = (SELECT room FROM rooms WHERE name = ?)`;
+    const inRoom = `${ROWS} WHERE e.room = (SELECT room FROM rooms WHERE name = ?)`;
+    this.#byNumber = db.prepare(`${inRoom} AND e.id = ?`);
     this.#after = db.prepare(`${inRoom} AND e.id > ? ORDER BY e.id LIMIT ?`);
     this.#before = db.prepare(`${inRoom} AND e.id < ? ORDER BY e.id DESC LIMIT ?`);
   }
 
-  append(room: string, person: Person, said: Said): RoomEvent {
-    const numbered = this.#number.get(room, said.at);
-    if (!numbered) throw new Error(`room ${room} got no number`);
-    const { last: id, at } = numbered;
-    const { user, data, cid } = said;
-    this.#insert.run(numbered.room, id, 'chat', person.key, user.name, data, at, cid ?? null);
-    return { id, type: 'chat', user, data, at, ...(cid === undefined ? {} : { cid }) };
+  append(room: string, person: Person, said: Said): ChatEvent {
+    const { user, data, cid, mentions } = said;
+    const { id, at, seq } = this.#keep(room, person, { ...said, type: 'chat' });
+    this.changes.mentions.add(seq, mentions);
+    return {
+      id,
+      type: 'chat',
+      user,
+      data,
+      at,
+      ...(cid === undefined ? {} : { cid }),
+      ...(mentions && { mentions }),
+    };
+  }
+
+  change(message: Message, person: Person, made: Made): ChangeEvent {
+    const target = message.id;
+    const edited = made.type === 'edit' ? message.edited : undefined;
+    const { id, at } = this.#keep(message.room, person, { ...made, target, edited });
+    this.changes.apply(message, person, made, id);
+    const { type, user, data, cid, mentions } = made;
+    const event = { id, user, target, at, ...(cid === undefined ? {} : { cid }) };
+    if (type === 'delete') return { type, ...event };
+    return type === 'edit'
+      ? { type, ...event, data, ...(mentions && { mentions }) }
+      : { type, ...event, data };
   }
 
   kept(person: Person, cid: string): Kept | undefined {
     const row = this.#byCid.get(person.key, cid);
-    return row && { room: row.room, event: toEvent(row) };
+    if (!row) return undefined;
+    const [event] = this.#events([row]);
+    return event && { room: row.room, event, target: row.target ?? undefined, data: this.#asSent(row) };
+  }
+
+  message(room: string, id: number): Message | undefined {
+    const row = this.#byNumber.get(room, id);
+    return row?.type === 'chat' ? toMessage(row) : undefined;
+  }
+
+  reacted(message: Message, person: Person, emoji: string): boolean {
+    return this.changes.reactions.stands(message, person, emoji);
   }
 
   /** The room's newest number; 0 while nothing was said in it. */
@@ -67,19 +106,70 @@ export class Log implements EventBook {
     return this.#last.get(room) ?? 0;
   }
 
-  /** At most `limit` events after number `id`, ascending. */
+  /** At most `limit` events after number `id`, ascending; fewer, when they hold very many reactions. */
   after(room: string, id: number, limit: number): RoomEvent[] {
-    return this.#after.all(room, id, limit).map(toEvent);
+    return this.#events(cut(this.#after.all(room, id, limit)));
   }
 
-  /** At most `limit` events right before number `id`, ascending. */
+  /** At most `limit` events right before number `id`, ascending; fewer as above. */
   before(room: string, id: number, limit: number): RoomEvent[] {
-    return this.#before.all(room, id, limit).map(toEvent).reverse();
+    return this.#events(cut(this.#before.all(room, id, limit)).reverse());
+  }
+
+  #keep(room: string, person: Person, entry: Entry): { id: number; at: number; seq: number } {
+    const numbered = this.#number.get(room, entry.at);
+    if (!numbered) throw new Error(`room ${room} got no number`);
+    this.#activity?.moved(room);
+    const { room: key, last: id, at } = numbered;
+    const { type, user, data, cid, target, edited, mentions } = entry;
+    const said = type === 'delete' ? null : data;
+    const { lastInsertRowid } = this.#insert.run(
+      ...([key, id, type, person.key, user.name, said, at] as const),
+      ...([cid ?? null, target ?? null, edited ?? null, mentionsColumn(mentions)] as const),
+    );
+    return { id, at, seq: Number(lastInsertRowid) };
+  }
+
+  /** Of one room, ascending. */
+  #events(rows: readonly Row[]): RoomEvent[] {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (!first || !last || !rows.some(({ reacted }) => reacted)) return rows.map((row) => toEvent(row));
+    const reactions = this.changes.reactions.between(first.roomKey, first.id, last.id);
+    return rows.map((row) => toEvent(row, reactions.get(row.id)));
+  }
+
+  /** What was sent under a cid; nothing any more, when the message it belongs to was deleted. */
+  #asSent({ type, room, data, deleted, target }: Row): string | undefined {
+    const gone = type === 'chat' ? deleted !== null : type === 'edit' && this.#isDeleted(room, target ?? 0);
+    return gone ? undefined : (data ?? '');
+  }
+
+  #isDeleted(room: string, id: number): boolean {
+    return (this.#byNumber.get(room, id)?.deleted ?? null) !== null;
   }
 }
 
-function toEvent(row: Row): RoomEvent {
-  const user = { id: row.userId, name: row.name };
-  const event = { id: row.id, type: 'chat', user, data: row.data, at: row.at } as const;
-  return row.cid === null ? event : { ...event, cid: row.cid };
+function toMessage(row: Row): Message {
+  const { seq: key, roomKey, room, id, userId: author } = row;
+  const [text, edited] = [row.text ?? row.data ?? '', row.edited ?? undefined];
+  return {
+    key,
+    roomKey,
+    room,
+    id,
+    author,
+    text,
+    edited,
+    deleted: row.deleted !== null,
+    reactions: row.reacted ?? 0,
+  };
+}
+
+function cut(rows: Row[]): Row[] {
+  let reactions = 0;
+  const end = rows.findIndex(({ reacted }, n) => {
+    reactions += reacted ?? 0;
+    return n > 0 && reactions > PAGE_REACTIONS;
+  });
+  return end < 0 ? rows : rows.slice(0, end);
 }

@@ -34,4 +34,43 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE UNIQUE INDEX events_number ON events (room, id);
    CREATE UNIQUE INDEX events_cid ON events (person, cid) WHERE cid IS NOT NULL;`,
+
+  // What becomes of messages. Columns are added, no row is written: a log of any length opens at once.
+  `ALTER TABLE events ADD COLUMN target INTEGER;   -- number of the message that this event changes
+   ALTER TABLE events ADD COLUMN text TEXT;        -- of an edited message: as it is now; data stays as it was said
+   ALTER TABLE events ADD COLUMN edited INTEGER;   -- of a message: number of its last edit; of an edit: of the one before it
+   ALTER TABLE events ADD COLUMN deleted INTEGER;  -- number of the deletion; data and text are gone then
+   ALTER TABLE events ADD COLUMN mentions TEXT;    -- whom the text calls, as JSON [{"id","name"}]
+   ALTER TABLE events ADD COLUMN reacted INTEGER;  -- how many reactions stand
+
+   CREATE TABLE reactions (            -- those that stand
+     room INTEGER NOT NULL REFERENCES rooms,
+     target INTEGER NOT NULL,          -- number of the message
+     id INTEGER NOT NULL,              -- number of the react event
+     person INTEGER NOT NULL REFERENCES people,
+     name TEXT NOT NULL,
+     data TEXT NOT NULL,
+     PRIMARY KEY (room, target, id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE UNIQUE INDEX reactions_once ON reactions (room, target, person, data);
+
+   CREATE TABLE mentions (             -- who is called by which message, as it is now
+     person INTEGER NOT NULL REFERENCES people,
+     event INTEGER NOT NULL REFERENCES events,
+     PRIMARY KEY (person, event)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX mentions_event ON mentions (event);
+
+   CREATE TABLE members (              -- who has been in which room, and has read up to which number
+     person INTEGER NOT NULL REFERENCES people,
+     room INTEGER NOT NULL REFERENCES rooms,
+     read INTEGER NOT NULL DEFAULT 0,
+     PRIMARY KEY (person, room)
+   ) STRICT, WITHOUT ROWID;
+
+   -- The search index. It keeps no text: what it holds of a message is taken out with the text in hand. The number of
+   -- a row is the message's seq; up to which seq it reaches is in meta.
+   -- Its texts are lists of words already (search/words.ts): the tokenizer has only to take them apart at the spaces.
+   CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
+   INSERT INTO words (words, rank) VALUES ('secure-delete', 1);`,
 ];

@@ -27,6 +27,7 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL'); // a commit is on the disk when it returns
     db.pragma('foreign_keys = ON');
+    db.pragma('secure_delete = ON'); // what was deleted is overwritten, not only forgotten
     db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
     migrate(db);
     return db;

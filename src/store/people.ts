@@ -13,9 +13,13 @@ interface Row {
 
 const COLUMNS = 'SELECT person AS key, id, name, seen, signed_out AS signedOut FROM people';
 
+/** So many with a short beginning are looked at; who types on finds the rest. */
+const LOOK = 2000;
+
 export class PeopleBook implements PersonBook {
   readonly #byId: Database.Statement<[string], Row>;
   readonly #bySkeleton: Database.Statement<[string], Row>;
+  readonly #named: Database.Statement<[string, string, number, number], User>;
   readonly #add: Database.Statement<[string, string, string | null, number]>;
   readonly #rename: Database.Statement<[string, string, number, number]>;
   readonly #free: Database.Statement<[number]>;
@@ -25,6 +29,9 @@ export class PeopleBook implements PersonBook {
   constructor(db: Database.Database) {
     this.#byId = db.prepare(`${COLUMNS} WHERE id = ?`);
     this.#bySkeleton = db.prepare(`${COLUMNS} WHERE skeleton = ?`);
+    this.#named = db.prepare(`SELECT id, name FROM (
+        SELECT id, name, seen, person FROM people WHERE skeleton >= ? AND skeleton < ? LIMIT ?)
+      ORDER BY seen DESC, person DESC LIMIT ?`);
     this.#add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
     this.#rename = db.prepare('UPDATE people SET name = ?, skeleton = ?, seen = ? WHERE person = ?');
     this.#free = db.prepare('UPDATE people SET skeleton = NULL WHERE person = ?');
@@ -38,6 +45,11 @@ export class PeopleBook implements PersonBook {
 
   ownerOf(skeleton: string): Person | undefined {
     return toPerson(this.#bySkeleton.get(skeleton));
+  }
+
+  /** People whose skeleton begins so, those seen last first. */
+  named(begin: string, limit: number): User[] {
+    return this.#named.all(begin, `${begin}\u{10ffff}`, LOOK, limit);
   }
 
   addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {

@@ -5,10 +5,15 @@
 import { randomBytes } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { type Book, StorageError } from '../chat/book.js';
+import type { FoundPage, User } from '../protocol.js';
+import { Activity } from './activity.js';
+import { Found } from './found.js';
 import { lockFolder } from './lock.js';
 import { Log } from './log.js';
+import { Members } from './members.js';
 import { databaseFile, makeFolder, openDatabase } from './open.js';
 import { PeopleBook } from './people.js';
+import { WriteAheadLog } from './wal.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
 const DISK = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
@@ -19,7 +24,11 @@ export class Store implements Book {
   readonly epoch: string;
   readonly log: Log;
   readonly people: PeopleBook;
+  readonly members: Members;
+  readonly found: Found;
+  readonly activity: Activity;
   readonly #db: Database.Database;
+  readonly #wal: WriteAheadLog;
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
@@ -32,8 +41,12 @@ export class Store implements Book {
       this.#unlock();
       throw error;
     }
-    this.log = new Log(this.#db);
+    this.activity = new Activity(this.#db);
+    this.log = new Log(this.#db, this.activity);
     this.people = new PeopleBook(this.#db);
+    this.members = new Members(this.#db);
+    this.found = new Found(this.#db, this.log.changes.reactions);
+    this.#wal = new WriteAheadLog(this.#db);
     this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
   }
 
@@ -47,6 +60,12 @@ export class Store implements Book {
     }
   }
 
+  /** Once a second: what was deleted leaves the write-ahead log too; a fault that has passed is noticed. */
+  tick(): void {
+    if (this.fault !== undefined) this.probe();
+    else this.#wal.tick(this.log.changes.erased);
+  }
+
   /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
   probe(): void {
     try {
@@ -56,6 +75,14 @@ export class Store implements Book {
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
     }
+  }
+
+  /** Messages that call this person, newest first, before a place in the one order. */
+  mentionsOf(user: User, before: number, limit: number): FoundPage {
+    const seqs = this.log.changes.mentions.of(user, before, limit + 1);
+    const next = seqs.length > limit ? seqs[limit - 1] : undefined;
+    const messages = this.found.messages(seqs.slice(0, limit));
+    return { messages, ...(next === undefined ? {} : { next }), complete: true };
   }
 
   /** A value that is made once and kept for the life of the file. */

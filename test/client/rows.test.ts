@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LogEvent } from '../../src/client/state/frames.js';
+import type { LogEvent } from '../../src/client/state/events.js';
 import { rows, toneOf } from '../../src/client/state/rows.js';
 
 const NOON = new Date(2026, 0, 15, 12).getTime();

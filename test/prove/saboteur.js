@@ -33,6 +33,7 @@ function hasty({ before }) {
   const wrapBook = (book) => ({
     people: book.people,
     log: book.log,
+    members: book.members,
     transaction: (work) => (foreseeing ? foresee(book, work, undone) : book.transaction(work)),
   });
   return {
@@ -136,9 +137,13 @@ const BUGS = {
   'dedupe-dropped': () => ({
     wrapBook: (book) => ({
       people: book.people,
+      members: book.members,
       transaction: (work) => book.transaction(work),
       log: {
         kept: () => undefined,
+        message: (room, id) => book.log.message(room, id),
+        reacted: (message, person, emoji) => book.log.reacted(message, person, emoji),
+        change: (message, person, made) => book.log.change(message, person, made),
         append: (room, person, { cid, ...said }) => {
           const known = cid === undefined || book.log.kept(person, cid) !== undefined;
           return book.log.append(room, person, known ? said : { ...said, cid });

@@ -147,6 +147,7 @@ describe('a beat', () => {
     const failing: Book = {
       people: store.people,
       log: store.log,
+      members: store.members,
       transaction: (work) =>
         store.transaction(() => {
           work();
@@ -167,8 +168,12 @@ describe('a beat', () => {
     const bugs: unknown[] = [];
     const book: Book = {
       people: store.people,
+      members: store.members,
       log: {
         kept: (person, cid) => store.log.kept(person, cid),
+        message: (room, id) => store.log.message(room, id),
+        reacted: (message, person, emoji) => store.log.reacted(message, person, emoji),
+        change: (message, person, made) => store.log.change(message, person, made),
         append: (room, person, said) => {
           if (said.data === 'poison') throw new TypeError('a bug');
           return store.log.append(room, person, said);

@@ -1,0 +1,146 @@
+/**
+ * Which rooms people have been in, and word of those that moved while they sit in another. Coming into a room must stay
+ * as cheap as it is: who came is only noted, and looked at in slices. Word of a room goes out at most once a second,
+ * built once, in slices too; and only to who is not in it, so a room of 18,000 that know no other tells nobody.
+ */
+import type { Command, Outcome } from '../chat/command.js';
+import type { User } from '../protocol.js';
+import type { Reply } from '../sequencer/sequencer.js';
+import { Crier } from './crier.js';
+import type { Person } from './person.js';
+
+/** A room that somebody came into, or said something in. */
+export interface Visited {
+  readonly name: string;
+  /** its newest number; 0: nothing was ever said in it, so nobody has been in it */
+  readonly last: number;
+}
+
+export interface FollowingParts {
+  /** the rooms that somebody has been in, those that moved last first */
+  readonly roomsOf: (user: User, limit: number) => readonly { readonly room: string }[];
+  readonly submit: (command: Command, reply?: Reply) => void;
+  /** milliseconds since 1970 */
+  readonly now: () => number;
+}
+
+/** People looked at in one slice, and milliseconds between two slices. */
+const SLICE = 250;
+const PAUSE = 50;
+/** Rooms that one person hears of. */
+const MOST = 500;
+
+export class Following {
+  readonly crier = new Crier();
+  readonly #parts: FollowingParts;
+  /** who came, and where, since they were looked at last */
+  readonly #arrivals = new Map<Person, Visited[]>();
+  /** whose membership is on its way to the book */
+  readonly #entering = new Set<Person>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: FollowingParts) {
+    this.#parts = parts;
+  }
+
+  /** A socket of this person was opened in that room, or they said something in it. */
+  arrived(person: Person, room: Visited): void {
+    const rooms = this.#arrivals.get(person);
+    if (rooms) {
+      if (!rooms.includes(room)) rooms.push(room);
+      return;
+    }
+    this.#arrivals.set(person, [room]);
+    this.#timer ??= setTimeout(this.#slice, PAUSE);
+  }
+
+  /** A message of this author (none when they are not connected) was said; most have been there before. */
+  said(author: Person | undefined, room: Visited): void {
+    if (author && !author.rooms?.has(room.name)) this.arrived(author, room);
+    this.crier.moved(room);
+  }
+
+  /** A socket of this person was closed. */
+  left(person: Person): void {
+    if (person.rooms) this.#follow(person, person.rooms);
+  }
+
+  /** Something about this person is still to be written down. */
+  waitsFor(person: Person): boolean {
+    return this.#arrivals.has(person) || this.#entering.has(person);
+  }
+
+  /** Calls back when all is in the book that is known of this person. */
+  settle(person: Person, done: () => void): void {
+    const rooms = this.#arrivals.get(person);
+    if (rooms) this.#look(person, rooms);
+    if (!this.#entering.has(person)) done();
+    // the order is one: what is asked now is applied after all that was asked before
+    else this.#parts.submit({ kind: 'seen', user: person.user, at: this.#parts.now() }, done);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.crier.stop();
+  }
+
+  readonly #slice = (): void => {
+    let left = SLICE;
+    for (const [person, rooms] of this.#arrivals) {
+      if (left-- === 0) break;
+      this.#look(person, rooms);
+    }
+    this.#timer = this.#arrivals.size > 0 ? setTimeout(this.#slice, PAUSE) : undefined;
+  };
+
+  #look(person: Person, visited: readonly Visited[]): void {
+    this.#arrivals.delete(person);
+    person.rooms ??= new Set(this.#parts.roomsOf(person.user, MOST).map(({ room }) => room));
+    for (const { name, last } of visited)
+      if (last > 0 && !person.rooms.has(name)) this.#enter(person, person.rooms, name);
+    this.#follow(person, person.rooms);
+  }
+
+  #enter(person: Person, rooms: Set<string>, room: string): void {
+    rooms.add(room);
+    if (person.follows && room !== person.home) this.crier.add(room, person);
+    this.#entering.add(person);
+    this.#parts.submit({ kind: 'enter', room, user: person.user, at: this.#parts.now() }, (outcome) =>
+      this.#entered(person, room, outcome),
+    );
+  }
+
+  #entered(person: Person, room: string, { kind }: Outcome): void {
+    this.#entering.delete(person);
+    if (kind !== 'entered') person.rooms?.delete(room); // the disk failed: at the next occasion
+  }
+
+  /** Puts the person where they hear of their rooms, but not of the one that all their sockets are in. */
+  #follow(person: Person, rooms: ReadonlySet<string>): void {
+    const home = homeOf(person);
+    if (person.connections.size === 0) this.#unfollow(person, rooms);
+    else if (!person.follows) {
+      for (const room of rooms) if (room !== home) this.crier.add(room, person);
+    } else if (person.home !== home) {
+      if (person.home !== undefined && rooms.has(person.home)) this.crier.add(person.home, person);
+      if (home !== undefined) this.crier.remove(home, person);
+    }
+    person.follows = person.connections.size > 0;
+    person.home = home;
+  }
+
+  #unfollow(person: Person, rooms: ReadonlySet<string>): void {
+    for (const room of rooms) this.crier.remove(room, person);
+    person.rooms = undefined; // read again when they come back
+  }
+}
+
+/** The room that all sockets of a person are in. */
+function homeOf({ connections }: Person): string | undefined {
+  let home: string | undefined;
+  for (const { room } of connections) {
+    if (home !== undefined && room.name !== home) return undefined;
+    home = room.name;
+  }
+  return home;
+}

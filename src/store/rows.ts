@@ -1,0 +1,65 @@
+/** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
+import type { ChangeEvent, ChatEvent, Reaction, RoomEvent, User } from '../protocol.js';
+
+export interface Row {
+  readonly seq: number;
+  readonly roomKey: number;
+  readonly room: string;
+  readonly id: number;
+  readonly type: RoomEvent['type'];
+  readonly userId: string;
+  readonly name: string;
+  readonly data: string | null;
+  readonly at: number;
+  readonly cid: string | null;
+  readonly target: number | null;
+  readonly text: string | null;
+  readonly edited: number | null;
+  readonly deleted: number | null;
+  readonly mentions: string | null;
+  readonly reacted: number | null;
+}
+
+export const ROWS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
+    e.target, e.text, e.edited, e.deleted, e.mentions, e.reacted
+  FROM events e JOIN people p USING (person) JOIN rooms r USING (room)`;
+
+export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEvent {
+  return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);
+}
+
+export function toChat(row: Row, reactions: readonly Reaction[]): ChatEvent {
+  const { id, type, user, at } = { ...row, type: 'chat' as const, user: userOf(row) };
+  if (row.deleted !== null) return { id, type, user, data: '', at, ...cidOf(row), deleted: row.deleted };
+  return {
+    ...{ id, type, user, data: row.text ?? row.data ?? '', at, ...cidOf(row) },
+    ...mentionsOf(row),
+    ...(row.edited === null ? {} : { edited: row.edited }),
+    ...(reactions.length === 0 ? {} : { reactions }),
+  };
+}
+
+function toChange(row: Row, type: ChangeEvent['type']): ChangeEvent {
+  const { id, at } = row;
+  const made = { id, user: userOf(row), target: row.target ?? 0, at, ...cidOf(row) };
+  if (type === 'delete') return { type, ...made };
+  const data = row.data ?? '';
+  return type === 'edit' ? { type, ...made, data, ...mentionsOf(row) } : { type, ...made, data };
+}
+
+function userOf({ userId, name }: Row): User {
+  return { id: userId, name };
+}
+
+function cidOf({ cid }: Row): { readonly cid?: string } {
+  return cid === null ? {} : { cid };
+}
+
+/** We wrote the column ourselves (`mentionsColumn`). */
+function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } {
+  return mentions === null ? {} : { mentions: JSON.parse(mentions) as readonly User[] };
+}
+
+export function mentionsColumn(mentions: readonly User[] | undefined): string | null {
+  return mentions === undefined ? null : JSON.stringify(mentions.map(({ id, name }) => ({ id, name })));
+}
