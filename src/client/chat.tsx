@@ -2,7 +2,8 @@
 import { options, render } from 'preact';
 import { addressOf } from './address.js';
 import { keepAppearance } from './appearance.js';
-import { beforeDrawing, Desk } from './desk.js';
+import { Desk } from './desk.js';
+import { beforeDrawing } from './draw.js';
 import { App } from './view/app.js';
 
 options.debounceRendering = beforeDrawing;

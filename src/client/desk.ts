@@ -8,8 +8,10 @@ import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
 import { TabCaller } from './caller.js';
 import { burnDrafts } from './draft.js';
+import { isSeen } from './draw.js';
 import { goToSignIn, letIn } from './gate.js';
 import { keepMe, recallMe } from './me.js';
+import { atEase } from './pace.js';
 import type { Place, PlaceParts } from './place.js';
 import { Places } from './places.js';
 import { Register } from './register.js';
@@ -154,7 +156,7 @@ export class Desk {
       keep: this.#keep,
       letters: this.#letters,
       shelf,
-      soon: beforeDrawing,
+      soon: atEase,
       seen: isSeen,
       hello: (user, epoch) => this.#welcomed(user, epoch),
       moved: (frame) => this.#moved(frame),
@@ -209,14 +211,4 @@ export class Desk {
     await this.#keep.burn();
     await forgetPage();
   }
-}
-
-function isSeen(): boolean {
-  return document.visibilityState === 'visible';
-}
-
-/** A page that nobody looks at is not drawn: there it is done now and then. */
-export function beforeDrawing(show: () => void): void {
-  if (isSeen()) requestAnimationFrame(show);
-  else setTimeout(show, 250);
 }

@@ -1,5 +1,6 @@
 /** People on devices, for tests of the page: in Chromium, or over the API when only what they say matters. */
 import type { BrowserContext, Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { openBrowser, signInByForm } from '../chromium.js';
 import { Door, type Visitor } from '../harness.js';
 import type { RunningServer } from '../process.js';
@@ -51,4 +52,9 @@ export async function posts(who: Visitor, room: string, posting: object): Promis
 /** `text 1` … `text n` */
 export function texts(count: number): string[] {
   return Array.from({ length: count }, (_, n) => `text ${n + 1}`);
+}
+
+/** Asks until it is so. */
+export function eventually<T>(ask: () => Promise<T>) {
+  return expect.poll(ask, { timeout: 10_000, interval: 50 });
 }

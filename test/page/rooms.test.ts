@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, messages, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { onOtherDevice, openPage, posts, says, texts, visitor } from './people.js';
+import { eventually, onOtherDevice, openPage, posts, says, texts, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -67,11 +67,11 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.locator('[data-id="400"]').waitFor();
     await follow(page, '/r/lobby#100');
     await page.locator('[data-id="100"]').waitFor();
-    await expect.poll(() => inView(page)).toContain(100);
+    await eventually(() => inView(page)).toContain(100);
     expect(new URL(page.url()).hash).toBe('#100');
     await page.goto('about:blank');
     await page.goto(`${server.origin}/r/lobby#200`);
-    await expect.poll(() => inView(page)).toContain(200);
+    await eventually(() => inView(page)).toContain(200);
   });
 
   it('open where one stopped reading, when much is new', async () => {
@@ -80,18 +80,20 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await says(bob, 'lobby', ...texts(20));
     const ann = await openPage(server, 'Ann');
     await ann.page.locator('[data-id="20"]').waitFor();
-    await expect.poll(async () => (await readMarks(ann.page))['lobby']).toBe(20);
+    await eventually(async () => (await readMarks(ann.page))['lobby']).toBe(20);
     await ann.page.goto('about:blank');
     await says(bob, 'lobby', ...texts(300));
     await ann.page.goto(`${server.origin}/r/lobby`);
-    await expect.poll(() => inView(ann.page)).toContain(21);
+    await eventually(() => inView(ann.page)).toContain(21);
     expect((await messages(ann.page)).some((text) => text.startsWith('320 '))).toBe(false);
   });
 
   it('show in title and icon that something is unread, and read marks go to other devices at once', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
+    await says(bob, 'kitchen', 'zero');
     const ann = await openPage(server, 'Ann', 'kitchen');
+    await shows(ann.page, ['1 zero']);
     await follow(ann.page, '/r/lobby');
     await titled(ann.page, 'lobby · Oneport');
     const phone = await onOtherDevice(server, ann, 'lobby');
@@ -99,7 +101,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     for (const { page } of [ann, phone]) await titled(page, '(3) lobby · Oneport');
     expect(await ann.page.locator('link[rel=icon]').getAttribute('href')).toBe('/icon-unread.svg');
     await follow(phone.page, '/r/kitchen');
-    await shows(phone.page, ['1 one', '2 two', '3 three']);
+    await shows(phone.page, ['1 zero', '2 one', '3 two', '4 three']);
     await titled(ann.page, 'lobby · Oneport');
     expect(await ann.page.locator('link[rel=icon]').getAttribute('href')).toBe('/icon.svg');
   });
@@ -137,7 +139,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     for (const { page } of [there, away, later]) await page.locator('.text', { hasText: 'done' }).waitFor();
     const expected = await state(there.page);
     expect(expected.filter(([, text]) => String(text).startsWith('new')).length).toBe(8);
-    for (const { page } of [away, later]) await expect.poll(() => state(page)).toEqual(expected);
+    for (const { page } of [away, later]) await eventually(() => state(page)).toEqual(expected);
   });
 });
 

@@ -25,12 +25,15 @@ function RoomLog({ place }: { place: Place }) {
   const rows = useRows(place);
   const drawn = useOpening(place, rows, tools);
   const t = room.transcript.value;
+  const shown = useComputed(() =>
+    room.transcript.value.pinned ? rows.value.slice(-enough()) : rows.value,
+  ).value;
   const list = useMemo(() => listens(tools), [tools]);
   return (
     <div class="transcript">
       <Log
         label={words.value.message.log}
-        version={rows.value}
+        version={shown}
         pinned={() => room.transcript.peek().pinned}
         onPin={(pinned) => room.pin(pinned && isAttached(room.transcript.peek()))}
         onDrawn={drawn}
@@ -39,8 +42,12 @@ function RoomLog({ place }: { place: Place }) {
         onSeen={(id) => place.read(upTo(room.transcript.peek(), id))}
         list={list}
       >
-        <Beginning older={hasOlder(t)} empty={t.seen === 0 && rows.value.length === 0} name={place.name} />
-        <Drawn rows={rows.value} tools={tools} />
+        <Beginning
+          older={hasOlder(t) || shown.length < rows.value.length}
+          empty={t.seen === 0 && rows.value.length === 0}
+          name={place.name}
+        />
+        <Drawn rows={shown} tools={tools} />
       </Log>
       {!t.pinned && <Below t={t} go={() => void room.toLatest()} />}
       <Typing place={place} />
@@ -50,6 +57,13 @@ function RoomLog({ place }: { place: Place }) {
     </div>
   );
 }
+
+/** At the end no more is drawn than can be seen, and some to scroll into: then the rest is drawn too. */
+function enough(): number {
+  return Math.ceil(innerHeight / ROW_PX) + 20;
+}
+/** No row is lower. */
+const ROW_PX = 24;
 
 /** Seen to its end, everything is: changes have numbers too, and no rows. */
 function upTo(t: Log_, id: number): number {

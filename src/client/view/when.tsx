@@ -34,13 +34,22 @@ function localeOf(tag: string): string {
 
 export function Time({ at }: { at: number }) {
   const date = dateOf(at);
-  const { clock, full } = formats();
+  const { full, clock } = written(formats(), date);
   return (
-    <time dateTime={date.toISOString()} title={full.format(date)}>
-      {clock.format(date)}
+    <time dateTime={date.toISOString()} title={full}>
+      {clock}
     </time>
   );
 }
+
+/** Of many messages in one second it is written out once: that takes longer than all the rest of a row. */
+function written(of: Formats, date: Date): { readonly full: string; readonly clock: string } {
+  const second = Math.floor(date.getTime() / 1000);
+  if (last.of !== of || last.second !== second)
+    last = { of, second, full: of.full.format(date), clock: of.clock.format(date) };
+  return last;
+}
+let last: { of?: Formats; second: number; full: string; clock: string } = { second: 0, full: '', clock: '' };
 
 export function Day({ at }: { at: number }) {
   const date = dateOf(at);
