@@ -19,6 +19,7 @@ const BORDERS: Borders = {
     'fold.ts': ['protocol.ts'],
     words: ['protocol.ts'],
     client: [...WIRE, 'fold.ts', 'words'],
+    worker: [],
     'config.ts': [],
     'identity.ts': WIRE,
     'request.ts': ['config.ts'],
@@ -80,7 +81,7 @@ const BORDERS: Borders = {
     },
     {
       fault: 'takes a module of Node',
-      where: /^(chat\/|protocol\.ts|parse\.ts|fold\.ts|words\/|client\/)/,
+      where: /^(chat\/|protocol\.ts|parse\.ts|fold\.ts|words\/|client\/|worker\/)/,
       what: /['"]node:\w/,
       in: 'texts',
     },
