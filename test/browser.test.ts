@@ -1,12 +1,10 @@
 /** The page as people use it: real Chromium, the real server as a process. */
 
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { BrowserContext, Cookie } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import {
+  freePort,
   hasChromium,
   messages,
   openBrowser,
@@ -18,16 +16,6 @@ import {
 } from './chromium.js';
 import { temporaryFolder } from './harness.js';
 import { startServer } from './process.js';
-
-/** A port that stays the same over a restart. */
-async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return String(port);
-}
 
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   it('lets two people talk', async () => {

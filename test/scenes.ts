@@ -14,8 +14,9 @@ export interface Scene {
 }
 
 const room = (name: string) => `/r/${encodeURIComponent(name)}`;
-const PHONE = { width: 360, height: 720 };
-const SMALL = { width: 320, height: 568 };
+const TOUCH = { isMobile: true, hasTouch: true };
+const PHONE = { width: 360, height: 720, options: TOUCH };
+const SMALL = { width: 320, height: 568, options: TOUCH };
 const WIDE = { width: 2560, height: 1080 };
 
 const talk: View = { as: 'Ann', path: room(ROOMS.talk) };
@@ -34,8 +35,10 @@ export async function showScene({ view, play }: Scene, stage: Stage): Promise<Pa
 
 /** Nothing is on its way any more: neither a part of the page nor a drawing of it. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForLoadState('networkidle').catch(() => {});
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50))));
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 150)));
+  });
 }
 
 export const SCENES: readonly Scene[] = [
@@ -55,7 +58,7 @@ export const SCENES: readonly Scene[] = [
   { name: 'talk-small', view: { ...talk, ...SMALL } },
   { name: 'talk-wide', view: { ...talk, ...WIDE } },
   { name: 'talk-forced-colors', view: { ...talk, options: { forcedColors: 'active' } } },
-  { name: 'talk-tools', view: talk, play: (page) => message(page, 3).hover() },
+  { name: 'talk-tools', view: talk, play: (page) => message(page, 7).hover() },
   { name: 'talk-linked', view: { ...talk, path: `${room(ROOMS.talk)}#3` } },
   { name: 'empty', view: { ...talk, path: room(ROOMS.empty) } },
   { name: 'empty-chinese', view: { ...talk, path: room(ROOMS.empty), language: 'zh-CN' } },
@@ -181,7 +184,7 @@ async function newer(page: Page): Promise<void> {
   await page.context().setOffline(true);
   await page.locator('.dot:not(.live)').waitFor();
   await page.context().setOffline(false);
-  await page.locator('.status .tip').waitFor();
+  await page.locator('.status .newer').waitFor();
 }
 
 async function editLast(page: Page): Promise<void> {

@@ -69,7 +69,7 @@ async function engineRoom(stage: Stage): Promise<void> {
 async function flotsam(stage: Stage): Promise<void> {
   const texts = [
     'W'.repeat(900),
-    'https://example.org/' + 'deep/'.repeat(80),
+    `https://example.org/${'deep/'.repeat(80)}`,
     'שלום לכולם, זו הודעה מימין לשמאל with some English in it, and 123.',
     'مرحبا بالعالم **مهم** `code` #1',
     '\u202Eevil.exe',

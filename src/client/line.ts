@@ -9,7 +9,7 @@ import type { Clock } from './state/clock.js';
 import { Connection } from './state/connection.js';
 import type { LogEvent } from './state/events.js';
 import type { OutboxStore } from './state/letter.js';
-import { Room } from './state/room.js';
+import { Room, type RoomParts } from './state/room.js';
 import { openWebSocket, socketUrl } from './state/websocket.js';
 
 export interface LineParts {
@@ -34,11 +34,10 @@ export class Line {
   readonly room: Room;
   readonly mail: Mail;
 
-  /** `start`: where to open the room when its log begins anew for us. */
-  constructor(parts: LineParts, start: () => Promise<number | undefined>) {
+  constructor(parts: LineParts, opening: Pick<RoomParts, 'start' | 'opened'>) {
     const { name, user, clock, letters } = parts;
     this.connection = this.#connectionOf(parts);
-    this.room = this.#roomOf(parts, start);
+    this.room = this.#roomOf(parts, opening);
     this.mail = new Mail({ user, room: name, store: letters, connection: this.connection, clock });
   }
 
@@ -73,14 +72,14 @@ export class Line {
     });
   }
 
-  #roomOf({ name, clock, soon, news }: LineParts, start: () => Promise<number | undefined>): Room {
+  #roomOf({ name, clock, soon, news }: LineParts, opening: Pick<RoomParts, 'start' | 'opened'>): Room {
     return new Room({
       load: (where) => api.messages(name, { ...where }),
       clock,
       random: Math.random,
       soon,
       news,
-      start,
+      ...opening,
       settled: (cid) => this.mail.settled(cid),
       refused: (cid, problem) => this.mail.refused(cid, problem),
       startOver: () => this.connection.connect(),

@@ -51,7 +51,7 @@ export class Place {
     this.#parts = parts;
     this.name = name;
     this.draft = new Draft(shelf, user, name);
-    this.#line = new Line(parts, () => this.#start());
+    this.#line = new Line(parts, { start: () => this.#start(), opened: () => this.#opened() });
     this.room = this.#line.room;
     this.connection = this.#line.connection;
     this.#teller = new Teller(clock, () => this.connection.send(TYPING));
@@ -158,11 +158,15 @@ export class Place {
   async #start(): Promise<number | undefined> {
     const { rooms } = this.#parts;
     await this.#soon(rooms.loaded, Boolean);
-    this.#mark.value = undefined;
-    this.remark();
     if (this.#target !== undefined) return this.#target;
     const { read = 0, unread = 0 } = rooms.entry(this.name) ?? {};
     return read > 0 && unread > FIT ? read : undefined;
+  }
+
+  /** The line stands where I stopped; when nothing is new, nowhere. */
+  #opened(): void {
+    this.#mark.value = undefined;
+    this.remark();
   }
 
   /** What was kept is shown until the server answers; that it does not answer is seen beside it. */

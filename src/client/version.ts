@@ -7,23 +7,14 @@ import * as api from './api.js';
 
 /** Put in by build.js: the same as in version.json. */
 declare const VERSION: string | undefined;
-const mine = typeof VERSION === 'undefined' ? undefined : VERSION;
+export const mine = typeof VERSION === 'undefined' ? undefined : VERSION;
 
 const state = signal(false);
 export const newer: ReadonlySignal<boolean> = state;
 
+/** To be called when that may have changed, and when a part of the page could not be loaded. */
 export async function checkVersion(): Promise<void> {
   if (state.peek() || mine === undefined) return;
   const now = await api.version();
   if (now !== undefined && now !== mine) state.value = true;
-}
-
-/** A part of the page that is loaded when it is used; undefined when it cannot be had now. */
-export async function part<T>(load: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await load();
-  } catch {
-    void checkVersion();
-    return undefined;
-  }
 }

@@ -148,6 +148,8 @@ export const words = {
     edited: 'edited',
     editedAt: (time: string) => `edited ${time}`,
     waiting: 'waiting',
+    saving: 'saving…',
+    unkept: 'This browser cannot save it. Leave this page open until it is sent.',
     /** what did not happen, by what was asked for */
     refused: {
       chat: 'Not sent.',

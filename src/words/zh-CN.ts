@@ -138,6 +138,8 @@ export const words: Words = {
     edited: '已编辑',
     editedAt: (time) => `编辑于 ${time}`,
     waiting: '等待发送',
+    saving: '正在保存…',
+    unkept: '浏览器无法保存这条消息。发送成功之前，请不要关闭此页面。',
     refused: {
       chat: '未发送。',
       edit: '编辑未成功。',

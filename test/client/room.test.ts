@@ -72,6 +72,7 @@ beforeEach(() => {
     soon: (show) => shows.push(show),
     news: (events) => news.push(...events.map(({ id }) => id)),
     start: async () => start,
+    opened: () => {},
   });
 });
 /** The page draws: what has come is shown. */

@@ -29,6 +29,8 @@ export interface RoomParts {
   readonly news: (events: readonly LogEvent[]) => void;
   /** The log begins anew for us: where to open it (a number, or nothing for its end). */
   readonly start: () => Promise<number | undefined>;
+  /** It is open there. */
+  readonly opened: () => void;
   /** The log is not the one we know any more: the connection has to begin anew. */
   readonly startOver: () => void;
 }
@@ -137,7 +139,10 @@ export class Room {
     const opening = this.#open(start).finally(() => {
       if (this.#held !== opening) return;
       this.#held = undefined;
-      this.flush();
+      batch(() => {
+        this.#parts.opened();
+        this.flush();
+      });
     });
     this.#held = opening;
     return opening;

@@ -1,5 +1,6 @@
 /** The way to the emoji: their data and their picker are loaded when they are first wanted. */
 import type { EmojiBook } from '../state/emoji.js';
+import { checkVersion } from '../version.js';
 import { words } from '../words.js';
 
 /** Lets a person choose one; undefined when they do not. */
@@ -8,6 +9,7 @@ export async function pickEmoji(opener: Element): Promise<string | undefined> {
     const [{ openPicker }, book] = await Promise.all([import('./picker.js'), emojiBook()]);
     return await openPicker(opener, book);
   } catch {
+    void checkVersion();
     return undefined; // the part could not be loaded: offline, or a new version was deployed
   }
 }

@@ -82,9 +82,10 @@ function Helm({ desk, show }: { desk: Desk; show: () => void }) {
     >
       <Porthole />
       {unread > 0 && (
-        <span class={strong ? 'badge strong' : 'badge'} aria-hidden="true">
-          {unread > 99 ? words.value.rooms.many : unread}
-        </span>
+        <span
+          class={strong ? 'badge strong' : 'badge'}
+          data-count={unread > 99 ? words.value.rooms.many : unread}
+        />
       )}
     </button>
   );

@@ -12,7 +12,8 @@ type Keys = readonly (readonly string[])[];
 export function Keys() {
   const text = words.value.keys;
   return (
-    <div class="keys scroll">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section class="keys scroll" tabIndex={0} aria-label={text.title}>
       <List
         title={text.anywhere}
         rows={[
@@ -64,7 +65,7 @@ export function Keys() {
           ),
         ]}
       />
-    </div>
+    </section>
   );
 }
 

@@ -3,6 +3,7 @@
  * reads signals, so @preact/signals compares them): that is what keeps a busy room cheap.
  */
 import type { ChatEvent, User } from '../../protocol.js';
+import { stateOf } from '../state/letter.js';
 import type { LetterRow, MessageRow } from '../state/rows.js';
 import { words } from '../words.js';
 import { Avatar } from './avatar.js';
@@ -69,21 +70,29 @@ function Edited({ at }: { at: number | undefined }) {
   return <span title={at === undefined ? edited : editedAt(fullTime(at))}>{edited}</span>;
 }
 
-/** What was said and is not in the log: it waits, or it was refused. */
+/** What was said and is not in the log: it is being saved, waits, or was refused. */
 export function Pending({ row, me, tools }: { row: LetterRow; me: User | undefined; tools: Tools }) {
   const { letter } = row;
-  const { waiting, you } = words.value.message;
+  const { waiting, saving, unkept, you } = words.value.message;
+  const state = stateOf(letter);
   return (
-    <li class={letter.problem ? 'message pending refused' : 'message pending'} data-cid={letter.cid}>
+    <li class={`message pending ${state}`} data-cid={letter.cid}>
       <span class="number">
         <ClockIcon />
       </span>
       <div class="body">
         <span class="name unseen">{you}</span>
         <Text event={asEvent(row, me)} hand={tools.without} />
-        {letter.problem && <Why letter={letter} tools={tools} />}
+        {state === 'refused' && <Why letter={letter} tools={tools} />}
+        {state === 'unkept' && (
+          <p class="why" role="alert">
+            {unkept}
+          </p>
+        )}
       </div>
-      {!letter.problem && <span class="time">{waiting}</span>}
+      {(state === 'waiting' || state === 'saving') && (
+        <span class="time">{state === 'saving' ? saving : waiting}</span>
+      )}
     </li>
   );
 }

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Desk, DialogName } from '../desk.js';
+import { checkVersion } from '../version.js';
 import { words } from '../words.js';
 import { Panel } from './dialog.js';
 
@@ -43,6 +44,7 @@ function Loaded({ name, ...props }: PanelProps & { name: DialogName }) {
       part.value = loaded;
     } catch {
       part.value = 'failed'; // offline, or a deploy took the file away
+      void checkVersion();
     }
   };
   useEffect(() => void load(), []);

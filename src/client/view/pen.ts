@@ -1,7 +1,7 @@
 /** The hand at the field: what is written, kept, sent. The field keeps its own text, so a busy room redraws none of it. */
 import { type Signal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { LIMITS } from '../../protocol.js';
 import type { Place } from '../place.js';
 import { hasShortcode, withEmoji } from '../state/emoji.js';
@@ -152,6 +152,7 @@ export function usePen(
     void of.pen.writing.mode.value;
     of.pen.load();
   });
+  useLayoutEffect(() => pen.load(), [pen]); // another room: what is being written there
   return pen;
 }
 

@@ -86,7 +86,7 @@ function Row({ entry, here, chosen }: RowProps) {
   const text = words.value.rooms;
   const unread = joined && !here ? entry.unread : 0;
   return (
-    <li class={unread > 0 ? 'fresh' : ''}>
+    <li class={unread > 0 ? 'unread' : ''}>
       <a href={pathOf({ room })} aria-current={here ? 'page' : undefined} onClick={chosen}>
         <bdi>{room}</bdi>
         {people > 0 && (

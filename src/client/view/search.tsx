@@ -40,7 +40,7 @@ export function Search({ desk, close }: PanelProps) {
   return (
     <div class="body" ref={box}>
       <search>
-        <form class="ask" onSubmit={(event) => event.preventDefault()}>
+        <form class="query" onSubmit={(event) => event.preventDefault()}>
           <input
             ref={field}
             type="search"

@@ -91,7 +91,7 @@ function Newer({ desk }: { desk: Desk }) {
   return (
     <div role="status">
       {shown.value && (
-        <p class="tip">
+        <p class="newer">
           {newer}
           <button type="button" onClick={() => location.reload()}>
             {reload}

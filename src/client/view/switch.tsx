@@ -52,7 +52,7 @@ function Field({ query, chosen, options, go }: FieldProps) {
     else if (options.length > 0) chosen.value = (chosen.value + step + options.length) % options.length;
   };
   return (
-    <div class="ask">
+    <div class="query">
       <input
         ref={field}
         type="text"
