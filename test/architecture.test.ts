@@ -51,6 +51,8 @@ const BORDERS: Borders = {
     'emojibase-data': /^client\/view\/emojidata\.ts$/,
   },
   long: {
+    'words/en.ts': 'all that people read, so that a language is one file',
+    'words/zh-CN.ts': 'the same in Chinese',
     'protocol.ts': 'the whole contract on one page, which the browser shares',
     'socket/hub.ts': 'the one place where people, rooms and the order meet; its methods are short',
     'socket/upgrade.ts': 'the checks at the door are read in their order, from top to bottom',
