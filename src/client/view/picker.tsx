@@ -61,7 +61,9 @@ function Picker({ opener, book, done }: PickerProps) {
     if (dialog) putNear(dialog, opener);
     return () => dialog?.close();
   }, []);
-  const shown = query.value.trim() === '' ? inGroup(book, group.value) : findEmoji(book, query.value, FOUND);
+  const matching = (text: string) =>
+    text.trim() === '' ? inGroup(book, group.value) : findEmoji(book, text, FOUND);
+  const shown = matching(query.value);
   const choose = (emoji: Emoji) => {
     const chosen = emoji.tones[tone.value - 1] ?? emoji.char;
     box.current?.close(); // gives the focus back
@@ -93,7 +95,9 @@ function Picker({ opener, book, done }: PickerProps) {
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => (query.value = event.currentTarget.value)}
-          onKeyDown={(event) => fromSearch(event, box.current, shown[0], choose)}
+          onKeyDown={(event) =>
+            fromSearch(event, box.current, matching(event.currentTarget.value)[0], choose)
+          }
         />
         <Tone tone={tone} />
       </div>
