@@ -48,7 +48,7 @@ const BORDERS: Borders = {
     pino: /^(main|server|http\/(app|fault)|commands\/prove.*)\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
-    marked: /^client\/state\/marks\.ts$/,
+    marked: /^client\/state\/(marks|grammar)\.ts$/,
     'emojibase-data': /^client\/view\/emojidata\.ts$/,
   },
   long: {
