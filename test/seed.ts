@@ -91,6 +91,9 @@ async function others(stage: Stage): Promise<void> {
   await stage.says('Bob Okonkwo', 'a-room-with-a-name-that-is-longer-than-the-list-is-wide', 'Hm.');
   await stage.says('Noor', 'מזח', 'שלום');
   await stage.says('Ann', 'lobby', 'Hello, everybody.');
+  await stage.reads('Ann', 'lobby', 1);
+  await stage.reads('Ann', '码头', 1);
+  await stage.reads('Ann', ROOMS.odd, 10);
   const mentions = ['the crane is yours at ten', 'thanks for the tea', 'where is the tide table?'];
   for (const text of mentions) await stage.says('Bob Okonkwo', 'night-watch', `@Ann ${text}`);
 }

@@ -50,6 +50,14 @@ export class Stage {
     return this.post(name, room, { data });
   }
 
+  /** Moves somebody's read mark. */
+  async reads(name: string, room: string, id: number): Promise<void> {
+    const headers = { cookie: (await this.person(name)).cookie, 'content-type': 'application/json' };
+    const url = `${this.door.origin}/api/rooms/${encodeURIComponent(room)}/read`;
+    const answer = await fetch(url, { method: 'PUT', headers, body: JSON.stringify({ id }) });
+    if (!answer.ok) throw new Error(`${name} cannot read: ${answer.status}`);
+  }
+
   /** A page of its own, as a person with this browser sees it. What it complains of fails the test. */
   async open({
     as,
