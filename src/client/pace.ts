@@ -5,7 +5,7 @@
 import { beforeDrawing } from './draw.js';
 
 /** Rest after a drawing, in times of what it took. */
-const REST = 3;
+const REST = 8;
 /** A drawing that fits easily into a frame needs no rest. */
 const EASY_MS = 8;
 

@@ -7,7 +7,7 @@ import * as api from './api.js';
 
 /** Put in by build.js: the same as in version.json. */
 declare const VERSION: string | undefined;
-const mine = typeof VERSION === 'undefined' ? undefined : VERSION;
+export const mine = typeof VERSION === 'undefined' ? undefined : VERSION;
 
 const state = signal(false);
 export const newer: ReadonlySignal<boolean> = state;

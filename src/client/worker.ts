@@ -1,5 +1,6 @@
 /** Starts the service worker (src/worker/sw.ts), and hears where a notification's click leads. */
 import { type Address, addressOf } from './address.js';
+import { mine } from './version.js';
 
 const URL_OF_WORKER = '/sw.js';
 
@@ -27,9 +28,14 @@ export function startWorker(go: (address: Address) => void): void {
   else addEventListener('load', start, { once: true });
 }
 
+/** A worker that waits for the pages of an older version to go may come at once, when this page is of its own. */
 async function register(serviceWorker: ServiceWorkerContainer): Promise<void> {
   const registration = await serviceWorker.register(trusted(URL_OF_WORKER), { scope: '/' });
-  registration.waiting?.postMessage('take over'); // this page is of its version already, when it came from the network
+  const offer = () => registration.waiting?.postMessage({ takeOver: mine });
+  const follow = () => registration.installing?.addEventListener('statechange', offer);
+  registration.addEventListener('updatefound', follow);
+  follow(); // one may be on its way already
+  offer();
 }
 
 /** The policy lets one address pass, whatever this page may be talked into. */

@@ -2,7 +2,6 @@
 import { type ErrorCode, LIMITS } from '../protocol.js';
 
 const plural = new Intl.PluralRules('en');
-const and = new Intl.ListFormat('en', { type: 'conjunction' });
 const number = new Intl.NumberFormat('en');
 
 /** "1 message", "2,000 messages". */
@@ -168,7 +167,6 @@ export const words = {
     notCopied: 'This could not be copied.',
     goToQuoted: 'Go to the message that is answered',
     reactions: 'Reactions',
-    names: (list: readonly string[]) => and.format(list),
     more: (count: number) => `${number.format(count)} more`,
     actions: 'What to do with this message',
     react: 'React with an emoji',
@@ -181,8 +179,7 @@ export const words = {
     keep: 'Keep it',
     copyText: 'Copy text',
     copyLink: 'Copy link',
-    typing: (list: readonly string[]) =>
-      `${and.format(list.map(own))} ${list.length === 1 ? 'is' : 'are'} typing…`,
+    typing: (who: string, count: number) => `${who} ${count === 1 ? 'is' : 'are'} typing…`,
     manyTyping: 'Several people are typing…',
     fresh: 'New since you were here',
     older: 'Loading older messages…',

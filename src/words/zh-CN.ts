@@ -2,7 +2,6 @@
 import { LIMITS } from '../protocol.js';
 import type { Words } from './words.js';
 
-const and = new Intl.ListFormat('zh-CN', { type: 'conjunction' });
 const number = new Intl.NumberFormat('zh-CN');
 
 /** A name or a text of somebody's within a sentence, with a direction of its own. */
@@ -157,7 +156,6 @@ export const words: Words = {
     notCopied: '无法复制。',
     goToQuoted: '前往被回复的消息',
     reactions: '回应',
-    names: (list) => and.format(list),
     more: (count) => `另外 ${number.format(count)} 人`,
     actions: '对这条消息的操作',
     react: '用表情回应',
@@ -170,7 +168,7 @@ export const words: Words = {
     keep: '保留',
     copyText: '复制文字',
     copyLink: '复制链接',
-    typing: (list) => `${and.format(list.map(own))}正在输入…`,
+    typing: (who, _count) => `${who}正在输入…`,
     manyTyping: '多人正在输入…',
     fresh: '你离开后的新消息',
     older: '正在加载更早的消息…',

@@ -28,9 +28,9 @@ self.addEventListener('fetch', (event) => {
   } else if (url.pathname.startsWith('/js/')) event.respondWith(file(request));
   else if (SHELL.includes(url.pathname)) event.respondWith(picture(request));
 });
-/** A page of a newer version, alone here: it need not wait until the old worker's last page is gone. */
+/** A page of this version, alone here: it need not wait until the old worker's last page is gone. */
 self.addEventListener('message', (event) => {
-  if (event.data === 'take over') event.waitUntil(takeOver());
+  if (event.data?.takeOver === VERSION) event.waitUntil(takeOver());
 });
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();

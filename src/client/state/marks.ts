@@ -1,12 +1,12 @@
 /**
- * From the text of a message to what is shown of it: a tree of a few known nodes. The grammar is marked's, with all of
- * it switched off that a chat does not need (headings, tables, images, HTML, references). What must stay true:
+ * From the text of a message to what is shown of it: a tree of a few known nodes. The grammar is in grammar.ts.
+ * What must stay true:
  * 1. No letter is lost but the marks themselves: what is not known is shown as it was written, line ends too.
  * 2. A link leads to http, https or mailto, and to nowhere else.
- * 3. The worst text of 4,000 characters takes a few milliseconds: nesting and marks in one paragraph are capped.
  */
-import { getDefaults, Lexer, type Token, Tokenizer, type Tokens } from 'marked';
+import type { Token, Tokens } from 'marked';
 import type { ChatEvent, User } from '../../protocol.js';
+import { tokensOf } from './grammar.js';
 import { type Leaf, leaves } from './leaves.js';
 
 export type Mark =
@@ -30,11 +30,6 @@ export interface Source {
   readonly id: number;
 }
 
-/** Quotes and lists in one another; deeper is text. */
-const DEEPEST = 4;
-/** Marks in one paragraph: beyond them its time would grow with their square. */
-const MOST_MARKS = 120;
-const MARK = /[*_~[\]`<]|:\/\/|www\.|@/g;
 /** Nothing of what the grammar knows can begin without one of these. */
 const PLAIN = /^(?!.*[*_~`[<@#\\]|.*(?::\/\/|www\.)|\s*(?:>|[-+]\s|\d+[.)]\s))/;
 
@@ -51,81 +46,8 @@ export function marksOf(event: ChatEvent): Marks {
 
 export function parseMarks(text: string, mentions: readonly User[] = []): Marks {
   if (text.split('\n').every((line) => PLAIN.test(line))) return [text];
-  return tidy(blocks(new Reader().lex(text), mentions));
+  return tidy(blocks(tokensOf(text), mentions));
 }
-
-class Reader extends Lexer {
-  constructor() {
-    super({ ...getDefaults(), tokenizer: new Grammar() });
-  }
-
-  override inlineTokens(src: string, tokens: Token[] = []): Token[] {
-    if ((src.match(MARK)?.length ?? 0) <= MOST_MARKS) return super.inlineTokens(src, tokens);
-    tokens.push({ type: 'text', raw: src, text: src });
-    return tokens;
-  }
-}
-
-/** undefined: it is not one of these. */
-class Grammar extends Tokenizer {
-  #depth = 0;
-
-  override code(): undefined {}
-  override heading(): undefined {}
-  override hr(): undefined {}
-  override html(): undefined {}
-  override def(): undefined {}
-  override table(): undefined {}
-  override lheading(): undefined {}
-  override tag(): undefined {}
-  override reflink(): undefined {}
-  override br(): undefined {}
-
-  override blockquote(src: string): Tokens.Blockquote | undefined {
-    return this.#deeper(() => super.blockquote(src));
-  }
-
-  override list(src: string): Tokens.List | undefined {
-    return this.#deeper(() => super.list(src));
-  }
-
-  /** Only of what marks words here: of a path or a shrug with its arm no backslash is lost. */
-  override escape(src: string): Tokens.Escape | undefined {
-    const char = /^\\([*`~[_])/.exec(src)?.[1];
-    if (char === undefined) return undefined;
-    return { type: 'escape', raw: src.slice(0, 2), text: char === '_' ? '\\_' : char };
-  }
-
-  /** One tilde is a tone of voice in Chinese and Japanese. */
-  override del(src: string, masked: string, before?: string): Tokens.Del | undefined {
-    return src.startsWith('~~') ? super.del(src, masked, before) : undefined;
-  }
-
-  /** As the rules have it, bold that ends in a full-width stop needs a space after it, which nobody writes in Chinese. */
-  override emStrong(src: string, masked: string, before?: string): Tokens.Em | Tokens.Strong | undefined {
-    const token = super.emStrong(src, masked, before);
-    const [raw, text] = (!token && /^\*\*(?![\s*])([^*\n]{1,400})(?<!\s)\*\*/.exec(src)) || [];
-    if (raw === undefined || text === undefined || !WIDE.test(raw)) return token;
-    return { type: 'strong', raw, text, tokens: this.lexer.inlineTokens(text) };
-  }
-
-  /** An address ends where a sentence in Chinese goes on. */
-  override url(src: string): Tokens.Link | undefined {
-    const end = src.search(STOP);
-    return super.url(end < 0 ? src : src.slice(0, end));
-  }
-
-  #deeper<T>(read: () => T): T | undefined {
-    if (this.#depth >= DEEPEST) return undefined;
-    this.#depth++;
-    const token = read();
-    this.#depth--;
-    return token;
-  }
-}
-
-const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff00-\uffef]/u;
-const STOP = /[\s\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u201c\u201d]/;
 
 function blocks(tokens: readonly Token[], mentions: readonly User[]): Marks {
   return tokens.flatMap((token) => mark(token as Tokens.Generic, mentions));
@@ -145,7 +67,7 @@ function mark(token: Tokens.Generic, mentions: readonly User[]): Marks {
     case 'codespan':
       return [{ kind: 'code', text: String(token['text']) }];
     case 'code':
-      return [{ kind: 'block', text: String(token['text']), language: String(token['lang'] ?? '') }];
+      return [block(String(token['text']), String(token['lang'] ?? ''))];
     case 'link':
       return link(token as Tokens.Link, of);
     case 'blockquote':
@@ -159,6 +81,12 @@ function mark(token: Tokens.Generic, mentions: readonly User[]): Marks {
   }
 }
 
+/** What stands behind the fence and is no language is text like the rest. */
+function block(text: string, language: string): Mark {
+  if (/^[\w+#.-]{0,24}$/.test(language)) return { kind: 'block', text, language };
+  return { kind: 'block', text: `${language}\n${text}`, language: '' };
+}
+
 function tail(raw: string): string {
   return /\n*$/.exec(raw)?.[0] ?? '';
 }
@@ -170,10 +98,10 @@ function listed({ raw, tokens }: Tokens.ListItem, mentions: readonly User[]): It
 }
 
 /** A link says where it leads: one that looks like another address is shown with both. */
-function link({ raw, href, text }: Tokens.Link, of: () => Marks): Marks {
+function link({ raw, href, text, title }: Tokens.Link, of: () => Marks): Marks {
   const safe = safeHref(href);
   const itself = text === raw || raw === `<${text}>`;
-  if (safe === undefined || (!itself && LOOKS_LIKE_ADDRESS.test(text))) return [raw];
+  if (safe === undefined || title || (!itself && LOOKS_LIKE_ADDRESS.test(text))) return [raw];
   return [{ kind: 'link', href: safe, of: itself ? [text] : of() }];
 }
 const LOOKS_LIKE_ADDRESS = /:\/\/|www\.|\w\.[a-z]{2,}(?:[/\s]|$)/i;

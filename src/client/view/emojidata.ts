@@ -1,5 +1,5 @@
 /** The emoji's names, in the language of the page where there are some, else in English. A chunk for each. */
-import codes from 'emojibase-data/en/shortcodes/github.json';
+import codes from 'emojibase-data/en/shortcodes/github.json' with { type: 'json' };
 import { bookOf, type EmojiBook, type RawCodes, type RawEmoji, type RawGroups } from '../state/emoji.js';
 
 interface Named {

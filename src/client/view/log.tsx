@@ -4,6 +4,7 @@
  * And the focus is never lost with a row that goes.
  */
 import { Component, type ComponentChildren, createRef } from 'preact';
+import { type Anchor, AT_BOTTOM_PX, anchorOf, below, firstSeen, lastSeen } from './lines.js';
 import { idOf, rowOf } from './rowkeys.js';
 
 interface LogProps {
@@ -32,16 +33,8 @@ export interface ListEvents {
   readonly onKeyDown: (event: KeyboardEvent) => void;
 }
 
-/** Nearer than this is there. */
-const AT_BOTTOM_PX = 32;
 /** Pages are asked for before the reader sees the end. */
 const NEAR_PX = 600;
-
-interface Anchor {
-  readonly row: HTMLElement;
-  readonly id: string | null;
-  readonly top: number;
-}
 
 export class Log extends Component<LogProps> {
   readonly #box = createRef<HTMLElement>();
@@ -153,13 +146,13 @@ export class Log extends Component<LogProps> {
       const moved = still.getBoundingClientRect().top - top;
       if (Math.abs(moved) >= 1) box.scrollTop += moved;
     }
-    this.#anchor = this.#firstSeen(box);
+    this.#anchor = firstSeen(this.#rows(), box);
   }
 
   readonly #scrolled = (): void => {
     const box = this.#box.current;
     if (!box) return;
-    this.#anchor = this.#firstSeen(box);
+    this.#anchor = firstSeen(this.#rows(), box);
     this.props.onPin(below(box) < AT_BOTTOM_PX);
     this.#ask();
     this.#look();
@@ -179,23 +172,10 @@ export class Log extends Component<LogProps> {
     requestAnimationFrame(() => {
       this.#looking = false;
       const box = this.#box.current;
-      const id = box ? idOf(this.#lastSeen(box)) : undefined;
+      const id = box ? idOf(lastSeen(this.#rows(), box)) : undefined;
       if (id !== undefined) this.props.onSeen(id);
     });
   };
-
-  #firstSeen(box: HTMLElement): Anchor | undefined {
-    const edge = box.getBoundingClientRect().top;
-    const rows = this.#rows();
-    const row = rows[firstWhere(rows, (one) => one.getBoundingClientRect().bottom > edge)];
-    return row && anchorOf(row);
-  }
-
-  #lastSeen(box: HTMLElement): HTMLElement | undefined {
-    const edge = box.getBoundingClientRect().bottom + AT_BOTTOM_PX;
-    const rows = this.#rows();
-    return rows[firstWhere(rows, (one) => one.getBoundingClientRect().bottom > edge) - 1];
-  }
 
   #rows(): readonly HTMLElement[] {
     return [...(this.#list.current?.querySelectorAll<HTMLElement>(':scope > [data-id]') ?? [])];
@@ -216,25 +196,4 @@ export class Log extends Component<LogProps> {
         ?.querySelector<HTMLElement>('[data-id][tabindex="0"]')
         ?.focus({ preventScroll: true });
   };
-}
-
-function anchorOf(row: HTMLElement): Anchor {
-  return { row, id: row.dataset['id'] ?? null, top: row.getBoundingClientRect().top };
-}
-
-/** Rows lie one below the other, so half of them can be left out at each look. */
-function firstWhere(rows: readonly HTMLElement[], so: (row: HTMLElement) => boolean): number {
-  let from = 0;
-  let to = rows.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    const row = rows[middle];
-    if (row && so(row)) to = middle;
-    else from = middle + 1;
-  }
-  return from;
-}
-
-function below(box: HTMLElement): number {
-  return box.scrollHeight - box.clientHeight - box.scrollTop;
 }

@@ -1,5 +1,5 @@
 /** The hand at the field: what is written, kept, sent. The field keeps its own text, so a busy room redraws none of it. */
-import { type Signal, useSignalEffect } from '@preact/signals';
+import { effect, type Signal, untracked } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { LIMITS } from '../../protocol.js';
@@ -146,13 +146,15 @@ export function usePen(
   hint: Signal<string>,
 ): Pen {
   const pen = useMemo(() => new Pen({ place, field, completion, hint }), [place, completion]);
-  const of = useMemo(() => ({ pen }), []);
-  of.pen = pen;
-  useSignalEffect(() => {
-    void of.pen.writing.mode.value;
-    of.pen.load();
-  });
-  useLayoutEffect(() => pen.load(), [pen]); // another room: what is being written there
+  // At once, not with the next drawing: the next letter may be quicker.
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        void pen.writing.mode.value;
+        untracked(() => pen.load());
+      }),
+    [pen],
+  );
   return pen;
 }
 

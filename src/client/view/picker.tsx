@@ -7,6 +7,7 @@ import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Emoji, type EmojiBook, findEmoji } from '../state/emoji.js';
 import { words } from '../words.js';
+import { Grid } from './emojigrid.js';
 import { putNear } from './near.js';
 import { keepSkinTone, recentEmoji, skinTone, usedEmoji } from './recent.js';
 
@@ -60,7 +61,9 @@ function Picker({ opener, book, done }: PickerProps) {
     if (dialog) putNear(dialog, opener);
     return () => dialog?.close();
   }, []);
-  const shown = query.value.trim() === '' ? inGroup(book, group.value) : findEmoji(book, query.value, FOUND);
+  const matching = (text: string) =>
+    text.trim() === '' ? inGroup(book, group.value) : findEmoji(book, text, FOUND);
+  const shown = matching(query.value);
   const choose = (emoji: Emoji) => {
     const chosen = emoji.tones[tone.value - 1] ?? emoji.char;
     box.current?.close(); // gives the focus back
@@ -92,7 +95,9 @@ function Picker({ opener, book, done }: PickerProps) {
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => (query.value = event.currentTarget.value)}
-          onKeyDown={(event) => fromSearch(event, box.current, shown[0], choose)}
+          onKeyDown={(event) =>
+            fromSearch(event, box.current, matching(event.currentTarget.value)[0], choose)
+          }
         />
         <Tone tone={tone} />
       </div>
@@ -167,35 +172,6 @@ function Tone({ tone }: { tone: Signal<number> }) {
   );
 }
 
-/** One place in the order of Tab; the arrows walk. */
-function Grid({
-  emoji,
-  tone,
-  choose,
-}: {
-  emoji: readonly Emoji[];
-  tone: number;
-  choose: (emoji: Emoji) => void;
-}) {
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a list of buttons, walked in as in a grid
-    <div class="grid" role="group" aria-label={words.value.emoji.title} onKeyDown={walk}>
-      {emoji.map((one, index) => (
-        <button
-          type="button"
-          key={one.char}
-          tabIndex={index === 0 ? 0 : -1}
-          aria-label={one.label}
-          title={one.codes[0] === undefined ? one.label : `${one.label} :${one.codes[0]}:`}
-          onClick={() => choose(one)}
-        >
-          {one.tones[tone - 1] ?? one.char}
-        </button>
-      ))}
-    </div>
-  );
-}
-
 function fromSearch(
   event: KeyboardEvent,
   box: HTMLElement | null,
@@ -210,31 +186,4 @@ function fromSearch(
     event.preventDefault();
     box?.querySelector<HTMLElement>('.grid button')?.focus();
   }
-}
-
-function walk(event: KeyboardEvent): void {
-  const grid = event.currentTarget;
-  if (!(grid instanceof HTMLElement)) return;
-  const buttons = [...grid.querySelectorAll<HTMLElement>('button')];
-  const at = buttons.findIndex((button) => button.matches(':focus'));
-  const next = buttons[at + stepOf(event.key, buttons, grid)];
-  if (next === undefined || at < 0 || next === buttons[at]) return;
-  event.preventDefault();
-  next.focus();
-}
-
-function stepOf(key: string, buttons: readonly HTMLElement[], grid: HTMLElement): number {
-  const first = buttons[0]?.offsetTop;
-  const columns = Math.max(
-    1,
-    buttons.findIndex(({ offsetTop }) => offsetTop !== first),
-  );
-  const ahead = getComputedStyle(grid).direction === 'rtl' ? -1 : 1;
-  const steps: Readonly<Record<string, number>> = {
-    ArrowRight: ahead,
-    ArrowLeft: -ahead,
-    ArrowDown: columns,
-    ArrowUp: -columns,
-  };
-  return steps[key] ?? 0;
 }

@@ -2,6 +2,7 @@
 import type { ChatEvent, User } from '../../protocol.js';
 import { type Chip, chipsOf } from '../state/reactions.js';
 import { words } from '../words.js';
+import { listed } from './listed.js';
 import type { Hand } from './tools.js';
 
 const NAMED = 12;
@@ -50,7 +51,7 @@ function Button({ chip, me, tab, act }: ButtonProps) {
 }
 
 function namesOf(users: readonly User[], me: string | undefined): string {
-  const { you, names, more } = words.value.message;
+  const { you, more } = words.value.message;
   const named = users.slice(0, NAMED).map(({ id, name }) => (id === me ? you : name));
-  return names(users.length > NAMED ? [...named, more(users.length - NAMED)] : named);
+  return listed(users.length > NAMED ? [...named, more(users.length - NAMED)] : named);
 }

@@ -33,6 +33,10 @@ export function pressed(
   }
   if (step) return walk(row, step);
   const message = messageOf(idOf(row) ?? 0);
+  if (message && event.key === 'Escape' && tools.asking.peek() === message.id) {
+    tools.keep(message);
+    return true;
+  }
   const act = message && !message.deleted && actionOf(event.key, message, row, tools);
   if (!act) return false;
   act();

@@ -1,5 +1,5 @@
 /** What can be done with a message: a few reactions, an answer, and a menu with the rest. Only the row in hand has it. */
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent } from '../../protocol.js';
 import { words } from '../words.js';
 import { ReactIcon, ReplyIcon } from './glyphs.js';
@@ -140,7 +140,7 @@ function walk(event: KeyboardEvent): void {
 export function Ask({ event, tools }: Omit<Props, 'mine'>) {
   const sure = useRef<HTMLButtonElement>(null);
   const { removeSure, remove, keep } = words.value.message;
-  useEffect(() => sure.current?.focus(), []);
+  useLayoutEffect(() => sure.current?.focus(), []);
   return (
     <div
       class="ask"
