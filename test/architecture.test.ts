@@ -10,7 +10,7 @@ const WORDS = [...WIRE, 'config.ts', 'identity.ts', 'request.ts'];
 const ANY = /^/;
 /** Runs right after a commit, or between reading a room and joining it. */
 const AT_ONCE =
-  /^(chat\/|store\/(store|log|rows|changes|reactions|mentions|members|activity|found|people)|sequencer\/local|socket\/(hub|room|recent|replay|outlet|typing|following|crier))/;
+  /^(chat\/|store\/(store|log|rows|changes|reactions|mentions|members|activity|found|people|search\/(index|filler|words))|sequencer\/local|socket\/(hub|room|recent|replay|outlet|typing|following|crier))/;
 
 const BORDERS: Borders = {
   parts: {
@@ -19,6 +19,7 @@ const BORDERS: Borders = {
     'fold.ts': ['protocol.ts'],
     words: ['protocol.ts'],
     client: [...WIRE, 'fold.ts', 'words'],
+    worker: [],
     'config.ts': [],
     'identity.ts': WIRE,
     'request.ts': ['config.ts'],
@@ -80,7 +81,7 @@ const BORDERS: Borders = {
     },
     {
       fault: 'takes a module of Node',
-      where: /^(chat\/|protocol\.ts|parse\.ts|fold\.ts|words\/|client\/)/,
+      where: /^(chat\/|protocol\.ts|parse\.ts|fold\.ts|words\/|client\/|worker\/)/,
       what: /['"]node:\w/,
       in: 'texts',
     },

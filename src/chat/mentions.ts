@@ -18,6 +18,7 @@ const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
 /** In the order in which they are called, each once; undefined when it is nobody. */
 export function mentionsIn(text: string, people: Pick<PersonBook, 'ownerOf'>): readonly User[] | undefined {
+  if (!text.includes('@')) return undefined;
   const found = new Map<string, User>();
   let looks = 0;
   for (let at = text.indexOf('@'); at >= 0 && found.size < LIMITS.mentions; at = text.indexOf('@', at + 1)) {

@@ -6,6 +6,13 @@ import { ring } from './sound.js';
 import type { Caller, Permission } from './state/attention.js';
 import { Leader } from './state/leader.js';
 
+export interface CallerParts {
+  /** where a click leads */
+  readonly go: (room: string, id: number) => void;
+  /** Another tab has seen that I was called by name. */
+  readonly called: (room: string, id: number) => void;
+}
+
 const TEXT = 200;
 
 export class TabCaller implements Caller {
@@ -16,12 +23,7 @@ export class TabCaller implements Caller {
   #room = '';
   #letGo: (() => void) | undefined;
 
-  /** `go`: where a click leads; `called`: another tab has seen that I was called by name. */
-  constructor(
-    user: string,
-    go: (room: string, id: number) => void,
-    called: (room: string, id: number) => void,
-  ) {
+  constructor(user: string, { go, called }: CallerParts) {
     this.#user = user;
     this.#go = go;
     this.#leader = new Leader(locks, `oneport.caller ${user}`, aborted);

@@ -35,12 +35,13 @@ const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
 /** A panel over the page. */
 export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
 
-export interface SearchWhere {
-  readonly room?: string;
-  readonly before?: number;
-}
+export type SearchWhere = { readonly room?: string; readonly before?: number };
 
 export class Desk {
+  /** Who I am; undefined until the server has said it once. */
+  readonly me: ReadonlySignal<User | undefined>;
+  /** The room in view; another one after `go`. */
+  readonly here: ReadonlySignal<Place>;
   readonly rooms: Rooms;
   readonly settings = new Settings(shelf);
   readonly attention: Attention;
@@ -65,30 +66,15 @@ export class Desk {
     this.#sweep = new Sweep({ user, store: this.#letters, clock });
     this.#register = new Register(this.#keep, clock);
     this.rooms = this.#register.rooms;
-    this.#caller = new TabCaller(
-      user,
-      (to, id) => this.go(to, id),
-      (called, id) => this.rooms.called(called, id),
-    );
-    this.attention = new Attention({
-      me: user,
-      rooms: this.rooms,
-      settings: this.settings,
-      caller: this.#caller,
-      load: (of, where) => api.messages(of, where),
-      clock,
+    this.#caller = new TabCaller(user, {
+      go: (to, id) => this.go(to, id),
+      called: (called, id) => this.rooms.called(called, id),
     });
-    this.#me = signal(recallMe(user));
-    this.#here = signal(this.#places.of(room));
-  }
-
-  /** Who I am; undefined until the server has said it once. */
-  get me(): ReadonlySignal<User | undefined> {
-    return this.#me;
-  }
-  /** The room in view; another one after `go`. */
-  get here(): ReadonlySignal<Place> {
-    return this.#here;
+    const { rooms, settings } = this;
+    const caller = this.#caller;
+    this.attention = new Attention({ me: user, rooms, settings, caller, load: api.messages, clock });
+    this.me = this.#me = signal(recallMe(user));
+    this.here = this.#here = signal(this.#places.of(room));
   }
 
   /** Begins the life of the page, at an address. */
@@ -115,8 +101,8 @@ export class Desk {
   search(q: string, where: SearchWhere = {}): Promise<FoundPage | undefined> {
     return api.search({ q, ...where });
   }
-  mentions(where: { readonly before?: number } = {}): Promise<FoundPage | undefined> {
-    return api.mentions({ ...where });
+  mentions(where: Pick<SearchWhere, 'before'> = {}): Promise<FoundPage | undefined> {
+    return api.mentions(where);
   }
   /** Whose name begins so, for completion. */
   async people(q: string): Promise<readonly User[]> {
@@ -151,9 +137,7 @@ export class Desk {
       name,
       user: this.#user,
       clock,
-      rooms: this.rooms,
-      marks: this.#register.marks,
-      keep: this.#keep,
+      register: this.#register,
       letters: this.#letters,
       shelf,
       soon: atEase,

@@ -2,25 +2,21 @@
  * One room of the page: its socket feeds the room, what is written goes by the outbox. What components of a room see.
  * It has a socket only while it is in view (`enter` … `leave`); left, it keeps what it knows, and goes on by number.
  */
-import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { Draft } from './draft.js';
 import { Line, type LineParts } from './line.js';
+import type { Register } from './register.js';
 import { within } from './state/clock.js';
 import type { Connection } from './state/connection.js';
-import type { Keep } from './state/keep.js';
 import type { Letter } from './state/letter.js';
 import type { Outbox } from './state/outbox.js';
-import type { ReadMarks } from './state/readmarks.js';
 import type { Room } from './state/room.js';
-import type { Rooms } from './state/rooms.js';
 import type { Shelf } from './state/settings.js';
 import { Teller } from './state/typing.js';
 import { when } from './state/when.js';
 
 export interface PlaceParts extends LineParts {
-  readonly rooms: Rooms;
-  readonly marks: ReadMarks;
-  readonly keep: Keep;
+  readonly register: Register;
   readonly shelf: Shelf;
   /** The page can be seen. */
   readonly seen: () => boolean;
@@ -109,15 +105,13 @@ export class Place {
   /** I have seen everything up to this number. */
   read(id: number): void {
     const { last } = this.room.transcript.peek();
-    if (this.#parts.seen()) this.#parts.marks.read(this.name, Math.min(id, last));
+    if (this.#parts.seen()) this.#parts.register.marks.read(this.name, Math.min(id, last));
   }
 
   /** The room comes into view, at a number if given. */
   enter(id?: number): void {
-    const { rooms } = this.#parts;
     this.#target = id;
-    rooms.entered(this.name);
-    this.#unwatch = this.#watch();
+    this.#unwatch = this.#parts.register.follow(this.name, this.room);
     const known = this.room.transcript.peek().epoch !== undefined;
     const opening = known ? this.room.open(this.#start()) : this.#restore();
     this.#line.open();
@@ -137,7 +131,7 @@ export class Place {
 
   /** The page is looked at again: the line stands where one stopped. */
   remark(): void {
-    const entry = this.#parts.rooms.entry(this.name);
+    const entry = this.#parts.register.rooms.entry(this.name);
     const { last } = this.room.transcript.peek();
     if (entry && entry.read > 0 && Math.max(last, entry.last) > entry.read) this.#mark.value = entry.read;
   }
@@ -156,7 +150,7 @@ export class Place {
 
   /** Where to open: at a number that was asked for, at the read mark when much is after it, else at the end. */
   async #start(): Promise<number | undefined> {
-    const { rooms } = this.#parts;
+    const { rooms } = this.#parts.register;
     await this.#soon(rooms.loaded, Boolean);
     if (this.#target !== undefined) return this.#target;
     const { read = 0, unread = 0 } = rooms.entry(this.name) ?? {};
@@ -171,7 +165,7 @@ export class Place {
 
   /** What was kept is shown until the server answers; that it does not answer is seen beside it. */
   async #restore(): Promise<void> {
-    const window = await this.#parts.keep.window(this.name);
+    const window = await this.#parts.register.window(this.name);
     if (!window || this.room.transcript.peek().epoch !== undefined) return;
     this.room.restore(window);
     await this.room.open(this.#start());
@@ -188,20 +182,6 @@ export class Place {
 
   #soon<T>(source: ReadonlySignal<T>, so: (value: T) => boolean): Promise<void> {
     return within(this.#parts.clock, PATIENCE_MS, when(source, so, NEVER));
-  }
-
-  #watch(): () => void {
-    const { rooms, keep } = this.#parts;
-    const stops = [
-      effect(() => rooms.moved(this.name, this.room.transcript.value.last)),
-      effect(() => rooms.peopled(this.name, this.room.people.value.count)),
-      effect(() => {
-        if (this.room.transcript.value.seen) keep.keepWindow(this.name, () => this.room.transcript.peek());
-      }),
-    ];
-    return () => {
-      for (const stop of stops) stop();
-    };
   }
 }
 

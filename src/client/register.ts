@@ -2,11 +2,13 @@
  * The list of rooms with my read marks, kept true: by the server's list, by what the sockets tell, by what was kept from
  * the last time. One log stands behind it all: when that is another one, nothing of it holds.
  */
+import { effect } from '@preact/signals';
 import type { RoomFrame } from '../protocol.js';
 import * as api from './api.js';
 import type { Clock } from './state/clock.js';
-import type { Keep } from './state/keep.js';
+import type { Keep, KeptWindow } from './state/keep.js';
 import { ReadMarks } from './state/readmarks.js';
+import type { Room } from './state/room.js';
 import { Rooms } from './state/rooms.js';
 
 /** A list that is not older than this is kept true by what the socket tells. */
@@ -32,6 +34,26 @@ export class Register {
     if (!kept || this.#epoch !== undefined) return;
     this.#epoch = kept.epoch;
     this.rooms.restore(kept.rooms);
+  }
+
+  /** Keeps what the room in view says of itself, until what is returned is called. */
+  follow(name: string, { transcript, people }: Room): () => void {
+    const stops = [
+      effect(() => this.rooms.moved(name, transcript.value.last)),
+      effect(() => this.rooms.peopled(name, people.value.count)),
+      effect(() => {
+        if (transcript.value.seen) this.#keep.keepWindow(name, () => transcript.peek());
+      }),
+    ];
+    this.rooms.entered(name);
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  /** The room's last window, from the last time. */
+  window(name: string): Promise<KeptWindow | undefined> {
+    return this.#keep.window(name);
   }
 
   /** A socket was opened on the log of this name. */

@@ -32,9 +32,9 @@ export function startWorker(go: (address: Address) => void): void {
 async function register(serviceWorker: ServiceWorkerContainer): Promise<void> {
   const registration = await serviceWorker.register(trusted(URL_OF_WORKER), { scope: '/' });
   const offer = () => registration.waiting?.postMessage({ takeOver: mine });
-  registration.addEventListener('updatefound', () =>
-    registration.installing?.addEventListener('statechange', offer),
-  );
+  const follow = () => registration.installing?.addEventListener('statechange', offer);
+  registration.addEventListener('updatefound', follow);
+  follow(); // one may be on its way already
   offer();
 }
 

@@ -11,7 +11,8 @@ export const verify: Command = {
   args: '[FILE]',
   does: 'check the database of DATA_DIR, or a backup: no number missing, no message twice',
   help: `Reads one snapshot, also while the server runs: every room counts 1, 2, 3 … to its last without a hole, times
-never go back, every cid of a person is there once, references and indexes are sound. Names the first fault and ends
+never go back, every cid of a person is there once, each message is what its changes made of it, deleted text is gone,
+references and indexes are sound. Names the first fault and ends
 with 1 when there is one. The write-ahead log cannot shrink meanwhile: on a large database choose a quiet hour.`,
   async run(args, terminal) {
     const { out, err, env, now } = terminal;

@@ -3,10 +3,11 @@ import Router from 'koa-router';
 import { type ListParts, listRoutes } from './lists.js';
 import { type MessageParts, messageRoutes } from './messages.js';
 import { type RoomParts, roomRoutes } from './rooms.js';
+import { type SearchParts, searchRoutes } from './search.js';
 import { requireUser } from './session.js';
 
-export interface ApiParts extends MessageParts, RoomParts, ListParts {
-  readonly store: RoomParts['store'] & ListParts['store'];
+export interface ApiParts extends MessageParts, RoomParts, ListParts, SearchParts {
+  readonly store: RoomParts['store'] & ListParts['store'] & SearchParts['store'];
 }
 
 export function apiRoutes(parts: ApiParts): Router {
@@ -21,5 +22,6 @@ export function apiRoutes(parts: ApiParts): Router {
   messageRoutes(router, parts);
   roomRoutes(router, parts);
   listRoutes(router, parts);
+  searchRoutes(router, parts);
   return router;
 }

@@ -1,37 +1,63 @@
 /** What a change makes of its message's row: the text of now, the reactions that stand; or nothing, when it is deleted. */
 import type Database from 'better-sqlite3';
 import type { Made, Message, Person } from '../chat/book.js';
+import type { User } from '../protocol.js';
 import { Mentions } from './mentions.js';
 import { Reactions } from './reactions.js';
 import { mentionsColumn } from './rows.js';
+
+interface Edit {
+  readonly seq: number;
+  readonly before: number | null;
+}
+
+/** Told of a message whose text is about to change, with who said it. */
+export type Outdate = (message: Message, person: Person) => void;
 
 export class Changes {
   readonly reactions: Reactions;
   readonly mentions: Mentions;
   /** how many messages were deleted since the start */
   erased = 0;
-  readonly #edit: Database.Statement<[string, number, string | null, number]>;
-  readonly #erase: Database.Statement<[number, number]>;
-  readonly #eraseEdits: Database.Statement<[number, number, number]>;
+  readonly #outdate: Outdate | undefined;
+  readonly #keep: Database.Statement<[number, number, number | null, string | null]>;
+  readonly #call: Database.Statement<[number, string]>;
+  readonly #edit: Database.Statement<[number, string, number, string | null]>;
+  readonly #blank: Database.Statement<[number]>;
+  readonly #bury: Database.Statement<[number, number]>;
+  readonly #editAt: Database.Statement<[number, number], Edit>;
+  readonly #uncall: Database.Statement<[number]>;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, outdate?: Outdate) {
+    this.#outdate = outdate;
     this.reactions = new Reactions(db);
     this.mentions = new Mentions(db);
-    this.#edit = db.prepare('UPDATE events SET text = ?, edited = ?, mentions = ? WHERE seq = ?');
-    this.#erase =
-      db.prepare(`UPDATE events SET data = '', text = NULL, edited = NULL, deleted = ?, mentions = NULL,
-      reacted = NULL WHERE seq = ?`);
-    // each edit knows the one before it: no index is needed to find them all
-    this.#eraseEdits = db.prepare(`WITH RECURSIVE edits (id) AS (
-        SELECT ? UNION ALL
-        SELECT e.edited FROM edits JOIN events e ON e.room = ? AND e.id = edits.id WHERE e.edited IS NOT NULL)
-      UPDATE events SET data = '', mentions = NULL WHERE room = ? AND id IN (SELECT id FROM edits)`);
+    this.#keep = db.prepare('INSERT INTO states (event, target, edited, mentions) VALUES (?, ?, ?, ?)');
+    this.#call = db.prepare('INSERT INTO states (event, mentions) VALUES (?, ?)');
+    this.#edit = db.prepare(`INSERT INTO states (event, text, edited, mentions) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET text = excluded.text, edited = excluded.edited, mentions = excluded.mentions`);
+    this.#blank = db.prepare("UPDATE events SET data = '' WHERE seq = ?");
+    this.#bury = db.prepare(`INSERT INTO states (event, deleted) VALUES (?, ?) ON CONFLICT DO UPDATE
+      SET text = NULL, edited = NULL, deleted = excluded.deleted, mentions = NULL, reacted = NULL`);
+    this.#editAt = db.prepare(`SELECT seq, edited AS before FROM events JOIN states ON event = seq
+      WHERE room = ? AND id = ?`);
+    this.#uncall = db.prepare('UPDATE states SET mentions = NULL WHERE event = ?');
   }
 
-  /** `id`: the number that the change has got. */
-  apply(message: Message, person: Person, { type, user, data, mentions }: Made, id: number): void {
+  /** Whom a new message calls. */
+  call(event: number, users: readonly User[]): void {
+    this.#call.run(event, mentionsColumn(users));
+    this.mentions.add(event, users);
+  }
+
+  /** `id` and `event`: the number that the change has got, and its key. */
+  apply(message: Message, person: Person, made: Made, id: number, event: number): void {
+    const { type, user, data, mentions } = made;
+    const called = mentions === undefined ? null : mentionsColumn(mentions);
+    this.#keep.run(event, message.id, type === 'edit' ? (message.edited ?? null) : null, called);
+    if (type === 'edit' || type === 'delete') this.#outdate?.(message, person); // only one's own: the person said it
     if (type === 'edit') {
-      this.#edit.run(data, id, mentionsColumn(mentions), message.key);
+      this.#edit.run(message.key, data, id, called);
       this.mentions.clear(message.key);
       this.mentions.add(message.key, mentions);
     } else if (type === 'delete') this.#delete(message, id);
@@ -41,9 +67,21 @@ export class Changes {
 
   #delete(message: Message, id: number): void {
     this.erased++;
-    this.#erase.run(id, message.key);
-    if (message.edited !== undefined) this.#eraseEdits.run(message.edited, message.roomKey, message.roomKey);
+    this.#blank.run(message.key);
+    this.#bury.run(message.key, id);
+    this.#blankEdits(message);
     this.mentions.clear(message.key);
     this.reactions.clear(message);
+  }
+
+  /** Each edit knows the one before it: no index is needed to find them all. */
+  #blankEdits({ roomKey, edited }: Message): void {
+    for (let id = edited; id !== undefined; ) {
+      const edit = this.#editAt.get(roomKey, id);
+      if (!edit) return;
+      this.#blank.run(edit.seq);
+      this.#uncall.run(edit.seq);
+      id = edit.before ?? undefined;
+    }
   }
 }

@@ -6,8 +6,8 @@ import type Database from 'better-sqlite3';
 import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.js';
 import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
 import type { Activity } from './activity.js';
-import { Changes } from './changes.js';
-import { mentionsColumn, ROWS, type Row, toEvent } from './rows.js';
+import { Changes, type Outdate } from './changes.js';
+import { ROWS, type Row, toEvent } from './rows.js';
 
 interface Numbered {
   readonly room: number;
@@ -15,15 +15,9 @@ interface Numbered {
   readonly at: number;
 }
 
-interface Entry extends Said {
-  readonly type: RoomEvent['type'];
-  readonly target?: number;
-  readonly edited?: number | undefined;
-}
-
 type Fields = [
-  ...[room: number, id: number, type: string, person: number, name: string, data: string | null, at: number],
-  ...[cid: string | null, target: number | null, edited: number | null, mentions: string | null],
+  ...[room: number, id: number, type: string, person: number, name: string],
+  ...[data: string | null, at: number, cid: string | null],
 ];
 
 /** Reactions in one page: one that would hold more of them is shorter. */
@@ -40,15 +34,15 @@ export class Log implements EventBook {
   readonly #after: Database.Statement<[string, number, number], Row>;
   readonly #before: Database.Statement<[string, number, number], Row>;
 
-  /** `activity`: told of each event; nobody is, where the log is only read. */
-  constructor(db: Database.Database, activity?: Activity) {
-    this.changes = new Changes(db);
+  /** `activity` and `outdate` are told of what happens; nobody is, where the log is only read. */
+  constructor(db: Database.Database, activity?: Activity, outdate?: Outdate) {
+    this.changes = new Changes(db, outdate);
     this.#activity = activity;
     this.#number = db.prepare(`INSERT INTO rooms (name, last, at) VALUES (?, 1, ?)
       ON CONFLICT (name) DO UPDATE SET last = last + 1, at = max(at, excluded.at) RETURNING room, last, at`);
-    this.#insert =
-      db.prepare(`INSERT INTO events (room, id, type, person, name, data, at, cid, target, edited, mentions)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = db.prepare(
+      'INSERT INTO events (room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    );
     this.#byCid = db.prepare(`${ROWS} WHERE e.person = ? AND e.cid = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
     const inRoom = `${ROWS} WHERE e.room = (SELECT room FROM rooms WHERE name = ?)`;
@@ -57,28 +51,31 @@ export class Log implements EventBook {
     this.#before = db.prepare(`${inRoom} AND e.id < ? ORDER BY e.id DESC LIMIT ?`);
   }
 
-  append(room: string, person: Person, said: Said): ChatEvent {
-    const { user, data, cid, mentions } = said;
-    const { id, at, seq } = this.#keep(room, person, { ...said, type: 'chat' });
-    this.changes.mentions.add(seq, mentions);
-    return {
+  append(room: string, person: Person, { user, data, at: saidAt, cid, mentions }: Said): ChatEvent {
+    const { room: key, last: id, at } = this.#next(room, saidAt);
+    const { lastInsertRowid } = this.#insert.run(
+      key,
       id,
-      type: 'chat',
-      user,
+      'chat',
+      person.key,
+      user.name,
       data,
       at,
-      ...(cid === undefined ? {} : { cid }),
-      ...(mentions && { mentions }),
-    };
+      cid ?? null,
+    );
+    const event: ChatEvent = { id, type: 'chat', user, data, at, ...(cid === undefined ? {} : { cid }) };
+    if (mentions === undefined) return event;
+    this.changes.call(Number(lastInsertRowid), mentions);
+    return { ...event, mentions };
   }
 
   change(message: Message, person: Person, made: Made): ChangeEvent {
-    const target = message.id;
-    const edited = made.type === 'edit' ? message.edited : undefined;
-    const { id, at } = this.#keep(message.room, person, { ...made, target, edited });
-    this.changes.apply(message, person, made, id);
+    const { room: key, last: id, at } = this.#next(message.room, made.at);
     const { type, user, data, cid, mentions } = made;
-    const event = { id, user, target, at, ...(cid === undefined ? {} : { cid }) };
+    const said = type === 'delete' ? null : data;
+    const { lastInsertRowid } = this.#insert.run(key, id, type, person.key, user.name, said, at, cid ?? null);
+    this.changes.apply(message, person, made, id, Number(lastInsertRowid));
+    const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
     if (type === 'delete') return { type, ...event };
     return type === 'edit'
       ? { type, ...event, data, ...(mentions && { mentions }) }
@@ -116,18 +113,12 @@ export class Log implements EventBook {
     return this.#events(cut(this.#before.all(room, id, limit)).reverse());
   }
 
-  #keep(room: string, person: Person, entry: Entry): { id: number; at: number; seq: number } {
-    const numbered = this.#number.get(room, entry.at);
+  /** The room's next number, and its time. */
+  #next(room: string, at: number): Numbered {
+    const numbered = this.#number.get(room, at);
     if (!numbered) throw new Error(`room ${room} got no number`);
     this.#activity?.moved(room);
-    const { room: key, last: id, at } = numbered;
-    const { type, user, data, cid, target, edited, mentions } = entry;
-    const said = type === 'delete' ? null : data;
-    const { lastInsertRowid } = this.#insert.run(
-      ...([key, id, type, person.key, user.name, said, at] as const),
-      ...([cid ?? null, target ?? null, edited ?? null, mentionsColumn(mentions)] as const),
-    );
-    return { id, at, seq: Number(lastInsertRowid) };
+    return numbered;
   }
 
   /** Of one room, ascending. */

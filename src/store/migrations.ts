@@ -35,13 +35,17 @@ export const MIGRATIONS: readonly string[] = [
    CREATE UNIQUE INDEX events_number ON events (room, id);
    CREATE UNIQUE INDEX events_cid ON events (person, cid) WHERE cid IS NOT NULL;`,
 
-  // What becomes of messages. Columns are added, no row is written: a log of any length opens at once.
-  `ALTER TABLE events ADD COLUMN target INTEGER;   -- number of the message that this event changes
-   ALTER TABLE events ADD COLUMN text TEXT;        -- of an edited message: as it is now; data stays as it was said
-   ALTER TABLE events ADD COLUMN edited INTEGER;   -- of a message: number of its last edit; of an edit: of the one before it
-   ALTER TABLE events ADD COLUMN deleted INTEGER;  -- number of the deletion; data and text are gone then
-   ALTER TABLE events ADD COLUMN mentions TEXT;    -- whom the text calls, as JSON [{"id","name"}]
-   ALTER TABLE events ADD COLUMN reacted INTEGER;  -- how many reactions stand
+  // What becomes of messages. No row is written and no column added (to a STRICT table that reads all of it): a log of any
+  // length opens at once.
+  `CREATE TABLE states (               -- what there is to an event beyond what was said; most have none
+     event INTEGER PRIMARY KEY REFERENCES events,
+     target INTEGER,                   -- of a change: number of the message
+     text TEXT,                        -- of an edited message: as it is now; events.data stays as it was said
+     edited INTEGER,                   -- of a message: number of its last edit; of an edit: of the one before it
+     deleted INTEGER,                  -- number of the deletion; its data and text are gone then
+     mentions TEXT,                    -- whom the text calls, as JSON [{"id","name"}]
+     reacted INTEGER                   -- how many reactions stand
+   ) STRICT;
 
    CREATE TABLE reactions (            -- those that stand
      room INTEGER NOT NULL REFERENCES rooms,
@@ -68,9 +72,14 @@ export const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (person, room)
    ) STRICT, WITHOUT ROWID;
 
-   -- The search index. It keeps no text: what it holds of a message is taken out with the text in hand. The number of
-   -- a row is the message's seq; up to which seq it reaches is in meta.
-   -- Its texts are lists of words already (search/words.ts): the tokenizer has only to take them apart at the spaces.
+   CREATE TABLE outdated (             -- messages whose words in the index are theirs no more: to be taken out
+     event INTEGER PRIMARY KEY REFERENCES events,
+     words TEXT NOT NULL               -- what the index has
+   ) STRICT;
+
+   -- The search index. It keeps no text, so what it has of a message is taken out with its words in hand. The number of a
+   -- row is the message's seq; up to which seq it reaches is in meta. Its texts are lists of words already
+   -- (search/words.ts): the tokenizer has only to take them apart at the spaces.
    CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);`,
 ];

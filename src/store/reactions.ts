@@ -29,7 +29,8 @@ export class Reactions {
     );
     this.#remove = db.prepare(`DELETE FROM reactions WHERE ${one}`);
     this.#clear = db.prepare('DELETE FROM reactions WHERE room = ? AND target = ?');
-    this.#count = db.prepare('UPDATE events SET reacted = coalesce(reacted, 0) + ? WHERE seq = ?');
+    this.#count = db.prepare(`INSERT INTO states (event, reacted) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET reacted = coalesce(reacted, 0) + excluded.reacted`);
     this.#between = db.prepare(`SELECT a.target, a.id, p.id AS userId, a.name, a.data
       FROM reactions a JOIN people p USING (person) WHERE a.room = ? AND a.target BETWEEN ? AND ?
       ORDER BY a.target, a.id`);
@@ -42,12 +43,12 @@ export class Reactions {
   /** `event`: the number of the react event; `name`: the person's at that time. */
   add(message: Message, event: number, person: Person, name: string, emoji: string): void {
     this.#add.run(message.roomKey, message.id, event, person.key, name, emoji);
-    this.#count.run(1, message.key);
+    this.#count.run(message.key, 1);
   }
 
   remove(message: Message, person: Person, emoji: string): void {
     this.#remove.run(message.roomKey, message.id, person.key, emoji);
-    this.#count.run(-1, message.key);
+    this.#count.run(message.key, -1);
   }
 
   clear({ roomKey, id }: Message): void {

@@ -21,8 +21,8 @@ export interface Row {
 }
 
 export const ROWS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
-    e.target, e.text, e.edited, e.deleted, e.mentions, e.reacted
-  FROM events e JOIN people p USING (person) JOIN rooms r USING (room)`;
+    s.target, s.text, s.edited, s.deleted, s.mentions, s.reacted
+  FROM events e JOIN people p USING (person) JOIN rooms r USING (room) LEFT JOIN states s ON s.event = e.seq`;
 
 export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEvent {
   return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);
@@ -60,6 +60,6 @@ function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } 
   return mentions === null ? {} : { mentions: JSON.parse(mentions) as readonly User[] };
 }
 
-export function mentionsColumn(mentions: readonly User[] | undefined): string | null {
-  return mentions === undefined ? null : JSON.stringify(mentions.map(({ id, name }) => ({ id, name })));
+export function mentionsColumn(mentions: readonly User[]): string {
+  return JSON.stringify(mentions.map(({ id, name }) => ({ id, name })));
 }

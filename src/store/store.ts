@@ -13,6 +13,9 @@ import { Log } from './log.js';
 import { Members } from './members.js';
 import { databaseFile, makeFolder, openDatabase } from './open.js';
 import { PeopleBook } from './people.js';
+import { Filler } from './search/filler.js';
+import { WordIndex } from './search/index.js';
+import { Search } from './search/search.js';
 import { WriteAheadLog } from './wal.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
@@ -27,6 +30,9 @@ export class Store implements Book {
   readonly members: Members;
   readonly found: Found;
   readonly activity: Activity;
+  readonly search: Search;
+  readonly #index: WordIndex;
+  readonly #filler: Filler;
   readonly #db: Database.Database;
   readonly #wal: WriteAheadLog;
   readonly #unlock: () => void;
@@ -42,10 +48,19 @@ export class Store implements Book {
       throw error;
     }
     this.activity = new Activity(this.#db);
-    this.log = new Log(this.#db, this.activity);
+    const index = new WordIndex(this.#db);
+    this.log = new Log(this.#db, this.activity, (message, person) => index.outdate(message, person));
     this.people = new PeopleBook(this.#db);
     this.members = new Members(this.#db);
     this.found = new Found(this.#db, this.log.changes.reactions);
+    this.#index = index;
+    this.#filler = new Filler(index, (work) => this.transaction(work));
+    this.search = new Search(this.#db, {
+      found: this.found,
+      people: this.people,
+      index,
+      fill: (ms) => this.#filler.fill(ms),
+    });
     this.#wal = new WriteAheadLog(this.#db);
     this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
   }
@@ -60,10 +75,13 @@ export class Store implements Book {
     }
   }
 
-  /** Once a second: what was deleted leaves the write-ahead log too; a fault that has passed is noticed. */
+  /** Once a second: the index follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
   tick(): void {
     if (this.fault !== undefined) this.probe();
-    else this.#wal.tick(this.log.changes.erased);
+    else {
+      this.#filler.tick();
+      this.#wal.tick(this.log.changes.erased + this.#index.erased);
+    }
   }
 
   /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
@@ -101,6 +119,7 @@ export class Store implements Book {
   }
 
   close(): void {
+    this.#filler.stop();
     this.#db.close();
     this.#unlock();
   }

@@ -1,10 +1,12 @@
 /**
  * The promise, checked on the file itself: every room counts 1, 2, 3 … to its last without a hole, in the one order,
- * its times never go back; every cid of a person once; every reference leads somewhere; the pages and indexes are sound.
+ * its times never go back; every cid of a person once; every reference leads somewhere; the pages and indexes are sound;
+ * and every message is what its changes come to (soundness.ts).
  * It reads one snapshot, so a server may go on writing. The first fault ends it, in words that name the place.
  */
 import Database from 'better-sqlite3';
 import { openForReading } from './open.js';
+import { faultOfChanges } from './soundness.js';
 
 export interface Verdict {
   /** undefined: sound */
@@ -53,7 +55,8 @@ function judge(db: Database.Database, report: Report): Verdict {
     faultOfReferences(db, report) ??
     faultOfNumbers(db, counts.events, report) ??
     faultOfRooms(db) ??
-    faultOfCids(db, report);
+    faultOfCids(db, report) ??
+    faultOfWhatBecame(db, report);
   return { fault, ...counts };
 }
 
@@ -115,6 +118,11 @@ function faultOfRooms(db: Database.Database): string | undefined {
       WHERE last <> most LIMIT 1`)
     .get();
   return room && `room ${room.name}: its last is ${room.last}, but its newest event is ${room.most}`;
+}
+
+function faultOfWhatBecame(db: Database.Database, report: Report): string | undefined {
+  report('checking changes, reactions and marks');
+  return faultOfChanges(db);
 }
 
 interface Twice {

@@ -99,7 +99,6 @@ export class Room {
     this.#arrivals.take();
     this.#transcript.value = log.EMPTY;
   }
-
   /** Nobody looks at it any more: presence and typing are not told to us now. */
   rest(): void {
     this.flush();
@@ -136,8 +135,9 @@ export class Room {
 
   /** Opens it at a number, or at its end. Until that is decided what the socket brings is not shown. */
   open(start: Promise<number | undefined>): Promise<void> {
-    const opening = this.#open(start).finally(() => {
-      if (this.#held !== opening) return;
+    const shown = start.then((id) => (id === undefined ? false : this.#pages.show(id)));
+    const opening = shown.then(() => {
+      if (this.#held !== opening) return; // it was opened elsewhere meanwhile
       this.#held = undefined;
       batch(() => {
         this.#parts.opened();
@@ -160,11 +160,6 @@ export class Room {
     const news = events.filter(({ id }) => id > seen);
     if (news.length > 0) this.#parts.news(news);
     void this.#pages.fill();
-  }
-
-  async #open(start: Promise<number | undefined>): Promise<void> {
-    const id = await start;
-    if (id !== undefined) await this.#pages.show(id);
   }
 
   #greet(hello: HelloFrame): void {

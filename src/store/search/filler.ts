@@ -1,0 +1,52 @@
+/** Brings the index after the log in slices: at once while it is quiet, a slice a second while much is said. */
+import { StorageError } from '../../chat/book.js';
+import type { WordIndex } from './index.js';
+
+/** Milliseconds of one slice, and between two. */
+const SLICE = 6;
+const PAUSE = 20;
+/** Events in a second from which on there are better things to do. */
+const BUSY = 200;
+
+export class Filler {
+  readonly #index: WordIndex;
+  readonly #transaction: <T>(work: () => T) => T;
+  #timer: NodeJS.Timeout | undefined;
+  #end = 0;
+  #quiet = true;
+
+  constructor(index: WordIndex, transaction: <T>(work: () => T) => T) {
+    this.#index = index;
+    this.#transaction = transaction;
+  }
+
+  /** Works for some milliseconds; true when there is more to do, or the disk did not take it. */
+  fill(ms: number): boolean {
+    if (!this.#index.behind) return false;
+    try {
+      const done = this.#transaction(() => this.#index.work(performance.now() + ms));
+      done();
+    } catch (error) {
+      if (error instanceof StorageError) return true;
+      throw error;
+    }
+    return this.#index.behind;
+  }
+
+  /** Once a second. */
+  tick(): void {
+    const end = this.#index.end();
+    this.#quiet = end - this.#end < BUSY;
+    this.#end = end;
+    if (this.#timer === undefined) this.#go();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  readonly #go = (): void => {
+    this.#timer = undefined;
+    if (this.fill(SLICE) && this.#quiet) this.#timer = setTimeout(this.#go, PAUSE);
+  };
+}
