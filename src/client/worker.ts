@@ -36,6 +36,7 @@ async function register(serviceWorker: ServiceWorkerContainer): Promise<void> {
   registration.addEventListener('updatefound', follow);
   follow(); // one may be on its way already
   offer();
+  await registration.update(); // browsers look by themselves too, but take their time
 }
 
 /** The policy lets one address pass, whatever this page may be talked into. */

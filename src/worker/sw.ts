@@ -16,6 +16,9 @@ const CACHE = PREFIX + VERSION;
 const PAGE = '/page';
 /** A network that takes longer for the page is as good as none, when there is a kept one. */
 const PATIENCE_MS = 5_000;
+/** A page that was just closed is counted for a while. */
+const LOOKS = 5;
+const LOOK_MS = 1_000;
 
 self.addEventListener('install', (event) => event.waitUntil(install()));
 self.addEventListener('activate', (event) => event.waitUntil(activate()));
@@ -51,8 +54,11 @@ async function activate(): Promise<void> {
 }
 
 async function takeOver(): Promise<void> {
-  const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
-  if (pages.length <= 1) await self.skipWaiting();
+  for (let look = 0; look < LOOKS; look++) {
+    const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
+    if (pages.length <= 1) return self.skipWaiting();
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
 }
 
 /** From the network; the kept one when there is none, or what is there is broken. */

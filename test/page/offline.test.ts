@@ -233,5 +233,7 @@ function deployAnother(root: string): void {
 }
 
 function other(name: string): string {
-  return name.replace(/-[A-Z0-9]{8}\./, (hash) => `-Z${hash.slice(2)}`);
+  return name.replace(/-[A-Z0-9]{8}\./, (hash) =>
+    hash[1] === 'Z' ? `-Y${hash.slice(2)}` : `-Z${hash.slice(2)}`,
+  );
 }

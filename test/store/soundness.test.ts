@@ -1,0 +1,72 @@
+/** Everything that changes leave behind, made wrong one by one: verify names it. */
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { databaseFile } from '../../src/store/open.js';
+import { verify } from '../../src/store/verify.js';
+import { startChat, temporaryFolder } from '../harness.js';
+
+/** 1 to 5 are messages, 6 edits and 7 deletes the second, 8 edits the first, 9 is a reaction to the third. */
+async function changedDatabase(): Promise<string> {
+  const chat = await startChat();
+  const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+  const path = '/api/rooms/lobby/messages';
+  for (let n = 1; n <= 5; n++) await ann.post(path, { data: `m${n}` });
+  await ann.get('/api/search?q=m1'); // all of them are in the index
+  await ann.post(path, { type: 'edit', target: 2, data: 'to be deleted' });
+  await ann.post(path, { type: 'delete', target: 2 });
+  await ann.post(path, { type: 'edit', target: 1, data: 'hi @Bob' });
+  await bob.post(path, { type: 'react', target: 3, data: '👍' });
+  await ann.put('/api/rooms/lobby/read', { id: 5 });
+  await chat.stop();
+  return databaseFile(chat.dataDir);
+}
+
+const FAULTS: readonly (readonly [sql: string, words: string])[] = [
+  ['DELETE FROM states WHERE target = 2', 'number 6 is a change of nothing'],
+  ['UPDATE states SET target = 6 WHERE target = 1', 'number 8 changes a message that is not there'],
+  ['UPDATE states SET target = 9 WHERE target = 1', 'number 8 changes a message that is not there'],
+  ['UPDATE states SET deleted = NULL', 'number 7 deletes a message that is not deleted by it'],
+  ["UPDATE events SET person = 2 WHERE type = 'edit'", 'was changed by somebody else'],
+  ["UPDATE events SET data = 'm2' WHERE id = 2", 'number 2 was deleted, and some of its text'],
+  ["UPDATE events SET data = 'x' WHERE id = 6", 'number 2 was deleted, and some of its text'],
+  ["UPDATE states SET text = 'x' WHERE edited = 8", 'number 1 does not have the text of its last edit'],
+  ['UPDATE states SET text = NULL, edited = NULL WHERE edited = 8', 'number 1 does not have the text'],
+  [
+    "INSERT INTO states (event, edited) SELECT seq, 8 FROM events WHERE data = 'm4'",
+    'number 4 is said to be edited by what is no edit of it',
+  ],
+  [
+    "INSERT INTO states (event, deleted) SELECT seq, 7 FROM events WHERE data = 'm4'",
+    'number 4 is said to be deleted by what is no deletion of it',
+  ],
+  ["UPDATE reactions SET data = '🎉'", 'number 3 has a reaction that nobody gave'],
+  ['DELETE FROM reactions', 'number 3 has other reactions than were given'],
+  ['UPDATE states SET reacted = 2 WHERE reacted = 1', 'number 3 counts its reactions wrongly'],
+  ['DELETE FROM mentions', 'number 1 calls somebody, and is in no list of mentions'],
+  ['UPDATE mentions SET event = 4', 'number 4 is in a list of mentions, and calls nobody'],
+  ['UPDATE members SET read = 100', 'number 9 is the last, and somebody has read further'],
+  ["UPDATE meta SET value = '999' WHERE key = 'indexed'", 'the index reaches further than the log'],
+  [
+    "UPDATE meta SET value = '1' WHERE key = 'indexed'",
+    'is outdated in the index, which does not reach that far',
+  ],
+  ["UPDATE words_data SET block = x'00' WHERE id > 10", 'the file is damaged'],
+];
+
+describe('verify', () => {
+  it('finds a log with changes sound, and names whatever is wrong with them', async () => {
+    const sound = await changedDatabase();
+    expect(verify(sound, () => {}).fault).toBeUndefined();
+    for (const [sql, words] of FAULTS) {
+      const file = join(temporaryFolder(), 'oneport.db');
+      copyFileSync(sound, file);
+      const db = new Database(file);
+      db.pragma('foreign_keys = OFF');
+      db.unsafeMode().exec(sql);
+      db.close();
+      expect([sql, verify(file, () => {}).fault]).toEqual([sql, expect.stringContaining(words)]);
+    }
+  });
+});
