@@ -32,16 +32,15 @@ export class SigninForm {
     const { tag } = words.language;
     const { title, lead, enter } = words.signIn;
     const error = fault ? explained(fault, name, words) : '';
-    const blanks = { tag, title, lead, label: words.signIn.name, enter, error, name, next };
+    const blanks = { title, lead, label: words.signIn.name, enter, error, name, next };
     ctx.status = fault?.status ?? 200;
     ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
     ctx.vary('Accept-Language, Cookie');
     ctx.type = 'html';
-    ctx.body = filled(
-      this.#html,
-      { ...blanks, languages: words.signIn.languages, invalid: String(fault !== undefined) },
-      choices(tag),
-    );
+    const html = this.#html
+      .replace('<html lang="en">', `<html lang="${tag}">`)
+      .replace('aria-invalid="false"', `aria-invalid="${fault !== undefined}"`);
+    ctx.body = filled(html, { ...blanks, languages: words.signIn.languages }, choices(tag));
   }
 }
 

@@ -65,7 +65,10 @@ function Modal({ kind, label, close, children }: ModalProps) {
       ref={dialog}
       class={kind}
       aria-label={label}
-      onClose={close}
+      onClose={(event) => {
+        // The event comes later than the act: by then another dialog may stand in this one's place.
+        if (event.currentTarget.isConnected) close();
+      }}
       onCancel={(event) => {
         if (event.target !== event.currentTarget) return;
         event.preventDefault();
