@@ -124,6 +124,7 @@ export class Hub {
   }
 
   stop(): void {
+    this.outlet.stop();
     clearInterval(this.#lane);
   }
 
@@ -149,7 +150,7 @@ export class Hub {
       user: person.user,
       complete,
     };
-    replay(connection, from, textFrame(hello), () => connection.send(room.presence.list()));
+    replay(connection, from, textFrame(hello), () => room.presence.listed());
   }
 
   #take(connection: Connection, saying: Saying, bytes: number): void {
