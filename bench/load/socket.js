@@ -47,7 +47,13 @@ export class Socket {
       this.#read(size);
       return true;
     };
-    const net = connect({ host: '127.0.0.1', localAddress: from, port, noDelay: true, onread: { buffer: LANDING, callback } });
+    const net = connect({
+      host: '127.0.0.1',
+      localAddress: from,
+      port,
+      noDelay: true,
+      onread: { buffer: LANDING, callback },
+    });
     net.on('connect', () => net.write(request));
     net.on('error', () => {});
     net.on('close', () => this.#closed(net));
