@@ -16,8 +16,8 @@ const CACHE = PREFIX + VERSION;
 const PAGE = '/page';
 /** A network that takes longer for the page is as good as none, when there is a kept one. */
 const PATIENCE_MS = 5_000;
-/** A page that was just closed is counted for a while. */
-const LOOKS = 5;
+/** A page that was just closed is counted for a while, on a busy machine for some seconds. */
+const LOOKS = 30;
 const LOOK_MS = 1_000;
 
 self.addEventListener('install', (event) => event.waitUntil(install()));
