@@ -1,7 +1,8 @@
 /**
- * Finds messages by their words, newest first. A search goes back through the log window by window, each of some
- * milliseconds; all searches of all people take turns, one window a turn of the event loop. So the worst search there
- * is holds up nobody, and needs no thread of its own.
+ * Finds messages by their words, newest first. With a rare word among them a search is short. Else it goes back through
+ * the log stretch by stretch, some milliseconds at a time, and all searches of all people take turns: the worst search
+ * there is holds up nobody, and needs no thread of its own. (A bound on the rowid would not do: FTS5 looks at it only
+ * when it has found something. So the stretches are words of the index.)
  */
 import type Database from 'better-sqlite3';
 import { skeleton } from '../../chat/name.js';
@@ -11,7 +12,7 @@ import type { Found } from '../found.js';
 import type { PeopleBook } from '../people.js';
 import type { WordIndex } from './index.js';
 import { Turns } from './turns.js';
-import { matchOf, parseQuery } from './words.js';
+import { allOf, anyOf, mark, parseQuery, STRETCH } from './words.js';
 
 export interface Wanted {
   readonly q: string;
@@ -29,9 +30,15 @@ export interface SearchParts {
   readonly fill: (ms: number) => boolean;
 }
 
-/** Messages looked through in the first window; each next one is larger or smaller, to last about as long as it may. */
-const WINDOW = 8192;
-const WINDOW_MS = { less: 2, more: 6 } as const;
+/** A word that is in so few messages is rare: all of them can be looked at. */
+const RARE = 1000;
+/** Words that are looked at for it; and milliseconds that one window should last at least and at most. */
+const LOOKS = 24;
+const WINDOW_MS = { less: 2, more: 5 } as const;
+/** Stretches in one window. */
+const WIDEST = 64;
+/** Found messages that may turn out to be outdated. */
+const OUTDATED = 20;
 /** Milliseconds: one piece of filling, all filling before a search, and a whole search before it says what it has. */
 const FILL_MS = { piece: 6, all: 250 } as const;
 const SEARCH_MS = 2000;
@@ -41,6 +48,7 @@ export class Search {
   readonly #db: Database.Database;
   readonly #turns = new Turns();
   readonly #match: Database.Statement<[string, number, number, number], number>;
+  readonly #count: Database.Statement<[string, number], number>;
   readonly #roomKey: Database.Statement<[string], number>;
   readonly #seqOf: Database.Statement<[number, number], number>;
 
@@ -52,6 +60,11 @@ export class Search {
         'SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?',
       )
       .pluck();
+    this.#count = db
+      .prepare<[string, number], number>(
+        'SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)',
+      )
+      .pluck();
     this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
     this.#seqOf = db
       .prepare<[number, number], number>(
@@ -61,20 +74,15 @@ export class Search {
   }
 
   async find(wanted: Wanted): Promise<FoundPage> {
-    const complete = await this.#fill();
-    const match = this.#matchOf(wanted);
-    if (match === undefined) return { messages: [], complete };
-    const from = this.#before(wanted);
-    const { seqs, end } = await this.#goBack(match, from, wanted.limit + 1);
+    const filled = await this.#fill();
+    const parts = this.#db.open ? this.#partsOf(wanted) : undefined;
+    if (parts === undefined) return { messages: [], complete: filled && this.#db.open };
+    const { seqs, end } = await this.#goBack(parts, this.#before(wanted), wanted.limit + 1);
     if (!this.#db.open) return { messages: [], complete: false };
-    const page = this.#parts.found.messages(seqs.slice(0, wanted.limit));
-    const more = seqs.length > wanted.limit ? seqs[wanted.limit - 1] : end > 0 ? end : undefined;
-    const next = more === undefined ? undefined : nextOf(wanted, more, page);
-    return {
-      messages: page,
-      ...(next === undefined ? {} : { next }),
-      complete: complete && (end === 0 || seqs.length > wanted.limit),
-    };
+    const full = seqs.length > wanted.limit;
+    const messages = this.#parts.found.messages(seqs.slice(0, wanted.limit));
+    const next = this.#next(wanted, full ? seqs[wanted.limit - 1] : end, messages);
+    return { messages, ...(next ? { next } : {}), complete: filled && (full || end === 0) };
   }
 
   /** Lets the index catch up, for a while. True when it has. */
@@ -87,35 +95,62 @@ export class Search {
     return true;
   }
 
-  async #goBack(match: string, from: number, count: number): Promise<{ seqs: number[]; end: number }> {
+  /** At most so many, newest first, and up to where the log was looked through: 0 is all of it. */
+  async #goBack(
+    parts: readonly string[],
+    from: number,
+    count: number,
+  ): Promise<{ seqs: number[]; end: number }> {
+    if (this.#isRare(parts)) return { seqs: this.#look(allOf(parts), 0, from, count), end: 0 };
     const until = performance.now() + SEARCH_MS;
     const seqs: number[] = [];
-    let [end, size] = [from, WINDOW];
+    let [end, width] = [from, 1];
     while (end > 0 && seqs.length < count && performance.now() < until) {
       await this.#turns.next();
       if (!this.#db.open) break; // the server has stopped meanwhile
-      const [start, wanted, began] = [Math.max(0, end - size), count - seqs.length, performance.now()];
-      const found = this.#match.all(match, start, end, wanted);
-      seqs.push(...found.filter((seq) => !this.#parts.index.isOutdated(seq)));
-      end = found.length < wanted ? start : (found.at(-1) ?? start);
+      const began = performance.now();
+      const newest = Math.floor((end - 1) / STRETCH);
+      const oldest = Math.max(0, newest - width + 1);
+      const stretches = Array.from({ length: newest - oldest + 1 }, (_, n) => mark('s', oldest + n));
+      seqs.push(
+        ...this.#look(allOf([anyOf(stretches), ...parts]), oldest * STRETCH, end, count - seqs.length),
+      );
+      end = oldest * STRETCH;
       const took = performance.now() - began;
-      if (took < WINDOW_MS.less) size *= 4;
-      else if (took > WINDOW_MS.more) size = Math.max(256, Math.floor(size / 2));
+      if (took < WINDOW_MS.less) width = Math.min(WIDEST, width * 2);
+      else if (took > WINDOW_MS.more) width = Math.max(1, Math.floor(width / 2));
     }
     return { seqs, end };
   }
 
-  /** Undefined when nothing can be found: no words, a person or a room that is not known. */
-  #matchOf({ q, room }: Wanted): string | undefined {
+  #look(match: string, start: number, end: number, count: number): number[] {
+    const found = this.#match.all(match, start, end, count + OUTDATED);
+    return found.filter((seq) => !this.#parts.index.isOutdated(seq)).slice(0, count);
+  }
+
+  /** One of the words is in few messages. */
+  #isRare(parts: readonly string[]): boolean {
+    const words = parts.flatMap((part) =>
+      part.includes(' OR ') ? [] : part.replace(/[()"]/g, '').split(' '),
+    );
+    return [...new Set(words)]
+      .slice(0, LOOKS)
+      .some((word) => (this.#count.get(`"${word}"`, RARE) ?? 0) < RARE);
+  }
+
+  /** What must be there, each a word, a phrase or a choice. Undefined: nothing can be found. */
+  #partsOf({ q, room }: Wanted): string[] | undefined {
     const { words, from, rooms } = parseQuery(q);
     const people = from.flatMap((name) => this.#parts.people.ownerOf(skeleton(name))?.key ?? []);
-    const asked = rooms.map((name) => parseRoom(name) ?? '');
-    const keys = asked.flatMap((name) => this.#roomKey.get(name) ?? []);
-    const here = room === undefined ? [] : [this.#roomKey.get(room) ?? 0];
+    const keys = rooms.flatMap((name) => this.#roomKey.get(parseRoom(name) ?? '') ?? []);
     const unknown = (from.length > 0 && people.length === 0) || (rooms.length > 0 && keys.length === 0);
     if (unknown || words.length + people.length + keys.length === 0) return undefined;
-    const match = matchOf(words, people, keys);
-    return here.length === 0 ? match : `${matchOf([], [], here)} AND ${match}`;
+    return [
+      ...(people.length > 0 ? [anyOf(people.map((key) => mark('p', key)))] : []),
+      ...(keys.length > 0 ? [anyOf(keys.map((key) => mark('r', key)))] : []),
+      ...(room === undefined ? [] : [anyOf([mark('r', this.#roomKey.get(room) ?? 0)])]),
+      ...words.map((word) => anyOf([word])),
+    ];
   }
 
   #before({ room, before }: Wanted): number {
@@ -124,8 +159,9 @@ export class Search {
     if (room === undefined) return Math.min(before, end);
     return Math.min(this.#seqOf.get(this.#roomKey.get(room) ?? 0, before) ?? end, end);
   }
-}
 
-function nextOf({ room }: Wanted, seq: number, page: readonly FoundMessage[]): number | undefined {
-  return room === undefined ? seq : page.at(-1)?.id;
+  /** What to give as `before` for what comes after this. */
+  #next({ room }: Wanted, seq: number | undefined, page: readonly FoundMessage[]): number | undefined {
+    return room === undefined || !seq ? seq : page.at(-1)?.id;
+  }
 }
