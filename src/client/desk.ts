@@ -72,7 +72,8 @@ export class Desk {
     });
     const { rooms, settings } = this;
     const caller = this.#caller;
-    this.attention = new Attention({ me: user, rooms, settings, caller, load: api.messages, clock });
+    const changed = this.#register.changed;
+    this.attention = new Attention({ me: user, rooms, settings, caller, load: api.messages, changed, clock });
     this.me = this.#me = signal(recallMe(user));
     this.here = this.#here = signal(this.#places.of(room));
   }

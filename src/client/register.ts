@@ -3,7 +3,7 @@
  * the last time. One log stands behind it all: when that is another one, nothing of it holds.
  */
 import { effect } from '@preact/signals';
-import type { RoomFrame } from '../protocol.js';
+import type { ChangeEvent, RoomFrame } from '../protocol.js';
 import * as api from './api.js';
 import type { Clock } from './state/clock.js';
 import type { Keep, KeptWindow } from './state/keep.js';
@@ -50,6 +50,11 @@ export class Register {
       for (const stop of stops) stop();
     };
   }
+
+  /** Heard of a room that is not in view. */
+  readonly changed = (room: string, changes: readonly ChangeEvent[]): void => {
+    void this.#keep.change(room, changes);
+  };
 
   /** The room's last window, from the last time. */
   window(name: string): Promise<KeptWindow | undefined> {

@@ -12,6 +12,7 @@ let clock: HandClock;
 let rooms: Rooms;
 let settings: Settings;
 let calls: string[];
+let erased: string[];
 let asked: object[];
 let leads: boolean;
 let watched: string | undefined;
@@ -43,6 +44,9 @@ function parts(): AttentionParts {
     rooms,
     settings,
     load,
+    changed: (room, changes) => {
+      erased.push(...changes.map(({ type, target }) => `${room} ${type} ${target}`));
+    },
     clock,
     caller: {
       permission: () => permission,
@@ -64,6 +68,7 @@ beforeEach(() => {
   rooms.refreshed([{ room: 'kitchen', last: 0, read: 0, people: 0, joined: true }]);
   settings = new Settings({ get: () => undefined, set: () => {}, keys: () => [], follow: () => {} });
   calls = [];
+  erased = [];
   asked = [];
   leads = true;
   watched = undefined;
@@ -146,4 +151,11 @@ test('an edit that mentions me marks the room', async () => {
     { id: 2, type: 'edit', target: 1, user: bob, data: '@me', at: 2, mentions: [me] },
   ]);
   expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 2'], true]);
+});
+
+test('what changed in another room is handed on, for what is kept of it', async () => {
+  log.push(says(1), { id: 2, type: 'delete', target: 1, user: bob, at: 2 });
+  rooms.moved('kitchen', 2);
+  await attention.moved('kitchen', 0);
+  expect(erased).toEqual(['kitchen delete 1']);
 });

@@ -38,6 +38,23 @@ function keptKeys(page: Page): Promise<string[]> {
   );
 }
 
+/** All that is kept, as one text. */
+function keptText(page: Page): Promise<string> {
+  return page.evaluate(
+    () =>
+      new Promise<string>((resolve) => {
+        const request = indexedDB.open('oneport');
+        request.onsuccess = () => {
+          const all = request.result.transaction('kept').objectStore('kept').getAll();
+          all.onsuccess = () => {
+            request.result.close();
+            resolve(JSON.stringify(all.result));
+          };
+        };
+      }),
+  );
+}
+
 async function open(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   watch(page);
@@ -111,6 +128,26 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
       return { pages: pages.filter(Boolean).length, texts: JSON.stringify({ ...localStorage }) };
     });
     expect([left.pages, left.texts.includes('secret'), await keptKeys(page)]).toEqual([0, false, []]);
+  });
+
+  it('a text that is deleted while another room is in view does not stay in this browser', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'lobby', 'a slip', 'another');
+    const { page } = await openPage(server, 'Ann');
+    await shows(page, ['1 a slip', '2 another']);
+    await kept(page);
+    expect(await keptText(page)).toContain('a slip');
+    await page.evaluate(() => {
+      const link = document.createElement('a');
+      link.href = '/r/kitchen';
+      document.body.append(link);
+      link.click();
+    });
+    await shows(page, []);
+    await posts(bob, 'lobby', { type: 'delete', target: 1 });
+    await eventually(() => keptText(page)).not.toContain('a slip');
+    expect(await keptText(page)).toContain('another');
   });
 
   it('a letter that an older version of the page kept is sent', async () => {

@@ -3,8 +3,9 @@
  * what they look at, to what they have read, to what they said, or twice to the same; one tab calls, not each.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { ChatEvent } from '../../protocol.js';
+import type { ChangeEvent, ChatEvent } from '../../protocol.js';
 import type { Page } from './answers.js';
+import { isChange } from './changes.js';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './events.js';
 import type { Rooms } from './rooms.js';
@@ -34,6 +35,8 @@ export interface AttentionParts {
   readonly settings: Settings;
   readonly caller: Caller;
   readonly load: (room: string, where: { after?: number; limit: number }) => Promise<Page | undefined>;
+  /** Messages of a room have changed, which may be kept here. */
+  readonly changed: (room: string, changes: readonly ChangeEvent[]) => void;
   readonly clock: Clock;
 }
 
@@ -94,6 +97,8 @@ export class Attention {
     if (last <= after) return false;
     const page = await load(room, last - after > LOOK ? { limit: LOOK } : { after, limit: LOOK });
     const events = (page?.messages ?? []).filter(({ id }) => id > after);
+    const changes = events.filter(isChange);
+    if (changes.length > 0) this.#parts.changed(room, changes);
     await this.heard(room, events);
     return events.length > 0;
   }

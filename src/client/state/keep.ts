@@ -4,8 +4,9 @@
  * longer than it takes to write it anew (transcript.ts, 5).
  */
 import { field, isObject } from '../../parse.js';
-import type { RoomSummary } from '../../protocol.js';
+import type { ChangeEvent, RoomSummary } from '../../protocol.js';
 import { parseRooms } from './answers.js';
+import { applied } from './changes.js';
 import type { Clock } from './clock.js';
 import { type Database, KEPT } from './database.js';
 import { type LogEvent, parseEvent } from './events.js';
@@ -69,6 +70,14 @@ export class Keep {
     });
   }
 
+  /** What was heard of a room that is not in view: above all, what was deleted is not kept. */
+  async change(room: string, changes: readonly ChangeEvent[]): Promise<void> {
+    const key = `${this.#user}room ${room}`;
+    try {
+      await this.#write((objects) => putChanged(objects, key, changes));
+    } catch {}
+  }
+
   /** Writes now what waits: the page may not be here any more soon. */
   async flush(): Promise<void> {
     const all = [...this.#waiting.values()];
@@ -119,6 +128,14 @@ function putIfNewer(objects: IDBObjectStore, key: string, window: KeptWindow): u
   found.onsuccess = () => {
     const before = parseWindow(found.result);
     if (before?.epoch !== window.epoch || before.seen <= window.seen) objects.put(window, key);
+  };
+}
+
+function putChanged(objects: IDBObjectStore, key: string, changes: readonly ChangeEvent[]): undefined {
+  const found = objects.get(key);
+  found.onsuccess = () => {
+    const window = parseWindow(found.result);
+    if (window) objects.put({ ...found.result, events: applied(window.events, changes) }, key);
   };
 }
 

@@ -1,0 +1,66 @@
+/** What calls a person who looks elsewhere: once, from one tab, and not to what is looked at. */
+import type { BrowserContext, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium, shows } from '../chromium.js';
+import { temporaryFolder } from '../harness.js';
+import { startServer } from '../process.js';
+import { eventually, openPage, says, visitor } from './people.js';
+
+/** Notifications that were shown by the service worker, as `title: body`. */
+function shown(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    return (await registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`);
+  });
+}
+
+async function secondTab(context: BrowserContext, origin: string, room: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${origin}/r/${room}`);
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  return page;
+}
+
+describe.runIf(hasChromium)('attention', { timeout: 60_000 }, () => {
+  it('is called for to a mention in another room, once for all tabs; a click leads there', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'kitchen', 'zero');
+    const { context, page } = await openPage(server, 'Ann', 'kitchen');
+    await context.grantPermissions(['notifications'], { origin: server.origin });
+    await shows(page, ['1 zero']);
+    await page.goto(`${server.origin}/r/lobby`);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    const other = await secondTab(context, server.origin, 'lobby');
+    await says(bob, 'kitchen', 'nothing for her');
+    await says(bob, 'kitchen', 'where are you, @Ann?');
+    await eventually(() => shown(page)).toEqual(['Bob · kitchen: where are you, @Ann?']);
+    for (const tab of [page, other])
+      await eventually(() =>
+        tab.getByRole('navigation').locator('a', { hasText: 'kitchen' }).textContent(),
+      ).toMatch(/2/);
+    const [worker] = context.serviceWorkers();
+    await worker?.evaluate(async () => {
+      const { registration } = globalThis as unknown as { registration: ServiceWorkerRegistration };
+      const [notification] = await registration.getNotifications();
+      const event = Object.assign(new Event('notificationclick'), { notification, waitUntil: () => {} });
+      dispatchEvent(event);
+    });
+    await eventually(async () =>
+      [page, other].map((tab) => new URL(tab.url()).pathname + new URL(tab.url()).hash),
+    ).toContain('/r/kitchen#3');
+  });
+
+  it('is not called for to the room in view, nor when it must not be disturbed', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const bob = await visitor(server, 'Bob');
+    const { context, page } = await openPage(server, 'Ann');
+    await context.grantPermissions(['notifications'], { origin: server.origin });
+    await page.reload();
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.bringToFront();
+    await says(bob, 'lobby', '@Ann, here');
+    await shows(page, ['1 @Ann, here']);
+    expect(await shown(page)).toEqual([]);
+  });
+});
