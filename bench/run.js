@@ -11,6 +11,7 @@ import { calm, canPin, fileLimit, machine } from './proc.js';
 import { drawingOf } from './report/drawing.js';
 import { judge } from './report/judge.js';
 import { merge } from './report/merge.js';
+import { summaryOf } from './report/summary.js';
 import { tableOf } from './report/table.js';
 import { cookieFiles, inventPeople, signInPeople } from './seed.js';
 import { copyProduct } from './server.js';
@@ -126,6 +127,9 @@ function write(out, report) {
   const footer = `${date} · ${host.cpu}, ${host.cores} cores, one for the server · Linux ${host.kernel} · Node ${host.node} · median of ${options.rounds}`;
   const drawing = drawingOf(cases, footer);
   if (drawing) writeFileSync(join(out, 'bench.svg'), drawing);
+  const summary = summaryOf(cases);
+  writeFileSync(join(out, 'bench.md'), summary);
+  process.stdout.write(`\n${summary}`);
   say(`written to ${out}`);
 }
 

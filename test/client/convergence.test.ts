@@ -221,7 +221,7 @@ function truth(server: ServerLog, { events }: log.Transcript): readonly LogEvent
   return messages.map((event) => (event.type === 'edit' ? { ...event, data: '' } : event));
 }
 
-test('whatever happens on the way, the window is what the log says', () => {
+test('whatever happens on the way, the window is what the log says', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(change, move), { maxLength: 150, size: 'max' }), (steps) => {
       const server = new ServerLog();
