@@ -120,6 +120,7 @@ const QUERIES = [
 /** @param {Store} store @param {string} q @param {string | undefined} room */
 async function measure(store, q, room) {
   const times = [];
+  const cpu = process.cpuUsage();
   const delay = monitorEventLoopDelay({ resolution: 1 });
   let found = 0;
   for (let n = 0; n < RUNS; n++) {
@@ -130,8 +131,15 @@ async function measure(store, q, room) {
     times.push(performance.now() - from);
     found = messages.length;
   }
+  const { user, system } = process.cpuUsage(cpu);
   times.sort((a, b) => a - b);
-  return { median: times[RUNS >> 1] ?? 0, most: times.at(-1) ?? 0, held: delay.max / 1e6, found };
+  return {
+    cpu: (user + system) / 1000 / RUNS,
+    median: times[RUNS >> 1] ?? 0,
+    most: times.at(-1) ?? 0,
+    held: delay.max / 1e6,
+    found,
+  };
 }
 
 if (!existsSync(file)) {
@@ -146,9 +154,9 @@ const store = new Store(folder);
 await index(store);
 say(`the file had ${before} MB and has ${size()} MB with the index`);
 for (const [what, q, room] of QUERIES) {
-  const { median, most, held, found } = await measure(store, q, room);
+  const { median, most, held, found, cpu } = await measure(store, q, room);
   say(
-    `${what.padEnd(44)}${String(found).padStart(4)} found, ${median.toFixed(1).padStart(7)} ms (most ${most.toFixed(1)}), loop held ${held.toFixed(1)} ms`,
+    `${what.padEnd(44)}${String(found).padStart(4)} found, ${median.toFixed(1).padStart(7)} ms (most ${most.toFixed(1)}), cpu ${cpu.toFixed(1)} ms, loop held ${held.toFixed(1)} ms`,
   );
 }
 store.close();

@@ -73,7 +73,8 @@ export class WordIndex {
   /** Within a beat: the message is about to be changed; the person said it. */
   outdate(message: Message, person: Person): void {
     if (message.key > this.#reach) return; // it will come in as it is by then
-    this.#note.run(message.key, entryOf(person.key, message.roomKey, message.text));
+    const place = { seq: message.key, person: person.key, room: message.roomKey };
+    this.#note.run(message.key, entryOf(place, message.text));
   }
 
   /** What it has of this message is not its text of now. */
@@ -96,7 +97,7 @@ export class WordIndex {
     for (let row = this.#outdated.get(1); row; row = this.#outdated.get(1)) {
       this.#remove.run(row.seq, row.words);
       this.#forget.run(row.seq);
-      if (row.deleted === null) this.#add.run(row.seq, entryOf(row.person, row.room, row.text));
+      if (row.deleted === null) this.#add.run(row.seq, entryOf(row, row.text));
       else erased++;
       if (performance.now() > until) break;
     }
@@ -107,9 +108,9 @@ export class WordIndex {
     let [reach, added] = [this.#reach, 0];
     do {
       const rows = this.#rows.all(reach, ROWS);
-      for (const { seq, person, room, type, text, deleted } of rows) {
-        if (type === 'chat' && deleted === null) this.#add.run(seq, entryOf(person, room, text));
-        reach = seq;
+      for (const row of rows) {
+        if (row.type === 'chat' && row.deleted === null) this.#add.run(row.seq, entryOf(row, row.text));
+        reach = row.seq;
         if (++added % LOOK === 0 && performance.now() > until) break;
       }
       if (rows.length < ROWS) break;

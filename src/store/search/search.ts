@@ -1,7 +1,7 @@
 /**
- * Finds messages by their words, newest first. A search goes back through the log window by window, each of some
- * milliseconds; all searches of all people take turns, one window a turn of the event loop. So the worst search there
- * is holds up nobody, and needs no thread of its own.
+ * Finds messages by their words, newest first. With a rare word among them a search is short. Else it goes back through
+ * the log window by window, some milliseconds at a time, and all searches of all people take turns: the worst search
+ * there is holds up nobody, and needs no thread of its own.
  */
 import type Database from 'better-sqlite3';
 import { skeleton } from '../../chat/name.js';
@@ -10,8 +10,9 @@ import type { FoundMessage, FoundPage } from '../../protocol.js';
 import type { Found } from '../found.js';
 import type { PeopleBook } from '../people.js';
 import type { WordIndex } from './index.js';
+import { Lookup, type Terms } from './lookup.js';
 import { Turns } from './turns.js';
-import { matchOf, parseQuery } from './words.js';
+import { mark, parseQuery, STRETCH } from './words.js';
 
 export interface Wanted {
   readonly q: string;
@@ -29,9 +30,10 @@ export interface SearchParts {
   readonly fill: (ms: number) => boolean;
 }
 
-/** Messages looked through in the first window; each next one is larger or smaller, to last about as long as it may. */
-const WINDOW = 8192;
-const WINDOW_MS = { less: 2, more: 6 } as const;
+/** Milliseconds that one window should last at least and at most. */
+const WINDOW_MS = { less: 2, more: 5 } as const;
+/** Stretches in one window. */
+const WIDEST = 64;
 /** Milliseconds: one piece of filling, all filling before a search, and a whole search before it says what it has. */
 const FILL_MS = { piece: 6, all: 250 } as const;
 const SEARCH_MS = 2000;
@@ -40,18 +42,14 @@ export class Search {
   readonly #parts: SearchParts;
   readonly #db: Database.Database;
   readonly #turns = new Turns();
-  readonly #match: Database.Statement<[string, number, number, number], number>;
+  readonly #lookup: Lookup;
   readonly #roomKey: Database.Statement<[string], number>;
   readonly #seqOf: Database.Statement<[number, number], number>;
 
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
-    this.#match = db
-      .prepare<[string, number, number, number], number>(
-        'SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?',
-      )
-      .pluck();
+    this.#lookup = new Lookup(db);
     this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
     this.#seqOf = db
       .prepare<[number, number], number>(
@@ -61,20 +59,15 @@ export class Search {
   }
 
   async find(wanted: Wanted): Promise<FoundPage> {
-    const complete = await this.#fill();
-    const match = this.#matchOf(wanted);
-    if (match === undefined) return { messages: [], complete };
-    const from = this.#before(wanted);
-    const { seqs, end } = await this.#goBack(match, from, wanted.limit + 1);
+    const filled = await this.#fill();
+    const terms = this.#db.open ? this.#termsOf(wanted) : undefined;
+    if (terms === undefined) return { messages: [], complete: filled && this.#db.open };
+    const { seqs, end } = await this.#goBack(terms, this.#before(wanted), wanted.limit + 1);
     if (!this.#db.open) return { messages: [], complete: false };
-    const page = this.#parts.found.messages(seqs.slice(0, wanted.limit));
-    const more = seqs.length > wanted.limit ? seqs[wanted.limit - 1] : end > 0 ? end : undefined;
-    const next = more === undefined ? undefined : nextOf(wanted, more, page);
-    return {
-      messages: page,
-      ...(next === undefined ? {} : { next }),
-      complete: complete && (end === 0 || seqs.length > wanted.limit),
-    };
+    const full = seqs.length > wanted.limit;
+    const messages = this.#parts.found.messages(seqs.slice(0, wanted.limit));
+    const next = this.#next(wanted, full ? seqs[wanted.limit - 1] : end, messages);
+    return { messages, ...(next ? { next } : {}), complete: filled && (full || end === 0) };
   }
 
   /** Lets the index catch up, for a while. True when it has. */
@@ -87,35 +80,42 @@ export class Search {
     return true;
   }
 
-  async #goBack(match: string, from: number, count: number): Promise<{ seqs: number[]; end: number }> {
+  /** At most so many, newest first, and up to where the log was looked through: 0 is all of it. */
+  async #goBack(terms: Terms, from: number, count: number): Promise<{ seqs: number[]; end: number }> {
+    if (this.#lookup.isRare(terms)) return { seqs: this.#now(this.#lookup.all(terms, from, count)), end: 0 };
     const until = performance.now() + SEARCH_MS;
     const seqs: number[] = [];
-    let [end, size] = [from, WINDOW];
+    let [end, width] = [from, 1];
     while (end > 0 && seqs.length < count && performance.now() < until) {
       await this.#turns.next();
       if (!this.#db.open) break; // the server has stopped meanwhile
-      const [start, wanted, began] = [Math.max(0, end - size), count - seqs.length, performance.now()];
-      const found = this.#match.all(match, start, end, wanted);
-      seqs.push(...found.filter((seq) => !this.#parts.index.isOutdated(seq)));
-      end = found.length < wanted ? start : (found.at(-1) ?? start);
+      const began = performance.now();
+      const newest = Math.floor((end - 1) / STRETCH);
+      const oldest = Math.max(0, newest - width + 1);
+      seqs.push(...this.#now(this.#lookup.in({ oldest, newest, end }, terms, count - seqs.length)));
+      end = oldest * STRETCH;
       const took = performance.now() - began;
-      if (took < WINDOW_MS.less) size *= 4;
-      else if (took > WINDOW_MS.more) size = Math.max(256, Math.floor(size / 2));
+      if (took < WINDOW_MS.less) width = Math.min(WIDEST, width * 2);
+      else if (took > WINDOW_MS.more) width = Math.max(1, Math.floor(width / 2));
     }
     return { seqs, end };
   }
 
-  /** Undefined when nothing can be found: no words, a person or a room that is not known. */
-  #matchOf({ q, room }: Wanted): string | undefined {
+  /** Without those whose text the index does not know yet: they were changed while we searched. */
+  #now(seqs: readonly number[]): number[] {
+    return seqs.filter((seq) => !this.#parts.index.isOutdated(seq));
+  }
+
+  /** Undefined: nothing can be found. */
+  #termsOf({ q, room }: Wanted): Terms | undefined {
     const { words, from, rooms } = parseQuery(q);
     const people = from.flatMap((name) => this.#parts.people.ownerOf(skeleton(name))?.key ?? []);
-    const asked = rooms.map((name) => parseRoom(name) ?? '');
-    const keys = asked.flatMap((name) => this.#roomKey.get(name) ?? []);
-    const here = room === undefined ? [] : [this.#roomKey.get(room) ?? 0];
+    const keys = rooms.flatMap((name) => this.#roomKey.get(parseRoom(name) ?? '') ?? []);
     const unknown = (from.length > 0 && people.length === 0) || (rooms.length > 0 && keys.length === 0);
     if (unknown || words.length + people.length + keys.length === 0) return undefined;
-    const match = matchOf(words, people, keys);
-    return here.length === 0 ? match : `${matchOf([], [], here)} AND ${match}`;
+    const here = room === undefined ? [] : [mark('r', this.#roomKey.get(room) ?? 0)];
+    const choices = [people.map((key) => mark('p', key)), keys.map((key) => mark('r', key)), here];
+    return { choices: choices.filter(({ length }) => length > 0), words };
   }
 
   #before({ room, before }: Wanted): number {
@@ -124,8 +124,9 @@ export class Search {
     if (room === undefined) return Math.min(before, end);
     return Math.min(this.#seqOf.get(this.#roomKey.get(room) ?? 0, before) ?? end, end);
   }
-}
 
-function nextOf({ room }: Wanted, seq: number, page: readonly FoundMessage[]): number | undefined {
-  return room === undefined ? seq : page.at(-1)?.id;
+  /** What to give as `before` for what comes after this. */
+  #next({ room }: Wanted, seq: number | undefined, page: readonly FoundMessage[]): number | undefined {
+    return room === undefined || !seq ? seq : page.at(-1)?.id;
+  }
 }

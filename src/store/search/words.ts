@@ -3,7 +3,7 @@
  * comes apart into its characters, so any run of them is found. The same for both, or nothing would be found; when it
  * changes, the index is made anew (`VERSION`).
  */
-export const VERSION = '1';
+export const VERSION = '2';
 
 /** Scripts without spaces between words, and pictures: each character is a word. */
 const APART =
@@ -27,9 +27,23 @@ export function wordsOf(text: string): string {
   return folded.replace(ACCENTS, '').normalize('NFC').replace(APART, ' $& ').replace(BETWEEN, ' ').trim();
 }
 
-/** All that the index holds of a message: who said it and where are words too. */
-export function entryOf(person: number, room: number, text: string): string {
-  return `${MARK}p${person} ${MARK}r${room} ${wordsOf(text)}`;
+/** Messages that have one word in common, by their place in the log: by it a search is kept to a part of the log. */
+export const STRETCH = 8192;
+
+/** All that the index holds of a message: who said it, where and when in the log are words too. */
+export function entryOf({ seq, person, room }: Place, text: string): string {
+  return `${mark('p', person)} ${mark('r', room)} ${mark('s', Math.floor(seq / STRETCH))} ${wordsOf(text)}`;
+}
+
+export interface Place {
+  readonly seq: number;
+  readonly person: number;
+  readonly room: number;
+}
+
+/** The word of a person, a room or a stretch of the log. */
+export function mark(kind: 'p' | 'r' | 's', key: number): string {
+  return `${MARK}${kind}${key}`;
 }
 
 /** What somebody searches for. `words`: each a word or a run of words that stand together. */
@@ -52,15 +66,4 @@ export function parseQuery(raw: string): Query {
     else rooms.push(text);
   }
   return { words: [...new Set(words)].filter((word) => word !== ''), from, rooms };
-}
-
-/** The query in the language of FTS5: quoted words only, so nothing that people type is a part of that language. */
-export function matchOf(
-  words: readonly string[],
-  people: readonly number[],
-  rooms: readonly number[],
-): string {
-  const any = (kind: string, keys: readonly number[]): string[] =>
-    keys.length === 0 ? [] : [`(${keys.map((key) => `"${MARK}${kind}${key}"`).join(' OR ')})`];
-  return [...any('p', people), ...any('r', rooms), ...words.map((word) => `"${word}"`)].join(' AND ');
 }
