@@ -1,15 +1,38 @@
-// Builds what runs: the server (tsc: src → dist) and the page (esbuild: src/client → public/js).
+// Builds what runs: the server (tsc: src → dist) and the page (esbuild: src/client → public/js, and public/sw.js).
+// Files of the page have a hash of what is in them in their names; public/js/files.json says which is which.
 //   node build.js                build all
 //   node build.js --if-needed    only when a source is newer than the last build
 //   node build.js --watch        build, run the server, rebuild and restart on change (npm run dev)
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const stamp = join(root, 'dist', '.built');
-const sources = ['src', 'package-lock.json', 'tsconfig.json', 'build.js'];
+/** files of public/ that are written by hand */
+const HAND = [
+  'index.html',
+  'manifest.webmanifest',
+  ...readdirSync(join(root, 'public')).filter((name) => name.startsWith('icon')),
+];
+const sources = [
+  'src',
+  'package-lock.json',
+  'tsconfig.json',
+  'build.js',
+  ...HAND.map((name) => join('public', name)),
+];
+/** what the page is made of: when none of it changes, its version does not */
+const pageSources = [
+  'src/client',
+  'src/worker',
+  'src/words',
+  'src/protocol.ts',
+  'src/parse.ts',
+  'src/fold.ts',
+];
 
 function newest(path) {
   const info = statSync(path);
@@ -18,7 +41,7 @@ function newest(path) {
 }
 
 function upToDate() {
-  if (!existsSync(stamp) || !existsSync(join(root, 'public', 'js'))) return false;
+  if (!existsSync(stamp) || !existsSync(join(root, 'public', 'sw.js'))) return false;
   const built = statSync(stamp).mtimeMs;
   return sources.every((path) => newest(join(root, path)) <= built);
 }
@@ -32,20 +55,105 @@ function buildServer() {
 async function buildPage() {
   const { build } = await import('esbuild');
   rmSync(join(root, 'public', 'js'), { recursive: true, force: true });
-  await build({
-    absWorkingDir: root,
+  const version = hashOf([
+    ...pageSources,
+    'package-lock.json',
+    'build.js',
+    ...HAND.map((name) => join('public', name)),
+  ]);
+  const common = { absWorkingDir: root, bundle: true, minify: true, target: ['es2022'], logLevel: 'warning' };
+  const { metafile } = await build({
+    ...common,
     entryPoints: ['src/client/chat.tsx', { in: 'src/client/style/chat.css', out: 'chat' }],
+    entryNames: '[name]-[hash]',
+    chunkNames: '[name]-[hash]',
     outdir: 'public/js',
-    bundle: true,
     splitting: true,
-    minify: true,
     sourcemap: true,
     format: 'esm',
-    target: ['es2022'],
     jsx: 'automatic',
     jsxImportSource: 'preact',
-    logLevel: 'warning',
+    define: { VERSION: JSON.stringify(version), LANGUAGES: JSON.stringify(await languages(build)) },
+    metafile: true,
+    plugins: [slimEmoji],
   });
+  // By itself, for it runs before everything else: it must import nothing.
+  const early = await build({
+    ...common,
+    entryPoints: ['src/client/early.ts'],
+    entryNames: '[name]-[hash]',
+    outdir: 'public/js',
+    format: 'iife',
+    metafile: true,
+  });
+  const files = filesOf({ outputs: { ...metafile.outputs, ...early.metafile.outputs } });
+  writeFileSync(join(root, 'public', 'js', 'files.json'), JSON.stringify(files.named));
+  writeFileSync(join(root, 'public', 'version.json'), JSON.stringify({ version }));
+  const shell = [...files.all, ...HAND.filter((name) => name !== 'index.html').map((name) => `/${name}`)];
+  await build({
+    ...common,
+    entryPoints: ['src/worker/sw.ts'],
+    outfile: 'public/sw.js',
+    format: 'iife',
+    define: { VERSION: JSON.stringify(version), SHELL: JSON.stringify(shell) },
+  });
+}
+
+/** Files of more bytes are kept by the service worker when they were used, not before: data of the emoji. */
+const HEAVY = 150_000;
+
+/** The names that index.html calls its files by, with their real ones; what its script loads first; and those to be kept. */
+function filesOf({ outputs }) {
+  const url = (path) => path.replace(/^public/, '');
+  const files = Object.entries(outputs).filter(([path]) => !path.endsWith('.map'));
+  const entry = (source) => files.find(([, output]) => output.entryPoint === source) ?? [];
+  const [script, { imports = [] } = {}] = entry('src/client/chat.tsx');
+  const [style] = entry('src/client/style/chat.css');
+  const [early] = entry('src/client/early.ts');
+  const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
+  return {
+    named: { '/js/chat.js': url(script), '/js/chat.css': url(style), '/js/early.js': url(early), first },
+    all: files.filter(([, { bytes }]) => bytes < HEAVY).map(([path]) => url(path)),
+  };
+}
+
+/** Of the emoji's data the page gets what state/emoji.ts reads (RawEmoji): a third less to load. */
+const slimEmoji = {
+  name: 'slim-emoji',
+  setup({ onLoad }) {
+    onLoad({ filter: /emojibase-data[\\/][\w-]+[\\/]compact\.json$/ }, ({ path }) => {
+      const slim = JSON.parse(readFileSync(path, 'utf8')).flatMap(
+        ({ unicode, hexcode, label, tags, group, skins }) => {
+          const tones = skins?.slice(0, 5).map((skin) => ({ unicode: skin.unicode }));
+          return group === undefined ? [] : [{ unicode, hexcode, label, tags, group, skins: tones }];
+        },
+      );
+      return { contents: JSON.stringify(slim), loader: 'json' };
+    });
+  },
+};
+
+/** What each file of src/words says of its language: a new one is one file more. */
+async function languages(build) {
+  const names = readdirSync(join(root, 'src', 'words')).filter((name) => name !== 'words.ts');
+  const read = async (name) => {
+    const options = { absWorkingDir: root, bundle: true, write: false, format: 'esm' };
+    const { outputFiles } = await build({ ...options, entryPoints: [join('src', 'words', name)] });
+    const module = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+    return module.words.language;
+  };
+  const all = await Promise.all(names.map(read));
+  return all.sort((a, b) => Number(b.tag === 'en') - Number(a.tag === 'en')); // English is what is left when nothing else fits
+}
+
+function hashOf(paths) {
+  const hash = createHash('sha256');
+  const add = (path) => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
+    else hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0');
+  };
+  for (const path of paths) add(join(root, path));
+  return hash.digest('hex').slice(0, 12);
 }
 
 async function buildAll() {

@@ -16,6 +16,7 @@ export const HELP = `Measures Oneport beside the tutorial's loop on ws, Socket.I
   --people N             size of the large crowds [18000; quick: 6000]
   --no-pin               do not give the server and the load a core each
   --profile              write CPU profiles of Oneport (with --only oneport)
+  --merge FILE[,FILE]    measure nothing: one report of these bench.json, run case by case
   --out FOLDER           for the JSON, the drawing and the profiles [bench/results]
   --help
 `;
@@ -26,6 +27,7 @@ const OPTIONS = /** @type {const} */ ({
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   people: { type: 'string' },
+  merge: { type: 'string' },
   out: { type: 'string' },
   quick: { type: 'boolean', default: false },
   'no-pin': { type: 'boolean', default: false },
@@ -42,6 +44,7 @@ export function readOptions(args, results) {
     quick,
     pin: !values['no-pin'],
     profile: values.profile,
+    merge: values.merge?.split(','),
     out: values.out ?? results,
     rounds: whole('rounds', values.rounds, quick ? 1 : 3, 1, 50),
     seconds: whole('seconds', values.seconds, quick ? 4 : 8, 1, 120),

@@ -3,13 +3,15 @@
  * The bench: each case, round by round, server after server on the same machine, medians and spread. What it starts it
  * stops, by pid; what it writes lies in its results folder. Nothing else depends on its times.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HELP, readOptions } from './options.js';
 import { calm, canPin, fileLimit, machine } from './proc.js';
 import { drawingOf } from './report/drawing.js';
 import { judge } from './report/judge.js';
+import { merge } from './report/merge.js';
+import { summaryOf } from './report/summary.js';
 import { tableOf } from './report/table.js';
 import { cookieFiles, inventPeople, signInPeople } from './seed.js';
 import { copyProduct } from './server.js';
@@ -111,17 +113,31 @@ async function whenCalm(play) {
   return play();
 }
 
-/** @param {Options} options @param {Awaited<ReturnType<typeof playAll>>} outcomes */
-function write(options, outcomes) {
-  const host = machine();
+/** @param {Options} options @param {Awaited<ReturnType<typeof playAll>>} cases @returns {import('./report/merge.js').Report} */
+function reportOf({ rounds, seconds, people, pin, quick }, cases) {
   const date = new Date().toISOString().slice(0, 10);
-  const { out, rounds, seconds, pin, quick } = options;
-  const report = { date, machine: host, options: { rounds, seconds, pin, quick }, cases: outcomes };
+  return { date, machine: machine(), options: { rounds, seconds, people, pin, quick }, cases };
+}
+
+/** @param {string} out @param {import('./report/merge.js').Report} report */
+function write(out, report) {
+  mkdirSync(out, { recursive: true });
+  const { date, machine: host, options, cases } = report;
   writeFileSync(join(out, 'bench.json'), `${JSON.stringify(report, null, 2)}\n`);
-  const footer = `${date} · ${host.cpu}, ${host.cores} cores, one for the server · Linux ${host.kernel} · Node ${host.node} · median of ${rounds}`;
-  const drawing = drawingOf(outcomes, footer);
+  const footer = `${date} · ${host.cpu}, ${host.cores} cores, one for the server · Linux ${host.kernel} · Node ${host.node} · median of ${options.rounds}`;
+  const drawing = drawingOf(cases, footer);
   if (drawing) writeFileSync(join(out, 'bench.svg'), drawing);
+  const summary = summaryOf(cases);
+  writeFileSync(join(out, 'bench.md'), summary);
+  process.stdout.write(`\n${summary}`);
   say(`written to ${out}`);
+}
+
+/** @param {string} out @param {string[]} files */
+function mergeFiles(out, files) {
+  const merged = merge(files.map((file) => JSON.parse(readFileSync(file, 'utf8'))));
+  for (const outcome of merged.cases) process.stdout.write(`\n${tableOf(outcome)}`);
+  write(out, merged);
 }
 
 /** @param {Ground} ground */
@@ -137,12 +153,16 @@ async function main() {
     return;
   }
   options.out = resolve(options.out);
+  if (options.merge) {
+    mergeFiles(options.out, options.merge);
+    return;
+  }
   const ground = layGround(options);
   const stop = () => void clear(ground).finally(() => process.exit(130));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    write(options, await playAll(ground, options));
+    write(options.out, reportOf(options, await playAll(ground, options)));
   } finally {
     await clear(ground);
   }

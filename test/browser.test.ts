@@ -1,12 +1,10 @@
 /** The page as people use it: real Chromium, the real server as a process. */
 
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import type { BrowserContext, Cookie } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import {
+  freePort,
   hasChromium,
   messages,
   openBrowser,
@@ -18,16 +16,6 @@ import {
 } from './chromium.js';
 import { temporaryFolder } from './harness.js';
 import { startServer } from './process.js';
-
-/** A port that stays the same over a restart. */
-async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return String(port);
-}
 
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   it('lets two people talk', async () => {
@@ -72,7 +60,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
       '<img src=x onerror="document.title=1">',
       '<script>document.title=2</script>',
       'javascript:alert(1)',
-      'W'.repeat(3000),
+      'W'.repeat(1_100),
       '\u202Eevil.exe',
       `z${'\u0301'.repeat(200)}`,
     ];
@@ -126,13 +114,53 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     server.child.kill('SIGKILL');
     await server.exited;
     for (const text of ['one', 'two', 'three']) await say(page, text);
-    await page.locator('li.pending').nth(2).waitFor();
+    await page.locator('li.pending.waiting').nth(2).waitFor();
     await page.close();
     await startServer({ env });
     const tabs = [await context.newPage(), await context.newPage()];
     for (const tab of tabs) watch(tab);
     await Promise.all(tabs.map((tab) => tab.goto(`${server.origin}/r/lobby`)));
     for (const tab of tabs) await shows(tab, ['1 one', '2 two', '3 three']);
+  });
+
+  it('keeps what was said before the server said its first word', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const context = await (await openBrowser()).newContext();
+    const page = await context.newPage();
+    await page.routeWebSocket(/\/ws\//, () => {}); // opens, and is silent
+    await signInByForm(page, origin, 'Ann');
+    for (const text of ['one', 'two']) await say(page, text);
+    await page.locator('li.pending.waiting').nth(1).waitFor();
+    await page.close();
+    const next = await context.newPage();
+    watch(next);
+    await next.goto(`${origin}/r/lobby`);
+    await shows(next, ['1 one', '2 two']);
+  });
+
+  it('sends what the browser does not keep, and says that it is not kept, though another tab leads', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const context = await (await openBrowser()).newContext();
+    const [leader, page] = [await context.newPage(), await context.newPage()];
+    await signInByForm(leader, server.origin, 'Ann');
+    await say(leader, 'zero');
+    await shows(leader, ['1 zero']);
+    await page.addInitScript(() => {
+      Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' }); // a tab in the background
+      IDBObjectStore.prototype.add = () => new EventTarget() as IDBRequest<IDBValidKey>; // nothing is ever written
+      Object.defineProperty(IDBTransaction.prototype, 'oncomplete', { set() {} }); // and nobody hears of it
+    });
+    watch(page);
+    await page.goto(`${server.origin}/r/lobby`);
+    await shows(page, ['1 zero']);
+    server.child.kill('SIGKILL');
+    await server.exited;
+    for (const text of ['one', 'two']) await say(page, text);
+    await page.locator('li.pending.unkept', { hasText: 'Leave this page open' }).nth(1).waitFor();
+    await startServer({ env });
+    for (const tab of [page, leader]) await shows(tab, ['1 zero', '2 one', '3 two'], 20_000);
+    expect(await page.locator('li.pending').count()).toBe(0);
   });
 
   it('killed between send and echo, many times over, has each message once', {
@@ -153,7 +181,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
       for (const text of [`${round}-a`, `${round}-b`]) {
         await say(page, text);
         said.push(text);
-        await page.locator('li.message .text', { hasText: text }).first().waitFor(); // shown: waiting, or sent
+        await page.locator(':is(.waiting, [data-id]) .text', { hasText: text }).first().waitFor(); // kept, or sent
       }
       await crash(context, profile);
     }

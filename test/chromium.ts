@@ -1,5 +1,7 @@
 /** A real Chromium, and people who use the page in it. */
 
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 import { hasTool } from './harness.js';
@@ -45,7 +47,10 @@ export function watch(page: Page): void {
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/ERR_|WebSocket|Failed to load resource/.test(message.text()))
+    if (
+      message.type() === 'error' &&
+      !/ERR_|WebSocket|Failed to load resource|fetching the script/.test(message.text())
+    )
       faults.push(message.text());
   });
   onTestFinished(() => {
@@ -78,4 +83,14 @@ export async function shows(page: Page, expected: readonly string[], patience = 
       throw new Error(`the page shows ${JSON.stringify(shown)}, not ${JSON.stringify(expected)}`);
     await page.waitForTimeout(25);
   }
+}
+
+/** A port that stays the same over a restart. */
+export async function freePort(): Promise<string> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return String(port);
 }

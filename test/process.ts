@@ -1,11 +1,12 @@
 /** The real server as a process, for what only a process can show: signals, kill -9, exit codes, a full disk. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type Env, NO_LIMITS } from './harness.js';
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export interface RunningServer {
   readonly child: ChildProcess;
@@ -21,6 +22,8 @@ export interface ProcessOptions {
   readonly args?: readonly string[];
   /** a command in front of node, as strace */
   readonly wrap?: readonly string[];
+  /** where dist and public are: another one is another deploy */
+  readonly root?: string;
 }
 
 /** Starts dist/main.js; it is killed when the test is over. */
@@ -28,8 +31,14 @@ export function spawnServer({
   env = {},
   args = [],
   wrap = [],
+  root = ROOT,
 }: ProcessOptions = {}): Omit<RunningServer, 'port' | 'origin'> {
-  const [command = process.execPath, ...rest] = [...wrap, process.execPath, MAIN, ...args];
+  const [command = process.execPath, ...rest] = [
+    ...wrap,
+    process.execPath,
+    join(root, 'dist/main.js'),
+    ...args,
+  ];
   const child = spawn(command, rest, {
     env: { PATH: process.env['PATH'] ?? '', ...NO_LIMITS, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

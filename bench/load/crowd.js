@@ -11,6 +11,8 @@ import { numberAt, stampIn, talkerOf, timeOf } from './stamp.js';
 
 /** Handshakes under way at once: fewer than a listener's usual backlog of 511, or SYNs are lost and wait a second. */
 const AT_ONCE = 256;
+/** From so many addresses: one alone has 28,000 ports, and the kernel takes ever longer to find a free one. */
+const ADDRESSES = 16;
 const [SIO_ENTER, SIO_PONG] = [textFrame('40'), textFrame('3')];
 
 /** @typedef {{ port: number, dialect: string, cookies: readonly string[], rooms: readonly string[], sampleEvery: number, watchEvery: number }} Plan */
@@ -58,7 +60,7 @@ export class Crowd {
     const done = () => this.#entered + this.closed - goneBefore;
     this.#entered = 0;
     for (const [i, socket] of this.sockets.entries()) {
-      socket.open(this.#plan.port, this.#request(i, socket));
+      socket.open(this.#plan.port, this.#request(i, socket), `127.0.0.${2 + (i % ADDRESSES)}`);
       if (i + 1 - done() >= AT_ONCE) await this.#once();
     }
     while (done() < this.sockets.length) await this.#once();

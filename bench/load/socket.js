@@ -41,13 +41,19 @@ export class Socket {
     this.#crowd = crowd;
   }
 
-  /** @param {number} port @param {string} request */
-  open(port, request) {
+  /** @param {number} port @param {string} request @param {string} from address of ours */
+  open(port, request, from) {
     const callback = (/** @type {number} */ size) => {
       this.#read(size);
       return true;
     };
-    const net = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: LANDING, callback } });
+    const net = connect({
+      host: '127.0.0.1',
+      localAddress: from,
+      port,
+      noDelay: true,
+      onread: { buffer: LANDING, callback },
+    });
     net.on('connect', () => net.write(request));
     net.on('error', () => {});
     net.on('close', () => this.#closed(net));

@@ -7,7 +7,19 @@ import { asSeen, fold, readSmallGreek } from './confusables.js';
 
 export type ParsedName =
   | { readonly ok: true; readonly name: string }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly why: NameFault; readonly message: string };
+
+/** What is wrong with a name; the form says it in the reader's language. */
+export type NameFault = keyof typeof FAULTS;
+
+const FAULTS = {
+  empty: 'Type a name.',
+  broken: 'The name holds half a character.',
+  long: `A name has at most ${LIMITS.name} characters.`,
+  hidden: 'The name holds invisible or control characters: type it again without them.',
+  stacked: 'The name stacks too many accents on one letter.',
+  unseen: 'The name has nothing that can be seen.',
+} as const;
 
 /** Code points of a name, whatever its graphemes: one grapheme can be of any length. */
 const CODE_POINTS = 128;
@@ -20,25 +32,22 @@ const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
 /** The name as it is kept: NFC, trimmed, inner white space one space each; or why it cannot be one. */
 export function parseName(raw: unknown): ParsedName {
-  if (typeof raw !== 'string') return refuse('Type a name.');
-  if (!raw.isWellFormed()) return refuse('The name holds half a character.');
-  if (raw.length > 16 * CODE_POINTS) return refuse(TOO_LONG);
+  if (typeof raw !== 'string') return refuse('empty');
+  if (!raw.isWellFormed()) return refuse('broken');
+  if (raw.length > 16 * CODE_POINTS) return refuse('long');
   const name = raw
     .normalize('NFC')
     .trim()
     .replace(/[\p{Zs}\t\r\n]+/gu, ' ');
-  if (name === '') return refuse('Type a name.');
+  if (name === '') return refuse('empty');
   const plain = name.replace(EMOJI, '☺');
-  if (HIDDEN.test(plain))
-    return refuse('The name holds invisible or control characters: type it again without them.');
-  if (STACKED.test(plain)) return refuse('The name stacks too many accents on one letter.');
-  if (!VISIBLE.test(plain)) return refuse('The name has nothing that can be seen.');
+  if (HIDDEN.test(plain)) return refuse('hidden');
+  if (STACKED.test(plain)) return refuse('stacked');
+  if (!VISIBLE.test(plain)) return refuse('unseen');
   if ([...graphemes.segment(name)].length > LIMITS.name || [...name].length > CODE_POINTS)
-    return refuse(TOO_LONG);
+    return refuse('long');
   return { ok: true, name };
 }
-
-const TOO_LONG = `A name has at most ${LIMITS.name} characters.`;
 
 /**
  * What a name looks like: two names with one skeleton belong to one person. NFKC, case folding and the confusables of
@@ -53,6 +62,6 @@ const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Z}\p{Cc}]+/gu;
 /** A dot on a letter that has one already changes nothing: i̇ is what becomes of the Turkish İ in lower case. */
 const DOTTED = /([lj])\u0307/g;
 
-function refuse(message: string): ParsedName {
-  return { ok: false, message };
+function refuse(why: NameFault): ParsedName {
+  return { ok: false, why, message: FAULTS[why] };
 }

@@ -1,25 +1,46 @@
 /** The server's HTTP API, as far as the page asks it. Never throws for what a network does: undefined, or `lost`. */
 
-import { isObject } from '../parse.js';
-import type { User } from '../protocol.js';
+import { field, isObject } from '../parse.js';
+import type { FoundPage, RoomSummary, User } from '../protocol.js';
+import { type Page, parseFound, parsePage, parsePeople, parseProblem, parseRooms } from './state/answers.js';
 import type { Outcome } from './state/drain.js';
-import { type Page, parsePage, parseProblem, parseUser } from './state/frames.js';
-import type { Letter } from './state/outbox.js';
+import type { Letter } from './state/letter.js';
+
+type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** A page of a room's log; without `after` and `before` the latest. */
-export async function messages(
-  room: string,
-  where: { readonly after?: number; readonly before?: number; readonly limit?: number },
-): Promise<Page | undefined> {
-  const query = new URLSearchParams(Object.entries(where).map(([name, value]) => [name, String(value)]));
-  const answer = await ask(`${messagesPath(room)}?${query}`);
-  return answer?.ok ? parsePage(await json(answer)) : undefined;
+export function messages(room: string, where: Query): Promise<Page | undefined> {
+  return get(withQuery(roomPath(room, 'messages'), where), parsePage);
 }
 
-/** Who I am; undefined when not signed in or out of reach. */
-export async function me(): Promise<User | undefined> {
-  const answer = await ask('/api/me');
-  return answer?.ok ? parseUser(await json(answer)) : undefined;
+export function rooms(): Promise<readonly RoomSummary[] | undefined> {
+  return get('/api/rooms', parseRooms);
+}
+
+export function search(query: Query): Promise<FoundPage | undefined> {
+  return get(withQuery('/api/search', query), parseFound);
+}
+
+export function mentions(query: Query): Promise<FoundPage | undefined> {
+  return get(withQuery('/api/mentions', query), parseFound);
+}
+
+export function people(q: string): Promise<readonly User[] | undefined> {
+  return get(withQuery('/api/people', { q }), parsePeople);
+}
+
+/** The version of the page that the server has now (build.js writes it). */
+export function version(): Promise<string | undefined> {
+  return get('/version.json', (value) => {
+    const found = isObject(value) ? field(value, 'version') : undefined;
+    return typeof found === 'string' ? found : undefined;
+  });
+}
+
+/** Moves my read mark. False when it may help to say it again. */
+export async function read(room: string, id: number, leaving: boolean): Promise<boolean> {
+  const answer = await send('PUT', roomPath(room, 'read'), { id }, { keepalive: leaving });
+  return answer !== undefined && (answer.ok || isForGood(answer));
 }
 
 export async function signOut(): Promise<boolean> {
@@ -27,26 +48,40 @@ export async function signOut(): Promise<boolean> {
   return answer?.ok ?? false;
 }
 
-/** Says something over HTTP: the way of letters to rooms that no tab shows. */
-export async function post({ room, data, cid }: Letter, signal: AbortSignal): Promise<Outcome> {
-  const answer = await ask(messagesPath(room), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ data, cid }),
-    signal,
-  });
+/** Sends a letter over HTTP: the way to rooms that no tab shows. */
+export async function post({ room, posting, cid }: Letter, signal: AbortSignal): Promise<Outcome> {
+  const answer = await send('POST', roomPath(room, 'messages'), { ...posting, cid }, { signal });
   if (answer?.ok) return { kind: 'settled' };
-  if (!answer || !FOR_GOOD.has(answer.status)) return { kind: 'lost' };
+  if (!answer || !isForGood(answer)) return { kind: 'lost' };
   const body = await json(answer);
-  const problem = parseProblem(isObject(body) ? body['error'] : undefined);
+  const problem = parseProblem(isObject(body) ? field(body, 'error') : undefined);
   return problem ? { kind: 'error', problem } : { kind: 'lost' };
 }
 
-/** Bad request, conflict, too large, unprocessable: asked again, the answer would be the same. */
-const FOR_GOOD: ReadonlySet<number> = new Set([400, 409, 413, 422]);
+/** Asked again, the answer would be the same. Not so: signed out, too fast, and all that is the server's own trouble. */
+function isForGood({ status }: Response): boolean {
+  return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
+}
 
-function messagesPath(room: string): string {
-  return `/api/rooms/${encodeURIComponent(room)}/messages`;
+function roomPath(room: string, what: string): string {
+  return `/api/rooms/${encodeURIComponent(room)}/${what}`;
+}
+
+function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return `${path}?${new URLSearchParams(given)}`;
+}
+
+async function get<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {
+  const answer = await ask(path);
+  return answer?.ok ? parse(await json(answer)) : undefined;
+}
+
+function send(method: string, path: string, body: unknown, init: RequestInit): Promise<Response | undefined> {
+  const headers = { 'content-type': 'application/json' };
+  return ask(path, { method, headers, body: JSON.stringify(body), ...init });
 }
 
 async function ask(path: string, init?: RequestInit): Promise<Response | undefined> {

@@ -1,21 +1,18 @@
-/** The page: /r/ROOM. Opens the room and draws it, at most once a frame however fast messages come. */
+/** The page: /r/ROOM#ID. Opens the desk and draws it, at most once a frame however fast messages come. */
 import { options, render } from 'preact';
-import { parseRoomSegment } from '../parse.js';
-import { DEFAULT_ROOM } from '../protocol.js';
+import { addressOf } from './address.js';
+import { keepAppearance } from './appearance.js';
 import { Desk } from './desk.js';
+import { beforeDrawing } from './draw.js';
 import { App } from './view/app.js';
 
-// A page that nobody looks at gets no frames: there it is drawn now and then.
-options.debounceRendering = (draw) => {
-  if (document.visibilityState === 'visible') requestAnimationFrame(draw);
-  else setTimeout(draw, 250);
-};
+options.debounceRendering = beforeDrawing;
 
-const segment = location.pathname.split('/')[2] ?? '';
-const desk = new Desk(parseRoomSegment(segment) ?? DEFAULT_ROOM);
-const place = document.getElementById('app');
-if (place) {
-  document.title = `${desk.name} · Oneport`;
-  render(<App desk={desk} />, place);
-  desk.open();
-}
+const root = document.getElementById('app');
+const user = root?.dataset['user'];
+const address = addressOf(location);
+if (root && user && address) {
+  const desk = new Desk(user, address);
+  desk.open(address);
+  void keepAppearance(desk.settings).then(() => render(<App desk={desk} />, root));
+} else location.replace('/'); // not the page of a room

@@ -1,120 +1,198 @@
 /**
- * Puts the parts of one room together: the connection feeds the room, the room tells the mail what has arrived,
- * the mail sends over the connection. The one place that knows all of them, and the browser.
+ * The whole page: the room in view and those seen before, the list of rooms, settings, panels. The one place that
+ * knows all parts, and the browser.
  */
-import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import type { User } from '../protocol.js';
+import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { FoundPage, RoomFrame, User } from '../protocol.js';
+import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
+import { TabCaller } from './caller.js';
+import { burnDrafts } from './draft.js';
+import { isSeen } from './draw.js';
 import { goToSignIn, letIn } from './gate.js';
-import { Mail } from './mail.js';
+import { keepMe, recallMe } from './me.js';
+import { atEase } from './pace.js';
+import type { Place, PlaceParts } from './place.js';
+import { Places } from './places.js';
+import { Register } from './register.js';
+import { shelf } from './shelf.js';
+import { Attention } from './state/attention.js';
 import { browserClock as clock } from './state/clock.js';
-import { Connection } from './state/connection.js';
-import { type Letter, memoryStore, type OutboxStore } from './state/outbox.js';
+import { Database } from './state/database.js';
+import { Keep } from './state/keep.js';
 import { OutboxDb } from './state/outboxdb.js';
-import { Room } from './state/room.js';
-import { openWebSocket, socketUrl } from './state/websocket.js';
+import type { Rooms } from './state/rooms.js';
+import { Settings } from './state/settings.js';
+import { Sweep } from './sweep.js';
+import { keepTitle } from './title.js';
+import { checkVersion, newer } from './version.js';
 import { onWake } from './wake.js';
+import { forgetPage, startWorker } from './worker.js';
 
 /** Gone from the server's side: we are somebody else now, or nobody. */
 const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
-const LOG_CHANGED = 4510;
+
+/** A panel over the page. */
+export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
+
+export type SearchWhere = { readonly room?: string; readonly before?: number };
 
 export class Desk {
-  readonly name: string;
-  readonly connection: Connection;
-  readonly room: Room;
-  /** what was said and is not in the log yet */
-  readonly letters: ReadonlySignal<readonly Letter[]>;
-  readonly #store: OutboxStore = 'indexedDB' in globalThis ? new OutboxDb() : memoryStore();
-  readonly #mail = signal<Mail | undefined>(undefined);
-  /** said before we knew who we are */
-  readonly #early = signal<readonly string[]>([]);
-  #user: string | undefined;
+  /** Who I am; undefined until the server has said it once. */
+  readonly me: ReadonlySignal<User | undefined>;
+  /** The room in view; another one after `go`. */
+  readonly here: ReadonlySignal<Place>;
+  readonly rooms: Rooms;
+  readonly settings = new Settings(shelf);
+  readonly attention: Attention;
+  readonly dialog: Signal<DialogName | undefined> = signal(undefined);
+  /** A newer version of the page was deployed: a reason to reload when it suits. */
+  readonly newer = newer;
+  readonly #user: string;
+  readonly #me: Signal<User | undefined>;
+  readonly #here: Signal<Place>;
+  readonly #places = new Places((name) => this.#partsOf(name));
+  readonly #database = new Database();
+  readonly #letters = new OutboxDb(this.#database);
+  readonly #keep: Keep;
+  readonly #sweep: Sweep;
+  readonly #register: Register;
+  readonly #caller: TabCaller;
 
-  constructor(name: string) {
-    this.name = name;
-    this.connection = new Connection({
-      open: (events) => openWebSocket(socketUrl(new URL(location.href), name, this.room.place), events),
-      clock,
-      random: Math.random,
-      frame: (frame) => {
-        this.room.take(frame);
-        if (frame.type === 'hello') this.#welcomed(frame.user);
-      },
-      closed: (code) => this.#closed(code),
+  /** `user`: id of the person whose page this is. */
+  constructor(user: string, { room }: Address) {
+    this.#user = user;
+    this.#keep = new Keep(this.#database, clock, user);
+    this.#sweep = new Sweep({ user, store: this.#letters, clock });
+    this.#register = new Register(this.#keep, clock);
+    this.rooms = this.#register.rooms;
+    this.#caller = new TabCaller(user, {
+      go: (to, id) => this.go(to, id),
+      called: (called, id) => this.rooms.called(called, id),
     });
-    this.room = new Room({
-      load: (where) => api.messages(name, where),
-      clock,
-      random: Math.random,
-      settled: (cid) => this.#mail.peek()?.settled(cid),
-      refused: (cid, problem) => this.#mail.peek()?.refused(cid, problem),
-      startOver: () => this.connection.connect(),
-    });
-    this.letters = computed(() => [
-      ...(this.#mail.value?.outbox.letters.value ?? []),
-      ...this.#early.value.map(asLetter),
-    ]);
+    const { rooms, settings } = this;
+    const caller = this.#caller;
+    this.attention = new Attention({ me: user, rooms, settings, caller, load: api.messages, clock });
+    this.me = this.#me = signal(recallMe(user));
+    this.here = this.#here = signal(this.#places.of(room));
   }
 
-  open(): void {
-    this.connection.connect();
-    onWake(() => this.connection.wake());
-    addEventListener('pagehide', () => this.#mail.peek()?.pause());
-    addEventListener('pageshow', ({ persisted }) => persisted && this.#mail.peek()?.resume());
+  /** Begins the life of the page, at an address. */
+  open({ id }: Address): void {
+    void this.#register.restore();
+    this.#here.peek().enter(id);
+    this.#caller.start();
+    this.#caller.look(this.#here.peek().name);
+    onAddress((address, pushed) => this.#show(address, pushed));
+    startWorker((address) => this.#show(address, false));
+    onWake(() => this.#wake());
+    addEventListener('pagehide', () => this.#away());
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#here.peek().resume());
+    document.addEventListener('visibilitychange', () => this.#turned());
+    keepTitle(() => ({ room: this.#here.value.name, unread: this.rooms.unread.value }));
   }
 
-  /** Says something, at any time: it is kept until it can be sent. */
-  say(data: string): void {
-    const mail = this.#mail.peek();
-    if (mail) void mail.outbox.post(data);
-    else this.#early.value = [...this.#early.peek(), data];
+  /** Shows a room, at a message if given; no page is loaded. */
+  go(room: string, id?: number): void {
+    this.#show(id === undefined ? { room } : { room, id }, false);
   }
 
-  again(cid: string): void {
-    void this.#mail.peek()?.outbox.again(cid);
+  /** Newest first; undefined when the server cannot be asked. */
+  search(q: string, where: SearchWhere = {}): Promise<FoundPage | undefined> {
+    return api.search({ q, ...where });
   }
-
-  drop(cid: string): void {
-    void this.#mail.peek()?.outbox.drop(cid);
+  mentions(where: Pick<SearchWhere, 'before'> = {}): Promise<FoundPage | undefined> {
+    return api.mentions(where);
+  }
+  /** Whose name begins so, for completion. */
+  async people(q: string): Promise<readonly User[]> {
+    return (await api.people(q)) ?? [];
   }
 
   async signOut(): Promise<void> {
     if (!(await api.signOut())) return;
-    await this.#mail.peek()?.burn();
+    await this.#burn();
+    await this.#sweep.burn();
     location.assign('/signin');
   }
 
-  #welcomed(user: User): void {
-    letIn();
-    const before = this.#user;
-    if (before === undefined) this.#openMail(user);
-    else if (before !== user.id) location.reload(); // another person has signed in here
-    void this.#mail.peek()?.sweep();
+  #show(address: Address, pushed: boolean): void {
+    const { room, id } = address;
+    if (!pushed) push(address);
+    const before = this.#here.peek();
+    if (before.name === room) {
+      if (id !== undefined) void before.goTo(id);
+      return;
+    }
+    const place = this.#places.of(room);
+    before.leave();
+    this.#sweep.stop(room);
+    place.enter(id);
+    this.#caller.look(room);
+    this.#here.value = place;
   }
 
-  #openMail(user: User): void {
-    this.#user = user.id;
-    const mail = new Mail({
-      user: user.id,
-      room: this.name,
-      store: this.#store,
-      connection: this.connection,
+  #partsOf(name: string): PlaceParts {
+    return {
+      name,
+      user: this.#user,
       clock,
-    });
-    this.#mail.value = mail;
-    for (const data of this.#early.peek()) void mail.outbox.post(data);
-    this.#early.value = [];
-    mail.start();
+      register: this.#register,
+      letters: this.#letters,
+      shelf,
+      soon: atEase,
+      seen: isSeen,
+      hello: (user, epoch) => this.#welcomed(user, epoch),
+      moved: (frame) => this.#moved(frame),
+      news: (events) => void this.attention.heard(name, events),
+      closed: (code) => SESSION_OVER.has(code) && goToSignIn(),
+    };
   }
 
-  #closed(code: number): void {
-    this.#mail.peek()?.lineLost();
-    if (code === LOG_CHANGED) this.room.reset();
-    if (SESSION_OVER.has(code)) goToSignIn();
+  #welcomed(user: User, epoch: string): void {
+    letIn();
+    if (user.id !== this.#user) return void this.#leaveTo();
+    this.#me.value = user;
+    keepMe(user);
+    this.#register.greeted(epoch);
+    void this.#sweep.run(this.#here.peek().name);
+    void checkVersion();
   }
-}
 
-function asLetter(data: string, index: number): Letter {
-  return { user: '', room: '', cid: `early-${index}`, data, at: Date.now() };
+  /** Another person has signed in here: nothing of this one's is sent or shown. */
+  async #leaveTo(): Promise<void> {
+    this.#here.peek().pause();
+    await this.#burn();
+    location.reload();
+  }
+
+  #moved(frame: RoomFrame): void {
+    const before = this.rooms.entry(frame.room)?.last ?? 0;
+    this.#register.moved(frame);
+    if (frame.room !== this.#here.peek().name) void this.attention.moved(frame.room, before);
+  }
+
+  #wake(): void {
+    this.#here.peek().connection.wake();
+    void this.#register.refresh();
+    void checkVersion();
+  }
+
+  #turned(): void {
+    if (isSeen()) this.#here.peek().remark();
+    else this.#register.marks.leave();
+  }
+
+  #away(): void {
+    this.#register.marks.leave();
+    void this.#keep.flush();
+    this.#here.peek().pause();
+  }
+
+  async #burn(): Promise<void> {
+    keepMe(undefined);
+    burnDrafts(shelf, this.#user);
+    await this.#keep.burn();
+    await forgetPage();
+  }
 }

@@ -1,15 +1,15 @@
 /**
- * The outbox of one person in one room, in this tab: its letters, who of the tabs sends them (the leader), and the
- * letters to other rooms that no tab shows.
+ * The outbox of one person in one room, in this tab: its letters, and who of the tabs sends them (the leader) while
+ * the room is in view. Otherwise its letters are swept (sweep.ts).
  */
 import type { Problem } from '../protocol.js';
-import { post } from './api.js';
 import type { Clock } from './state/clock.js';
 import type { Connection } from './state/connection.js';
 import { drain } from './state/drain.js';
 import { Leader } from './state/leader.js';
-import { isWaiting, type Letter, Outbox, type OutboxStore } from './state/outbox.js';
-import { httpTransport, SocketTransport } from './state/transports.js';
+import { isWaiting, type Letter, type OutboxStore } from './state/letter.js';
+import { Outbox } from './state/outbox.js';
+import { SocketTransport } from './state/transports.js';
 import { when } from './state/when.js';
 
 export interface MailParts {
@@ -22,36 +22,44 @@ export interface MailParts {
 
 /** A letter that did not move for so long, in sight of its writer, is taken from the tab that should send it. */
 const STUCK_MS = 8_000;
-const locks: LockManager | undefined = 'locks' in navigator ? navigator.locks : undefined;
+export const locks: LockManager | undefined = 'locks' in navigator ? navigator.locks : undefined;
 
 export class Mail {
   readonly outbox: Outbox;
   readonly #parts: MailParts;
-  readonly #channel = new BroadcastChannel('oneport.outbox');
+  readonly #news: MailNews;
   readonly #transport: SocketTransport;
   readonly #leader: Leader;
+  #stopWatch = () => {};
 
   constructor(parts: MailParts) {
     this.#parts = parts;
-    this.outbox = this.#outboxOf(parts.room);
-    this.#transport = new SocketTransport(parts.connection, parts.clock);
-    this.#leader = new Leader(locks, lockName(parts.user, parts.room), (signal) => this.#drain(signal));
-    this.#channel.onmessage = () => void this.outbox.reload();
+    const { user, room, store, clock } = parts;
+    this.#news = new MailNews((moved) => moved === room && void this.outbox.reload());
+    const changed = () => this.#news.tell(room);
+    const stranded = () => this.#leader.steal();
+    this.outbox = new Outbox({ store, user, room, newCid, clock, changed, stranded });
+    this.#transport = new SocketTransport(parts.connection, clock);
+    this.#leader = new Leader(locks, lockName(user, room), (signal) => this.#drain(signal));
   }
 
+  /** The room is in view. */
   start(): void {
     void this.outbox.reload();
     this.#leader.start();
     this.#watch();
   }
 
-  /** Lets another tab send while this one is away (in the back/forward cache). */
-  pause(): void {
+  /** Lets another tab send, or the sweep: the room is not in view, or the page is frozen. */
+  stop(): void {
+    this.#stopWatch();
     this.#leader.stop();
   }
 
-  resume(): void {
-    this.#leader.start();
+  /** The room is forgotten here. */
+  close(): void {
+    this.stop();
+    this.#news.close();
   }
 
   settled(cid: string): void {
@@ -67,27 +75,6 @@ export class Mail {
     this.#transport.lost();
   }
 
-  /** Sends what waits for rooms that no tab has open. */
-  async sweep(): Promise<void> {
-    const { store, user, room } = this.#parts;
-    const rooms = new Set((await store.all(user)).filter(isWaiting).map((letter) => letter.room));
-    rooms.delete(room);
-    for (const other of rooms) await ifFree(lockName(user, other), () => this.#empty(other));
-  }
-
-  /** Drops everything this person has not sent, in all rooms: they leave this browser. */
-  async burn(): Promise<void> {
-    this.#leader.stop();
-    const { store, user } = this.#parts;
-    for (const { cid } of await store.all(user)) await store.remove(cid);
-  }
-
-  #outboxOf(room: string): Outbox {
-    const { store, user, clock } = this.#parts;
-    const changed = () => this.#channel.postMessage(room);
-    return new Outbox({ store, user, room, newCid, clock, changed });
-  }
-
   async #drain(signal: AbortSignal): Promise<void> {
     const { outbox } = this;
     await outbox.reload();
@@ -95,20 +82,14 @@ export class Mail {
       await when(outbox.letters, (letters) => letters.some(isWaiting), abort);
       return outbox.next;
     };
-    await drain({ outbox, transport: this.#transport, clock: this.#parts.clock, random, next }, signal);
-  }
-
-  async #empty(room: string): Promise<void> {
-    const outbox = this.#outboxOf(room);
-    await outbox.reload();
     const { clock } = this.#parts;
-    const transport = httpTransport(post, clock, random);
-    await drain({ outbox, transport, clock, random, next: async () => outbox.next }, NEVER);
+    await drain({ outbox, transport: this.#transport, clock, random: Math.random, next }, signal);
   }
 
   #watch(): void {
     const before = this.outbox.next?.cid;
-    this.#parts.clock.after(STUCK_MS, () => {
+    this.#stopWatch();
+    this.#stopWatch = this.#parts.clock.after(STUCK_MS, () => {
       const stuck = before !== undefined && this.outbox.next?.cid === before;
       const able = this.#parts.connection.link.peek().state === 'live';
       if (stuck && able && document.visibilityState === 'visible') this.#leader.steal();
@@ -117,22 +98,30 @@ export class Mail {
   }
 }
 
-const random = Math.random;
-const NEVER = new AbortController().signal;
+/** Tells between tabs, and parts of this one, in which room the letters in the store have changed. */
+export class MailNews {
+  readonly #channel = new BroadcastChannel('oneport.outbox');
 
-function lockName(user: string, room: string): string {
+  constructor(changed: (room: string) => void = () => {}) {
+    this.#channel.onmessage = ({ data }) => typeof data === 'string' && changed(data);
+  }
+
+  tell(room: string): void {
+    this.#channel.postMessage(room);
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+}
+
+/** Who holds it sends this person's letters in this room. */
+export function lockName(user: string, room: string): string {
   return `oneport.outbox ${user} ${room}`;
 }
 
-async function ifFree(name: string, work: () => Promise<void>): Promise<void> {
-  if (!locks) return work();
-  await locks.request(name, { ifAvailable: true }, async (lock) => {
-    if (lock) await work();
-  });
-}
-
 /** 128 random bits. (`crypto.randomUUID` does not exist on pages over plain http.) */
-function newCid(): string {
+export function newCid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -67,6 +67,7 @@ function securityHeaders(): Koa.Middleware {
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],
         requireTrustedTypesFor: ["'script'"],
+        trustedTypes: ['oneport'], // for the address of the service worker (src/client/worker.ts)
       },
     },
     // with no-referrer a form would send "Origin: null"

@@ -1,10 +1,12 @@
-/** The page of a room, for who has signed in; the others are led to the form and back. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/**
+ * The page of a room, for who has signed in; the others are led to the form and back. It says whose page it is, so that
+ * it can keep what they write before it reaches us (an id holds nothing that HTML would read: identity.ts).
+ */
 import type Koa from 'koa';
 import Router from 'koa-router';
 import { parseRoomSegment } from '../parse.js';
 import { DEFAULT_ROOM } from '../protocol.js';
+import { readHtml } from './assets.js';
 import { HttpFault } from './fault.js';
 import { type SessionParts, sessionOf } from './session.js';
 
@@ -14,7 +16,7 @@ export interface PageParts extends SessionParts {
 
 export function pageRoutes(parts: PageParts): Router {
   const router = new Router();
-  const html = readFileSync(join(parts.publicDir, 'index.html'), 'utf8');
+  const html = readHtml(parts.publicDir, 'index.html');
   router.get('/', (ctx) => {
     const home = `/r/${DEFAULT_ROOM}`;
     ctx.redirect(sessionOf(ctx, parts) ? home : signinFirst(home));
@@ -22,7 +24,8 @@ export function pageRoutes(parts: PageParts): Router {
   router.get('/r/:room', (ctx) => {
     const room = parseRoomSegment(ctx.path.slice('/r/'.length));
     if (room === undefined) throw new HttpFault(404, 'invalid_room', 'There can be no room of this name.');
-    if (sessionOf(ctx, parts)) showPage(ctx, html);
+    const session = sessionOf(ctx, parts);
+    if (session) showPage(ctx, html.replace('data-user=""', `data-user="${session.user.id}"`));
     else ctx.redirect(signinFirst(`/r/${encodeURIComponent(room)}`));
   });
   return router;
@@ -30,7 +33,7 @@ export function pageRoutes(parts: PageParts): Router {
 
 function showPage(ctx: Koa.Context, html: string): void {
   ctx.type = 'html';
-  ctx.set('Cache-Control', 'no-cache'); // after a deploy, the new page
+  ctx.set('Cache-Control', 'private, no-cache'); // it names a person; and after a deploy, the new page
   ctx.body = html;
 }
 

@@ -1,6 +1,4 @@
 /** Sign in with a name, sign out. As a form it works without JavaScript; as JSON it is the API. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type Koa from 'koa';
 import Router from 'koa-router';
 import type { Command, Outcome } from '../chat/command.js';
@@ -10,6 +8,7 @@ import { field, isObject } from '../parse.js';
 import type { User } from '../protocol.js';
 import { addressOf } from '../request.js';
 import { HttpFault } from './fault.js';
+import { SigninForm } from './form.js';
 import { clearSession, type SessionParts, sessionOf, setSession } from './session.js';
 import { Throttle } from './throttle.js';
 
@@ -19,14 +18,13 @@ export interface SigninParts extends SessionParts {
   readonly submit: (command: Command) => Promise<Outcome>;
 }
 
-type Form = (fields: Readonly<Record<'error' | 'name' | 'next', string>>) => string;
-
 export function signinRoutes(parts: SigninParts): Router {
   const router = new Router();
-  const form = formOf(parts.publicDir);
+  const form = new SigninForm(parts.publicDir);
   const throttle = new Throttle(parts.config.limits.signinsPerMinute, parts.now);
   router.get('/signin', (ctx) => {
-    showForm(ctx, form({ error: '', name: '', next: localPath(ctx.query['next']) }));
+    const { name, next } = ctx.query; // the name comes along when the language is changed
+    form.show(ctx, { name: textOf(name), next: localPath(next) });
   });
   router.post('/signin', async (ctx) => {
     if (isJson(ctx)) await signIn(ctx, parts, throttle);
@@ -44,7 +42,7 @@ async function signInByForm(
   ctx: Koa.Context,
   parts: SigninParts,
   throttle: Throttle,
-  form: Form,
+  form: SigninForm,
 ): Promise<void> {
   const next = localPath(bodyField(ctx, 'next'));
   try {
@@ -52,9 +50,7 @@ async function signInByForm(
     seeOther(ctx, next);
   } catch (error) {
     if (!(error instanceof HttpFault)) throw error;
-    showForm(ctx, form({ error: error.message, name: String(bodyField(ctx, 'name') ?? ''), next }));
-    ctx.status = error.status;
-    ctx.set(error.headers);
+    form.show(ctx, { fault: error, name: textOf(bodyField(ctx, 'name')), next });
   }
 }
 
@@ -103,23 +99,6 @@ export function localPath(raw: unknown): string {
   return URL.canParse(raw, base) && new URL(raw, base).origin === base ? raw : '/';
 }
 
-/** The form as a function of its blanks. The file is read once; what is filled in is escaped. */
-function formOf(publicDir: string): Form {
-  const html = readFileSync(join(publicDir, 'signin.html'), 'utf8');
-  return (fields) =>
-    html.replace(/\{\{(error|name|next)\}\}/g, (_, key: keyof typeof fields) => escapeHtml(fields[key]));
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
-
-function showForm(ctx: Koa.Context, html: string): void {
-  ctx.type = 'html';
-  ctx.set('Cache-Control', 'no-store');
-  ctx.body = html;
-}
-
 function seeOther(ctx: Koa.Context, path: string): void {
   ctx.status = 303;
   ctx.set('Location', encodeURI(decodeURISafe(path)));
@@ -137,6 +116,10 @@ function decodeURISafe(path: string): string {
 function bodyField(ctx: Koa.Context, name: string): unknown {
   const body: unknown = ctx.request.body;
   return isObject(body) ? field(body, name) : undefined;
+}
+
+function textOf(raw: unknown): string {
+  return typeof raw === 'string' ? raw : '';
 }
 
 function isJson(ctx: Koa.Context): boolean {

@@ -7,12 +7,16 @@ import { join, posix } from 'node:path';
 import type Koa from 'koa';
 import serve from 'koa-static';
 
+/** The build names these by what is in them (build.js). */
+const HASHED = /^\/js\/[\w-]+-[A-Z0-9]{8}\.(js|css)(\.map)?$/;
+const FOR_EVER = 'public, max-age=31536000, immutable';
+
 export function staticFiles(publicDir: string): Koa.Middleware {
   const files = filesBelow(publicDir, '/');
   const send = serve(publicDir, { index: false });
   return async (ctx, next) => {
     if (!files.has(ctx.path)) return next();
-    ctx.set('Cache-Control', 'no-cache'); // asked again each time, answered 304 while it is the same
+    ctx.set('Cache-Control', HASHED.test(ctx.path) ? FOR_EVER : 'no-cache'); // asked again each time, answered 304
     return send(ctx, next);
   };
 }

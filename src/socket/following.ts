@@ -27,6 +27,8 @@ export interface FollowingParts {
 /** People looked at in one slice, and milliseconds between two slices. */
 const SLICE = 250;
 const PAUSE = 50;
+/** So few who came are looked at before word goes out: who has just left the room for another hears of it as well. */
+const FEW = 16;
 /** Rooms that one person hears of. */
 const MOST = 500;
 
@@ -57,6 +59,7 @@ export class Following {
   /** A message of this author (none when they are not connected) was said; most have been there before. */
   said(author: Person | undefined, room: Visited): void {
     if (author && !author.rooms?.has(room.name)) this.arrived(author, room);
+    if (this.#arrivals.size <= FEW) this.#lookAtAll();
     this.crier.moved(room);
   }
 
@@ -92,6 +95,10 @@ export class Following {
     }
     this.#timer = this.#arrivals.size > 0 ? setTimeout(this.#slice, PAUSE) : undefined;
   };
+
+  #lookAtAll(): void {
+    for (const [person, rooms] of this.#arrivals) this.#look(person, rooms);
+  }
 
   #look(person: Person, visited: readonly Visited[]): void {
     this.#arrivals.delete(person);

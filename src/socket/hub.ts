@@ -143,6 +143,7 @@ export class Hub {
   }
 
   stop(): void {
+    this.outlet.stop();
     clearInterval(this.#lane);
     this.following.stop();
   }
@@ -169,7 +170,7 @@ export class Hub {
       user: person.user,
       complete,
     };
-    replay(connection, from, textFrame(hello), () => connection.send(room.presence.list()));
+    replay(connection, from, textFrame(hello), () => room.presence.listed());
   }
 
   #take(connection: Connection, posting: Posting, bytes: number): void {

@@ -3,6 +3,11 @@
  * large one that would be quadratic, so people are only counted, at most once a second (`changed`, asked by the wheel).
  */
 import { LIMITS, type ServerFrame, type User } from '../protocol.js';
+import { textFrame } from './frame.js';
+
+/** A room of more people hears of its count every 2nd, 3rd … second: one count to 18,000 is 18,000 writes. */
+const PER_SECOND = 2000;
+const QUIET_MOST = 10;
 
 /** Someone with sockets; the same object for all of them. */
 export interface Present {
@@ -13,6 +18,9 @@ export class Presence<P extends Present = Present> {
   readonly #sockets = new Map<P, number>();
   #large = false;
   #changed = false;
+  /** seconds until a change may be told */
+  #quiet = 0;
+  #listed: Buffer | undefined;
 
   get count(): number {
     return this.#sockets.size;
@@ -39,6 +47,7 @@ export class Presence<P extends Present = Present> {
 
   /** The same person under a new name: they go and come. */
   renamed(before: User, after: User): readonly ServerFrame[] {
+    this.#listed = undefined;
     return [this.#tell('left', before), this.#tell('join', after)].filter((frame) => frame !== undefined);
   }
 
@@ -54,11 +63,22 @@ export class Presence<P extends Present = Present> {
     return { type: 'list', data, count: this.count };
   }
 
+  /** The list as bytes; a large room's is built once a second, not for each of thousands who come at once. */
+  listed(): Buffer {
+    if (!this.#large) return textFrame(this.list());
+    this.#listed ??= textFrame(this.list());
+    return this.#listed;
+  }
+
   /** In a large room: the new count, if it changed since asked last. Grown small again: the whole list, once. */
   changed(): ServerFrame | undefined {
+    this.#quiet--;
     if (!this.#changed) return undefined;
+    this.#listed = undefined;
+    if (this.#quiet > 0) return undefined;
     this.#changed = false;
     this.#large = this.count > LIMITS.list;
+    this.#quiet = Math.min(QUIET_MOST, Math.ceil(this.count / PER_SECOND));
     return this.#large ? { type: 'count', data: this.count } : this.list();
   }
 

@@ -7,18 +7,17 @@ import { CLOSE } from '../protocol.js';
 import type { Connection } from './connection.js';
 import type { Page } from './room.js';
 
-/** @param greeting frames that go first, in the same write; `live` is called right after the connection has joined. */
-export function replay(connection: Connection, from: number, greeting: Buffer, live: () => void): void {
+/** @param greeting frames that go first, `ending` those that go last: in the write of the first and last page. */
+export function replay(connection: Connection, from: number, greeting: Buffer, ending: () => Buffer): void {
   const step = (after: number, first: readonly Buffer[]): void => {
     if (!connection.open) return;
     const page = read(connection, after);
     if (!page) return;
     const { frames, to } = page;
-    const drained = connection.writePage([...first, ...frames]);
-    if (to === connection.room.last) {
-      connection.room.join(connection);
-      live();
-    } else if (drained) setImmediate(step, to, []);
+    const ends = to === connection.room.last;
+    const drained = connection.writePage([...first, ...frames, ...(ends ? [ending()] : [])]);
+    if (ends) connection.room.join(connection);
+    else if (drained) setImmediate(step, to, []);
     else connection.onceDrained(() => step(to, []));
   };
   step(from, [greeting]);

@@ -31,8 +31,10 @@ export interface Page {
   readonly to: number;
 }
 
-/** Writes between two looks at the clock: about 1.5 ms. */
-const SLICE = 256;
+/** Writes between two looks at the clock: about 1 ms. */
+const SLICE = 128;
+/** How long a room rests after a batch: so many times what writing it took, in milliseconds; under the least, not at all. */
+const REST = { times: 2, least: 1, most: 25 } as const;
 /** Events of one page read from the log, and its bytes when they are long. */
 const PAGE_EVENTS = 256;
 const PAGE_BYTES = 128 * 1024;
@@ -43,6 +45,8 @@ export class LiveRoom {
   readonly members = new Set<Member>();
   /** the outlet has it in its queue */
   queued = false;
+  /** when its next batch may begin, as performance.now() tells the time */
+  restsUntil = 0;
   readonly #log: Pages;
   readonly #recent: Recent;
   #pending: Buffer[] = [];
@@ -50,6 +54,7 @@ export class LiveRoom {
   #batch = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #left: IterableIterator<Member> | undefined;
+  #began = 0;
 
   constructor(name: string, log: Pages) {
     this.name = name;
@@ -95,14 +100,15 @@ export class LiveRoom {
     return page(frames, id);
   }
 
-  /** Writes one slice of what waits; true when nothing waits any more. */
-  writeSlice(): boolean {
-    const left = this.#left ?? this.#nextBatch();
+  /** Writes one slice of what waits, `now` by performance.now(); true when nothing waits any more. */
+  writeSlice(now: number): boolean {
+    const left = this.#left ?? this.#nextBatch(now);
     if (!left) return true;
     for (let n = 0; n < SLICE; n++) {
       const next = left.next();
       if (next.done) {
         this.#left = undefined;
+        this.#rest();
         return this.#sealed.length === 0 && this.#pending.length === 0;
       }
       if (next.value.batch <= this.#batch) next.value.write(this.#bytes);
@@ -110,13 +116,20 @@ export class LiveRoom {
     return false;
   }
 
-  #nextBatch(): IterableIterator<Member> | undefined {
+  #nextBatch(now: number): IterableIterator<Member> | undefined {
     const bytes = this.#sealed.shift() ?? (this.#pending.length > 0 ? this.#seal() : undefined);
     if (!bytes) return undefined;
+    this.#began = now;
     this.#bytes = bytes;
     this.#batch++;
     this.#left = this.members.values();
     return this.#left;
+  }
+
+  #rest(): void {
+    const now = performance.now();
+    const rest = REST.times * (now - this.#began);
+    if (rest >= REST.least) this.restsUntil = now + Math.min(rest, REST.most);
   }
 
   #seal(): Buffer {

@@ -26,6 +26,9 @@ const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   handleProtocols: (offered) => [...offered].find((name) => name === COMMANDS || name === PLAIN) ?? false,
 };
 
+/** Milliseconds of letting in before others get their turn. */
+const TURN = 8;
+
 export interface DoorParts {
   readonly config: Config;
   readonly identity: Identity;
@@ -43,6 +46,8 @@ interface Target {
   readonly place: Place;
 }
 
+type Knock = readonly [request: IncomingMessage, socket: Duplex, head: Buffer];
+
 type Refusal = readonly [status: number, reason: string, headers?: string];
 
 export class Door {
@@ -52,6 +57,7 @@ export class Door {
   readonly #perAddress = new Map<string, number>();
   readonly #addresses = new Map<Duplex, string>();
   readonly #uncount: (this: Duplex) => void;
+  readonly #waiting: Knock[] = [];
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
@@ -70,13 +76,30 @@ export class Door {
   /** The listener of 'upgrade'. */
   readonly enter = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', ignore); // first: Node has taken its own listener away
+    if (this.#waiting.push([request, socket, head]) === 1) setImmediate(this.#letIn);
+  };
+
+  /** As many as fit into a few milliseconds, then others get their turn: thousands who come at once would hold all up. */
+  readonly #letIn = (): void => {
+    const until = performance.now() + TURN;
+    let done = 0;
+    for (const knock of this.#waiting) {
+      this.#open(...knock);
+      done++;
+      if (performance.now() > until) break;
+    }
+    this.#waiting.splice(0, done);
+    if (this.#waiting.length > 0) setImmediate(this.#letIn);
+  };
+
+  #open(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = parseTarget(request.url ?? '');
     const address = addressOf(request, this.#parts.config.trustedProxies);
     const refusal = refusalOf(request) ?? this.#refusal(request, target, address);
     if (refusal) refuse(socket, refusal);
     else if (target !== 'malformed' && target !== 'elsewhere')
       this.#upgrade(request, socket, head, target, address);
-  };
+  }
 
   #refusal(
     request: IncomingMessage,
@@ -101,6 +124,7 @@ export class Door {
     }
     this.#count(address, socket);
     const cookie = request.headers.cookie;
+    socket.cork(); // the answer to the upgrade and what the room says first are one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       ws.on('error', ignore); // ws has closed it with the right code
       try {
@@ -110,6 +134,7 @@ export class Door {
         close(ws, CLOSE.serverError);
       }
     });
+    socket.uncork();
   }
 
   #admit(ws: WebSocket, socket: Duplex, { room, place }: Target, cookie: string | undefined): void {

@@ -11,12 +11,15 @@ interface Row {
   readonly signedOut: number;
 }
 
+const KNOWN_MOST = 1000;
 const COLUMNS = 'SELECT person AS key, id, name, seen, signed_out AS signedOut FROM people';
 
 /** So many with a short beginning are looked at; who types on finds the rest. */
 const LOOK = 2000;
 
 export class PeopleBook implements PersonBook {
+  /** Looked up lately: who speaks is asked for with every message. Forgotten at every change and every rollback. */
+  readonly #known = new Map<string, Person>();
   readonly #byId: Database.Statement<[string], Row>;
   readonly #bySkeleton: Database.Statement<[string], Row>;
   readonly #named: Database.Statement<[string, string, number, number], User>;
@@ -40,7 +43,17 @@ export class PeopleBook implements PersonBook {
   }
 
   person(id: string): Person | undefined {
-    return toPerson(this.#byId.get(id));
+    const known = this.#known.get(id);
+    if (known) return known;
+    const person = toPerson(this.#byId.get(id));
+    if (this.#known.size >= KNOWN_MOST) this.forget();
+    if (person) this.#known.set(id, person);
+    return person;
+  }
+
+  /** What is remembered may be wrong: something was written, or taken back. */
+  forget(): void {
+    this.#known.clear();
   }
 
   ownerOf(skeleton: string): Person | undefined {
@@ -53,23 +66,28 @@ export class PeopleBook implements PersonBook {
   }
 
   addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {
+    this.forget();
     const { lastInsertRowid } = this.#add.run(id, name, skeleton, seen);
     return { key: Number(lastInsertRowid), id, name, signedOut: false, seen };
   }
 
   rename(person: Person, name: string, skeleton: string, seen: number): void {
+    this.forget();
     this.#rename.run(name, skeleton, seen, person.key);
   }
 
   freeName(person: Person): void {
+    this.forget();
     this.#free.run(person.key);
   }
 
   signOut(person: Person): void {
+    this.forget();
     this.#signOut.run(person.key);
   }
 
   touch(person: Person, seen: number): void {
+    this.forget();
     this.#touch.run(seen, person.key);
   }
 }

@@ -71,6 +71,7 @@ export class Store implements Book {
       this.fault = undefined;
       return result;
     } catch (error) {
+      this.people.forget();
       throw this.#named(error);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * What people read. A language is one file beside this one, named by its tag; English is the one that all others are
- * held to, and what is shown until another one has come.
+ * What people read, and which language to speak. A language is one file beside this one, named by its tag; English is
+ * the one that all others are held to, and what is shown until another one has come.
  */
 import type { words } from './en.js';
 
@@ -12,3 +12,51 @@ type Widened<T> = T extends string
     : { readonly [K in keyof T]: Widened<T[K]> };
 
 export type Words = Widened<typeof words>;
+
+/** `setting`: a tag, or `system`. `has`: the tags there are, the one to fall back to first. */
+export function chosenLanguage(setting: string, reads: readonly string[], has: readonly string[]): string {
+  for (const tag of setting === 'system' ? reads : [setting, ...reads]) {
+    const found = closest(tag, has);
+    if (found !== undefined) return found;
+  }
+  return has[0] ?? 'en';
+}
+
+/** `zh-Hans-SG` is served by `zh-CN`: the script decides, then the language. */
+function closest(tag: string, has: readonly string[]): string | undefined {
+  const locale = localeOf(tag);
+  if (!locale) return undefined;
+  const same = has.find((one) => one.toLowerCase() === tag.toLowerCase());
+  const near = (alike: (one: Intl.Locale) => boolean) =>
+    has.find((one) => {
+      const other = localeOf(one);
+      return other !== undefined && alike(other);
+    });
+  return (
+    same ??
+    near(({ language, script }) => language === locale.language && script === locale.script) ??
+    near(({ language }) => language === locale.language)
+  );
+}
+
+function localeOf(tag: string): Intl.Locale | undefined {
+  try {
+    return new Intl.Locale(tag).maximize();
+  } catch {
+    return undefined; // not a tag
+  }
+}
+
+/** The languages of an Accept-Language header (RFC 9110, 12.5.4), best first. */
+export function acceptedLanguages(header: string): readonly string[] {
+  return header
+    .split(',', 32)
+    .map((range) => {
+      const [tag = '', ...rest] = range.split(';').map((part) => part.trim());
+      const q = rest.find((part) => part.startsWith('q='))?.slice(2);
+      return { tag, weight: q === undefined ? 1 : Number(q) };
+    })
+    .filter(({ tag, weight }) => tag !== '' && tag !== '*' && weight > 0)
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ tag }) => tag);
+}

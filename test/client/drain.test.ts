@@ -1,16 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { drain, type Outcome } from '../../src/client/state/drain.js';
-import {
-  isWaiting,
-  type Letter,
-  memoryStore,
-  Outbox,
-  type OutboxStore,
-} from '../../src/client/state/outbox.js';
+import { isWaiting, type Letter, type OutboxStore } from '../../src/client/state/letter.js';
+import { Outbox } from '../../src/client/state/outbox.js';
 import { when } from '../../src/client/state/when.js';
 import type { ErrorCode } from '../../src/protocol.js';
 import { hasty } from './clock.js';
+import { memoryStore } from './memorystore.js';
+import { say, textOf } from './wish.js';
 
 /** What becomes of one attempt to send. */
 type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
@@ -44,6 +41,7 @@ function openTab(store: OutboxStore, server: Server) {
     newCid: () => `cid-${++cids}`,
     clock: hasty,
     changed: () => {},
+    stranded: () => {},
   });
   const stop = new AbortController();
   const transport = { ready: async () => {}, submit: (letter: Letter) => server.submit(letter) };
@@ -70,9 +68,9 @@ test('letters arrive once and in order', async () => {
   const store = memoryStore();
   const server = new Server(['lost-after', 'lost-before', 'too_fast', 'stored', 'storage', 'lost-after']);
   const tab = openTab(store, server);
-  for (const text of ['one', 'two', 'three']) void tab.outbox.post(text);
+  for (const text of ['one', 'two', 'three']) void tab.outbox.post(say(text));
   await emptied(store, [tab]);
-  expect(server.log.map(({ data }) => data)).toEqual(['one', 'two', 'three']);
+  expect(server.log.map(textOf)).toEqual(['one', 'two', 'three']);
   tab.close();
   await tab.done;
 });
@@ -81,12 +79,12 @@ test('what is refused for good is not sent again, and holds up nobody', async ()
   const store = memoryStore();
   const server = new Server(['bad_text', 'stored']);
   const tab = openTab(store, server);
-  await Promise.all([tab.outbox.post('one'), tab.outbox.post('two')]);
+  await Promise.all([tab.outbox.post(say('one')), tab.outbox.post(say('two'))]);
   await emptied(store, [tab]);
-  expect(server.log.map(({ data }) => data)).toEqual(['two']);
-  expect(tab.outbox.letters.value.map(({ data, problem }) => [data, problem?.code])).toEqual([
-    ['one', 'bad_text'],
-  ]);
+  expect(server.log.map(textOf)).toEqual(['two']);
+  expect(
+    tab.outbox.letters.value.map(({ posting, problem }) => [textOf({ posting }), problem?.code]),
+  ).toEqual([['one', 'bad_text']]);
   tab.close();
 });
 
@@ -94,9 +92,9 @@ test('a letter that breaks the server is given up after a few tries', async () =
   const store = memoryStore();
   const server = new Server(Array.from({ length: 6 }, () => 'internal' as const));
   const tab = openTab(store, server);
-  await Promise.all([tab.outbox.post('poison'), tab.outbox.post('two')]);
+  await Promise.all([tab.outbox.post(say('poison')), tab.outbox.post(say('two'))]);
   await emptied(store, [tab]);
-  expect(server.log.map(({ data }) => data)).toEqual(['two']);
+  expect(server.log.map(textOf)).toEqual(['two']);
   tab.close();
 });
 
@@ -125,7 +123,7 @@ test('whatever is lost, whichever tab crashes, with or without a leader: each on
         const seen: OutboxStore = {
           ...store,
           add: (draft, instead) => {
-            kept.push(draft.data);
+            kept.push(textOf(draft));
             return store.add(draft, instead);
           },
         };
@@ -134,7 +132,7 @@ test('whatever is lost, whichever tab crashes, with or without a leader: each on
         let said = 0;
         for (const { kind, tab } of steps) {
           const which = tab === 0 ? 0 : 1;
-          if (kind === 'say') void tabs[which].outbox.post(`text ${++said}`);
+          if (kind === 'say') void tabs[which].outbox.post(say(`text ${++said}`));
           if (kind === 'reload') void tabs[which].outbox.reload();
           if (kind === 'breathe') await new Promise(setImmediate);
           if (kind === 'crash') {
@@ -143,8 +141,58 @@ test('whatever is lost, whichever tab crashes, with or without a leader: each on
           }
         }
         await emptied(store, tabs);
-        expect(server.log.map(({ data }) => data)).toEqual(kept);
+        expect(server.log.map(textOf)).toEqual(kept);
         expect(kept.length).toBe(said);
+        for (const tab of tabs) tab.close();
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+/** A store that may fail, or answer only after the tab has given it up. */
+function unreliable(store: OutboxStore, fates: readonly ('fine' | 'fails' | 'late')[]): OutboxStore {
+  const rest = [...fates];
+  const works = async () => {
+    const fate = rest.shift() ?? 'fine';
+    if (fate === 'fails') throw new Error('broken');
+    for (let turn = 0; fate === 'late' && turn < 5; turn++) await new Promise(setImmediate);
+  };
+  return {
+    add: (draft, instead) => works().then(() => store.add(draft, instead)),
+    all: (user) => works().then(() => store.all(user)),
+    refuse: (cid, problem) => works().then(() => store.refuse(cid, problem)),
+    remove: (cid) => works().then(() => store.remove(cid)),
+  };
+}
+
+const trouble = fc.constantFrom('fine', 'fine', 'fails', 'late');
+
+test('whatever the store fails to do: each once, and in the order of its tab', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fate, { maxLength: 20 }),
+      fc.array(trouble, { maxLength: 40 }),
+      fc.array(step, { maxLength: 20 }),
+      async (fates, troubles, steps) => {
+        const server = new Server(fates);
+        const store = unreliable(memoryStore(), troubles);
+        const tabs: [Tab, Tab] = [openTab(store, server), openTab(store, server)];
+        const said: [string[], string[]] = [[], []];
+        for (const { kind, tab } of steps) {
+          const which = tab === 0 ? 0 : 1;
+          if (kind === 'say') said[which].push(`${which}: ${said[which].length}`);
+          if (kind === 'say') void tabs[which].outbox.post(say(said[which].at(-1) ?? ''));
+          if (kind === 'reload') void tabs[which].outbox.reload();
+          if (kind === 'breathe') await new Promise(setImmediate);
+        }
+        const all = [...said[0], ...said[1]];
+        for (let turn = 0; turn < 2_000 && server.log.length < all.length; turn++)
+          await new Promise(setImmediate);
+        const arrived = server.log.map(textOf);
+        for (const which of [0, 1] as const)
+          expect(arrived.filter((data) => data.startsWith(`${which}:`))).toEqual(said[which]);
+        expect(arrived.length).toBe(all.length);
         for (const tab of tabs) tab.close();
       },
     ),

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseEvent, parseFrame, parsePage } from '../../src/client/state/frames.js';
+import { parseFound, parsePage, parseRooms } from '../../src/client/state/answers.js';
+import { parseEvent } from '../../src/client/state/events.js';
+import { parseFrame } from '../../src/client/state/frames.js';
 
 const ann = { id: 'a', name: 'Ann' };
 const chat = { id: 1, type: 'chat', user: ann, data: 'hi', at: 5, cid: 'c' };
@@ -14,6 +16,15 @@ test('frames of the contract come through as they are', () => {
     { type: 'left', user: ann, data: 'Ann left.' },
     { type: 'count', data: 120 },
     { type: 'ack', cid: 'c', id: 1 },
+    { ...chat, edited: 4, mentions: [ann], reactions: [{ id: 3, user: ann, data: '👍' }] },
+    { ...chat, data: '', deleted: 5 },
+    { id: 2, type: 'edit', user: ann, target: 1, data: 'ho', at: 6, mentions: [] },
+    { id: 3, type: 'delete', user: ann, target: 1, at: 6, cid: 'd' },
+    { id: 4, type: 'react', user: ann, target: 1, data: '👍', at: 6 },
+    { id: 5, type: 'unreact', user: ann, target: 1, data: '👍', at: 6 },
+    { type: 'typing', user: ann },
+    { type: 'room', room: 'kitchen', last: 7 },
+    { type: 'room', room: 'kitchen', last: 7, read: 3 },
     { type: 'pong' },
     { type: 'error', cid: 'c', data: { code: 'too_fast', message: 'slowly' } },
   ];
@@ -23,6 +34,23 @@ test('frames of the contract come through as they are', () => {
 test('a numbered event we do not know keeps its number', () => {
   expect(parseFrame('{"id":7,"type":"poll","question":"?"}')).toEqual({ id: 7, type: 'other' });
   expect(parseEvent({ id: 7, type: 'chat', user: null, data: 'x', at: 1 })).toEqual({ id: 7, type: 'other' });
+});
+
+test('a change that makes no sense keeps its number too', () => {
+  for (const broken of [{ target: 'x' }, { target: 1, data: 7 }, {}])
+    expect(parseEvent({ id: 7, type: 'edit', user: ann, at: 1, ...broken })).toEqual({
+      id: 7,
+      type: 'other',
+    });
+});
+
+test('answers of the contract come through as they are, others not at all', () => {
+  const rooms = [{ room: 'lobby', last: 3, read: 1, people: 2, joined: true }];
+  const found = { messages: [{ ...chat, room: 'lobby' }], complete: false, next: 9 };
+  expect([parseRooms(rooms), parseFound(found)]).toEqual([rooms, found]);
+  expect([parseRooms({}), parseRooms([{}]), parseFound([]), parseFound({ messages: [chat] })]).toEqual(
+    Array(4).fill(undefined),
+  );
 });
 
 test('an ack is no event, though it has a number', () => {

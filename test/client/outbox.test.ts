@@ -1,40 +1,84 @@
 import { beforeEach, expect, test } from 'vitest';
-import { memoryStore, Outbox, type OutboxStore } from '../../src/client/state/outbox.js';
+import type { OutboxStore } from '../../src/client/state/letter.js';
+import { Outbox } from '../../src/client/state/outbox.js';
 import { HandClock } from './clock.js';
+import { memoryStore } from './memorystore.js';
+import { say, textOf } from './wish.js';
 
 let cids = 0;
 let clock: HandClock;
+let strandings = 0;
+const stranded = () => strandings++;
 beforeEach(() => {
   clock = new HandClock();
+  strandings = 0;
 });
 function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobby'): Outbox {
-  return new Outbox({ store, user, room, newCid: () => `cid-${++cids}`, clock, changed });
+  return new Outbox({ store, user, room, newCid: () => `cid-${++cids}`, clock, changed, stranded });
 }
+/** Refused: `!`, being saved: `…`, not kept: `?`. */
 function shown(outbox: Outbox): readonly string[] {
-  return outbox.letters.value.map(({ data, problem }) => (problem ? `${data}!` : data));
+  return outbox.letters.value.map(
+    ({ posting, problem, unkept, seq }) =>
+      textOf({ posting }) + (problem ? '!' : unkept ? '?' : seq === undefined ? '…' : ''),
+  );
+}
+/** What is sent next, until nothing waits. */
+async function sent(outbox: Outbox): Promise<readonly string[]> {
+  const all: string[] = [];
+  for (let next = outbox.next; next; next = outbox.next) {
+    all.push(textOf(next));
+    void outbox.settle(next.cid);
+  }
+  await settled();
+  return all;
+}
+const settled = () => new Promise(setImmediate);
+
+/** A store whose writes wait until it recovers, or are refused while it is broken. */
+function badStore() {
+  const store = memoryStore();
+  const held: (() => void)[] = [];
+  const bad = { hangs: false, broken: false };
+  const works = async () => {
+    if (bad.broken) throw new Error('broken');
+    if (bad.hangs) await new Promise<void>((resolve) => held.push(resolve));
+  };
+  const recover = async () => {
+    Object.assign(bad, { hangs: false, broken: false });
+    for (const go of held.splice(0)) go();
+    await settled();
+  };
+  const faulty: OutboxStore = {
+    add: (draft, instead) => works().then(() => store.add(draft, instead)),
+    all: (user) => works().then(() => store.all(user)),
+    refuse: (cid, problem) => works().then(() => store.refuse(cid, problem)),
+    remove: (cid) => works().then(() => store.remove(cid)),
+  };
+  return { store: faulty, bad, recover, inside: () => store.all('ann') };
 }
 const conflict = { code: 'cid_conflict', message: 'used' } as const;
 const tooLong = { code: 'text_too_long', message: 'too long' } as const;
 
 test('what is said is shown as waiting, and sent, when it is kept: not before', async () => {
   const outbox = open(memoryStore());
-  const kept = outbox.post('hi');
+  const kept = outbox.post(say('hi'));
   expect([shown(outbox), outbox.next]).toEqual([[], undefined]);
   await kept;
-  expect([shown(outbox), outbox.next?.data]).toEqual([['hi'], 'hi']);
+  expect([shown(outbox), outbox.next && textOf(outbox.next)]).toEqual([['hi'], 'hi']);
 });
 
-test('a slow store does not hide it, but holds it', () => {
+test('a slow store does not hide it: it is shown as being saved, and held', () => {
   const outbox = open({ ...memoryStore(), add: () => new Promise(() => {}) });
-  void outbox.post('hi');
+  void outbox.post(say('hi'));
   clock.turn(300);
-  expect([shown(outbox), outbox.next]).toEqual([['hi'], undefined]);
+  expect([shown(outbox), outbox.next]).toEqual([['hi…'], undefined]);
 });
 
 test('it outlives the tab, in order, and is there for its writer and room only', async () => {
   const store = memoryStore();
   const before = open(store);
-  for (const text of ['one', 'two', 'three']) await before.post(text);
+  for (const text of ['one', 'two', 'three']) await before.post(say(text));
   const after = open(store);
   const eve = open(store, undefined, 'eve');
   const elsewhere = open(store, undefined, 'ann', 'elsewhere');
@@ -46,7 +90,7 @@ test('it outlives the tab, in order, and is there for its writer and room only',
 test('what is in the log is gone, for all tabs', async () => {
   const store = memoryStore();
   const outbox = open(store);
-  await outbox.post('hi');
+  await outbox.post(say('hi'));
   await outbox.settle(outbox.next?.cid ?? '');
   expect([shown(outbox), await store.all('ann')]).toEqual([[], []]);
 });
@@ -54,7 +98,7 @@ test('what is in the log is gone, for all tabs', async () => {
 test('an echo of a letter that another tab wrote takes it away before this tab has read of it', async () => {
   const store = memoryStore();
   const writer = open(store);
-  await writer.post('hi');
+  await writer.post(say('hi'));
   const reader = open(store);
   await reader.settle(writer.next?.cid ?? '');
   await reader.reload();
@@ -73,22 +117,22 @@ test('a slow read of the store does not bring back what is settled, nor hide wha
     },
   });
   const first = outbox.reload();
-  const kept = outbox.post('hi');
+  const kept = outbox.post(say('hi'));
   await new Promise(setImmediate);
   slow[1]?.();
   await kept;
   slow[0]?.();
   await first;
-  expect(outbox.next?.data).toBe('hi');
+  expect(outbox.next && textOf(outbox.next)).toBe('hi');
 });
 
 test('a refused one says why, lets the others pass, and can be sent again or dropped', async () => {
   const outbox = open(memoryStore());
-  await outbox.post('one');
-  await outbox.post('two');
+  await outbox.post(say('one'));
+  await outbox.post(say('two'));
   const first = outbox.next?.cid ?? '';
   await outbox.refuse(first, tooLong);
-  expect([shown(outbox), outbox.letters.value[0]?.problem, outbox.next?.data]).toEqual([
+  expect([shown(outbox), outbox.letters.value[0]?.problem, outbox.next && textOf(outbox.next)]).toEqual([
     ['one!', 'two'],
     tooLong,
     'two',
@@ -103,31 +147,101 @@ test('a refused one says why, lets the others pass, and can be sent again or dro
 
 test('one whose cid stands for another text goes again with a new one', async () => {
   const outbox = open(memoryStore());
-  await outbox.post('one');
+  await outbox.post(say('one'));
   const first = outbox.next?.cid ?? '';
   await outbox.refuse(first, conflict);
   await outbox.again(first);
   expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
-test('a browser that cannot keep it says so and does not send it; the next try may work', async () => {
-  const store = memoryStore();
-  let full = true;
+test('a store that hangs is given up after a while: what was said is sent from here, in order', async () => {
+  const { store, bad, recover, inside } = badStore();
+  const outbox = open(store);
+  bad.hangs = true;
+  for (const text of ['one', 'two']) void outbox.post(say(text));
+  clock.turn(2_999);
+  expect([shown(outbox), outbox.next, strandings]).toEqual([['one…', 'two…'], undefined, 0]);
+  clock.turn(1);
+  void outbox.post(say('three'));
+  expect(shown(outbox)).toEqual(['one?', 'two?', 'three?']);
+  expect(strandings).toBeGreaterThan(0);
+  expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
+  await recover(); // the write that hung comes through: it was sent, so it is not kept
+  expect([shown(outbox), await inside()]).toEqual([[], []]);
+});
+
+test('a store that hung and comes back keeps everything, once, under the same cids', async () => {
+  const { store, bad, recover, inside } = badStore();
+  const outbox = open(store);
+  bad.hangs = true;
+  for (const text of ['one', 'two']) void outbox.post(say(text));
+  clock.turn(3_000);
+  const before = outbox.letters.value.map(({ cid }) => cid);
+  await recover();
+  expect(shown(outbox)).toEqual(['one', 'two']);
+  expect((await inside()).map(({ cid }) => cid)).toEqual(before);
+});
+
+test('a store that fails holds nothing back, and is asked again with the next letter, oldest first', async () => {
+  const { store, bad, recover, inside } = badStore();
+  const outbox = open(store);
+  bad.broken = true;
+  await outbox.post(say('one'));
+  await outbox.post(say('two'));
+  expect([shown(outbox), outbox.next && textOf(outbox.next), strandings]).toEqual([
+    ['one?', 'two?'],
+    'one',
+    2,
+  ]);
+  await recover();
+  await outbox.post(say('three'));
+  expect(shown(outbox)).toEqual(['one', 'two', 'three']);
+  expect((await inside()).map(textOf)).toEqual(['one', 'two', 'three']);
+  expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
+  bad.hangs = true; // it was trusted again: the next one is waited for
+  void outbox.post(say('four'));
+  clock.turn(300);
+  expect([shown(outbox), outbox.next]).toEqual([['four…'], undefined]);
+});
+
+test('none is kept before one that was said earlier', async () => {
+  const { store, bad, inside } = badStore();
   const outbox = open({
     ...store,
-    add: (draft, instead) => (full ? Promise.reject(new Error('full')) : store.add(draft, instead)),
+    add: (draft) => (textOf(draft) === 'one' ? Promise.reject() : store.add(draft)),
   });
-  await outbox.post('hi');
-  expect([shown(outbox), outbox.next]).toEqual([['hi!'], undefined]);
-  full = false;
-  await outbox.again(outbox.letters.value[0]?.cid ?? '');
-  expect([shown(outbox), outbox.next?.data]).toEqual([['hi'], 'hi']);
+  await Promise.all([outbox.post(say('one')), outbox.post(say('two'))]);
+  expect([shown(outbox), await inside(), bad.broken]).toEqual([['one?', 'two?'], [], false]);
+});
+
+test('one that is not kept can be refused, and sent again', async () => {
+  const { store, bad } = badStore();
+  const outbox = open(store);
+  bad.broken = true;
+  await outbox.post(say('one'));
+  const { cid } = outbox.next ?? { cid: '' };
+  await outbox.refuse(cid, tooLong);
+  expect([shown(outbox), outbox.next]).toEqual([['one!'], undefined]);
+  await outbox.again(cid);
+  expect([shown(outbox), outbox.next?.cid]).toEqual([['one?'], cid]);
+});
+
+test('a store that cannot be read holds nobody', async () => {
+  const { store, bad } = badStore();
+  const outbox = open(store);
+  bad.broken = true;
+  await outbox.reload();
+  bad.hangs = true;
+  bad.broken = false;
+  const reload = outbox.reload();
+  clock.turn(3_000);
+  await reload;
 });
 
 test('other tabs are told of each change', async () => {
   let told = 0;
   const outbox = open(memoryStore(), () => told++);
-  await outbox.post('one');
+  await outbox.post(say('one'));
   await outbox.refuse(outbox.next?.cid ?? '', tooLong);
   await outbox.drop(outbox.letters.value[0]?.cid ?? '');
   expect(told).toBe(3);

@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Frame, LogEvent, Page } from '../../src/client/state/frames.js';
+import type { Page } from '../../src/client/state/answers.js';
+import type { LogEvent } from '../../src/client/state/events.js';
+import type { Frame } from '../../src/client/state/frames.js';
 import { Room } from '../../src/client/state/room.js';
 import { bottom, top } from '../../src/client/state/transcript.js';
 import { hasty } from './clock.js';
@@ -9,9 +11,24 @@ let server: { epoch: string; last: number };
 let asked: object[];
 let settled: string[];
 let startedOver: number;
+let shows: (() => void)[];
+let news: number[];
+let start: number | undefined;
+let reachable: boolean;
+/** which events are edits, and of what */
+let changes: ReadonlyMap<number, number>;
+/** what happens between the reading of the next page and its arrival */
+let late: () => void;
 let room: Room;
 
 function event(id: number): LogEvent {
+  const target = changes.get(id);
+  return target === undefined ? chat(id) : edit(id, target);
+}
+function edit(id: number, target: number): LogEvent {
+  return { id, type: 'edit', user: ann, target, data: `text ${id}`, at: id };
+}
+function chat(id: number): LogEvent {
   return { id, type: 'chat', user: ann, data: `text ${id}`, at: id, cid: `cid-${id}` };
 }
 function run(from: number, to: number): LogEvent[] {
@@ -20,12 +37,17 @@ function run(from: number, to: number): LogEvent[] {
 function hello(last: number, epoch = 'e', complete = true): Frame {
   return { type: 'hello', room: 'lobby', epoch, last, user: ann, complete };
 }
-async function load(where: { after?: number; before?: number; limit?: number }): Promise<Page> {
+async function load(where: { after?: number; before?: number; limit?: number }): Promise<Page | undefined> {
   asked.push(where);
+  if (!reachable) return undefined;
   const { after, before = server.last + 1, limit = 50 } = where;
   const from = after === undefined ? Math.max(1, before - limit) : after + 1;
   const to = after === undefined ? before - 1 : Math.min(server.last, after + limit);
-  return { ...server, complete: true, messages: run(from, to) };
+  const page = { ...server, complete: true, messages: run(from, Math.min(to, server.last)) };
+  const between = late;
+  late = () => {};
+  between();
+  return page;
 }
 const quiet = () => new Promise((resolve) => setTimeout(resolve, 0)).then(() => new Promise(setImmediate));
 
@@ -34,6 +56,12 @@ beforeEach(() => {
   asked = [];
   settled = [];
   startedOver = 0;
+  shows = [];
+  news = [];
+  start = undefined;
+  reachable = true;
+  changes = new Map();
+  late = () => {};
   room = new Room({
     load,
     clock: hasty,
@@ -41,29 +69,44 @@ beforeEach(() => {
     settled: (cid) => settled.push(cid),
     refused: (cid, { code }) => settled.push(`${cid}: ${code}`),
     startOver: () => startedOver++,
+    soon: (show) => shows.push(show),
+    news: (events) => news.push(...events.map(({ id }) => id)),
+    start: async () => start,
+    opened: () => {},
   });
 });
-function open(): void {
+/** The page draws: what has come is shown. */
+function draw(): void {
+  for (const show of shows.splice(0)) show();
+}
+async function open(): Promise<void> {
   for (const frame of [hello(100), ...run(51, 100)]) room.take(frame);
+  await quiet();
+  draw();
+}
+/** Comes, and is drawn. */
+function comes(...frames: Frame[]): void {
+  for (const frame of frames) room.take(frame);
+  draw();
 }
 
-test('knows where to go on', () => {
+test('knows where to go on', async () => {
   expect(room.place).toBeUndefined();
-  open();
+  await open();
   expect(room.place).toEqual({ after: 100, epoch: 'e' });
 });
 
 test('a hole in the numbers is loaded, and closed', async () => {
-  open();
+  await open();
   server.last = 106;
-  room.take(event(105));
+  comes(event(105));
   await quiet();
   expect([asked[0], bottom(room.transcript.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
 });
 
 test('a hole is loaded again until it is closed', async () => {
-  open();
-  room.take(event(103)); // the server we ask knows no more than 100 yet
+  await open();
+  comes(event(103)); // the server we ask knows no more than 100 yet
   await quiet();
   server.last = 103;
   while (bottom(room.transcript.value) < 103) await quiet();
@@ -71,9 +114,9 @@ test('a hole is loaded again until it is closed', async () => {
 });
 
 test('mine that are in the log are settled, however they were learned', async () => {
-  open();
+  await open();
   settled.length = 0;
-  room.take(event(101));
+  comes(event(101));
   room.take({ type: 'ack', cid: 'old', id: 3 });
   room.take({ type: 'error', cid: 'new', data: { code: 'too_fast', message: '' } });
   await room.loadOlder();
@@ -84,6 +127,7 @@ test('mine that are in the log are settled, however they were learned', async ()
 test('older ones come in pages until there are none', async () => {
   server.last = 300;
   for (const frame of [hello(300), ...run(251, 300)]) room.take(frame);
+  await quiet();
   room.pin(false);
   for (const from of [151, 51, 1]) {
     await Promise.all([room.loadOlder(), room.loadOlder()]);
@@ -94,28 +138,123 @@ test('older ones come in pages until there are none', async () => {
 });
 
 test('a page of another log is not mixed in: the room starts over', async () => {
-  open();
+  await open();
   server.epoch = 'f';
   await room.loadOlder();
   expect([startedOver, room.transcript.value.events, room.place]).toEqual([1, [], undefined]);
 });
 
-test('another epoch: all is dropped, and what follows is taken', () => {
-  open();
-  for (const frame of [hello(2, 'f', false), ...run(1, 2)]) room.take(frame);
+test('another epoch: all is dropped, and what follows is taken', async () => {
+  await open();
+  comes(hello(2, 'f', false), ...run(1, 2));
+  await quiet();
   expect([bottom(room.transcript.value), room.place]).toEqual([2, { after: 2, epoch: 'f' }]);
 });
 
-test('far behind, the room is opened anew instead of reading it all', () => {
-  open();
+test('far behind, the room is opened anew instead of reading it all', async () => {
+  await open();
   room.take(hello(50_000));
   expect([startedOver, room.place]).toEqual([1, undefined]);
 });
 
-test('a refusal that belongs to nothing is said, until the next hello', () => {
-  open();
+test('a refusal that belongs to nothing is said, until the next hello', async () => {
+  await open();
   room.take({ type: 'error', data: { code: 'bad_command', message: 'what?' } });
   expect(room.notice.value?.message).toBe('what?');
   room.take(hello(100));
   expect(room.notice.value).toBeUndefined();
+});
+
+test('what comes fast is shown together, when the page draws', async () => {
+  await open();
+  const before = room.transcript.value;
+  for (const one of run(101, 120)) room.take(one);
+  expect([room.transcript.value === before, shows.length]).toEqual([true, 1]);
+  draw();
+  expect([bottom(room.transcript.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
+});
+
+test('what is waiting to be drawn counts as known', async () => {
+  await open();
+  room.take(event(101));
+  expect(room.place).toEqual({ after: 101, epoch: 'e' });
+});
+
+test('a page that is not drawn takes in the flood in pieces', async () => {
+  await open();
+  for (const one of run(101, 1100)) room.take(one);
+  expect(bottom(room.transcript.value)).toBe(1100);
+});
+
+test('the room opens where one stopped reading, and goes on from its end', async () => {
+  server.last = 1000;
+  start = 300;
+  for (const frame of [hello(1000), ...run(951, 1000)]) room.take(frame);
+  await quiet();
+  draw();
+  const t = room.transcript.value;
+  expect([top(t), bottom(t), t.pinned, room.place?.after, asked.length]).toEqual([251, 350, false, 1000, 1]);
+  comes(event(1001));
+  expect([bottom(room.transcript.value), room.place?.after, room.transcript.value.ahead]).toEqual([
+    350,
+    1001,
+    [],
+  ]);
+});
+
+test('when that place cannot be had, it opens at its end', async () => {
+  server = { epoch: 'e', last: 1000 };
+  start = 300;
+  reachable = false;
+  for (const frame of [hello(1000), ...run(951, 1000)]) room.take(frame);
+  await quiet();
+  expect([bottom(room.transcript.value), room.transcript.value.pinned]).toEqual([1000, true]);
+});
+
+test('what comes while it is not decided where to open waits, and a second line brings it again', async () => {
+  await open();
+  let decide = (_id: undefined) => {};
+  const opening = room.open(new Promise((resolve) => (decide = resolve)));
+  comes(event(101));
+  expect(bottom(room.transcript.value)).toBe(100);
+  comes(hello(102), event(101), event(102));
+  decide(undefined);
+  await opening;
+  await quiet();
+  expect([bottom(room.transcript.value), news]).toEqual([102, [101, 102]]);
+});
+
+test.each([
+  ['a message in the window', 70, 70, 51],
+  ['one far up', 5, 5, 1],
+  ['one beyond the end', 5000, 100, 51],
+  ['the change of a message', 98, 12, 1],
+])('goes to %s', async (_, asked, message, from) => {
+  changes = new Map([[98, 12]]);
+  await open();
+  expect(await room.goTo(asked)).toBe(message);
+  expect([top(room.transcript.value), room.transcript.value.pinned]).toEqual([from, false]);
+});
+
+test('goes to the last place that was asked for', async () => {
+  server.last = 1000;
+  for (const frame of [hello(1000), ...run(951, 1000)]) room.take(frame);
+  await quiet();
+  expect(await Promise.all([room.goTo(100), room.goTo(500)])).toEqual([undefined, 500]);
+  expect(top(room.transcript.value)).toBe(451);
+});
+
+test('a page that was read before changes we have forgotten is asked for again', async () => {
+  server.last = 2000;
+  for (const frame of [hello(2000), ...run(1951, 2000)]) room.take(frame);
+  await quiet();
+  draw();
+  room.pin(false);
+  late = () => {
+    for (let id = 2001; id <= 2600; id++) room.take(edit(id, 1951));
+    draw();
+    server.last = 2600;
+  };
+  await room.loadOlder();
+  expect([asked.length, top(room.transcript.value)]).toEqual([2, 1851]);
 });

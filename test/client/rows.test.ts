@@ -1,42 +1,103 @@
+/** What the page shows of the log, and what is asked for laid over it. */
 import { expect, test } from 'vitest';
-import type { LogEvent } from '../../src/client/state/frames.js';
-import { rows, toneOf } from '../../src/client/state/rows.js';
+import type { LogEvent } from '../../src/client/state/events.js';
+import type { Letter, Wish } from '../../src/client/state/letter.js';
+import { Rows, type Shown, toneOf } from '../../src/client/state/rows.js';
+import type { ChatEvent } from '../../src/protocol.js';
 
 const NOON = new Date(2026, 0, 15, 12).getTime();
 const MINUTE = 60_000;
+const ANN = { id: 'ann', name: 'Ann' };
 
-function said(id: number, who: string, at: number): LogEvent {
+function said(id: number, who: string, at = NOON): ChatEvent {
   return { id, type: 'chat', user: { id: who, name: who }, data: String(id), at };
 }
 
-function shape(events: readonly LogEvent[]): readonly string[] {
-  return rows(events).map((row) => (row.kind === 'day' ? 'day' : `${row.event.id}${row.leads ? '*' : ''}`));
+function asked(cid: string, posting: Wish, more: Partial<Letter> = {}): Letter {
+  return { user: 'ann', room: 'lobby', cid, posting, at: NOON, seq: 1, ...more };
+}
+
+function shown(events: readonly LogEvent[], more: Partial<Shown> = {}): Shown {
+  return { events, letters: [], mark: undefined, me: ANN, atEnd: true, ...more };
+}
+
+/** One word for each row: a number, with * where it opens a group. */
+function shape(what: Shown): readonly string[] {
+  return new Rows().make(what).map((row) => {
+    if (row.kind === 'message') return `${row.event.id}${row.leads ? '*' : ''}`;
+    return row.kind === 'letter' ? row.data : row.kind;
+  });
 }
 
 test('what one person says in a row is one group', () => {
-  expect(shape([said(1, 'ann', NOON), said(2, 'ann', NOON + 1), said(3, 'bob', NOON + 2)])).toEqual([
-    'day',
-    '1*',
-    '2',
-    '3*',
-  ]);
+  expect(shape(shown([said(1, 'ann'), said(2, 'ann'), said(3, 'bob')]))).toEqual(['day', '1*', '2', '3*']);
 });
 
 test('a long pause opens a new group', () => {
-  expect(shape([said(1, 'ann', NOON), said(2, 'ann', NOON + 6 * MINUTE)])).toEqual(['day', '1*', '2*']);
+  const events = [said(1, 'ann', NOON), said(2, 'ann', NOON + 6 * MINUTE)];
+  expect(shape(shown(events))).toEqual(['day', '1*', '2*']);
 });
 
 test('each day has its line, and opens a group', () => {
   const midnight = new Date(2026, 0, 16).getTime();
-  expect(shape([said(1, 'ann', midnight - 1), said(2, 'ann', midnight)])).toEqual(['day', '1*', 'day', '2*']);
+  const events = [said(1, 'ann', midnight - 1), said(2, 'ann', midnight)];
+  expect(shape(shown(events))).toEqual(['day', '1*', 'day', '2*']);
 });
 
 test('numbers that are no messages are not shown', () => {
-  expect(shape([said(1, 'ann', NOON), { id: 2, type: 'other' }, said(3, 'ann', NOON)])).toEqual([
+  expect(shape(shown([said(1, 'ann'), { id: 2, type: 'other' }, said(3, 'ann')]))).toEqual([
     'day',
     '1*',
     '3',
   ]);
+});
+
+test('the news begins after the mark, with a group of its own', () => {
+  const events = [said(1, 'bob'), said(2, 'bob'), said(3, 'bob')];
+  expect(shape(shown(events, { mark: 1 }))).toEqual(['day', '1*', 'new', '2*', '3']);
+  expect(shape(shown(events, { mark: 3 }))).toEqual(['day', '1*', '2', '3']);
+});
+
+test('what I said myself is no news, and of a window that begins later nobody knows where it began', () => {
+  expect(shape(shown([said(1, 'bob'), said(2, 'ann')], { mark: 1 }))).toEqual(['day', '1*', '2*']);
+  expect(shape(shown([said(9, 'bob')], { mark: 5 }))).toEqual(['day', '9*']);
+});
+
+test('what waits comes last, and only where the log ends', () => {
+  const letters = [asked('a', { type: 'chat', data: 'soon' })];
+  expect(shape(shown([said(1, 'bob')], { letters }))).toEqual(['day', '1*', 'soon']);
+  expect(shape(shown([said(1, 'bob')], { letters, atEnd: false }))).toEqual(['day', '1*']);
+});
+
+test('a change that waits is shown at once; one that was refused is only told of', () => {
+  const edit: Wish = { type: 'edit', target: 1, data: 'better' };
+  const row = (letter: Letter) => new Rows().make(shown([said(1, 'ann')], { letters: [letter] }))[1];
+  expect(row(asked('a', edit))).toMatchObject({ event: { data: 'better' }, letters: [{ cid: 'a' }] });
+  const problem = { code: 'deleted', message: 'gone' } as const;
+  expect(row(asked('a', edit, { problem }))).toMatchObject({ event: { data: '1' }, letters: [{ problem }] });
+  expect(row(asked('b', { type: 'delete', target: 1 }))).toMatchObject({ event: { data: '' } });
+  expect(row(asked('c', { type: 'react', target: 1, data: '👍' }))).toMatchObject({
+    event: { reactions: [{ user: ANN, data: '👍' }] },
+  });
+});
+
+test('when an edit was made is known where the edit is in the window', () => {
+  const edited: ChatEvent = { ...said(1, 'ann'), edited: 2 };
+  const edit: LogEvent = { id: 2, type: 'edit', user: ANN, target: 1, data: '1', at: NOON + 5 };
+  expect(new Rows().make(shown([edited, edit]))[1]).toMatchObject({ editedAt: NOON + 5 });
+  expect(new Rows().make(shown([edited]))[1]).toMatchObject({ editedAt: undefined });
+});
+
+test('a row that shows nothing new is the very same', () => {
+  const rows = new Rows();
+  const events = [said(1, 'ann'), said(2, 'bob'), said(3, 'bob')];
+  const letters = [asked('a', { type: 'edit', target: 2, data: 'x' })];
+  const before = rows.make(shown(events, { letters, mark: 1 }));
+  const after = rows.make(shown([...events, said(4, 'bob')], { letters: [...letters], mark: 1 }));
+  expect(after.slice(0, before.length).every((row, index) => row === before[index])).toBe(true);
+  const edited = { ...said(3, 'bob'), data: 'new' };
+  const third = rows.make(shown([said(1, 'ann'), said(2, 'bob'), edited], { mark: 1 }));
+  expect(third.at(-1)).not.toBe(after[4]);
 });
 
 test('a person keeps one colour', () => {

@@ -117,3 +117,17 @@ describe('word of a room that moved', () => {
     expect(back.frames.some(({ type }) => type === 'room')).toBe(false);
   });
 });
+
+describe('who has just gone to another room', () => {
+  it('hears of the first word in the one they left', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const kitchen = await bob.enters('kitchen');
+    await kitchen.sees({ type: 'chat', cid: kitchen.says('something was said here') });
+    const left = await ann.enters('kitchen');
+    const garden = await ann.enters('garden');
+    kitchen.says('where is Ann?');
+    left.ws.close();
+    expect(await garden.sees({ type: 'room', room: 'kitchen' })).toMatchObject({ last: 2 });
+  });
+});

@@ -91,7 +91,7 @@ describe('a live room', () => {
         for (const { kind, times } of doings) {
           for (let n = 0; n < times; n++) {
             if (kind === 'say') say();
-            else if (kind === 'slice') room.writeSlice();
+            else if (kind === 'slice') room.writeSlice(0);
             else if (kind === 'page') page();
             else if (kind === 'tell') room.announce({ type: 'count', data: n });
             else {
@@ -102,7 +102,7 @@ describe('a live room', () => {
           }
         }
         while (behind.length > 0) page();
-        while (!room.writeSlice());
+        while (!room.writeSlice(0));
         const whole = upTo(room.last).join();
         for (const reader of readers) if (reader.ids.join() !== whole) expect(reader.ids.join()).toBe(whole);
         expect(readers.every((reader) => reader.ids.length === room.last)).toBe(true);
@@ -117,7 +117,7 @@ describe('a live room', () => {
     for (const reader of [stays, goes]) reader.catchUp(room);
     say();
     room.leave(goes);
-    while (!room.writeSlice());
+    while (!room.writeSlice(0));
     expect(stays.ids).toEqual([1]);
     expect(goes.ids).toEqual([]);
   });

@@ -6,7 +6,8 @@
 import type { Problem } from '../../protocol.js';
 import { backoff } from './backoff.js';
 import { type Clock, pause } from './clock.js';
-import type { Letter, Outbox } from './outbox.js';
+import type { Letter, Wish } from './letter.js';
+import type { Outbox } from './outbox.js';
 
 export type Outcome =
   | { readonly kind: 'settled' }
@@ -51,10 +52,21 @@ async function deliver(parts: DrainParts, letter: Letter, signal: AbortSignal): 
     const outcome = await parts.transport.submit(letter, signal);
     if (outcome.kind === 'settled') return parts.outbox.settle(letter.cid);
     if (outcome.kind === 'lost') continue;
+    if (isDone(letter, outcome.problem)) return parts.outbox.settle(letter.cid);
     if (!passes(outcome.problem, tries)) return parts.outbox.refuse(letter.cid, outcome.problem);
     await pause(parts.clock, CALM_MS + backoff(tries, parts.random), signal);
   }
 }
+
+/** What was asked for is so already: another device was quicker. */
+function isDone({ posting: { type } }: Letter, { code }: Problem): boolean {
+  return DONE[type] === code;
+}
+const DONE: Readonly<Partial<Record<Wish['type'], string>>> = {
+  react: 'already_there',
+  unreact: 'not_there',
+  delete: 'deleted',
+};
 
 function passes({ code }: Problem, tries: number): boolean {
   return PASSING.has(code) && (code !== 'internal' || tries < INTERNAL_TRIES);

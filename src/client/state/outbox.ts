@@ -1,38 +1,24 @@
 /**
- * What one person has said in one room and the log has not confirmed. What must stay true:
- * 1. A letter is in the store before it is shown as waiting and before it is sent; it leaves it only when it is in
- *    the log, or by its writer's hand.
- * 2. The order is that of the store (`seq`), which all tabs share; `next` is always read from there.
- * 3. A cid, once used, is used for the same text only.
+ * What one person has asked for in one room (to say, edit, delete, react) and the log has not confirmed. What must
+ * stay true:
+ * 1. A letter is shown as waiting only when it is in the store; it leaves it only when it is in the log, or by its
+ *    writer's hand. Before that it is shown as being saved, and not sent.
+ * 2. What the store does not take (it fails, or does not answer) is shown as not kept, and sent from this tab all the
+ *    same. It is offered to the store again with the next letter, under the same cid.
+ * 3. The order is that of the store (`seq`), which all tabs share; what is not in it comes after, as it was said.
+ *    A tab puts its letters there one by one, so none is kept, or sent, before one that was said earlier.
+ * 4. A cid, once used, is used for the same text only.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Problem } from '../../protocol.js';
-import type { Clock } from './clock.js';
+import { type Clock, within } from './clock.js';
+import { isWaiting, type Letter, type OutboxStore, type Unsent, type Wish } from './letter.js';
 
-export interface Draft {
-  /** id of the writer: nobody else's page sends it */
-  readonly user: string;
-  readonly room: string;
-  readonly cid: string;
-  readonly data: string;
-  readonly at: number;
-}
-export interface Letter extends Draft {
-  /** the place in the order, given by the store; undefined until it is kept */
-  readonly seq?: number | undefined;
-  /** why it was refused; undefined while it waits */
-  readonly problem?: Problem | undefined;
-}
-
-/** Where letters outlive the tab. Each call is one transaction; what one tab wrote, the next call of any tab reads. */
-export interface OutboxStore {
-  /** Puts it at the end of the order, in place of `instead` (a cid) if given. Resolves when it is on disk. */
-  add(draft: Draft, instead?: string): Promise<void>;
-  /** All letters of a person, in order. */
-  all(user: string): Promise<readonly Letter[]>;
-  /** Notes why it was refused; nothing if it is gone. */
-  refuse(cid: string, problem: Problem): Promise<void>;
-  remove(cid: string): Promise<void>;
+/** Said here, and not read back from the store yet. */
+interface Fresh extends Letter {
+  readonly instead?: string | undefined;
+  /** the store takes its time */
+  readonly shown?: true;
 }
 
 export interface OutboxParts {
@@ -43,25 +29,27 @@ export interface OutboxParts {
   readonly clock: Clock;
   /** The store has changed: the other tabs want to know. */
   readonly changed: () => void;
+  /** A letter is not kept: no other tab can see it, so this one has to send. */
+  readonly stranded: () => void;
 }
 
 /** A store that takes longer than this is not waited for before the letter is shown. */
 const LATE_MS = 300;
-
-const NOT_KEPT: Problem = {
-  code: 'storage',
-  message: 'This browser could not keep the message, so it was not sent.',
-};
+/** A store that does not answer for so long is given up for now. */
+export const PATIENCE_MS = 3_000;
 
 export class Outbox {
   readonly #parts: OutboxParts;
   readonly #letters = signal<readonly Letter[]>([]);
   #kept: readonly Letter[] = [];
-  /** written here, not (yet) in the store; `shown` when that takes long, or failed */
-  #fresh: readonly (Letter & { readonly shown?: true })[] = [];
+  #fresh: readonly Fresh[] = [];
   /** in the log, or dropped: not shown again, whatever a slow read of the store still says */
   readonly #settled = new Set<string>();
   #reads = 0;
+  /** the store let us down, and has not taken a letter since */
+  #failing = false;
+  /** the letters on their way into the store */
+  #line = Promise.resolve();
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
@@ -76,10 +64,10 @@ export class Outbox {
     return this.#letters.peek().find(isWaiting);
   }
 
-  /** Says something. When this resolves it is kept, or shown as not kept. */
-  async post(data: string): Promise<void> {
+  /** Asks for something. Resolves when it is kept, or the store has refused it. */
+  async post(posting: Wish): Promise<void> {
     const { user, room, newCid, clock } = this.#parts;
-    await this.#keep({ user, room, cid: newCid(), data, at: clock.now() });
+    await this.#keep({ user, room, cid: newCid(), posting, at: clock.now() });
   }
 
   /** It is in the log. */
@@ -90,7 +78,8 @@ export class Outbox {
   }
 
   async refuse(cid: string, problem: Problem): Promise<void> {
-    this.#kept = this.#kept.map((letter) => (letter.cid === cid ? { ...letter, problem } : letter));
+    this.#kept = noted(this.#kept, cid, { problem });
+    this.#fresh = noted(this.#fresh, cid, { problem });
     this.#show();
     await this.#tell(() => this.#parts.store.refuse(cid, problem));
   }
@@ -99,9 +88,9 @@ export class Outbox {
   async again(cid: string): Promise<void> {
     const letter = this.#find(cid);
     if (!letter?.problem) return;
-    const { user, room, data } = letter;
+    const { user, room, posting } = letter;
     const next = letter.problem.code === 'cid_conflict' ? this.#parts.newCid() : cid;
-    await this.#keep({ user, room, cid: next, data, at: this.#parts.clock.now() }, cid);
+    await this.#keep({ user, room, cid: next, posting, at: this.#parts.clock.now() }, cid);
   }
 
   async drop(cid: string): Promise<void> {
@@ -111,36 +100,72 @@ export class Outbox {
     await this.#tell(() => this.#parts.store.remove(cid));
   }
 
-  /** Reads the store again. Of several reads at once the one that began last counts: it knows the most. */
-  async reload(): Promise<void> {
+  /** Reads the store again. One that does not answer is not waited for: what was read before stands. */
+  reload(): Promise<void> {
+    return within(this.#parts.clock, PATIENCE_MS, this.#read());
+  }
+
+  /** Of several reads at once the one that began last counts: it knows the most. */
+  async #read(): Promise<void> {
     const read = ++this.#reads;
+    const written = this.#fresh.filter(({ seq }) => seq !== undefined);
     const all = await this.#parts.store.all(this.#parts.user);
     if (read !== this.#reads) return;
-    this.#kept = all.filter(({ room }) => room === this.#parts.room);
-    this.#fresh = this.#fresh.filter(({ cid }) => !this.#kept.some((letter) => letter.cid === cid));
+    const replaced = this.#fresh.filter(({ seq }) => seq === undefined).map(({ instead }) => instead);
+    this.#kept = all.filter(({ room, cid }) => room === this.#parts.room && !replaced.includes(cid));
+    const known = new Set([...this.#kept, ...written].map(({ cid }) => cid));
+    this.#fresh = this.#fresh.filter(({ cid }) => !known.has(cid));
     this.#show();
     // The echo can be quicker than the first look into the store.
     for (const { cid } of this.#kept.filter((letter) => this.#settled.has(letter.cid))) await this.drop(cid);
   }
 
-  async #keep(draft: Draft, instead?: string): Promise<void> {
-    this.#fresh = [...this.#fresh.filter(({ cid }) => cid !== instead), draft];
-    this.#kept = this.#kept.filter(({ cid }) => cid !== instead);
+  async #keep(unsent: Unsent, instead?: string): Promise<void> {
+    const { cid } = unsent;
+    this.#kept = this.#kept.filter((letter) => letter.cid !== instead);
+    this.#fresh = [...this.#fresh.filter((letter) => letter.cid !== instead), { ...unsent, instead }];
     this.#show();
-    const intime = this.#parts.clock.after(LATE_MS, () => this.#showFresh({ ...draft, shown: true }));
+    const { clock } = this.#parts;
+    const late = clock.after(LATE_MS, () => this.#note(cid, { shown: true }));
+    const lost = clock.after(
+      PATIENCE_MS,
+      () => this.#unwritten((letter) => letter.cid === cid) && this.#giveUp(),
+    );
+    this.#line = this.#line.then(() => this.#write());
+    await this.#line;
+    late();
+    lost();
+  }
+
+  /** Puts what is not in the store there, the oldest first. One that it does not take holds back the later ones. */
+  async #write(): Promise<void> {
     try {
-      await this.#parts.store.add(draft, instead);
-      await this.reload();
-      this.#parts.changed();
+      for (let letter = this.#unwritten(); letter; letter = this.#unwritten()) await this.#add(letter);
     } catch {
-      this.#showFresh({ ...draft, shown: true, problem: NOT_KEPT });
-    } finally {
-      intime();
+      this.#giveUp();
     }
   }
 
-  #showFresh(letter: Letter & { readonly shown: true }): void {
-    this.#fresh = this.#fresh.map((one) => (one.cid === letter.cid ? letter : one));
+  async #add({ user, room, cid, posting, at, instead }: Fresh): Promise<void> {
+    const seq = await this.#parts.store.add({ user, room, cid, posting, at }, instead);
+    this.#failing = false;
+    this.#note(cid, { seq });
+    this.#parts.changed();
+    await this.reload();
+  }
+
+  #unwritten(which: (letter: Fresh) => boolean = () => true): Fresh | undefined {
+    return this.#fresh.find((letter) => letter.seq === undefined && !letter.problem && which(letter));
+  }
+
+  #giveUp(): void {
+    this.#failing = true;
+    this.#show();
+    if (this.#unwritten()) this.#parts.stranded();
+  }
+
+  #note(cid: string, news: Partial<Fresh>): void {
+    this.#fresh = noted(this.#fresh, cid, news);
     this.#show();
   }
 
@@ -148,11 +173,8 @@ export class Outbox {
    * Writes down what this tab already acts upon. A store that fails now costs nothing: the letter is sent again
    * when the page is opened next, and the server knows its cid.
    */
-  async #tell(write: () => Promise<void>): Promise<void> {
-    try {
-      await write();
-      this.#parts.changed();
-    } catch {}
+  #tell(write: () => Promise<void>): Promise<void> {
+    return within(this.#parts.clock, PATIENCE_MS, write().then(this.#parts.changed));
   }
 
   #find(cid: string): Letter | undefined {
@@ -160,31 +182,18 @@ export class Outbox {
   }
 
   #show(): void {
-    const all = [...this.#kept, ...this.#fresh.filter(({ shown }) => shown)];
+    const fresh = this.#fresh
+      .map((one) => (this.#failing && one.seq === undefined ? { ...one, unkept: true as const } : one))
+      .filter(({ shown, unkept, seq, problem }) => shown || unkept || problem || seq !== undefined);
+    const all = [...this.#kept, ...fresh].sort((a, b) => place(a) - place(b));
     this.#letters.value = all.filter(({ cid }) => !this.#settled.has(cid));
   }
 }
 
-/** It may be sent: kept, and not refused. */
-export function isWaiting(letter: Letter): boolean {
-  return letter.seq !== undefined && letter.problem === undefined;
+function place({ seq }: Letter): number {
+  return seq ?? Number.MAX_SAFE_INTEGER;
 }
 
-/** A store for browsers that have none (and for tests): it lives as long as the tab. */
-export function memoryStore(): OutboxStore {
-  let letters: readonly Letter[] = [];
-  let seq = 0;
-  const without = (cid: string | undefined) => letters.filter((letter) => letter.cid !== cid);
-  return {
-    add: async (draft, instead) => {
-      letters = [...without(instead), { ...draft, seq: ++seq }];
-    },
-    all: async (user) => letters.filter((letter) => letter.user === user),
-    refuse: async (cid, problem) => {
-      letters = letters.map((letter) => (letter.cid === cid ? { ...letter, problem } : letter));
-    },
-    remove: async (cid) => {
-      letters = without(cid);
-    },
-  };
+function noted<T extends Letter>(letters: readonly T[], cid: string, news: Partial<T>): readonly T[] {
+  return letters.map((letter) => (letter.cid === cid ? { ...letter, ...news } : letter));
 }

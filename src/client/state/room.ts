@@ -1,81 +1,109 @@
 /**
- * One room as this tab knows it: takes frames from the connection, keeps transcript and people, fills holes, loads
- * pages. It hands on what concerns the outbox. No DOM.
+ * One room as this tab knows it: takes frames from the connection, keeps transcript, people, and who is writing. What
+ * comes fast is taken in at once and shown together, when the page draws next. It hands on what concerns the outbox.
+ * No DOM. How it gets pages is in pages.ts.
  */
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { HelloFrame, Problem, User } from '../../protocol.js';
-import { backoff } from './backoff.js';
+import { Arrivals } from './arrivals.js';
 import type { Clock } from './clock.js';
-import type { Frame, LogEvent, Page } from './frames.js';
-import { NOBODY, type People, people } from './people.js';
+import type { LogEvent } from './events.js';
+import type { Frame } from './frames.js';
+import { type Load, Pages } from './pages.js';
+import type { People } from './people.js';
+import { Presence } from './presence.js';
 import * as log from './transcript.js';
-
-type Where = { readonly after?: number; readonly before?: number; readonly limit?: number };
-type Add = (t: log.Transcript, events: readonly LogEvent[]) => log.Transcript;
 
 export interface RoomParts {
   /** A page of this room's log; undefined when the server cannot be reached. */
-  readonly load: (where: Where) => Promise<Page | undefined>;
+  readonly load: Load;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Calls back when the page is about to draw. */
+  readonly soon: (show: () => void) => void;
   /** This cid is in the log. */
   readonly settled: (cid: string) => void;
   /** This cid was refused; for now or for good is not for us to say. */
   readonly refused: (cid: string, problem: Problem) => void;
+  /** These have happened since we are here, or while the line was away. */
+  readonly news: (events: readonly LogEvent[]) => void;
+  /** The log begins anew for us: where to open it (a number, or nothing for its end). */
+  readonly start: () => Promise<number | undefined>;
+  /** It is open there. */
+  readonly opened: () => void;
   /** The log is not the one we know any more: the connection has to begin anew. */
   readonly startOver: () => void;
 }
 
-const PAGE = 100;
-const HOLE_PAGE = 500;
-/** So far behind, the latest page is worth more than everything between. */
+/** So far behind, the place where one stopped is worth more than everything between. */
 const FAR = 2_000;
 
 export class Room {
   readonly #parts: RoomParts;
   readonly #transcript = signal(log.EMPTY);
-  readonly #people = signal<People>(NOBODY);
+  readonly #presence: Presence;
   readonly #me = signal<User | undefined>(undefined);
   readonly #notice = signal<Problem | undefined>(undefined);
-  #filling = false;
-  #turning = false;
+  readonly #pages: Pages;
+  readonly #arrivals: Arrivals;
+  /** what comes is not shown before it is decided where to open */
+  #held: Promise<void> | undefined;
+  #greetedAt = 0;
+
+  readonly transcript: ReadonlySignal<log.Transcript> = this.#transcript;
+  readonly people: ReadonlySignal<People>;
+  /** Who is writing now, without me. */
+  readonly typing: ReadonlySignal<readonly User[]>;
+  /** Who the server says I am; undefined until the first hello. */
+  readonly me: ReadonlySignal<User | undefined> = this.#me;
+  /** A refusal that belongs to no message of ours. */
+  readonly notice: ReadonlySignal<Problem | undefined> = this.#notice;
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
-  }
-
-  get transcript(): ReadonlySignal<log.Transcript> {
-    return this.#transcript;
-  }
-  get people(): ReadonlySignal<People> {
-    return this.#people;
-  }
-  /** Who the server says I am; undefined until the first hello. */
-  get me(): ReadonlySignal<User | undefined> {
-    return this.#me;
-  }
-  /** A refusal that belongs to no message of ours. */
-  get notice(): ReadonlySignal<Problem | undefined> {
-    return this.#notice;
+    this.#presence = new Presence(parts.clock);
+    this.people = this.#presence.people;
+    this.typing = this.#presence.typing;
+    this.#arrivals = new Arrivals(parts.soon, () => this.flush());
+    this.#pages = new Pages({
+      ...parts,
+      transcript: this.#transcript,
+      read: (events) => this.#settle(events),
+      startOver: () => this.#startOver(),
+    });
   }
 
   /** Where a socket goes on; undefined: from the latest. */
   get place(): { after: number; epoch: string } | undefined {
+    this.flush();
     const { seen, epoch } = this.#transcript.peek();
     return seen === undefined || epoch === undefined ? undefined : { after: seen, epoch };
   }
 
   take(frame: Frame): void {
     if (frame.type === 'hello') this.#greet(frame);
-    else if (frame.type === 'chat' || frame.type === 'other') this.#event(frame);
     else if (frame.type === 'ack') this.#parts.settled(frame.cid);
-    else if (frame.type === 'error') this.#refused(frame.data, frame.cid);
-    else this.#people.value = people(this.#people.peek(), frame);
+    else if ('id' in frame) this.#event(frame);
+    else if (frame.type !== 'error') this.#presence.take(frame);
+    else if (frame.cid === undefined) this.#notice.value = frame.data;
+    else this.#parts.refused(frame.cid, frame.data);
+  }
+
+  /** What was kept of the window, to be shown until more is known. */
+  restore(kept: Parameters<typeof log.restored>[0]): void {
+    if (this.#transcript.peek().epoch === undefined) this.#transcript.value = log.restored(kept);
   }
 
   /** Forgets the log: it is another one now. */
   reset(): void {
+    this.#arrivals.take();
     this.#transcript.value = log.EMPTY;
+  }
+  /** Nobody looks at it any more: presence and typing are not told to us now. */
+  rest(): void {
+    this.flush();
+    this.#presence.clear();
+    this.#pages.stop();
   }
 
   pin(pinned: boolean): void {
@@ -83,93 +111,90 @@ export class Room {
   }
 
   /** Loads what is above the window, when there is any. */
-  async loadOlder(): Promise<void> {
-    const t = this.#transcript.peek();
-    if (log.hasOlder(t)) await this.#turn({ before: log.top(t), limit: PAGE }, log.older);
+  loadOlder(): Promise<void> {
+    return this.#pages.older();
   }
 
   /** Loads what is below the window, when it was let go. */
-  async loadNewer(): Promise<void> {
-    const t = this.#transcript.peek();
-    if (!log.isAttached(t)) await this.#turn({ after: log.bottom(t), limit: PAGE }, log.newer);
+  loadNewer(): Promise<void> {
+    return this.#pages.newer();
   }
 
   /** The newest into view. */
   async toLatest(): Promise<void> {
-    if (!log.isAttached(this.#transcript.peek())) await this.#page({ limit: PAGE }, log.jumped);
+    if (!log.isAttached(this.#transcript.peek())) await this.#pages.latest();
     this.pin(true);
   }
 
+  /** A number into the window; resolves with the message it leads to, or nothing when it cannot be had now. */
+  async goTo(id: number): Promise<number | undefined> {
+    await this.#held;
+    this.flush();
+    return this.#pages.goTo(id);
+  }
+
+  /** Opens it at a number, or at its end. Until that is decided what the socket brings is not shown. */
+  open(start: Promise<number | undefined>): Promise<void> {
+    const shown = start.then((id) => (id === undefined ? false : this.#pages.show(id)));
+    const opening = shown.then(() => {
+      if (this.#held !== opening) return; // it was opened elsewhere meanwhile
+      this.#held = undefined;
+      batch(() => {
+        this.#parts.opened();
+        this.flush();
+      });
+    });
+    this.#held = opening;
+    return opening;
+  }
+
+  /** Shows what has come by now. */
+  flush(): void {
+    const events = this.#held ? [] : this.#arrivals.take();
+    if (events.length === 0) return;
+    const { seen = this.#greetedAt } = this.#transcript.peek();
+    batch(() => {
+      this.#transcript.value = log.received(this.#transcript.peek(), events);
+      this.#settle(events);
+    });
+    const news = events.filter(({ id }) => id > seen);
+    if (news.length > 0) this.#parts.news(news);
+    void this.#pages.fill();
+  }
+
   #greet(hello: HelloFrame): void {
+    if (this.#held) this.#arrivals.take(); // they come once more
+    this.flush();
     this.#me.value = hello.user;
     this.#notice.value = undefined;
+    this.#presence.clear();
     const t = this.#transcript.peek();
-    if (t.seen !== undefined && hello.complete && hello.last - t.seen > FAR) this.#startOver();
-    else this.#transcript.value = log.greeted(t, hello);
+    const on = log.goesOn(t, hello);
+    if (on && hello.last - (t.seen ?? 0) > FAR) {
+      this.#startOver();
+      return;
+    }
+    this.#transcript.value = log.greeted(t, hello);
+    if (on) return;
+    this.#greetedAt = hello.last;
+    void this.open(this.#parts.start());
   }
 
   #event(event: LogEvent): void {
-    this.#transcript.value = log.received(this.#transcript.peek(), event);
-    this.#settle([event]);
-    void this.#fill();
+    this.#presence.spoke(event);
+    this.#arrivals.add(event);
   }
 
   /** Those of mine that are in the log now are not waiting any more. */
   #settle(events: readonly LogEvent[]): void {
     const me = this.#me.peek()?.id;
     for (const event of events) {
-      if (event.type === 'chat' && event.user.id === me && event.cid) this.#parts.settled(event.cid);
+      if (event.type !== 'other' && event.user.id === me && event.cid) this.#parts.settled(event.cid);
     }
-  }
-
-  #refused(problem: Problem, cid?: string): void {
-    if (cid !== undefined) this.#parts.refused(cid, problem);
-    else this.#notice.value = problem;
-  }
-
-  /** While there is a hole: loads what is missing, again and again until it is closed or the log is another one. */
-  async #fill(): Promise<void> {
-    if (this.#filling) return;
-    this.#filling = true;
-    let failures = 0;
-    for (let after = this.#hole(); after !== undefined; after = this.#hole()) {
-      await this.#page({ after, limit: HOLE_PAGE }, log.filled);
-      failures = this.#hole() === after ? failures + 1 : 0;
-      if (failures > 0) await this.#wait(backoff(failures, this.#parts.random));
-    }
-    this.#filling = false;
-  }
-
-  #hole(): number | undefined {
-    return log.holeAfter(this.#transcript.peek());
-  }
-
-  /** One page at a time: scrolling asks for the same again and again. */
-  async #turn(where: Where, add: Add): Promise<void> {
-    if (this.#turning) return;
-    this.#turning = true;
-    await this.#page(where, add);
-    this.#turning = false;
-  }
-
-  async #page(where: Where, add: Add): Promise<void> {
-    const { epoch } = this.#transcript.peek();
-    const page = await this.#parts.load(where);
-    const now = this.#transcript.peek();
-    if (!page || now.epoch !== epoch) return;
-    if (page.epoch === epoch) this.#transcript.value = add(now, page.messages);
-    else this.#startOver();
-    this.#settle(page.messages);
   }
 
   #startOver(): void {
     this.reset();
     this.#parts.startOver();
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#parts.clock.after(ms, resolve);
-    });
   }
 }

@@ -4,7 +4,7 @@ import { backoff } from './backoff.js';
 import { type Clock, pause } from './clock.js';
 import type { Connection } from './connection.js';
 import type { Outcome, Transport } from './drain.js';
-import type { Letter } from './outbox.js';
+import type { Letter } from './letter.js';
 import { when } from './when.js';
 
 /** A live line that does not answer for so long is asked whether it lives, and the letter is sent again. */
@@ -24,9 +24,8 @@ export class SocketTransport implements Transport {
     return when(this.#connection.link, ({ state }) => state === 'live', signal);
   }
 
-  submit({ cid, data }: Letter, signal: AbortSignal): Promise<Outcome> {
-    if (!this.#connection.send(JSON.stringify({ type: 'chat', data, cid })))
-      return Promise.resolve({ kind: 'lost' });
+  submit({ cid, posting }: Letter, signal: AbortSignal): Promise<Outcome> {
+    if (!this.#connection.send(JSON.stringify({ ...posting, cid }))) return Promise.resolve({ kind: 'lost' });
     return new Promise((resolve) => {
       const done = (outcome: Outcome) => {
         this.#waiting = undefined;

@@ -3,49 +3,48 @@
  * Shift+Enter breaks the line, the Enter that ends an input method's composition does neither.
  */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
-import { parseText } from '../../parse.js';
-import { LIMITS } from '../../protocol.js';
-import { keepDraft, readDraft } from '../draft.js';
+import { useMemo, useRef } from 'preact/hooks';
+import type { Desk } from '../desk.js';
+import type { Place } from '../place.js';
+import { words } from '../words.js';
+import { Choices, Completion, LIST_ID, optionId } from './completion.js';
+import { ModeLine } from './editor.js';
+import { pickEmoji } from './emoji.js';
+import { insert } from './field.js';
+import { EmojiIcon } from './glyphs.js';
 import { SendIcon } from './icons.js';
+import { type Pen, usePen } from './pen.js';
+import { keysOf } from './strokes.js';
 
 interface ComposerProps {
-  readonly room: string;
-  readonly say: (data: string) => void;
+  readonly place: Place;
+  /** for completion of people who are not here now */
+  readonly desk: Pick<Desk, 'people'>;
 }
 
-/** From here on it is said how much room is left. */
-const WARN_AT = LIMITS.text - 500;
-
-export function Composer({ room, say }: ComposerProps) {
-  const { field, hint, changed, send } = useWriting(room, say);
+export function Composer({ place, desk }: ComposerProps) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const hint = useSignal('');
+  const completion = useMemo(
+    () =>
+      new Completion({ here: () => place.room.people.peek().users, people: (query) => desk.people(query) }),
+    [place, desk],
+  );
+  const pen = usePen(place, field, completion, hint);
+  const w = words.value.composer;
+  const mode = pen.writing.mode.value;
   return (
     <form
-      class="composer"
+      class={`composer ${mode.kind}`}
       onSubmit={(event) => {
         event.preventDefault();
-        send();
+        pen.send();
       }}
     >
-      <div class="field">
-        <textarea
-          ref={field}
-          rows={1}
-          name="text"
-          aria-label="Message"
-          placeholder="Write a message"
-          autocomplete="off"
-          enterkeyhint="send"
-          dir="auto"
-          onInput={(event) => changed(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (!isSend(event)) return;
-            event.preventDefault();
-            send();
-          }}
-        />
-      </div>
-      <button class="send" type="submit" aria-label="Send">
+      <ModeLine mode={mode} leave={() => pen.leave()} show={(id) => void place.goTo(id)} />
+      <Choices completion={completion} field={() => field.current} />
+      <Field place={place} pen={pen} completion={completion} field={field} />
+      <button class="send" type="submit" aria-label={mode.kind === 'edit' ? w.save : w.send}>
         <SendIcon />
       </button>
       <p class="hint" role="alert">
@@ -55,39 +54,50 @@ export function Composer({ room, say }: ComposerProps) {
   );
 }
 
-/** The field keeps its own text: a busy room redraws nothing of what is being written. */
-function useWriting(room: string, say: (data: string) => void) {
-  const field = useRef<HTMLTextAreaElement>(null);
-  const hint = useSignal('');
-  const changed = (text: string) => {
-    // The mirror behind the field takes the text and makes it as tall as it needs (chat.css).
-    if (field.current?.parentElement) field.current.parentElement.dataset['mirror'] = text;
-    keepDraft(room, text);
-    hint.value = text.length > WARN_AT ? roomLeft([...text].length) : '';
-  };
-  const write = (text: string) => {
-    if (field.current) field.current.value = text;
-    changed(text);
-  };
-  const send = () => {
-    const text = parseText(field.current?.value ?? '');
-    if (text.ok) {
-      say(text.value);
-      write('');
-    } else if (text.problem.code !== 'empty_text') hint.value = text.problem.message;
+interface FieldProps {
+  readonly place: Place;
+  readonly pen: Pen;
+  readonly completion: Completion;
+  readonly field: { current: HTMLTextAreaElement | null };
+}
+
+function Field({ place, pen, completion, field }: FieldProps) {
+  const w = words.value.composer;
+  const open = completion.open;
+  const pick = async (opener: Element) => {
+    const emoji = await pickEmoji(opener);
+    if (emoji !== undefined && field.current) insert(field.current, emoji);
     field.current?.focus();
   };
-  useEffect(() => write(readDraft(room)), [room]);
-  return { field, hint, changed, send };
-}
-
-function roomLeft(length: number): string {
-  const left = LIMITS.text - length;
-  if (left > LIMITS.text - WARN_AT) return '';
-  return left < 0 ? `${-left} characters too many` : `${left} characters left`;
-}
-
-/** 229: Safari reports the Enter that ends a composition after `compositionend`, with this key code only. */
-function isSend(event: KeyboardEvent): boolean {
-  return event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
+  return (
+    <div class="field">
+      <textarea
+        ref={field}
+        rows={1}
+        name="text"
+        aria-label={w.label}
+        placeholder={w.placeholder(place.name)}
+        aria-autocomplete="list"
+        aria-controls={open ? LIST_ID : undefined}
+        aria-activedescendant={open ? optionId(completion.at.value) : undefined}
+        autocomplete="off"
+        enterkeyhint="send"
+        dir="auto"
+        onInput={() => pen.changed()}
+        onKeyDown={(event) => keysOf(event, pen, completion)}
+        onSelect={() => pen.caretMoved()}
+        onBlur={() => completion.close()}
+      />
+      <button
+        class="tool"
+        type="button"
+        aria-label={w.emoji}
+        aria-haspopup="dialog"
+        title={w.emoji}
+        onClick={({ currentTarget }) => void pick(currentTarget)}
+      >
+        <EmojiIcon />
+      </button>
+    </div>
+  );
 }

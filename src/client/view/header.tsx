@@ -1,61 +1,92 @@
-/** The top line: the room, who is here, who I am, the way out. */
-import { useSignal } from '@preact/signals';
+/** The top line: the room and its connection, what there is to open, and the menu under the picture of oneself. */
 import type { Desk } from '../desk.js';
-import { LeaveIcon, PeopleIcon, Porthole } from './icons.js';
+import { words } from '../words.js';
+import { AtIcon, PeopleIcon, Porthole, SearchIcon } from './icons.js';
+import { roomsBeside } from './media.js';
+import { Menu } from './menu.js';
 
 interface HeaderProps {
   readonly desk: Desk;
+  /** the people can be seen */
   readonly open: boolean;
-  readonly toggle: () => void;
+  readonly showRooms: () => void;
+  readonly togglePeople: () => void;
 }
 
-export function Header({ desk, open, toggle }: HeaderProps) {
-  const { count } = desk.room.people.value;
-  const me = desk.room.me.value;
-  const link = desk.connection.link.value.state;
+export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
+  const { name, room, connection } = desk.here.value;
+  const { count } = room.people.value;
+  const link = connection.link.value.state;
+  const { header, status } = words.value;
+  const show = (panel: 'search' | 'mentions') => () => {
+    desk.dialog.value = panel;
+  };
+  const state = link === 'live' ? status.live : status.lost;
   return (
     <header class="top">
-      <Porthole />
+      {!roomsBeside.value && <Helm desk={desk} show={showRooms} />}
       <h1>
-        <bdi>{desk.name}</bdi>
+        <bdi>{name}</bdi>
       </h1>
-      <span class={`dot ${link}`} title={link === 'live' ? 'Connected' : 'Not connected'} />
+      <span class={`dot ${link}`} title={state} />
       <span class="rest" />
       <button
-        class="quiet toggle"
+        class="quiet"
         type="button"
-        aria-expanded={open}
-        aria-controls="people"
-        aria-label={`Who is here: ${count}`}
-        onClick={toggle}
+        aria-label={header.search}
+        title={header.search}
+        aria-keyshortcuts="/ Control+Shift+F Meta+Shift+F"
+        onClick={show('search')}
+      >
+        <SearchIcon />
+      </button>
+      <button
+        class="quiet wide"
+        type="button"
+        aria-label={header.mentions}
+        title={header.mentions}
+        onClick={show('mentions')}
+      >
+        <AtIcon />
+      </button>
+      <button
+        class="quiet"
+        type="button"
+        aria-pressed={open}
+        aria-label={header.people(count)}
+        title={header.people(count)}
+        onClick={togglePeople}
       >
         <PeopleIcon />
-        <span>{count}</span>
+        <span aria-hidden="true">{count}</span>
       </button>
-      {me && <bdi class="me">{me.name}</bdi>}
-      <SignOut desk={desk} />
+      <Menu desk={desk} />
     </header>
   );
 }
 
-/** Leaving drops what was not sent, for nobody could send it later: so it asks first if there is anything. */
-function SignOut({ desk }: { desk: Desk }) {
-  const asked = useSignal(false);
-  const unsent = desk.letters.value.length;
-  const leave = () => {
-    if (unsent > 0 && !asked.value) asked.value = true;
-    else void desk.signOut();
-  };
-  const sure = asked.value && unsent > 0;
+/** Opens the rooms where they have no place of their own, and says what is unread in them. */
+function Helm({ desk, show }: { desk: Desk; show: () => void }) {
+  const { rooms, roomsUnread } = words.value.header;
+  const here = desk.here.value.name;
+  const fresh = desk.rooms.list.value.filter(({ joined, room }) => joined && room !== here);
+  const unread = fresh.reduce((sum, entry) => sum + entry.unread, 0);
+  const strong = fresh.some(({ mentioned }) => mentioned);
   return (
     <button
-      class={sure ? 'quiet sure' : 'quiet'}
+      class="quiet helm"
       type="button"
-      onClick={leave}
-      onBlur={() => (asked.value = false)}
+      aria-label={unread > 0 ? roomsUnread(unread) : rooms}
+      title={rooms}
+      onClick={show}
     >
-      <LeaveIcon />
-      <span class="label">{sure ? `Drop ${unsent} unsent and sign out?` : 'Sign out'}</span>
+      <Porthole />
+      {unread > 0 && (
+        <span
+          class={strong ? 'badge strong' : 'badge'}
+          data-count={unread > 99 ? words.value.rooms.many : unread}
+        />
+      )}
     </button>
   );
 }

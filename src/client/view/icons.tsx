@@ -16,34 +16,50 @@ export const Porthole = () => (
   </svg>
 );
 
-export const SendIcon = () => (
+/** An icon of one path in a square of 24. */
+const drawn = (d: string) => () => (
   <Icon>
-    <path d="M12 19V5M5.5 11.5 12 5l6.5 6.5" />
+    <path d={d} />
+  </Icon>
+);
+
+export const SendIcon = drawn('M12 19V5M5.5 11.5 12 5l6.5 6.5');
+export const DownIcon = drawn('M12 5v14M5.5 12.5 12 19l6.5-6.5');
+export const CloseIcon = drawn('M6 6l12 12M18 6 6 18');
+export const MoreIcon = drawn('M5 12h.01M12 12h.01M19 12h.01');
+export const PlusIcon = drawn('M12 5.5v13M5.5 12h13');
+export const LeaveIcon = drawn(
+  'M14 4.5H6.5a1 1 0 0 0-1 1v13a1 1 0 0 0 1 1H14M10.5 12h10M17 8.5l3.5 3.5-3.5 3.5',
+);
+export const KeysIcon = drawn(
+  'M4 6.5h16a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1ZM7 10.2h.01M10.3 10.2h.01M13.6 10.2h.01M17 10.2h.01M8 14h8',
+);
+export const SettingsIcon = drawn('M4 7.5h9M17 7.5h3M4 16.5h3M11 16.5h9M15 5.5v4M9 14.5v4');
+
+export const SearchIcon = () => (
+  <Icon>
+    <circle cx="10.5" cy="10.5" r="6" />
+    <path d="m15 15 5 5" />
+  </Icon>
+);
+
+export const AtIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="3.7" />
+    <path d="M15.7 8.3v5a2.5 2.5 0 0 0 5 0V12a8.7 8.7 0 1 0-3.4 6.9" />
   </Icon>
 );
 
 export const PeopleIcon = () => (
   <Icon>
     <circle cx="9" cy="8.5" r="3.5" />
-    <path d="M2.5 19.5c.6-3.6 3.2-5.5 6.5-5.500s5.9 1.9 6.5 5.500M16 5.300a3.5 3.5 0 0 1 0 6.400M18 14.300c2 .7 3.2 2.4 3.5 5.2" />
-  </Icon>
-);
-
-export const DownIcon = () => (
-  <Icon>
-    <path d="M12 5v14M5.5 12.5 12 19l6.5-6.5" />
+    <path d="M2.5 19.5c.6-3.6 3.2-5.5 6.5-5.5s5.9 1.9 6.5 5.5M16 5.3a3.5 3.5 0 0 1 0 6.4M18 14.3c2 .7 3.2 2.4 3.5 5.2" />
   </Icon>
 );
 
 export const ClockIcon = () => (
   <Icon>
     <circle cx="12" cy="12" r="8.5" />
-    <path d="M12 7.500V12l3 2" />
-  </Icon>
-);
-
-export const LeaveIcon = () => (
-  <Icon>
-    <path d="M14 4.500H6.500a1 1 0 0 0-1 1v13a1 1 0 0 0 1 1H14M10.5 12h10M17 8.500l3.5 3.5-3.5 3.5" />
+    <path d="M12 7.5V12l3 2" />
   </Icon>
 );

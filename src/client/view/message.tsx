@@ -1,79 +1,110 @@
-/** One message of the log, and one that is on its way. Texts are text nodes in a <bdi>, whatever they hold. */
-import { Component } from 'preact';
+/**
+ * One message of the log, and one that is on its way. A row is drawn again only when a property of it changes (it
+ * reads signals, so @preact/signals compares them): that is what keeps a busy room cheap.
+ */
 import type { ChatEvent, User } from '../../protocol.js';
-import type { Letter } from '../state/outbox.js';
+import { stateOf } from '../state/letter.js';
+import type { LetterRow, MessageRow } from '../state/rows.js';
+import { words } from '../words.js';
 import { Avatar } from './avatar.js';
 import { ClockIcon } from './icons.js';
-import { Time } from './when.js';
+import { Text } from './marks.js';
+import { Reactions } from './reactions.js';
+import { Ask, Toolbar } from './toolbar.js';
+import type { Tools } from './tools.js';
+import { Unsettled, Why } from './unsettled.js';
+import { fullTime, Time } from './when.js';
 
 interface MessageProps {
-  readonly event: ChatEvent;
-  readonly leads: boolean;
+  readonly row: MessageRow;
   readonly mine: boolean;
+  /** where Tab comes into the log */
+  readonly current: boolean;
+  /** has the mouse or the focus on it: shows what can be done */
+  readonly active: boolean;
+  readonly asking: boolean;
+  readonly found: boolean;
+  readonly tools: Tools;
 }
 
-/** Events never change: a row is drawn once, which is what keeps a busy room cheap. */
-export class Message extends Component<MessageProps> {
-  override shouldComponentUpdate(next: MessageProps): boolean {
-    const { event, leads, mine } = this.props;
-    return next.event !== event || next.leads !== leads || next.mine !== mine;
-  }
-
-  override render({ event, leads, mine }: MessageProps) {
-    return (
-      <li class={`message${leads ? ' leads' : ''}${mine ? ' mine' : ''}`} data-id={event.id}>
-        <span class="number">
-          <span class="unseen">Number </span>
-          {event.id}
-        </span>
-        <By user={event.user} leads={leads} />
-        <span class="time">
-          <Time at={event.at} />
-        </span>
-        <bdi class="text">{event.data}</bdi>
-      </li>
-    );
-  }
-}
-
-function By({ user, leads }: { user: User; leads: boolean }) {
+export function Message({ row, mine, current, active, asking, found, tools }: MessageProps) {
+  const { event, leads, letters, editedAt } = row;
+  const { number, deleted, row: named } = words.value.message;
+  const gone = event.deleted !== undefined;
+  const hand = current ? tools.within : tools.without;
   return (
-    <>
-      {leads && <Avatar user={user} />}
-      <bdi class={leads ? 'name' : 'name unseen'}>{user.name}</bdi>
-    </>
+    <li
+      class={classes({ message: true, leads, mine, gone, found, active, waiting: letters.length > 0 })}
+      data-id={event.id}
+      tabIndex={current ? 0 : -1}
+      aria-label={current ? named(event.user.name, event.id, gone ? deleted : event.data) : undefined}
+    >
+      <a class="number" href={tools.linkTo(event.id)} tabIndex={-1} aria-label={number(event.id)}>
+        {event.id}
+      </a>
+      {leads && <Avatar user={event.user} />}
+      <div class="body">
+        <bdi class={leads ? 'name' : 'name unseen'}>{event.user.name}</bdi>
+        {gone ? <span class="text">{deleted}</span> : <Text event={event} hand={hand} />}
+        <Reactions event={event} hand={hand} />
+        {letters.length > 0 && <Unsettled letters={letters} tools={tools} />}
+        {asking && <Ask event={event} tools={tools} />}
+      </div>
+      <span class={event.edited === undefined ? 'time' : 'time edited'}>
+        {event.edited !== undefined && <Edited at={editedAt} />}
+        <Time at={event.at} />
+      </span>
+      {active && !gone && <Toolbar event={event} mine={mine} tools={tools} />}
+    </li>
   );
 }
 
-interface PendingProps {
-  readonly letter: Letter;
-  readonly again: (cid: string) => void;
-  readonly drop: (cid: string) => void;
+function classes(names: Readonly<Record<string, boolean>>): string {
+  return Object.keys(names)
+    .filter((name) => names[name])
+    .join(' ');
 }
 
-/** What was said and is not in the log: it waits, or it was refused. */
-export function Pending({ letter, again, drop }: PendingProps) {
-  const { cid, data, problem } = letter;
+function Edited({ at }: { at: number | undefined }) {
+  const { edited, editedAt } = words.value.message;
+  return <span title={at === undefined ? edited : editedAt(fullTime(at))}>{edited}</span>;
+}
+
+/** What was said and is not in the log: it is being saved, waits, or was refused. */
+export function Pending({ row, me, tools }: { row: LetterRow; me: User | undefined; tools: Tools }) {
+  const { letter } = row;
+  const { waiting, saving, unkept, you } = words.value.message;
+  const state = stateOf(letter);
   return (
-    <li class={`message pending${problem ? ' refused' : ''}`} data-cid={cid}>
+    <li class={`message pending ${state}`} data-cid={letter.cid}>
       <span class="number">
         <ClockIcon />
       </span>
-      <span class="name unseen">You</span>
-      <bdi class="text">{data}</bdi>
-      {problem ? (
-        <p class="why" role="alert">
-          <span>Not sent. {problem.message}</span>
-          <button type="button" onClick={() => again(cid)}>
-            Send again
-          </button>
-          <button type="button" onClick={() => drop(cid)}>
-            Drop
-          </button>
-        </p>
-      ) : (
-        <span class="time">waiting</span>
+      <div class="body">
+        <span class="name unseen">{you}</span>
+        <Text event={asEvent(row, me)} hand={tools.without} />
+        {state === 'refused' && <Why letter={letter} tools={tools} />}
+        {state === 'unkept' && (
+          <p class="why" role="alert">
+            {unkept}
+          </p>
+        )}
+      </div>
+      {(state === 'waiting' || state === 'saving') && (
+        <span class="time">{state === 'saving' ? saving : waiting}</span>
       )}
     </li>
   );
+}
+
+const events = new WeakMap<LetterRow, ChatEvent>();
+
+/** Drawn as it will be when it is in the log. */
+function asEvent(row: LetterRow, me: User | undefined): ChatEvent {
+  const before = events.get(row);
+  if (before) return before;
+  const user = me ?? { id: '', name: '' };
+  const event: ChatEvent = { id: 0, type: 'chat', user, data: row.data, at: row.letter.at };
+  events.set(row, event);
+  return event;
 }

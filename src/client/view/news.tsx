@@ -1,21 +1,35 @@
-/** Says new messages of others to screen readers, politely: the last one only, so that a busy room can be borne. */
-import { useComputed } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+/** Says new messages of others to screen readers, politely and once (state/herald.ts says which). */
+import { useSignalEffect } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
+import type { ChatEvent } from '../../protocol.js';
+import { browserClock } from '../state/clock.js';
+import { Herald } from '../state/herald.js';
 import type { Room } from '../state/room.js';
+import { words } from '../words.js';
+
+/** Longer ones are read in the log. */
+const LONGEST = 300;
 
 export function News({ room }: { room: Room }) {
-  const first = useRef<number>(undefined);
-  const news = useComputed(() => {
-    const { events, last, seen } = room.transcript.value;
-    const latest = events.at(-1);
-    if (seen === undefined || latest?.type !== 'chat') return '';
-    first.current ??= last; // what was there when we came is no news
-    if (latest.id <= first.current || latest.user.id === room.me.value?.id) return '';
-    return `${latest.user.name}: ${latest.data}`;
+  const herald = useMemo(() => new Herald(browserClock), []);
+  useSignalEffect(() => {
+    const { events, seen, last } = room.transcript.value;
+    const chats = events.filter((event): event is ChatEvent => event.type === 'chat');
+    if (seen === undefined) herald.reset();
+    else herald.sees(last, chats, room.me.peek()?.id);
   });
+  const news = herald.news.value;
+  const { said, several } = words.value.news;
   return (
     <div class="unseen" aria-live="polite">
-      <bdi>{news}</bdi>
+      {news && (
+        <div key={news.turn}>
+          {news.messages.map((message) => (
+            <p key={message.id}>{said(message.user.name, message.data.slice(0, LONGEST))}</p>
+          ))}
+          {news.messages.length === 0 && <p>{several(news.count)}</p>}
+        </div>
+      )}
     </div>
   );
 }

@@ -1,66 +1,74 @@
-/** The state of the connection in words: quiet while all is well, with something to do when not. */
-import { useSignal } from '@preact/signals';
+/** The state of the connection in words: quiet while all is well, with something to do when not; and what else one should know. */
+import { type Signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import type { Desk } from '../desk.js';
 import { signInUrl } from '../gate.js';
 import type { Link } from '../state/connection.js';
+import { isWaiting } from '../state/letter.js';
+import { words } from '../words.js';
 
-interface StatusProps {
-  readonly link: Link;
+export function Status({ desk }: { desk: Desk }) {
+  const { connection, letters, room } = desk.here.value;
+  const link = connection.link.value;
+  const waiting = letters.value.filter(isWaiting).length;
+  const retry = () => connection.connect();
+  return (
+    <div class={`status ${link.state}`}>
+      <div role="status">
+        {link.state === 'live' ? (
+          <span class="unseen">{words.value.status.live}</span>
+        ) : (
+          <Trouble link={link} again={room.me.value !== undefined} waiting={waiting} retry={retry} />
+        )}
+      </div>
+      <Newer desk={desk} />
+    </div>
+  );
+}
+
+interface TroubleProps {
+  readonly link: Exclude<Link, { state: 'live' }>;
   /** was connected before */
   readonly again: boolean;
   readonly waiting: number;
   readonly retry: () => void;
 }
 
-export function Status({ link, again, waiting, retry }: StatusProps) {
-  return (
-    <div class={`status ${link.state}`} role="status">
-      {link.state === 'live' ? (
-        <span class="unseen">Connected</span>
-      ) : (
-        <Trouble link={link} again={again} waiting={waiting} retry={retry} />
-      )}
-    </div>
-  );
-}
-
-function Trouble({ link, again, waiting, retry }: StatusProps) {
-  const kept =
-    waiting > 0 ? ` ${waiting === 1 ? 'Your message waits' : `${waiting} messages wait`} here.` : '';
-  if (link.state === 'connecting') return <p>{`${again ? 'Connecting again…' : 'Connecting…'}${kept}`}</p>;
+function Trouble({ link, again, waiting, retry }: TroubleProps) {
+  const online = useOnline();
+  const { connecting, again: anew, lost, offline, kept, now } = words.value.status;
+  const mine = waiting > 0 ? ` ${kept(waiting)}` : '';
   if (link.state === 'ended') return <Ended link={link} retry={retry} />;
+  if (!online.value) return <p>{`${offline}${mine}`}</p>;
+  if (link.state === 'connecting') return <p>{`${again ? anew : connecting}${mine}`}</p>;
   return (
     <p>
-      Connection lost.{kept} {link.state === 'waiting' && <Countdown until={link.until} />}
+      {`${lost}${mine}`} <Countdown until={link.until} />
       <button type="button" onClick={retry}>
-        Try now
+        {now}
       </button>
     </p>
   );
 }
 
 function Ended({ link, retry }: { link: Extract<Link, { state: 'ended' }>; retry: () => void }) {
+  const { signedOut, signIn, ended, connect } = words.value.status;
   if (link.code === 4001 || link.code === 4002)
     return (
       <p>
-        You are signed out. <a href={signInUrl()}>Sign in</a>
+        {signedOut} <a href={signInUrl()}>{signIn}</a>
       </p>
     );
+  const why: Readonly<Record<number, string>> = words.value.closes;
   return (
     <p>
-      {WHY[link.code] ?? `The server ended the connection (${link.code} ${link.reason}).`}{' '}
+      {why[link.code] ?? ended(link.code, link.reason)}{' '}
       <button type="button" onClick={retry}>
-        Connect again
+        {connect}
       </button>
     </p>
   );
 }
-
-const WHY: Readonly<Record<number, string>> = {
-  4000: 'There can be no room of this name.',
-  4003: 'You have this chat open too many times. Close another tab or device first.',
-  4004: 'A moderator has removed you from this room.',
-};
 
 /** Not announced each second: only the words around it are. */
 function Countdown({ until }: { until: number }) {
@@ -72,5 +80,49 @@ function Countdown({ until }: { until: number }) {
     return () => clearInterval(timer);
   }, [now]);
   const seconds = Math.ceil((until - now.value) / 1000);
-  return <span aria-hidden="true">{seconds > 1 ? `Next try in ${seconds} s. ` : ''}</span>;
+  return <span aria-hidden="true">{seconds > 1 ? words.value.status.next(seconds) : ''}</span>;
+}
+
+/** A hint, which can be put off: nobody's writing is cut short by a deploy. */
+function Newer({ desk }: { desk: Desk }) {
+  const later = useSignal(false);
+  const shown = useComputed(() => desk.newer.value && !later.value);
+  const { newer, reload, later: putOff } = words.value.status;
+  return (
+    <div role="status">
+      {shown.value && (
+        <p class="newer">
+          {newer}
+          <button type="button" onClick={() => location.reload()}>
+            {reload}
+          </button>
+          <button
+            type="button"
+            onClick={() => {
+              later.value = true;
+            }}
+          >
+            {putOff}
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** What the browser believes of its network; it is only sure when it says no. */
+function useOnline(): Signal<boolean> {
+  const online = useSignal(navigator.onLine);
+  useEffect(() => {
+    const look = () => {
+      online.value = navigator.onLine;
+    };
+    addEventListener('online', look);
+    addEventListener('offline', look);
+    return () => {
+      removeEventListener('online', look);
+      removeEventListener('offline', look);
+    };
+  }, [online]);
+  return online;
 }

@@ -1,85 +1,192 @@
 /** The room's messages: those in the log, then those on their way; and what is below when one reads further up. */
-import { useComputed, useSignal } from '@preact/signals';
-import type { Desk } from '../desk.js';
-import { type Row, rows } from '../state/rows.js';
-import { hasOlder, isAttached } from '../state/transcript.js';
+import { useComputed } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { Place } from '../place.js';
+import { type Row, Rows } from '../state/rows.js';
+import { bottom, hasOlder, isAttached, type Transcript as Log_ } from '../state/transcript.js';
+import { words } from '../words.js';
 import { DownIcon } from './icons.js';
-import { Log } from './log.js';
+import { type ListEvents, Log } from './log.js';
 import { Message, Pending } from './message.js';
+import { useOpening } from './opening.js';
+import { idOf, pressed, rowOf } from './rowkeys.js';
+import { Tools } from './tools.js';
+import { Typing } from './typing.js';
 import { Day } from './when.js';
 
-export function Transcript({ desk }: { desk: Desk }) {
-  const { room } = desk;
-  const events = useComputed(() => room.transcript.value.events);
-  const drawn = useComputed(() => rows(events.value));
-  const letters = desk.letters.value;
+/** Another room is another list, with nothing left of the one before. */
+export function Transcript({ place }: { place: Place }) {
+  return <RoomLog key={place.name} place={place} />;
+}
+
+function RoomLog({ place }: { place: Place }) {
+  const { room } = place;
+  const tools = useMemo(() => new Tools(place), [place]);
+  const rows = useRows(place);
+  const drawn = useOpening(place, rows, tools);
   const t = room.transcript.value;
-  const left = useSignal(0);
-  const atEnd = isAttached(t);
-  const pin = (pinned: boolean) => {
-    if (t.pinned && !pinned) left.value = t.last;
-    room.pin(pinned && atEnd);
-  };
+  const shown = useComputed(() =>
+    room.transcript.value.pinned ? rows.value.slice(-enough()) : rows.value,
+  ).value;
+  const list = useMemo(() => listens(tools), [tools]);
   return (
     <div class="transcript">
       <Log
-        version={events.value}
-        pinned={t.pinned}
-        onPin={pin}
+        label={words.value.message.log}
+        version={shown}
+        pinned={() => room.transcript.peek().pinned}
+        onPin={(pinned) => room.pin(pinned && isAttached(room.transcript.peek()))}
+        onDrawn={drawn}
         onTop={() => void room.loadOlder()}
         onBottom={() => void room.loadNewer()}
+        onSeen={(id) => place.read(upTo(room.transcript.peek(), id))}
+        list={list}
       >
-        <Beginning older={hasOlder(t)} empty={t.seen === 0 && letters.length === 0} name={desk.name} />
-        <Rows rows={drawn.value} me={room.me.value?.id} />
-        {atEnd &&
-          letters.map((letter) => (
-            <Pending
-              key={letter.cid}
-              letter={letter}
-              again={(cid) => desk.again(cid)}
-              drop={(cid) => desk.drop(cid)}
-            />
-          ))}
+        <Beginning
+          older={hasOlder(t) || shown.length < rows.value.length}
+          empty={t.seen === 0 && rows.value.length === 0}
+          name={place.name}
+        />
+        <Drawn rows={shown} tools={tools} />
       </Log>
-      {!t.pinned && <Below count={t.last - left.value} go={() => void room.toLatest()} />}
+      {!t.pinned && <Below t={t} go={() => void room.toLatest()} />}
+      <Typing place={place} />
+      <p class="unseen" role="status">
+        {tools.told}
+      </p>
     </div>
   );
 }
 
-function Rows({ rows, me }: { rows: readonly Row[]; me: string | undefined }) {
+/** At the end no more is drawn than can be seen, and some to scroll into: then the rest is drawn too. */
+function enough(): number {
+  return Math.ceil(innerHeight / ROW_PX) + 20;
+}
+/** No row is lower. */
+const ROW_PX = 24;
+
+/** Seen to its end, everything is: changes have numbers too, and no rows. */
+function upTo(t: Log_, id: number): number {
+  const after = t.events.slice(t.events.findIndex((event) => event.id === id) + 1);
+  return isAttached(t) && after.every(({ type }) => type !== 'chat') ? Math.max(id, bottom(t)) : id;
+}
+
+function useRows(place: Place) {
+  const maker = useMemo(() => new Rows(), [place]);
+  const { room, letters, mark } = place;
+  return useComputed(() => {
+    const t = room.transcript.value;
+    const me = room.me.value;
+    return maker.make({
+      events: t.events,
+      letters: letters.value,
+      mark: mark.value,
+      me,
+      atEnd: isAttached(t),
+    });
+  });
+}
+
+/** The list listens for all its rows: there may be hundreds, and new ones by the hundred a second. */
+function listens(tools: Tools): ListEvents {
+  const messageOf = (id: number) => {
+    const { events } = tools.place.room.transcript.peek();
+    const event = events[id - (events[0]?.id ?? 0)];
+    return event?.type === 'chat' ? event : undefined;
+  };
+  return {
+    onPointerOver: (event: PointerEvent) => {
+      if (event.pointerType === 'mouse') tools.hovered.value = idOf(rowOf(event.target));
+    },
+    onPointerLeave: () => {
+      tools.hovered.value = undefined;
+    },
+    onFocusIn: (event: FocusEvent) => {
+      const id = idOf(rowOf(event.target));
+      tools.focused.value = id;
+      if (id !== undefined) tools.current.value = id;
+    },
+    onFocusOut: (event: FocusEvent) => {
+      if (!rowOf(event.relatedTarget)) tools.focused.value = undefined;
+    },
+    /** a finger: no browser on a phone gives the focus to what is no field or button */
+    onClick: (event: MouseEvent) => {
+      const id = idOf(rowOf(event.target));
+      if (id !== undefined) tools.focused.value = id;
+    },
+    onKeyDown: (event: KeyboardEvent) => {
+      if (pressed(event, tools, messageOf)) event.preventDefault();
+    },
+  };
+}
+
+function Drawn({ rows, tools }: { rows: readonly Row[]; tools: Tools }) {
+  const me = tools.place.room.me.value;
+  const hovered = tools.hovered.value;
+  const focused = tools.focused.value;
+  const current = currentOf(rows, tools.current.value);
   return (
     <>
-      {rows.map((row) =>
-        row.kind === 'day' ? (
-          <li class="day" key={row.key}>
-            <Day at={row.at} />
-          </li>
-        ) : (
-          <Message key={row.key} event={row.event} leads={row.leads} mine={row.event.user.id === me} />
-        ),
-      )}
+      {rows.map((row) => {
+        if (row.kind === 'day') return <li class="day" key={row.key} children={<Day at={row.at} />} />;
+        if (row.kind === 'new')
+          return <li class="fresh" key={row.key} children={words.value.message.fresh} />;
+        if (row.kind === 'letter') return <Pending key={row.key} row={row} me={me} tools={tools} />;
+        const { id, user } = row.event;
+        return (
+          <Message
+            key={row.key}
+            row={row}
+            mine={user.id === me?.id}
+            current={id === current}
+            active={id === hovered || id === focused}
+            asking={id === tools.asking.value}
+            found={id === tools.found.value}
+            tools={tools}
+          />
+        );
+      })}
     </>
   );
 }
 
+/** Tab comes in where it was left; else at the last. */
+function currentOf(rows: readonly Row[], chosen: number | undefined): number | undefined {
+  let last: number | undefined;
+  for (const row of rows) {
+    if (row.kind !== 'message') continue;
+    last = row.event.id;
+    if (last === chosen) return last;
+  }
+  return last;
+}
+
 function Beginning({ older, empty, name }: { older: boolean; empty: boolean; name: string }) {
-  if (older) return <li class="beginning">Loading older messages…</li>;
+  const { older: loading, nothing, first } = words.value.message;
+  if (older) return <li class="beginning">{loading}</li>;
   if (!empty) return null;
   return (
     <li class="beginning empty">
-      <strong>
-        Nothing has been said in <bdi>{name}</bdi> yet.
-      </strong>
-      <span>The first message gets number 1.</span>
+      <strong>{nothing(name)}</strong>
+      <span>{first}</span>
     </li>
   );
 }
 
-function Below({ count, go }: { count: number; go: () => void }) {
+/** How many have come since the end was in view: exact while the window reaches there, else that there are some. */
+function Below({ t, go }: { t: Log_; go: () => void }) {
+  const left = useRef(t.seen ?? 0);
+  useEffect(() => {
+    left.current = t.seen ?? 0;
+  }, []);
+  const { newBelow, someBelow, toLatest } = words.value.message;
+  const count = t.events.filter(({ id, type }) => type === 'chat' && id > left.current).length;
+  const some = (t.seen ?? 0) > left.current;
+  const text = isAttached(t) ? (count > 0 ? newBelow(count) : toLatest) : some ? someBelow : toLatest;
   return (
     <button class="below" type="button" onClick={go}>
       <DownIcon />
-      {count > 0 ? `${count} new below` : 'To the latest'}
+      {text}
     </button>
   );
 }

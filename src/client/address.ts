@@ -1,0 +1,52 @@
+/** The address bar: /r/ROOM#ID. Going from room to room loads no page; back, forward and links of ours do the same. */
+import { parseCount, parseRoomSegment } from '../parse.js';
+import { DEFAULT_ROOM } from '../protocol.js';
+
+export interface Address {
+  readonly room: string;
+  readonly id?: number;
+}
+
+/** Where a URL of this page leads; undefined when it is no room's. */
+export function addressOf({ pathname, hash }: URL | Location): Address | undefined {
+  const [, r, segment, ...rest] = pathname.split('/');
+  if (pathname === '/') return { room: DEFAULT_ROOM };
+  const room = r === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '') : undefined;
+  const id = parseCount(hash.slice(1));
+  return room === undefined ? undefined : { room, ...(id ? { id } : {}) };
+}
+
+export function pathOf({ room, id }: Address): string {
+  return `/r/${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`;
+}
+
+/** Puts it into the address bar; a new step of the history unless we are there already. */
+export function push(address: Address): void {
+  const path = pathOf(address);
+  if (path !== location.pathname + location.hash) history.pushState(null, '', path);
+}
+
+/** Calls `go` when the reader goes back or forward, or follows a link to a room. `push` is still to be done for those. */
+export function onAddress(go: (address: Address, pushed: boolean) => void): void {
+  addEventListener('popstate', () => {
+    const address = addressOf(location);
+    if (address) go(address, true);
+  });
+  document.addEventListener('click', (event) => {
+    const link = plainClick(event);
+    const address = link && link.origin === location.origin ? addressOf(new URL(link.href)) : undefined;
+    if (!address) return;
+    event.preventDefault();
+    go(address, false);
+  });
+}
+
+/** The link of a click that means "go there", here. */
+function plainClick(event: MouseEvent): HTMLAnchorElement | undefined {
+  const { button, metaKey, ctrlKey, shiftKey, altKey, defaultPrevented, target } = event;
+  if (button !== 0 || metaKey || ctrlKey || shiftKey || altKey || defaultPrevented) return undefined;
+  const link = target instanceof Element ? target.closest('a') : null;
+  if (!(link instanceof HTMLAnchorElement) || link.target !== '' || link.hasAttribute('download'))
+    return undefined;
+  return link;
+}

@@ -1,0 +1,61 @@
+/** What is being written before the caret that can be completed: a person's name after @, an emoji's after a colon. Pure. */
+import type { User } from '../../protocol.js';
+
+export interface Begun {
+  readonly kind: 'person' | 'emoji';
+  /** what was written of it, without the mark */
+  readonly query: string;
+  /** where the mark stands, and where the caret does */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A name has at most so many characters that are looked back for. */
+const FAR = 64;
+/** Names may have several words. Not in an address of mail, not in a time, nor in `a:b`. */
+const PERSON = /(?:^|[^A-Za-z0-9_@./])@((?:[^\s@]+ ){0,2}[^\s@]*)$/u;
+const EMOJI =
+  /(?:^|[^A-Za-z0-9_:/])[:]((?:[A-Za-z0-9+][\w+-]+|[\p{L}\p{N}_+-]*[^\p{ASCII}\s][\p{L}\p{N}_+-]*))$/u;
+
+export function begunAt(text: string, caret: number): Begun | undefined {
+  const before = text.slice(Math.max(0, caret - FAR), caret);
+  const emoji = EMOJI.exec(before)?.[1];
+  if (emoji !== undefined) return begun('emoji', emoji, caret);
+  const person = PERSON.exec(before)?.[1];
+  return person === undefined ? undefined : begun('person', person, caret);
+}
+
+function begun(kind: Begun['kind'], query: string, caret: number): Begun {
+  return { kind, query, from: caret - query.length - 1, to: caret };
+}
+
+/** The text with the choice in it, and where the caret goes. One space follows, never two. */
+export function completed(
+  text: string,
+  { from, to }: Begun,
+  choice: string,
+): { readonly text: string; readonly caret: number } {
+  const rest = text.slice(to);
+  const put = `${text.slice(0, from)}${choice}${/^\s/.test(rest) ? '' : ' '}`;
+  return { text: put + rest, caret: put.length + (/^\s/.test(rest) ? 1 : 0) };
+}
+
+const MOST = 8;
+
+/** Those whose name, or a word of it, begins so; who is here first. Nobody twice. */
+export function candidates(query: string, here: readonly User[], others: readonly User[]): readonly User[] {
+  const wanted = query.normalize('NFC').toLowerCase();
+  const known = new Map([...here, ...others].map((user) => [user.id, user]));
+  const ranked = [...known.values()]
+    .map((user) => ({ user, rank: rankOf(user.name.toLowerCase(), wanted) }))
+    .filter(({ rank }) => rank < 2);
+  return ranked
+    .sort((a, b) => a.rank - b.rank)
+    .slice(0, MOST)
+    .map(({ user }) => user);
+}
+
+function rankOf(name: string, wanted: string): number {
+  if (name.startsWith(wanted)) return 0;
+  return name.split(/[\s_.-]/).some((word) => word.startsWith(wanted)) ? 1 : 2;
+}

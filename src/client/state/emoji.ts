@@ -1,0 +1,117 @@
+/** All emoji with their names in the page's language, loaded when first used: to find, to pick, to write by `:name:`. */
+
+export interface Emoji {
+  readonly char: string;
+  readonly label: string;
+  readonly tags: readonly string[];
+  /** as in Unicode's own list: 0 smileys, 1 people, 3 animals … */
+  readonly group: number;
+  /** what stands between the colons; the first is its usual one */
+  readonly codes: readonly string[];
+  /** the same in five colours of skin, light to dark; none for most */
+  readonly tones: readonly string[];
+}
+
+export interface EmojiBook {
+  readonly all: readonly Emoji[];
+  readonly groups: readonly { readonly id: number; readonly name: string }[];
+}
+
+/** Of emojibase-data, as far as it is used here; build.js leaves the rest out of the page. */
+export interface RawEmoji {
+  readonly unicode: string;
+  readonly hexcode: string;
+  readonly label: string;
+  readonly tags?: readonly string[];
+  readonly group?: number;
+  readonly skins?: readonly { readonly unicode: string }[];
+}
+export type RawCodes = Readonly<Record<string, string | readonly string[]>>;
+export interface RawGroups {
+  readonly groups: readonly { readonly order: number; readonly message: string }[];
+}
+
+/** Skin tones and hair by themselves say nothing. */
+const COMPONENTS = 2;
+const TONES = 5;
+
+export function bookOf(emoji: readonly RawEmoji[], codes: RawCodes, { groups }: RawGroups): EmojiBook {
+  const all = emoji.flatMap((raw): Emoji[] => {
+    const { unicode: char, hexcode, label, tags = [], group, skins = [] } = raw;
+    if (group === undefined || group === COMPONENTS) return [];
+    const tones = skins.slice(0, TONES).map(({ unicode }) => unicode);
+    return [
+      {
+        char,
+        label,
+        tags,
+        group,
+        codes: [codes[hexcode] ?? []].flat(),
+        tones: tones.length === TONES ? tones : [],
+      },
+    ];
+  });
+  const named = groups.filter(({ order }) => order !== COMPONENTS);
+  return { all, groups: named.map(({ order, message }) => ({ id: order, name: message })) };
+}
+
+/** Best first: a code that is it, one that begins so, a name that does, then words anywhere. */
+export function findEmoji({ all }: EmojiBook, query: string, most: number): readonly Emoji[] {
+  const wanted = query
+    .trim()
+    .toLowerCase()
+    .split(/[\s_]+/)
+    .filter((word) => word !== '');
+  const [first] = wanted;
+  if (first === undefined) return [];
+  const whole = wanted.join('_');
+  const ranked = all
+    .map((emoji) => ({ emoji, rank: rankOf(emoji, whole, wanted) }))
+    .filter(({ rank }) => rank < NO);
+  return ranked
+    .sort((a, b) => a.rank - b.rank)
+    .slice(0, most)
+    .map(({ emoji }) => emoji);
+}
+const NO = 5;
+
+function rankOf({ codes, label, tags }: Emoji, whole: string, wanted: readonly string[]): number {
+  if (codes.includes(whole)) return 0;
+  if (codes.some((code) => code.startsWith(whole))) return 1;
+  const name = label.toLowerCase();
+  if (name.startsWith(wanted.join(' '))) return 2;
+  const words = [...name.split(/[\s:,-]+/), ...tags, ...codes.flatMap((code) => code.split('_'))];
+  const fits = (word: string) =>
+    words.some((one) => one.startsWith(word)) || (!/^[\x20-\x7e]+$/.test(word) && name.includes(word));
+  if (!wanted.every(fits)) return NO;
+  return wanted.every((word) => tags.includes(word)) ? 3 : 4;
+}
+
+/** In code it stays what it is. */
+const CODE = /(```[\s\S]*?(?:```|$)|`[^`\n]*`)/;
+const SHORTCODE = /:([a-z0-9_+-]{1,40}):/g;
+
+export function hasShortcode(text: string): boolean {
+  return text.search(SHORTCODE) >= 0;
+}
+
+/** `:thumbsup:` becomes what it names; an unknown name stays as it is written. */
+export function withEmoji(text: string, { all }: EmojiBook): string {
+  const chars = new Map(all.flatMap(({ codes, char }) => codes.map((code) => [code, char])));
+  return text
+    .split(CODE)
+    .map((part, index) => (index % 2 ? part : part.replace(SHORTCODE, (raw, code) => chars.get(code) ?? raw)))
+    .join('');
+}
+
+/** One to three emoji and nothing else: they are shown large. */
+export function isEmojiOnly(text: string): boolean {
+  if (text.length > 60) return false;
+  try {
+    emojiOnly ??= /^(?:\p{RGI_Emoji}\s*){1,3}$/v;
+  } catch {
+    emojiOnly = /^(?!)/; // a browser before 2023 shows them as it does others
+  }
+  return emojiOnly.test(text);
+}
+let emojiOnly: RegExp | undefined;

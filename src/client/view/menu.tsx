@@ -1,0 +1,78 @@
+/** The menu under the picture of oneself: by the browser's own popover, which Esc and a click beside it close. */
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import type { Desk, DialogName } from '../desk.js';
+import { words } from '../words.js';
+import { Avatar } from './avatar.js';
+import { AtIcon, KeysIcon, LeaveIcon, MoreIcon, SettingsIcon } from './icons.js';
+
+export function Menu({ desk }: { desk: Desk }) {
+  const box = useRef<HTMLDivElement>(null);
+  const me = desk.me.value;
+  const { header, keys, settings } = words.value;
+  const show = (panel: DialogName) => () => {
+    box.current?.hidePopover(); // gives the focus back to the button, where the panel will give it back to
+    desk.dialog.value = panel;
+  };
+  return (
+    <>
+      <button class="quiet" type="button" popovertarget="menu" aria-label={header.menu} title={header.menu}>
+        {me ? <Avatar user={me} /> : <MoreIcon />}
+      </button>
+      <div class="menu" id="menu" popover="auto" ref={box}>
+        {me && <p class="who">{header.signedIn(me.name)}</p>}
+        <Item act={show('mentions')} icon={<AtIcon />} text={header.mentions} />
+        <Item act={show('settings')} icon={<SettingsIcon />} text={settings.title} />
+        <Item act={show('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
+        <SignOut desk={desk} />
+      </div>
+    </>
+  );
+}
+
+interface ItemProps {
+  readonly act: () => void;
+  readonly icon: ComponentChildren;
+  readonly text: string;
+  readonly hint?: string;
+}
+
+function Item({ act, icon, text, hint }: ItemProps) {
+  return (
+    <button class="quiet" type="button" onClick={act}>
+      {icon}
+      {text}
+      {hint && (
+        <span class="key" aria-hidden="true">
+          {hint}
+        </span>
+      )}
+    </button>
+  );
+}
+
+/** Leaving drops what was not sent, for nobody could send it later: so it asks first if there is anything. */
+function SignOut({ desk }: { desk: Desk }) {
+  const asked = useSignal(false);
+  const unsent = desk.here.value.letters.value.length;
+  const { signOut, dropAndSignOut } = words.value.header;
+  const leave = () => {
+    if (unsent > 0 && !asked.value) asked.value = true;
+    else void desk.signOut();
+  };
+  const sure = asked.value && unsent > 0;
+  return (
+    <button
+      class={sure ? 'quiet sure' : 'quiet'}
+      type="button"
+      onClick={leave}
+      onBlur={() => {
+        asked.value = false;
+      }}
+    >
+      <LeaveIcon />
+      {sure ? dropAndSignOut(unsent) : signOut}
+    </button>
+  );
+}

@@ -1,0 +1,124 @@
+/** Goes to a room by some letters of its name, or makes it. A combobox with a list: the focus stays in the field. */
+import { type Signal, useComputed, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { type Destination, destinations } from '../state/destinations.js';
+import { words } from '../words.js';
+import { PlusIcon } from './icons.js';
+import type { PanelProps } from './panels.js';
+import { Unread } from './rooms.js';
+
+export function Switch({ desk, close }: PanelProps) {
+  const query = useSignal('');
+  const chosen = useSignal(0);
+  const options = useComputed(() => destinations(query.value, desk.rooms.list.value, desk.here.value.name));
+  const go = (option: Destination | undefined) => {
+    if (!option) return;
+    close();
+    desk.go(option.room);
+  };
+  const count = options.value.length;
+  const { bad, none: noRooms } = words.value.rooms;
+  return (
+    <div class="body">
+      <Field query={query} chosen={chosen} options={options.value} go={go} />
+      <div class={count > 0 ? 'unseen' : 'say'} role="status">
+        {count > 0 ? words.value.switch.count(count) : query.value.trim() === '' ? noRooms : bad}
+      </div>
+      <div class="options scroll" id="options" role="listbox" aria-label={words.value.switch.rooms}>
+        {options.value.map((option, index) => (
+          <Option key={option.room} option={option} index={index} chosen={index === chosen.value} go={go} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface FieldProps {
+  readonly query: Signal<string>;
+  readonly chosen: Signal<number>;
+  readonly options: readonly Destination[];
+  readonly go: (option: Destination | undefined) => void;
+}
+
+function Field({ query, chosen, options, go }: FieldProps) {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  const label = words.value.switch.field;
+  const press = (event: KeyboardEvent) => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (event.isComposing || event.altKey || (step === 0 && event.key !== 'Enter')) return;
+    event.preventDefault();
+    if (event.key === 'Enter') go(options[chosen.value]);
+    else if (options.length > 0) chosen.value = (chosen.value + step + options.length) % options.length;
+  };
+  return (
+    <div class="query">
+      <input
+        ref={field}
+        type="text"
+        role="combobox"
+        aria-label={label}
+        placeholder={label}
+        aria-expanded={options.length > 0}
+        aria-controls="options"
+        aria-autocomplete="list"
+        aria-activedescendant={options.length > 0 ? `option-${chosen.value}` : undefined}
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+        dir="auto"
+        onInput={(event) => {
+          query.value = event.currentTarget.value;
+          chosen.value = 0;
+        }}
+        onKeyDown={press}
+      />
+    </div>
+  );
+}
+
+interface OptionProps {
+  readonly option: Destination;
+  readonly index: number;
+  readonly chosen: boolean;
+  readonly go: (option: Destination) => void;
+}
+
+function Option({ option, index, chosen, go }: OptionProps) {
+  const row = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (chosen) row.current?.scrollIntoView({ block: 'nearest' });
+  }, [chosen]);
+  const { entry } = option;
+  return (
+    // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the chosen one
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
+    <div ref={row} id={`option-${index}`} role="option" aria-selected={chosen} onClick={() => go(option)}>
+      {entry ? <Name option={option} /> : <Make room={option.room} />}
+      {entry && entry.people > 0 && <span class="present">{words.value.rooms.people(entry.people)}</span>}
+      {entry?.joined && entry.unread > 0 && <Unread count={entry.unread} mentioned={entry.mentioned} />}
+    </div>
+  );
+}
+
+function Make({ room }: { room: string }) {
+  return (
+    <>
+      <PlusIcon />
+      <bdi>{words.value.rooms.make(room)}</bdi>
+    </>
+  );
+}
+
+function Name({ option: { room, hits } }: { option: Destination }) {
+  const parts = hits.flatMap(([from, to], n) => [
+    room.slice(hits[n - 1]?.[1] ?? 0, from),
+    <mark key={from}>{room.slice(from, to)}</mark>,
+  ]);
+  return (
+    <bdi>
+      {parts}
+      {room.slice(hits.at(-1)?.[1] ?? 0)}
+    </bdi>
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * The sign-in form, in the reader's language: the one they chose (cookie `lang`, which this form and the page set), or
+ * the best that their browser asks for. Works without JavaScript, the choice of a language too. What is filled in is escaped.
+ */
+import type Koa from 'koa';
+import { parseName } from '../chat/name.js';
+import { words as english } from '../words/en.js';
+import { acceptedLanguages, chosenLanguage, type Words } from '../words/words.js';
+import { readHtml } from './assets.js';
+import type { HttpFault } from './fault.js';
+import { languages } from './languages.js';
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+interface Blanks {
+  readonly fault?: HttpFault;
+  readonly name: string;
+  readonly next: string;
+}
+
+export class SigninForm {
+  readonly #html: string;
+
+  /** The file is read once. */
+  constructor(publicDir: string) {
+    this.#html = readHtml(publicDir, 'signin.html');
+  }
+
+  /** Answers with the form; with a fault, its status and what is wrong in words. */
+  show(ctx: Koa.Context, { fault, name, next }: Blanks): void {
+    const words = chosenWords(ctx);
+    const { tag } = words.language;
+    const { title, lead, enter } = words.signIn;
+    const error = fault ? explained(fault, name, words) : '';
+    const blanks = { title, lead, label: words.signIn.name, enter, error, name, next };
+    ctx.status = fault?.status ?? 200;
+    ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
+    ctx.vary('Accept-Language, Cookie');
+    ctx.type = 'html';
+    const html = this.#html
+      .replace('<html lang="en">', `<html lang="${tag}">`)
+      .replace('aria-invalid="false"', `aria-invalid="${fault !== undefined}"`);
+    ctx.body = filled(html, { ...blanks, languages: words.signIn.languages }, choices(tag));
+  }
+}
+
+/** A language that is asked for in the address is kept. */
+function chosenWords(ctx: Koa.Context): Words {
+  const { lang } = ctx.query;
+  const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
+  if (asked) {
+    const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+    ctx.cookies.set('lang', asked.language.tag, options);
+    return asked;
+  }
+  const kept = ctx.cookies.get('lang', { signed: false }) ?? 'system';
+  const reads = acceptedLanguages(ctx.get('accept-language'));
+  return languages.get(chosenLanguage(kept, reads, [...languages.keys()])) ?? english;
+}
+
+function explained(fault: HttpFault, raw: string, words: Words): string {
+  const name = parseName(raw);
+  switch (fault.code) {
+    case 'bad_name':
+      return name.ok ? words.problems.bad_name : words.names[name.why];
+    case 'name_taken':
+      return words.signIn.taken;
+    case 'too_many':
+      return words.signIn.tooMany(Number(fault.headers['Retry-After'] ?? 60));
+    default:
+      return words.signIn.failed;
+  }
+}
+
+/** A button for each other language. They go to the form anew, with what was typed. */
+function choices(now: string): string {
+  return [...languages.values()]
+    .map(({ language: { tag, name } }) =>
+      tag === now
+        ? `<span class="language" aria-current="true">${name}</span>`
+        : `<button class="language" name="lang" value="${tag}" lang="${tag}" formmethod="get" formnovalidate>${name}</button>`,
+    )
+    .join('\n');
+}
+
+function filled(html: string, blanks: Readonly<Record<string, string>>, choices: string): string {
+  return html.replace(/\{\{(\w+)\}\}/g, (_, key: string) =>
+    key === 'choices' ? choices : escapeHtml(blanks[key] ?? ''),
+  );
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}

@@ -1,0 +1,59 @@
+/**
+ * What people with aids find: axe finds nothing on any screen and state, and the focus is never lost. In real Chromium,
+ * on the scenes that the pictures show too.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium } from './chromium.js';
+import { SCENES, showScene } from './scenes.js';
+import { ROOMS, seed } from './seed.js';
+import { openStage } from './stage.js';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  readonly id: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+}
+
+/** What axe finds on a page: one line for each place, with what is wrong there. */
+async function faultsOf(page: Page): Promise<string[]> {
+  const found = await page.evaluate(async (source) => {
+    new Function(source)(); // the page's policy is put aside for this (bypassCSP)
+    const { axe } = globalThis as unknown as {
+      axe: { run: (root: Document, options: object) => Promise<{ violations: Finding[] }> };
+    };
+    return (await axe.run(document, { resultTypes: ['violations'] })).violations;
+  }, axe);
+  return found.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),
+  );
+}
+
+describe.runIf(hasChromium)('axe finds nothing', () => {
+  it('on any screen and state', { timeout: 600_000 }, async () => {
+    const stage = await openStage();
+    await seed(stage);
+    const bob = await stage.person('Bob Okonkwo');
+    await bob.enters(ROOMS.talk);
+    const rest = [...SCENES];
+    const look = async (): Promise<void> => {
+      for (let scene = rest.shift(); scene; scene = rest.shift()) {
+        const view = { ...scene.view, options: { bypassCSP: true, ...scene.view.options } };
+        const page = await showScene({ ...scene, view }, stage);
+        expect.soft(await faultsOf(page), scene.name).toEqual([]);
+        await page.context().close();
+      }
+    };
+    await Promise.all([look(), look(), look()]);
+  });
+
+  it('but what is there to be found', { timeout: 60_000 }, async () => {
+    const stage = await openStage();
+    const page = await stage.open({ path: '/signin', options: { bypassCSP: true } });
+    await page.locator('label').evaluate((label) => label.remove());
+    expect((await faultsOf(page)).join()).toContain('label:');
+  });
+});

@@ -1,0 +1,362 @@
+/** The frame of the page in real Chromium: rooms, panels, keys, settings, languages, the form, news, installing. */
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium, say } from './chromium.js';
+import { openStage, type Stage } from './stage.js';
+
+async function enter(stage: Stage, as: string, room: string, view: object = {}): Promise<Page> {
+  const page = await stage.open({ as, path: `/r/${encodeURIComponent(room)}`, ...view });
+  await page.locator('.dot.live').waitFor();
+  await page.locator('.composer textarea').waitFor();
+  return page;
+}
+
+const PHONE = { width: 360, height: 640 };
+/** What has the focus: its label, name or text. Never nothing. */
+const focus = (page: Page) =>
+  page.evaluate(() => {
+    const at = document.activeElement;
+    if (!at || at === document.body) return 'nothing';
+    return at.getAttribute('aria-label') ?? at.textContent?.trim() ?? at.tagName;
+  });
+const title = (page: Page) => page.locator('.top h1').textContent();
+const panel = (page: Page) => page.locator('dialog.panel');
+
+describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
+  it('are made by name and left by key, without a page load, and show what is unread', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    await page.evaluate(() => Object.assign(window, { same: true }));
+    await say(page, 'hello');
+    await page.locator('li.message[data-id="1"]').waitFor();
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox').fill('Dry Dock');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'dry-dock' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/r/dry-dock');
+    expect(await page.evaluate(() => 'same' in window)).toBe(true);
+    expect(await focus(page)).not.toBe('nothing');
+    await stage.says('Bob', 'harbour', 'hello @Ann');
+    const row = page.getByRole('link', { name: /^harbour/ });
+    await expect
+      .poll(() => row.textContent(), { timeout: 5_000 })
+      .toMatch(/^harbour.*@1, 1 unread message, You were mentioned$/);
+    await page.keyboard.press('Alt+Shift+ArrowDown');
+    await page.getByRole('heading', { name: 'harbour' }).waitFor();
+    await page.locator('li.message[data-id="2"]').waitFor();
+    expect(await row.getAttribute('aria-current')).toBe('page');
+    await page.goBack();
+    await page.getByRole('heading', { name: 'dry-dock' }).waitFor();
+  });
+
+  it('are found by some letters, with the arrows, and a name that cannot be one is told', async () => {
+    const stage = await openStage();
+    for (const room of ['kitchen', 'night-watch', '码头']) await stage.says('Bob', room, 'hi');
+    const page = await enter(stage, 'Ann', 'lobby');
+    await page.keyboard.press('Control+k');
+    const field = page.getByRole('combobox');
+    await field.fill('ktn');
+    await page.getByRole('option', { name: /^kitchen/ }).waitFor();
+    await field.press('ArrowDown');
+    expect(await page.locator('[aria-selected=true]').textContent()).toContain('ktn');
+    await field.fill('!');
+    await panel(page)
+      .getByText(/name is made of letters/)
+      .waitFor();
+    await field.fill('头');
+    await field.press('Enter');
+    await page.getByRole('heading', { name: '码头' }).waitFor();
+  });
+
+  it('stand in a drawer on a phone, which keeps the focus inside and gives it back', async () => {
+    const stage = await openStage();
+    await stage.says('Bob', 'kitchen', 'hi');
+    const page = await enter(stage, 'Ann', 'harbour', PHONE);
+    await page.getByRole('button', { name: 'Rooms' }).click();
+    const drawer = page.getByRole('dialog', { name: 'Rooms' });
+    for (let n = 0; n < 12; n++) {
+      await page.keyboard.press('Tab');
+      const inside = await page.evaluate(
+        () => document.activeElement?.closest('dialog') !== null || document.activeElement === document.body,
+      );
+      expect(inside).toBe(true); // or in the browser's own bar
+    }
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe('Rooms');
+    await page.getByRole('button', { name: 'Rooms' }).click();
+    await drawer.getByRole('link', { name: /^kitchen/ }).click();
+    await page.getByRole('heading', { name: 'kitchen' }).waitFor();
+    expect(await drawer.count()).toBe(0);
+    await page.getByRole('button', { name: /^Who is here/ }).click();
+    await page.getByRole('dialog').getByText('Ann').waitFor();
+    await page.mouse.click(10, 300); // beside it
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+});
+
+describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
+  it('open and shut by key, and never lose the focus', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    const field = page.locator('.composer textarea');
+    await field.focus();
+    await page.keyboard.type('what? and/or');
+    expect(await field.inputValue()).toBe('what? and/or'); // no key of ours while typing
+    const label = await focus(page);
+    for (const [key, name] of [
+      ['Control+k', 'Go to a room'],
+      ['Control+Shift+F', 'Search'],
+      ['Control+/', 'Keyboard shortcuts'],
+    ] as const) {
+      await page.keyboard.press(key);
+      await page.getByRole('dialog', { name }).waitFor();
+      await page.keyboard.press('Escape');
+      await panel(page).waitFor({ state: 'detached' });
+      expect(await focus(page)).toBe(label);
+    }
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.locator('.menu').getByRole('button', { name: 'Settings' }).click();
+    await page.getByRole('dialog', { name: 'Settings' }).getByRole('button', { name: 'Close' }).click();
+    await panel(page).waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe('Menu');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+    await page.keyboard.press('Escape');
+    await panel(page).waitFor({ state: 'detached' });
+    await page.keyboard.press('/');
+    await page.getByRole('searchbox').waitFor();
+    await page.keyboard.press('Escape');
+    await panel(page).waitFor({ state: 'detached' });
+    await page.keyboard.press('Escape');
+    expect(await focus(page)).toBe(label); // the pen
+  });
+
+  it('find messages, mark the words, say how many, load more, and lead there', async () => {
+    const stage = await openStage();
+    for (let n = 1; n <= 3; n++) await stage.says('Bob', 'kitchen', `tea ${n}`);
+    const page = await enter(stage, 'Ann', 'harbour');
+    const found = (id: number) => ({
+      id,
+      type: 'chat',
+      room: 'kitchen',
+      at: 0,
+      data: `tea ${id}`,
+      user: { id: 'b', name: 'Bob' },
+    });
+    const asked: string[] = [];
+    await page.route('**/api/search?*', async (route) => {
+      const { searchParams } = new URL(route.request().url());
+      asked.push([...searchParams].map((pair) => pair.join('=')).join(' '));
+      const more = searchParams.has('before');
+      await route.fulfill({
+        json: more
+          ? { messages: [found(1)], complete: false }
+          : { messages: [found(3), found(2)], next: 2, complete: true },
+      });
+    });
+    await page.keyboard.press('Control+Shift+F');
+    await page.getByRole('searchbox').fill('tea from:Bob');
+    await panel(page).getByText('The newest 2 messages found').waitFor();
+    expect(await panel(page).locator('mark').allTextContents()).toEqual(['tea', 'tea']);
+    await panel(page).getByRole('button', { name: 'Show more' }).click();
+    await panel(page)
+      .getByText(/^3 messages found.*some may be missing/)
+      .waitFor();
+    await panel(page)
+      .getByRole('radio', { name: /^In .*harbour/ })
+      .check();
+    await expect.poll(() => asked.at(-1)).toContain('room=harbour');
+    expect(asked[0]).toBe('q=tea from:Bob');
+    await page.getByRole('searchbox').press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'kitchen' }).waitFor();
+    expect(page.url()).toMatch(/\/r\/kitchen#2$/);
+    expect(await panel(page).count()).toBe(0);
+  });
+
+  it('list where I was mentioned', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    await stage.says('Bob', 'kitchen', 'the tea is ready, @Ann');
+    await page.getByRole('button', { name: 'Mentions of you' }).click();
+    await panel(page)
+      .getByRole('link', { name: /Bob.*kitchen.*the tea is ready/ })
+      .click();
+    await page.getByRole('heading', { name: 'kitchen' }).waitFor();
+  });
+});
+
+describe.runIf(hasChromium)('settings', { timeout: 60_000 }, () => {
+  const open = async (page: Page) => {
+    await page.locator('[popovertarget=menu]').click();
+    await page.locator('.menu button').nth(1).click();
+    await panel(page).locator('select').first().waitFor();
+  };
+  const worn = (page: Page) =>
+    page.evaluate(() => ({
+      theme: document.documentElement.dataset['theme'],
+      paper: getComputedStyle(document.body).backgroundColor,
+      frame: [...document.querySelectorAll<HTMLMetaElement>('meta[name=theme-color]')].map((m) => m.content),
+    }));
+  const dark = { theme: 'dark', paper: 'rgb(16, 24, 28)', frame: ['#10181c', '#10181c'] };
+
+  it('change the theme at once, and it is there before the page is drawn next time', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    expect((await worn(page)).paper).toBe('rgb(244, 246, 245)');
+    await open(page);
+    await panel(page).getByRole('radio', { name: 'Dark' }).check();
+    expect(await worn(page)).toEqual(dark);
+    await page.route('**/js/chat-*.js', () => {}); // the page's own script never comes
+    await page.reload({ waitUntil: 'commit' });
+    await page.locator('#app').waitFor({ state: 'attached' });
+    expect(await worn(page)).toEqual(dark);
+  });
+
+  it('change the language at once, also of the form, and there it changes the page’s', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    await open(page);
+    await panel(page).locator('select').first().selectOption('zh-CN');
+    await page.getByRole('heading', { name: '设置' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    await page.goto(`${stage.door.origin}/signin`);
+    await page.getByText('你的名字').waitFor();
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('Your name').waitFor();
+    await page.goto(`${stage.door.origin}/r/harbour`);
+    await page.getByRole('navigation', { name: 'Rooms' }).waitFor();
+    expect(await page.locator('html').getAttribute('lang')).toBe('en');
+  });
+
+  it('follow the browser', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour', { language: 'zh-TW', dark: true });
+    await page.getByRole('navigation', { name: '房间' }).waitFor();
+    expect((await worn(page)).paper).toBe(dark.paper);
+  });
+});
+
+describe.runIf(hasChromium)('the form', { timeout: 60_000 }, () => {
+  it('speaks the language that was chosen without JavaScript, keeps what was typed, and says what is wrong in it', async () => {
+    const stage = await openStage();
+    await stage.person('Ann');
+    const options = { javaScriptEnabled: false };
+    const page = await stage.open({ path: '/r/kitchen', options });
+    expect(await page.title()).toBe('Sign in · Oneport');
+    await page.getByRole('textbox').fill('Änn');
+    await page.getByRole('button', { name: '简体中文' }).click();
+    expect(await page.title()).toBe('登录 · Oneport');
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
+    expect(await page.getByRole('textbox').inputValue()).toBe('Änn');
+    await page.getByRole('textbox').fill('ANN');
+    await page.keyboard.press('Enter');
+    await page.getByText('已经有人用了').waitFor();
+    expect(await page.getByRole('textbox').getAttribute('aria-invalid')).toBe('true');
+    await page.getByRole('textbox').fill('a\u200Bb');
+    await page.keyboard.press('Enter');
+    await page.getByText('不可见字符').waitFor();
+    await page.getByRole('textbox').fill('Anne');
+    await page.keyboard.press('Enter');
+    await page.waitForURL('**/r/kitchen');
+  });
+
+  it('has the browser’s language, and escapes what the address brings', async () => {
+    const stage = await openStage();
+    const answer = await fetch(`${stage.door.origin}/signin?name=%3Cb%3E&lang=%3Cb%3E`, {
+      headers: { 'accept-language': 'de, zh-Hans;q=0.9, en;q=0.8' },
+    });
+    const html = await answer.text();
+    expect(html).toContain('<html lang="zh-CN">');
+    expect(html).not.toContain('<b>');
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(answer.headers.get('vary')).toMatch(/Accept-Language/);
+  });
+});
+
+/** How many messages an announcement is about. */
+function told(text: string): number {
+  return Number(/^\d+(?= new messages)/.exec(text)?.[0] ?? text.split('Bob: ').length - 1);
+}
+
+describe.runIf(hasChromium)('news', { timeout: 60_000 }, () => {
+  it('are said politely, once, without the history and one’s own', async () => {
+    const stage = await openStage();
+    for (let n = 1; n <= 5; n++) await stage.says('Bob', 'harbour', `before ${n}`);
+    const page = await enter(stage, 'Ann', 'harbour');
+    await page.locator('li.message[data-id="5"]').waitFor();
+    await page.evaluate(() => {
+      const heard: string[] = [];
+      Object.assign(window, { heard });
+      const region = document.querySelector('.unseen[aria-live=polite]');
+      new MutationObserver((changes) => {
+        for (const { addedNodes } of changes)
+          for (const node of addedNodes) heard.push(node.textContent?.replace(/[\u2068\u2069]/g, '') ?? '');
+      }).observe(region ?? document.body, { childList: true, subtree: true });
+    });
+    const heard = () => page.evaluate(() => (window as unknown as { heard: string[] }).heard);
+    await say(page, 'mine');
+    await page.locator('li.message[data-id="6"]').waitFor();
+    await stage.says('Bob', 'harbour', 'same');
+    await expect.poll(heard).toEqual(['Bob: same']);
+    await page.waitForTimeout(1_600);
+    await stage.says('Bob', 'harbour', 'same');
+    await expect.poll(heard).toEqual(['Bob: same', 'Bob: same']);
+    await Promise.all(Array.from({ length: 20 }, (_, n) => stage.says('Bob', 'harbour', `fast ${n}`)));
+    const rest = async () => (await heard()).slice(2);
+    // Said together, or in a few parts when they take longer to come.
+    const sum = async () => (await rest()).reduce((count, text) => count + told(text), 0);
+    await expect.poll(sum, { timeout: 10_000 }).toBe(20);
+    await page.waitForTimeout(1_600);
+    expect(await sum()).toBe(20);
+    expect((await rest()).length).toBeLessThan(10);
+  });
+});
+
+describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
+  it('can be installed: Chromium finds nothing wrong with its manifest', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    const session = await page.context().newCDPSession(page);
+    const { errors, data } = await session.send('Page.getAppManifest');
+    expect(errors).toEqual([]);
+    const { icons, name } = JSON.parse(data ?? '{}') as { name: string; icons: { src: string }[] };
+    expect(name).toBe('Oneport');
+    for (const { src } of icons) expect((await fetch(stage.door.origin + src)).status, src).toBe(200);
+    const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+    // A window without history (incognito), as tests have it, is never offered to install.
+    expect(installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito')).toEqual([]);
+  });
+
+  it.each([320, 360, 700, 864, 1000, 1200, 1920, 3440])('fits into %i pixels', async (width) => {
+    const stage = await openStage();
+    await stage.says('Bob', 'w'.repeat(64), `${'W'.repeat(500)}`);
+    const page = await enter(stage, 'Ann', 'w'.repeat(64), { width, height: 600 });
+    await page.locator('li.message').first().waitFor();
+    const size = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.documentElement.scrollHeight,
+    ]);
+    expect(size).toEqual([width, 600]);
+    const measure = await page
+      .locator('li.message')
+      .first()
+      .evaluate((row) => row.clientWidth);
+    expect(measure).toBeLessThanOrEqual(1000);
+  });
+
+  it('has its landmarks, one heading of the first rank, and a way past the rooms', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour');
+    for (const role of ['navigation', 'banner', 'main', 'complementary'] as const)
+      expect(await page.getByRole(role).count(), role).toBe(1);
+    expect(await title(page)).toBe('harbour');
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    await page.keyboard.press('Tab');
+    expect(await focus(page)).toBe('Skip to the messages');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => document.activeElement?.closest('main') !== null)).toBe(true);
+  });
+});

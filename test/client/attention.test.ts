@@ -1,0 +1,149 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Page } from '../../src/client/state/answers.js';
+import { Attention, type AttentionParts, type Permission } from '../../src/client/state/attention.js';
+import type { LogEvent } from '../../src/client/state/events.js';
+import { Rooms } from '../../src/client/state/rooms.js';
+import { Settings } from '../../src/client/state/settings.js';
+import { HandClock } from './clock.js';
+
+const me = { id: 'me', name: 'Me' };
+const bob = { id: 'bob', name: 'Bob' };
+let clock: HandClock;
+let rooms: Rooms;
+let settings: Settings;
+let calls: string[];
+let asked: object[];
+let leads: boolean;
+let watched: string | undefined;
+let permission: Permission;
+let log: LogEvent[];
+let attention: Attention;
+
+function says(id: number, data = 'hi', user = bob): LogEvent {
+  return { id, type: 'chat', user, data, at: id, ...(data.includes('@me') ? { mentions: [me] } : {}) };
+}
+async function load(_room: string, where: { after?: number; limit: number }): Promise<Page> {
+  asked.push(where);
+  const { after, limit } = where;
+  const messages =
+    after === undefined ? log.slice(-limit) : log.filter(({ id }) => id > after).slice(0, limit);
+  return { epoch: 'e', last: log.length, complete: true, messages };
+}
+/** The other room has grown to so many messages, the last of them this. */
+async function grows(to: number, last: string): Promise<void> {
+  const before = log.length;
+  while (log.length < to) log.push(says(log.length + 1, log.length + 1 === to ? last : 'hi'));
+  rooms.moved('kitchen', to);
+  await attention.moved('kitchen', before);
+}
+
+function parts(): AttentionParts {
+  return {
+    me: 'me',
+    rooms,
+    settings,
+    load,
+    clock,
+    caller: {
+      permission: () => permission,
+      request: async () => {
+        permission = 'granted';
+      },
+      show: (room, { id }) => calls.push(`${room} ${id}`),
+      ring: () => calls.push('ring'),
+      leads: () => leads,
+      watched: async (room) => room === watched,
+      called: (room, id) => calls.push(`mark ${room} ${id}`),
+    },
+  };
+}
+
+beforeEach(() => {
+  clock = new HandClock();
+  rooms = new Rooms();
+  rooms.refreshed([{ room: 'kitchen', last: 0, read: 0, people: 0, joined: true }]);
+  settings = new Settings({ get: () => undefined, set: () => {}, keys: () => [], follow: () => {} });
+  calls = [];
+  asked = [];
+  leads = true;
+  watched = undefined;
+  permission = 'granted';
+  log = [];
+  attention = new Attention(parts());
+});
+
+test('a mention in another room calls, once, and marks the room', async () => {
+  await grows(3, 'hey @me');
+  expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 3', 'kitchen 3', 'ring'], true]);
+  await attention.moved('kitchen', 3);
+  expect([calls.length, asked]).toEqual([3, [{ after: 0, limit: 50 }]]);
+});
+
+test('other messages call where that was asked for, and nowhere when nothing was', async () => {
+  await grows(1, 'hi');
+  settings.setNotifyIn('kitchen', 'all');
+  await grows(2, 'hi');
+  settings.setNotifyIn('kitchen', 'none');
+  await grows(3, '@me');
+  expect(calls).toEqual(['kitchen 2', 'ring', 'mark kitchen 3']);
+});
+
+test.each([
+  ['it is looked at', () => (watched = 'kitchen')],
+  ['it must not disturb', () => (settings.doNotDisturb.value = true)],
+  ['it was read elsewhere', () => rooms.readTo('kitchen', 9)],
+])('nobody is called when %s', async (_, so) => {
+  so();
+  await grows(3, '@me');
+  expect(calls).toEqual(['mark kitchen 3']);
+});
+
+test('a tab that does not lead does not even look', async () => {
+  leads = false;
+  await grows(3, '@me');
+  expect([calls, asked]).toEqual([[], []]);
+});
+
+test('what I say calls nobody; in the room in view neither does what was deleted', async () => {
+  await attention.heard('lobby', [says(1, '@me', me), { ...says(2, '@me'), deleted: 3 } as LogEvent]);
+  expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([]);
+});
+
+test('of many only the last is shown, and it rings once in a while', async () => {
+  await attention.heard('lobby', [says(1, '@me'), says(2, '@me'), says(3)]);
+  await attention.heard('lobby', [says(4, '@me')]);
+  clock.turn(3_000);
+  await attention.heard('lobby', [says(5, '@me')]);
+  expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([
+    'lobby 2',
+    'ring',
+    'lobby 4',
+    'lobby 5',
+    'ring',
+  ]);
+});
+
+test('a room that moved far is looked at at its end only', async () => {
+  await grows(400, '@me');
+  expect([asked, calls.at(-2)]).toEqual([[{ limit: 50 }], 'kitchen 400']);
+});
+
+test('without the permission it only rings, and without sound it only shows', async () => {
+  permission = 'default';
+  attention = new Attention(parts());
+  await attention.heard('lobby', [says(1, '@me')]);
+  await attention.ask();
+  settings.sound.value = false;
+  await attention.heard('lobby', [says(2, '@me')]);
+  expect([calls.filter((call) => !call.startsWith('mark')), attention.permission.value]).toEqual([
+    ['ring', 'lobby 2'],
+    'granted',
+  ]);
+});
+
+test('an edit that mentions me marks the room', async () => {
+  await attention.heard('kitchen', [
+    { id: 2, type: 'edit', target: 1, user: bob, data: '@me', at: 2, mentions: [me] },
+  ]);
+  expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 2'], true]);
+});

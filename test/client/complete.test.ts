@@ -1,0 +1,57 @@
+/** What can be completed at the caret. */
+import { describe, expect, it } from 'vitest';
+import { begunAt, candidates, completed } from '../../src/client/state/complete.js';
+
+/** The caret is where the stroke is. */
+function at(text: string): string | undefined {
+  const caret = text.indexOf('|');
+  const begun = begunAt(text.replace('|', ''), caret);
+  return begun && `${begun.kind} ${begun.query} ${begun.from}`;
+}
+
+describe('what was begun', () => {
+  it.each([
+    ['@|', 'person  0'],
+    ['@an|', 'person an 0'],
+    ['hi @An|', 'person An 3'],
+    ['hi @Ann L|', 'person Ann L 3'],
+    ['上海@安|', 'person 安 2'],
+    ['(@a|', 'person a 1'],
+    ['me@example|', undefined],
+    ['@ann |x', 'person ann  0'],
+    ['@a b c d|', undefined],
+    [':th|', 'emoji th 0'],
+    [':t|', undefined],
+    ['so :+1|', 'emoji +1 3'],
+    [':笑|', 'emoji 笑 0'],
+    ['at 10:30|', undefined],
+    ['http://x|', undefined],
+    ['a:bc|', undefined],
+    ['@Ann hello :thu|', 'emoji thu 11'],
+    ['|@an', undefined],
+  ])('%j is %j', (text, begun) => {
+    expect(at(text)).toBe(begun);
+  });
+});
+
+describe('completing', () => {
+  it('puts the choice in its place, with one space after it', () => {
+    const text = 'hi @an, you';
+    expect(completed(text, { kind: 'person', query: 'an', from: 3, to: 6 }, '@Ann')).toEqual({
+      text: 'hi @Ann , you',
+      caret: 8,
+    });
+    expect(completed('@an you', { kind: 'person', query: 'an', from: 0, to: 3 }, '@Ann')).toEqual({
+      text: '@Ann you',
+      caret: 5,
+    });
+  });
+
+  it('offers those who are here first, nobody twice, by any word of the name', () => {
+    const user = (name: string) => ({ id: name, name });
+    const here = [user('Bob Ann'), user('Ann')];
+    expect(candidates('an', here, [user('Ann'), user('Andy'), user('Carl')]).map(({ name }) => name)).toEqual(
+      ['Ann', 'Andy', 'Bob Ann'],
+    );
+  });
+});

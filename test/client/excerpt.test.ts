@@ -1,0 +1,54 @@
+/** What is shown of a message that was found. */
+import { describe, expect, it } from 'vitest';
+import { excerpt, termsOf } from '../../src/client/state/excerpt.js';
+
+const show = (text: string, ...terms: string[]) =>
+  excerpt(text, terms)
+    .map((piece) => (piece.found ? `[${piece.text}]` : piece.text))
+    .join('');
+
+describe('the words of a query', () => {
+  it.each([
+    ['tide table', ['tide', 'table']],
+    ['"tide table" ropes', ['tide table', 'ropes']],
+    ['“tide table”', ['tide table']],
+    ['from:Ann in:harbour tide', ['tide']],
+    ['from:"Bob Okonkwo" tide', ['tide']],
+    ['上海', ['上海']],
+    ['rop*', ['rop']],
+    ['"open end', ['open end']],
+    ['  ', []],
+    ['from:Ann', []],
+  ])('%s', (query, terms) => {
+    expect(termsOf(query)).toEqual(terms);
+  });
+});
+
+describe('an excerpt', () => {
+  it('marks what was found, whatever its case', () => {
+    expect(show('The Tide and the tide', 'tide')).toBe('The [Tide] and the [tide]');
+    expect(show('我家在上海东边', '上海')).toBe('我家在[上海]东边');
+    expect(show('a (b) c', '(b)')).toBe('a [(b)] c');
+    expect(show('tides', 'tide', 'tides')).toBe('[tides]');
+  });
+
+  it('begins near the first word that was found, and ends some time', () => {
+    const long = `${'before '.repeat(100)}anchor${' after'.repeat(100)}`;
+    const shown = show(long, 'anchor');
+    expect(shown).toMatch(/^…before/);
+    expect(shown).toContain('[anchor]');
+    expect(shown).toMatch(/…$/);
+    expect(shown.length).toBeLessThan(320);
+  });
+
+  it('is one line, and never half a character', () => {
+    expect(show('one\n\ntwo', 'two')).toBe('one [two]');
+    expect(show('🛟'.repeat(400), 'x').isWellFormed()).toBe(true);
+    expect(show(`${'🛟'.repeat(400)} x ${'🛟'.repeat(400)}`, 'x').isWellFormed()).toBe(true);
+  });
+
+  it('of nothing in particular is the beginning', () => {
+    expect(show('hello')).toBe('hello');
+    expect(show('')).toBe('');
+  });
+});

@@ -1,0 +1,173 @@
+/** Floods, slow ones, clocks and keys: what people and networks do to a server that is otherwise well. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import Keygrip from 'keygrip';
+import { describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { newKey } from '../../src/identity.js';
+import { startChat } from '../harness.js';
+
+const KEYS = [newKey(), newKey()] as const;
+
+describe('a flood', () => {
+  it('of sign-ins is answered 429 with Retry-After, as a form and as JSON', async () => {
+    const chat = await startChat({ env: { SIGNINS_PER_MINUTE: '2' } });
+    await chat.signIn('Ann');
+    await chat.signIn('Bob');
+    const refused = await chat.post('/signin', { name: 'Cleo' });
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await refused.json()).toMatchObject({ error: { code: 'too_many' } });
+  });
+
+  it('of sockets from one address is answered 429; others notice nothing', async () => {
+    const chat = await startChat({ env: { CONNECTIONS_PER_ADDRESS: '2' } });
+    const ann = await chat.signIn('Ann');
+    const [one, two] = [await ann.enters('lobby'), await ann.enters('lobby')];
+    expect(await ann.knocks('/ws/lobby').closed).toBe(429);
+    await two.sees({ type: 'chat', cid: one.says('hello') });
+    await two.leaves();
+    const three = await ann.enters('lobby');
+    await three.sees({ type: 'hello' });
+  });
+
+  it('of pings from a peer that never reads is cut, and memory stays', async () => {
+    const chat = await startChat({ env: { SEND_BUFFER: '65536' } });
+    const ann = await chat.signIn('Ann');
+    const witness = await ann.enters('lobby');
+    const flood = await ann.enters('lobby');
+    const raw = rawOf(flood.ws);
+    raw.pause();
+    const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)]);
+    const many = Buffer.concat(Array.from({ length: 1000 }, () => ping));
+    const gone = new Promise<void>((resolve) => raw.once('close', () => resolve()));
+    for (let n = 0; n < 200 && !raw.destroyed; n++)
+      if (!raw.write(many)) await Promise.race([once(raw, 'drain').catch(() => {}), gone]);
+    raw.resume();
+    await gone;
+    await witness.sees({ type: 'chat', cid: witness.says('still here') });
+  });
+});
+
+describe('a slow reader', () => {
+  it('is cut over its limit, and resumes at its number without hole or repeat', async () => {
+    const chat = await startChat({ env: { SEND_BUFFER: '100000' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const speaker = await ann.enters('lobby');
+    const slow = await bob.enters('lobby');
+    rawOf(slow.ws).pause();
+    let said = 0;
+    while (chat.server.http.listening && said < 6000 && (await connectionsOf(ann)) > 1) {
+      for (let n = 0; n < 250; n++) speaker.says('x'.repeat(3500));
+      said += 250;
+      await speaker.seesAll({ type: 'chat' }, said, 20_000);
+    }
+    expect(await connectionsOf(ann)).toBe(1);
+    rawOf(slow.ws).resume();
+    expect(await slow.closed).toBe(1006);
+    const seen = slow.numbered.length;
+    const again = await bob.enters('lobby', { query: `?after=${seen}` });
+    await again.seesAll({ type: 'chat' }, said - seen, 20_000);
+    expect([...slow.numbered, ...again.numbered].map(({ id }) => id)).toEqual(
+      Array.from({ length: said }, (_, n) => n + 1),
+    );
+  }, 60_000);
+
+  it('that never answers our close is cut after two seconds', async () => {
+    const chat = await startChat();
+    const socket = connect(chat.port, '127.0.0.1');
+    const from = Date.now();
+    socket.write(
+      'GET /ws/lobby HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    socket.resume();
+    await once(socket, 'close');
+    expect(Date.now() - from).toBeGreaterThan(1500);
+    expect(Date.now() - from).toBeLessThan(4000);
+  });
+});
+
+describe('the wire', () => {
+  it('is not compressed, whatever is offered', async () => {
+    const chat = await startChat();
+    const { cookie } = await chat.signIn('Ann');
+    const url = `ws://127.0.0.1:${chat.port}/ws/lobby`;
+    const ws = new WebSocket(url, { perMessageDeflate: true, headers: { cookie } });
+    await once(ws, 'open');
+    expect(ws.extensions).toBe('');
+    ws.terminate();
+  });
+
+  it('gives times that never go back, and numbers that care for no clock', async () => {
+    let now = Date.parse('2030-01-01');
+    const chat = await startChat({ now: () => now });
+    const room = await (await chat.signIn('Ann')).enters('lobby');
+    const ats: unknown[] = [];
+    for (const jump of [0, -3_600_000, 5_000]) {
+      now += jump;
+      const { id, at } = await room.sees({ type: 'chat', cid: room.says('tick') });
+      expect(id).toBe(ats.push(at));
+    }
+    expect(ats).toEqual([...ats].sort());
+    expect(ats[0]).toBe(Date.parse('2030-01-01'));
+  });
+});
+
+describe('keys and origins', () => {
+  it('signed with the second-newest key is good, and made anew over HTTP; with another key it is nobody', async () => {
+    const chat = await startChat({ env: { SESSION_KEYS: KEYS.join(',') } });
+    const signed = (key: string): string => {
+      const session = { id: 'aaaaaaaaaaaa', name: 'Ann', iat: Math.floor(Date.now() / 1000) };
+      const value = Buffer.from(JSON.stringify(session)).toString('base64');
+      return `name=${value}; name.sig=${new Keygrip([key], 'sha256').sign(`name=${value}`)}`;
+    };
+    const old = chat.visitor(signed(KEYS[1]));
+    await (await old.enters('lobby')).sees({ type: 'hello' });
+    const me = await old.get('/api/me');
+    expect([me.status, me.headers.getSetCookie().length]).toEqual([200, 2]);
+    const stranger = chat.visitor(signed(newKey()));
+    expect((await stranger.get('/api/me')).status).toBe(401);
+    expect(await stranger.knocks('/ws/lobby').closed).toBe(4001);
+  });
+
+  it('of another host is refused once ours is known, on both doors', async () => {
+    const chat = await startChat({ env: { PUBLIC_ORIGIN: 'https://chat.example.org' } });
+    const ann = chat.visitor();
+    expect((await ann.get('/signin')).status).toBe(403);
+    expect(await ann.knocks('/ws/lobby').closed).toBe(403);
+    const host = { host: 'chat.example.org' };
+    for (const origin of [
+      'https://chat.example.org.evil',
+      'http://chat.example.org',
+      'https://CHAT.example.org',
+    ])
+      expect(await ann.knocks('/ws/lobby', { headers: { ...host, origin } }).closed).toBe(403);
+    const ours = { ...host, origin: 'https://chat.example.org' };
+    expect(await ann.knocks('/ws/lobby', { headers: ours }).closed).toBe(4001);
+  });
+
+  it('says Secure behind a trusted proxy over TLS only, and never 500', async () => {
+    const chat = await startChat();
+    const plain = await chat.post('/signin', { name: 'Ann' });
+    expect(plain.headers.getSetCookie().join()).not.toMatch(/secure/i);
+    const secure = await chat.post('/signin', { name: 'Bob' }, { 'x-forwarded-proto': 'https' });
+    expect(secure.headers.getSetCookie().every((cookie) => /;\s*secure/i.test(cookie))).toBe(true);
+    const untrusting = await startChat({ env: { TRUSTED_PROXIES: 'none' } });
+    const ignored = await untrusting.post('/signin', { name: 'Cleo' }, { 'x-forwarded-proto': 'https' });
+    expect([ignored.status, ignored.headers.getSetCookie().join()]).toEqual([
+      200,
+      expect.not.stringMatching(/secure/i),
+    ]);
+  });
+});
+
+/** The TCP socket under a client's WebSocket. */
+function rawOf(ws: WebSocket): import('node:net').Socket {
+  return (ws as unknown as { _socket: import('node:net').Socket })._socket; // ws keeps it there, and has no other way to it
+}
+
+async function connectionsOf(visitor: { get(path: string): Promise<Response> }): Promise<number> {
+  const text = await (await visitor.get('/metrics')).text();
+  return Number(/^oneport_connections (\d+)/m.exec(text)?.[1]);
+}

@@ -1,0 +1,239 @@
+/** The page without the network, with an old letter, and over a deploy. */
+import { cpSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BrowserContext, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { freePort, hasChromium, openBrowser, say, shows, watch } from '../chromium.js';
+import { temporaryFolder } from '../harness.js';
+import { ROOT, type RunningServer, startServer } from '../process.js';
+import { eventually, openPage, posts, says, visitor } from './people.js';
+
+async function stop(server: RunningServer): Promise<void> {
+  server.child.kill('SIGKILL');
+  await server.exited;
+}
+
+/** The service worker has all its files, and the last window is kept. */
+async function kept(page: Page, room = 'lobby'): Promise<void> {
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await eventually(async () => (await keptKeys(page)).some((key) => key.endsWith(` room ${room}`))).toBe(
+    true,
+  );
+}
+
+/** The keys of what is kept in IndexedDB. */
+function keptKeys(page: Page): Promise<string[]> {
+  return page.evaluate(
+    () =>
+      new Promise<string[]>((resolve) => {
+        const request = indexedDB.open('oneport');
+        request.onsuccess = () => {
+          const keys = request.result.transaction('kept').objectStore('kept').getAllKeys();
+          keys.onsuccess = () => {
+            request.result.close();
+            resolve(keys.result.map(String));
+          };
+        };
+      }),
+  );
+}
+
+async function open(context: BrowserContext, url: string): Promise<Page> {
+  const page = await context.newPage();
+  watch(page);
+  await page.goto(url);
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  return page;
+}
+
+describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
+  it('the page opens with what it had, says so, takes what is written, and is whole when the network is back', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const { context, page } = await openPage(server, 'Ann');
+    for (const text of ['one', 'two']) await say(page, text);
+    await shows(page, ['1 one', '2 two']);
+    await kept(page);
+    await page.close();
+    await stop(server);
+    const later = await open(context, `${server.origin}/`);
+    await shows(later, ['1 one', '2 two']);
+    expect(await later.locator('.status').textContent()).toMatch(/Connect/);
+    await say(later, 'three');
+    await later.locator('li.pending.waiting').waitFor();
+    const back = await startServer({ env });
+    await shows(later, ['1 one', '2 two', '3 three'], 30_000);
+    await says(await visitor(back, 'Bob'), 'lobby', 'four');
+    await shows(later, ['1 one', '2 two', '3 three', '4 four']);
+  });
+
+  it('edits and reactions wait too, over a closed page, and are sent once', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const bob = await visitor(server, 'Bob');
+    const { context, page } = await openPage(server, 'Ann');
+    await say(page, 'teh');
+    await shows(page, ['1 teh']);
+    await posts(bob, 'lobby', { type: 'react', target: 1, data: '👍' });
+    await page.locator('[data-id="1"] .chip').waitFor();
+    await kept(page);
+    await stop(server);
+    await page.locator('[data-id="1"] .chip').click();
+    const field = page.getByRole('textbox', { name: 'Message' });
+    await field.press('ArrowUp');
+    await field.fill('the');
+    await field.press('Enter');
+    await eventually(() => lettersOf(page)).toBe(2);
+    await page.close();
+    await startServer({ env });
+    const later = await open(context, `${server.origin}/r/lobby`);
+    await shows(later, ['1 the']);
+    await eventually(() => lettersOf(later)).toBe(0);
+    const log: { id: number; type: string }[] = (await (await bob.get('/api/rooms/lobby/messages')).json())
+      .messages;
+    expect(log.map(({ type }) => type).sort()).toEqual(['chat', 'edit', 'react', 'react']);
+  });
+
+  it('who signs out leaves nothing in this browser', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const { page } = await openPage(server, 'Ann');
+    await say(page, 'secret');
+    await shows(page, ['1 secret']);
+    await page.getByRole('textbox', { name: 'Message' }).fill('half a secret');
+    await kept(page);
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(/signin/);
+    const left = await page.evaluate(async () => {
+      const pages = await Promise.all(
+        (await caches.keys()).map(async (name) => (await caches.open(name)).match('/page')),
+      );
+      return { pages: pages.filter(Boolean).length, texts: JSON.stringify({ ...localStorage }) };
+    });
+    expect([left.pages, left.texts.includes('secret'), await keptKeys(page)]).toEqual([0, false, []]);
+  });
+
+  it('a letter that an older version of the page kept is sent', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const context = await (await openBrowser()).newContext();
+    const signedIn = await context.request.post(`${server.origin}/signin`, { data: { name: 'Ann' } });
+    const { id } = await signedIn.json();
+    const page = await context.newPage();
+    await page.goto(`${server.origin}/healthz`);
+    await page.evaluate(
+      (user) =>
+        new Promise<void>((resolve) => {
+          const request = indexedDB.open('oneport', 1);
+          request.onupgradeneeded = () => {
+            const letters = request.result.createObjectStore('outbox', {
+              keyPath: 'seq',
+              autoIncrement: true,
+            });
+            letters.createIndex('user', 'user');
+            letters.createIndex('cid', 'cid', { unique: true });
+            letters.add({ user, room: 'lobby', cid: 'old-1', data: 'from before', at: 1 });
+            letters.add({ user, room: 'kitchen', cid: 'old-2', data: 'elsewhere', at: 1 });
+          };
+          request.onsuccess = () => {
+            request.result.close();
+            resolve();
+          };
+        }),
+      id,
+    );
+    watch(page);
+    await page.goto(`${server.origin}/r/lobby`);
+    await shows(page, ['1 from before']);
+    await page.goto(`${server.origin}/r/kitchen`);
+    await shows(page, ['1 elsewhere']);
+  });
+});
+
+describe.runIf(hasChromium)('a deploy', { timeout: 90_000 }, () => {
+  it('is hinted at, never forced; an open page goes on with its own parts, and the next one is the new one', async () => {
+    const root = copyOfThis();
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env, root });
+    const { context, page } = await openPage(server, 'Ann');
+    await say(page, 'before');
+    await shows(page, ['1 before']);
+    await kept(page);
+    await page.reload(); // from now on the service worker is between
+    await shows(page, ['1 before']);
+    await stop(server);
+    deployAnother(root);
+    await startServer({ env, root });
+    await page.getByText('There is a newer version of this page.').waitFor();
+    await page.keyboard.press('Control+k');
+    await page
+      .getByRole('dialog')
+      .getByRole('combobox')
+      .or(page.getByRole('dialog').getByRole('textbox'))
+      .first()
+      .waitFor();
+    expect(await page.locator('meta[name=deploy]').count()).toBe(0);
+    const next = await open(context, `${server.origin}/r/lobby`);
+    await shows(next, ['1 before']);
+    expect(await next.locator('meta[name=deploy]').count()).toBe(1);
+    await page.close();
+    await next.reload();
+    await next.getByRole('textbox', { name: 'Message' }).waitFor();
+    await eventually(() =>
+      next.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith('oneport'))),
+    ).toEqual(['oneport another']);
+  });
+});
+
+function lettersOf(page: Page): Promise<number> {
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        const request = indexedDB.open('oneport');
+        request.onsuccess = () => {
+          const count = request.result.transaction('outbox').objectStore('outbox').count();
+          count.onsuccess = () => {
+            request.result.close();
+            resolve(count.result);
+          };
+        };
+      }),
+  );
+}
+
+/** The built server and page in a folder of their own. */
+function copyOfThis(): string {
+  const root = temporaryFolder();
+  for (const part of ['dist', 'public', 'package.json'])
+    cpSync(join(ROOT, part), join(root, part), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+  return root;
+}
+
+/** Another version of the page: all its files have other names, the old ones are gone. */
+function deployAnother(root: string): void {
+  const files = join(root, 'public', 'js');
+  const names = readdirSync(files).filter((name) => /-[A-Z0-9]{8}\.(js|css)$/.test(name));
+  const renamed = (text: string) => names.reduce((all, name) => all.replaceAll(name, other(name)), text);
+  const rewrite = (path: string) => writeFileSync(path, renamed(readFileSync(path, 'utf8')));
+  for (const name of names) {
+    rewrite(join(files, name));
+    renameSync(join(files, name), join(files, other(name)));
+  }
+  rewrite(join(files, 'files.json'));
+  const { version } = JSON.parse(readFileSync(join(root, 'public', 'version.json'), 'utf8'));
+  for (const path of ['version.json', 'sw.js', ...readdirSync(files).map((name) => join('js', name))]) {
+    const text = readFileSync(join(root, 'public', path), 'utf8');
+    writeFileSync(join(root, 'public', path), renamed(text).replaceAll(version, 'another'));
+  }
+  const html = join(root, 'public', 'index.html');
+  writeFileSync(
+    html,
+    readFileSync(html, 'utf8').replace('</head>', '<meta name="deploy" content="another" /></head>'),
+  );
+}
+
+function other(name: string): string {
+  return name.replace(/-[A-Z0-9]{8}\./, (hash) =>
+    hash[1] === 'Z' ? `-Y${hash.slice(2)}` : `-Z${hash.slice(2)}`,
+  );
+}

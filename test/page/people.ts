@@ -1,0 +1,60 @@
+/** People on devices, for tests of the page: in Chromium, or over the API when only what they say matters. */
+import type { BrowserContext, Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { openBrowser, signInByForm } from '../chromium.js';
+import { Door, type Visitor } from '../harness.js';
+import type { RunningServer } from '../process.js';
+
+/** A person's browser with the page in it. */
+export async function openPage(
+  server: RunningServer,
+  name: string,
+  room = 'lobby',
+): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await (await openBrowser()).newContext();
+  const page = await context.newPage();
+  await signInByForm(page, server.origin, name, room);
+  return { context, page };
+}
+
+/** The same person in another browser. */
+export async function onOtherDevice(
+  server: RunningServer,
+  { context }: { context: BrowserContext },
+  room = 'lobby',
+): Promise<{ context: BrowserContext; page: Page }> {
+  const other = await (await openBrowser()).newContext();
+  await other.addCookies(await context.cookies());
+  const page = await other.newPage();
+  await page.goto(`${server.origin}/r/${room}`);
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  return { context: other, page };
+}
+
+/** Somebody without a browser. */
+export function visitor(server: RunningServer, name: string): Promise<Visitor> {
+  return new Door(server.port).signIn(name);
+}
+
+/** Says things over the API; resolves with their numbers. */
+export async function says(who: Visitor, room: string, ...texts: readonly string[]): Promise<number[]> {
+  const ids: number[] = [];
+  for (const data of texts) ids.push(await posts(who, room, { data }));
+  return ids;
+}
+
+export async function posts(who: Visitor, room: string, posting: object): Promise<number> {
+  const answer = await who.post(`/api/rooms/${room}/messages`, posting);
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { id: number }).id;
+}
+
+/** `text 1` … `text n` */
+export function texts(count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `text ${n + 1}`);
+}
+
+/** Asks until it is so. */
+export function eventually<T>(ask: () => Promise<T>) {
+  return expect.poll(ask, { timeout: 10_000, interval: 50 });
+}

@@ -1,0 +1,202 @@
+/**
+ * Every screen and state of the page, each as a scene: it is played for axe (a11y.test.ts) and for the pictures
+ * (pictures.ts). A scene ends with the page as a person would see it then.
+ */
+import type { Locator, Page } from 'playwright-core';
+import { LONGEST_NAME, ROOMS } from './seed.js';
+import type { Stage, View } from './stage.js';
+
+export interface Scene {
+  readonly name: string;
+  readonly view: View;
+  /** what is done on the page before it is looked at */
+  readonly play?: (page: Page, stage: Stage) => Promise<unknown>;
+}
+
+const room = (name: string) => `/r/${encodeURIComponent(name)}`;
+const TOUCH = { isMobile: true, hasTouch: true };
+const PHONE = { width: 360, height: 720, options: TOUCH };
+const SMALL = { width: 320, height: 568, options: TOUCH };
+const WIDE = { width: 2560, height: 1080 };
+
+const talk: View = { as: 'Ann', path: room(ROOMS.talk) };
+const signin: View = { path: '/signin', width: 900, height: 700 };
+
+export async function showScene({ view, play }: Scene, stage: Stage): Promise<Page> {
+  const page = await stage.open(view);
+  if (view.as !== undefined) {
+    await page.locator('.dot.live').waitFor();
+    await page.locator('.messages li').first().waitFor();
+  }
+  await play?.(page, stage);
+  await settled(page);
+  return page;
+}
+
+/** Nothing is on its way any more: neither a part of the page nor a drawing of it. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 150)));
+  });
+}
+
+export const SCENES: readonly Scene[] = [
+  { name: 'signin', view: signin },
+  { name: 'signin-dark', view: { ...signin, dark: true } },
+  { name: 'signin-chinese', view: { ...signin, language: 'zh-CN' } },
+  { name: 'signin-phone', view: { ...signin, ...SMALL } },
+  { name: 'signin-error', view: signin, play: takenName },
+  { name: 'signin-error-chinese', view: { ...signin, language: 'zh-CN' }, play: takenName },
+  { name: 'talk', view: talk },
+  { name: 'talk-dark', view: { ...talk, dark: true } },
+  { name: 'talk-chinese', view: { ...talk, language: 'zh-CN' } },
+  { name: 'talk-middle', view: { ...talk, width: 900, height: 700 } },
+  { name: 'talk-phone', view: { ...talk, ...PHONE } },
+  { name: 'talk-phone-dark', view: { ...talk, ...PHONE, dark: true } },
+  { name: 'talk-phone-chinese', view: { ...talk, ...PHONE, language: 'zh-CN' } },
+  { name: 'talk-small', view: { ...talk, ...SMALL } },
+  { name: 'talk-wide', view: { ...talk, ...WIDE } },
+  { name: 'talk-forced-colors', view: { ...talk, options: { forcedColors: 'active' } } },
+  { name: 'talk-tools', view: talk, play: (page) => message(page, 7).hover() },
+  { name: 'talk-linked', view: { ...talk, path: `${room(ROOMS.talk)}#3` } },
+  { name: 'empty', view: { ...talk, path: room(ROOMS.empty) } },
+  { name: 'empty-chinese', view: { ...talk, path: room(ROOMS.empty), language: 'zh-CN' } },
+  { name: 'busy-new', view: { ...talk, path: room(ROOMS.busy) } },
+  { name: 'busy-top', view: { ...talk, path: `${room(ROOMS.busy)}#40` } },
+  { name: 'odd', view: { ...talk, path: room(ROOMS.odd) } },
+  { name: 'odd-phone', view: { ...talk, path: room(ROOMS.odd), ...SMALL } },
+  { name: 'long-name', view: { ...talk, as: LONGEST_NAME, ...SMALL } },
+  { name: 'editing', view: talk, play: editLast },
+  { name: 'offline', view: talk, play: offline },
+  { name: 'offline-phone-chinese', view: { ...talk, ...PHONE, language: 'zh-CN' }, play: offline },
+  { name: 'refused', view: talk, play: refused },
+  { name: 'newer', view: talk, play: newer },
+  { name: 'menu', view: talk, play: (page) => openMenu(page) },
+  { name: 'menu-phone', view: { ...talk, ...SMALL }, play: (page) => openMenu(page) },
+  { name: 'rooms-phone', view: { ...talk, ...PHONE }, play: (page) => page.locator('.helm').click() },
+  {
+    name: 'rooms-phone-dark',
+    view: { ...talk, ...PHONE, dark: true },
+    play: (page) => page.locator('.helm').click(),
+  },
+  {
+    name: 'people-phone',
+    view: { ...talk, ...PHONE },
+    play: (page) => page.getByRole('button', { name: /^Who is here/ }).click(),
+  },
+  { name: 'switch', view: talk, play: (page) => goTo(page, '') },
+  { name: 'switch-some', view: { ...talk, dark: true }, play: (page) => goTo(page, 'ng') },
+  { name: 'switch-new-chinese', view: { ...talk, language: 'zh-CN' }, play: (page) => goTo(page, '船坞') },
+  { name: 'switch-none', view: { ...talk, ...PHONE }, play: (page) => goTo(page, '!?') },
+  { name: 'search', view: talk, play: (page) => search(page, '') },
+  { name: 'search-found', view: talk, play: (page) => search(page, 'bar') },
+  {
+    name: 'search-found-chinese',
+    view: { ...talk, language: 'zh-CN', dark: true },
+    play: (page) => search(page, '上海'),
+  },
+  { name: 'search-found-phone', view: { ...talk, ...PHONE }, play: (page) => search(page, 'tide') },
+  { name: 'search-none', view: talk, play: (page) => search(page, 'krakens') },
+  { name: 'mentions', view: talk, play: (page) => fromMenu(page, 0) },
+  { name: 'mentions-none', view: { ...talk, as: '林美' }, play: (page) => fromMenu(page, 0) },
+  { name: 'settings', view: talk, play: (page) => fromMenu(page, 1) },
+  {
+    name: 'settings-phone-chinese',
+    view: { ...talk, ...SMALL, language: 'zh-CN' },
+    play: (page) => fromMenu(page, 1),
+  },
+  { name: 'settings-dark', view: { ...talk, dark: true }, play: (page) => fromMenu(page, 1) },
+  { name: 'keys', view: { ...talk, height: 900 }, play: (page) => fromMenu(page, 2) },
+  {
+    name: 'keys-phone-chinese',
+    view: { ...talk, ...SMALL, language: 'zh-CN' },
+    play: (page) => fromMenu(page, 2),
+  },
+  { name: 'picker', view: talk, play: pickEmoji },
+  { name: 'picker-phone-dark', view: { ...talk, ...PHONE, dark: true }, play: pickEmoji },
+  { name: 'completion', view: talk, play: complete },
+];
+
+export function message(page: Page, id: number): Locator {
+  return page.locator(`li.message[data-id="${id}"]`);
+}
+
+async function takenName(page: Page): Promise<void> {
+  await page.getByRole('textbox').fill('ann');
+  await page.locator('.enter').click();
+  await page.locator('.problem:not(:empty)').waitFor();
+}
+
+async function openMenu(page: Page): Promise<void> {
+  await page.locator('[popovertarget=menu]').click();
+  await page.locator('.menu').waitFor();
+}
+
+/** Which of the menu: mentions, settings, keys. */
+async function fromMenu(page: Page, index: number): Promise<void> {
+  await openMenu(page);
+  await page.locator('.menu button').nth(index).click();
+  await page.locator('.panel .scroll, .panel .say').first().waitFor();
+}
+
+async function goTo(page: Page, letters: string): Promise<void> {
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill(letters);
+  await page.locator('.panel [role=option], .panel .say').first().waitFor();
+}
+
+async function search(page: Page, query: string): Promise<void> {
+  await page.keyboard.press('Control+Shift+F');
+  await page.getByRole('searchbox').fill(query);
+  if (query !== '') await page.waitForResponse(/\/api\/search/);
+}
+
+export async function offline(page: Page): Promise<void> {
+  await page.context().setOffline(true);
+  await page.locator('.dot:not(.live)').waitFor();
+  await page.locator('.composer textarea').fill('Said while the cable is out.');
+  await page.keyboard.press('Enter');
+  await page.locator('.pending').waitFor();
+}
+
+/** The server says no to the next message. */
+async function refused(page: Page): Promise<void> {
+  await page.routeWebSocket(/\/ws\//, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((frame) => {
+      const said = JSON.parse(String(frame)) as { type: string; cid?: string };
+      const data = { code: 'bad_text', message: 'no text' };
+      if (said.type === 'chat') socket.send(JSON.stringify({ type: 'error', cid: said.cid, data }));
+      else server.send(frame);
+    });
+  });
+  await page.reload();
+  await page.locator('.dot.live').waitFor();
+  await page.locator('.composer textarea').fill('Is anybody there?');
+  await page.keyboard.press('Enter');
+  await page.locator('.refused').waitFor();
+}
+
+/** Another version of the page was deployed. */
+async function newer(page: Page): Promise<void> {
+  await page.route('**/version.json', (route) => route.fulfill({ json: { version: 'another' } }));
+  await page.context().setOffline(true);
+  await page.locator('.dot:not(.live)').waitFor();
+  await page.context().setOffline(false);
+  await page.locator('.status .newer').waitFor();
+}
+
+async function editLast(page: Page): Promise<void> {
+  await page.locator('.composer textarea').press('ArrowUp');
+}
+
+async function pickEmoji(page: Page): Promise<void> {
+  await page.locator('.composer button:not(.send)').first().click();
+  await page.locator('dialog[open]').waitFor();
+}
+
+async function complete(page: Page): Promise<void> {
+  await page.locator('.composer textarea').pressSequentially('@b');
+  await page.locator('[role=option]').first().waitFor();
+}
