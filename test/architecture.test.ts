@@ -10,7 +10,7 @@ const WORDS = [...WIRE, 'config.ts', 'identity.ts', 'request.ts'];
 const ANY = /^/;
 /** Runs right after a commit, or between reading a room and joining it. */
 const AT_ONCE =
-  /^(chat\/|store\/(store|log|rows|changes|reactions|mentions|members|activity|found|people|search\/(index|filler|words))|sequencer\/local|socket\/(hub|room|recent|replay|outlet|typing|following|crier))/;
+  /^(chat\/|store\/(store|log|rows|changes|reactions|mentions|members|activity|found|people|search\/(index|filler|lookup|words))|sequencer\/local|socket\/(hub|room|recent|replay|outlet|typing|following|crier))/;
 
 const BORDERS: Borders = {
   parts: {

@@ -1,8 +1,7 @@
 /**
  * Finds messages by their words, newest first. With a rare word among them a search is short. Else it goes back through
- * the log stretch by stretch, some milliseconds at a time, and all searches of all people take turns: the worst search
- * there is holds up nobody, and needs no thread of its own. (A bound on the rowid would not do: FTS5 looks at it only
- * when it has found something. So the stretches are words of the index.)
+ * the log window by window, some milliseconds at a time, and all searches of all people take turns: the worst search
+ * there is holds up nobody, and needs no thread of its own.
  */
 import type Database from 'better-sqlite3';
 import { skeleton } from '../../chat/name.js';
@@ -11,8 +10,9 @@ import type { FoundMessage, FoundPage } from '../../protocol.js';
 import type { Found } from '../found.js';
 import type { PeopleBook } from '../people.js';
 import type { WordIndex } from './index.js';
+import { Lookup, type Terms } from './lookup.js';
 import { Turns } from './turns.js';
-import { allOf, anyOf, mark, parseQuery, STRETCH } from './words.js';
+import { mark, parseQuery, STRETCH } from './words.js';
 
 export interface Wanted {
   readonly q: string;
@@ -30,15 +30,10 @@ export interface SearchParts {
   readonly fill: (ms: number) => boolean;
 }
 
-/** A word that is in so few messages is rare: all of them can be looked at. */
-const RARE = 1000;
-/** Words that are looked at for it; and milliseconds that one window should last at least and at most. */
-const LOOKS = 24;
+/** Milliseconds that one window should last at least and at most. */
 const WINDOW_MS = { less: 2, more: 5 } as const;
 /** Stretches in one window. */
 const WIDEST = 64;
-/** Found messages that may turn out to be outdated. */
-const OUTDATED = 20;
 /** Milliseconds: one piece of filling, all filling before a search, and a whole search before it says what it has. */
 const FILL_MS = { piece: 6, all: 250 } as const;
 const SEARCH_MS = 2000;
@@ -47,24 +42,14 @@ export class Search {
   readonly #parts: SearchParts;
   readonly #db: Database.Database;
   readonly #turns = new Turns();
-  readonly #match: Database.Statement<[string, number, number, number], number>;
-  readonly #count: Database.Statement<[string, number], number>;
+  readonly #lookup: Lookup;
   readonly #roomKey: Database.Statement<[string], number>;
   readonly #seqOf: Database.Statement<[number, number], number>;
 
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
-    this.#match = db
-      .prepare<[string, number, number, number], number>(
-        'SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?',
-      )
-      .pluck();
-    this.#count = db
-      .prepare<[string, number], number>(
-        'SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)',
-      )
-      .pluck();
+    this.#lookup = new Lookup(db);
     this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
     this.#seqOf = db
       .prepare<[number, number], number>(
@@ -75,9 +60,9 @@ export class Search {
 
   async find(wanted: Wanted): Promise<FoundPage> {
     const filled = await this.#fill();
-    const parts = this.#db.open ? this.#partsOf(wanted) : undefined;
-    if (parts === undefined) return { messages: [], complete: filled && this.#db.open };
-    const { seqs, end } = await this.#goBack(parts, this.#before(wanted), wanted.limit + 1);
+    const terms = this.#db.open ? this.#termsOf(wanted) : undefined;
+    if (terms === undefined) return { messages: [], complete: filled && this.#db.open };
+    const { seqs, end } = await this.#goBack(terms, this.#before(wanted), wanted.limit + 1);
     if (!this.#db.open) return { messages: [], complete: false };
     const full = seqs.length > wanted.limit;
     const messages = this.#parts.found.messages(seqs.slice(0, wanted.limit));
@@ -96,12 +81,8 @@ export class Search {
   }
 
   /** At most so many, newest first, and up to where the log was looked through: 0 is all of it. */
-  async #goBack(
-    parts: readonly string[],
-    from: number,
-    count: number,
-  ): Promise<{ seqs: number[]; end: number }> {
-    if (this.#isRare(parts)) return { seqs: this.#look(allOf(parts), 0, from, count), end: 0 };
+  async #goBack(terms: Terms, from: number, count: number): Promise<{ seqs: number[]; end: number }> {
+    if (this.#lookup.isRare(terms)) return { seqs: this.#now(this.#lookup.all(terms, from, count)), end: 0 };
     const until = performance.now() + SEARCH_MS;
     const seqs: number[] = [];
     let [end, width] = [from, 1];
@@ -111,10 +92,7 @@ export class Search {
       const began = performance.now();
       const newest = Math.floor((end - 1) / STRETCH);
       const oldest = Math.max(0, newest - width + 1);
-      const stretches = Array.from({ length: newest - oldest + 1 }, (_, n) => mark('s', oldest + n));
-      seqs.push(
-        ...this.#look(allOf([anyOf(stretches), ...parts]), oldest * STRETCH, end, count - seqs.length),
-      );
+      seqs.push(...this.#now(this.#lookup.in({ oldest, newest, end }, terms, count - seqs.length)));
       end = oldest * STRETCH;
       const took = performance.now() - began;
       if (took < WINDOW_MS.less) width = Math.min(WIDEST, width * 2);
@@ -123,34 +101,21 @@ export class Search {
     return { seqs, end };
   }
 
-  #look(match: string, start: number, end: number, count: number): number[] {
-    const found = this.#match.all(match, start, end, count + OUTDATED);
-    return found.filter((seq) => !this.#parts.index.isOutdated(seq)).slice(0, count);
+  /** Without those whose text the index does not know yet: they were changed while we searched. */
+  #now(seqs: readonly number[]): number[] {
+    return seqs.filter((seq) => !this.#parts.index.isOutdated(seq));
   }
 
-  /** One of the words is in few messages. */
-  #isRare(parts: readonly string[]): boolean {
-    const words = parts.flatMap((part) =>
-      part.includes(' OR ') ? [] : part.replace(/[()"]/g, '').split(' '),
-    );
-    return [...new Set(words)]
-      .slice(0, LOOKS)
-      .some((word) => (this.#count.get(`"${word}"`, RARE) ?? 0) < RARE);
-  }
-
-  /** What must be there, each a word, a phrase or a choice. Undefined: nothing can be found. */
-  #partsOf({ q, room }: Wanted): string[] | undefined {
+  /** Undefined: nothing can be found. */
+  #termsOf({ q, room }: Wanted): Terms | undefined {
     const { words, from, rooms } = parseQuery(q);
     const people = from.flatMap((name) => this.#parts.people.ownerOf(skeleton(name))?.key ?? []);
     const keys = rooms.flatMap((name) => this.#roomKey.get(parseRoom(name) ?? '') ?? []);
     const unknown = (from.length > 0 && people.length === 0) || (rooms.length > 0 && keys.length === 0);
     if (unknown || words.length + people.length + keys.length === 0) return undefined;
-    return [
-      ...(people.length > 0 ? [anyOf(people.map((key) => mark('p', key)))] : []),
-      ...(keys.length > 0 ? [anyOf(keys.map((key) => mark('r', key)))] : []),
-      ...(room === undefined ? [] : [anyOf([mark('r', this.#roomKey.get(room) ?? 0)])]),
-      ...words.map((word) => anyOf([word])),
-    ];
+    const here = room === undefined ? [] : [mark('r', this.#roomKey.get(room) ?? 0)];
+    const choices = [people.map((key) => mark('p', key)), keys.map((key) => mark('r', key)), here];
+    return { choices: choices.filter(({ length }) => length > 0), words };
   }
 
   #before({ room, before }: Wanted): number {

@@ -67,12 +67,3 @@ export function parseQuery(raw: string): Query {
   }
   return { words: [...new Set(words)].filter((word) => word !== ''), from, rooms };
 }
-
-/** In the language of FTS5: one of these words; all of these. Quoted, so nothing that people type is a part of it. */
-export function anyOf(words: readonly string[]): string {
-  return `(${words.map((word) => `"${word}"`).join(' OR ')})`;
-}
-
-export function allOf(parts: readonly string[]): string {
-  return parts.join(' AND ');
-}
