@@ -44,6 +44,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.keyboard.press('Delete');
     await ann.getByRole('alertdialog').waitFor();
     await ann.keyboard.press('Escape');
+    await ann.getByRole('alertdialog').waitFor({ state: 'detached' });
     expect(await focused(ann)).toBe('1');
     await ann.keyboard.press('Delete');
     await ann.getByRole('alertdialog').waitFor();

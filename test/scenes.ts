@@ -148,8 +148,9 @@ async function goTo(page: Page, letters: string): Promise<void> {
 
 async function search(page: Page, query: string): Promise<void> {
   await page.keyboard.press('Control+Shift+F');
+  const answer = query === '' ? undefined : page.waitForResponse(/\/api\/search/);
   await page.getByRole('searchbox').fill(query);
-  if (query !== '') await page.waitForResponse(/\/api\/search/);
+  await answer;
 }
 
 export async function offline(page: Page): Promise<void> {

@@ -54,6 +54,9 @@ function trusted(url: string): string {
 /** Takes the page that was kept for this person away: who opens it next is somebody else. */
 export async function forgetPage(): Promise<void> {
   try {
+    const registration = await navigator.serviceWorker?.getRegistration();
+    const workers = [registration?.installing, registration?.waiting, registration?.active];
+    for (const worker of workers) worker?.postMessage({ forget: true }); // it may be about to keep one
     for (const name of await caches.keys()) await (await caches.open(name)).delete('/page');
   } catch {}
 }

@@ -34,6 +34,7 @@ self.addEventListener('fetch', (event) => {
 /** A page of this version, alone here: it need not wait until the old worker's last page is gone. */
 self.addEventListener('message', (event) => {
   if (event.data?.takeOver === VERSION) event.waitUntil(takeOver());
+  if (event.data?.forget === true) event.waitUntil(forget());
 });
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();
@@ -43,8 +44,22 @@ self.addEventListener('notificationclick', (event) => {
 async function install(): Promise<void> {
   const cache = await caches.open(CACHE);
   await cache.addAll(SHELL.map((path) => new Request(path, { cache: 'no-cache' })));
+  const forPerson = person;
   const answer = await fetch('/r/lobby', { redirect: 'manual', cache: 'no-cache' }).catch(() => undefined);
-  if (answer?.ok) await cache.put(PAGE, answer);
+  if (answer?.ok) await keep(cache, answer, forPerson);
+}
+
+/** How often somebody has signed out while this worker ran: a page that was asked for before is not kept after it. */
+let person = 0;
+
+async function keep(cache: Cache, answer: Response, forPerson: number): Promise<void> {
+  if (forPerson === person) await cache.put(PAGE, answer);
+  if (forPerson !== person) await cache.delete(PAGE); // signed out while it was written
+}
+
+async function forget(): Promise<void> {
+  person++;
+  await (await caches.open(CACHE)).delete(PAGE);
 }
 
 async function activate(): Promise<void> {
@@ -65,13 +80,15 @@ async function takeOver(): Promise<void> {
 async function page(event: FetchEvent): Promise<Response> {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(PAGE);
+  const forPerson = person;
   const asked = fetch(event.request);
   const answer = await (kept ? inTime(asked) : asked).catch((error: unknown) => {
     if (kept) return kept;
     throw error;
   });
   if (answer.status >= 500 && kept) return kept;
-  if (answer !== kept && answer.ok && !answer.redirected) event.waitUntil(cache.put(PAGE, answer.clone()));
+  if (answer !== kept && answer.ok && !answer.redirected)
+    event.waitUntil(keep(cache, answer.clone(), forPerson));
   return answer;
 }
 

@@ -121,13 +121,14 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'Menu' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.waitForURL(/signin/);
-    const left = await page.evaluate(async () => {
-      const pages = await Promise.all(
-        (await caches.keys()).map(async (name) => (await caches.open(name)).match('/page')),
-      );
-      return { pages: pages.filter(Boolean).length, texts: JSON.stringify({ ...localStorage }) };
-    });
-    expect([left.pages, left.texts.includes('secret'), await keptKeys(page)]).toEqual([0, false, []]);
+    const pages = () =>
+      page.evaluate(async () => {
+        const kept = (await caches.keys()).map(async (name) => (await caches.open(name)).match('/page'));
+        return (await Promise.all(kept)).filter(Boolean).length;
+      });
+    await eventually(pages).toBe(0);
+    const texts = await page.evaluate(() => JSON.stringify({ ...localStorage }));
+    expect([texts.includes('secret'), await keptKeys(page)]).toEqual([false, []]);
   });
 
   it('a text that is deleted while another room is in view does not stay in this browser', async () => {

@@ -1,6 +1,6 @@
 /** Goes to a room by some letters of its name, or makes it. A combobox with a list: the focus stays in the field. */
-import { type Signal, useComputed, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { type ReadonlySignal, type Signal, useComputed, useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { type Destination, destinations } from '../state/destinations.js';
 import { words } from '../words.js';
 import { PlusIcon } from './icons.js';
@@ -20,7 +20,7 @@ export function Switch({ desk, close }: PanelProps) {
   const { bad, none: noRooms } = words.value.rooms;
   return (
     <div class="body">
-      <Field query={query} chosen={chosen} options={options.value} go={go} />
+      <Field query={query} chosen={chosen} options={options} go={go} />
       <div class={count > 0 ? 'unseen' : 'say'} role="status">
         {count > 0 ? words.value.switch.count(count) : query.value.trim() === '' ? noRooms : bad}
       </div>
@@ -36,20 +36,22 @@ export function Switch({ desk, close }: PanelProps) {
 interface FieldProps {
   readonly query: Signal<string>;
   readonly chosen: Signal<number>;
-  readonly options: readonly Destination[];
+  /** those of what is typed by now, which may not be drawn yet: Enter comes quicker than a frame */
+  readonly options: ReadonlySignal<readonly Destination[]>;
   readonly go: (option: Destination | undefined) => void;
 }
 
 function Field({ query, chosen, options, go }: FieldProps) {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const label = words.value.switch.field;
   const press = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (event.isComposing || event.altKey || (step === 0 && event.key !== 'Enter')) return;
     event.preventDefault();
-    if (event.key === 'Enter') go(options[chosen.value]);
-    else if (options.length > 0) chosen.value = (chosen.value + step + options.length) % options.length;
+    const { length } = options.value;
+    if (event.key === 'Enter') go(options.value[chosen.value]);
+    else if (length > 0) chosen.value = (chosen.value + step + length) % length;
   };
   return (
     <div class="query">
@@ -59,10 +61,10 @@ function Field({ query, chosen, options, go }: FieldProps) {
         role="combobox"
         aria-label={label}
         placeholder={label}
-        aria-expanded={options.length > 0}
+        aria-expanded={options.value.length > 0}
         aria-controls="options"
         aria-autocomplete="list"
-        aria-activedescendant={options.length > 0 ? `option-${chosen.value}` : undefined}
+        aria-activedescendant={options.value.length > 0 ? `option-${chosen.value}` : undefined}
         autocomplete="off"
         autocapitalize="none"
         spellcheck={false}
