@@ -48,6 +48,7 @@ export class Desk {
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
   /** A newer version of the page was deployed: a reason to reload when it suits. */
   readonly newer = newer;
+  #leaving = false;
   readonly #user: string;
   readonly #me: Signal<User | undefined>;
   readonly #here: Signal<Place>;
@@ -111,9 +112,10 @@ export class Desk {
   }
 
   async signOut(): Promise<void> {
-    if (!(await api.signOut())) return;
-    await this.#burn();
-    await this.#sweep.burn();
+    this.#leaving = true; // the socket is closed at once, and must not lead away before all is burned
+    this.#leaving = await api.signOut();
+    if (!this.#leaving) return;
+    await Promise.all([this.#burn(), this.#sweep.burn()]);
     location.assign('/signin');
   }
 
@@ -146,7 +148,7 @@ export class Desk {
       hello: (user, epoch) => this.#welcomed(user, epoch),
       moved: (frame) => this.#moved(frame),
       news: (events) => void this.attention.heard(name, events),
-      closed: (code) => SESSION_OVER.has(code) && goToSignIn(),
+      closed: (code) => SESSION_OVER.has(code) && !this.#leaving && goToSignIn(),
     };
   }
 
@@ -193,7 +195,6 @@ export class Desk {
   async #burn(): Promise<void> {
     keepMe(undefined);
     burnDrafts(shelf, this.#user);
-    await this.#keep.burn();
-    await forgetPage();
+    await Promise.all([this.#keep.burn(), forgetPage()]);
   }
 }
