@@ -1,6 +1,6 @@
 /**
- * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. Reads see what is
- * committed, and within a beat also what the beat has written so far.
+ * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. The newest messages are
+ * in the tail, all others in `events`. Reads see what is committed, and within a beat also what the beat has written so far.
  */
 import type Database from 'better-sqlite3';
 import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.js';
@@ -8,6 +8,7 @@ import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
 import type { Activity } from './activity.js';
 import { Changes, type Outdate } from './changes.js';
 import { ROWS, type Row, toEvent } from './rows.js';
+import { type Entry, Tail } from './tail.js';
 
 interface Numbered {
   readonly room: number;
@@ -25,9 +26,10 @@ const PAGE_REACTIONS = 5000;
 
 export class Log implements EventBook {
   readonly changes: Changes;
+  readonly tail: Tail;
   readonly #activity: Activity | undefined;
   readonly #number: Database.Statement<[string, number], Numbered>;
-  readonly #insert: Database.Statement<Fields>;
+  readonly #insert: Database.Statement<[seq: number, ...Fields]>;
   readonly #byCid: Database.Statement<[number, string], Row>;
   readonly #byNumber: Database.Statement<[string, number], Row>;
   readonly #last: Database.Statement<[string], number>;
@@ -37,11 +39,12 @@ export class Log implements EventBook {
   /** `activity` and `outdate` are told of what happens; nobody is, where the log is only read. */
   constructor(db: Database.Database, activity?: Activity, outdate?: Outdate) {
     this.changes = new Changes(db, outdate);
+    this.tail = new Tail(db);
     this.#activity = activity;
     this.#number = db.prepare(`INSERT INTO rooms (name, last, at) VALUES (?, 1, ?)
       ON CONFLICT (name) DO UPDATE SET last = last + 1, at = max(at, excluded.at) RETURNING room, last, at`);
     this.#insert = db.prepare(
-      'INSERT INTO events (room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO events (seq, room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.#byCid = db.prepare(`${ROWS} WHERE e.person = ? AND e.cid = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
@@ -53,19 +56,12 @@ export class Log implements EventBook {
 
   append(room: string, person: Person, { user, data, at: saidAt, cid, mentions }: Said): ChatEvent {
     const { room: key, last: id, at } = this.#next(room, saidAt);
-    const { lastInsertRowid } = this.#insert.run(
-      key,
-      id,
-      'chat',
-      person.key,
-      user.name,
-      data,
-      at,
-      cid ?? null,
-    );
     const event: ChatEvent = { id, type: 'chat', user, data, at, ...(cid === undefined ? {} : { cid }) };
-    if (mentions === undefined) return event;
-    this.changes.call(Number(lastInsertRowid), mentions);
+    if (mentions === undefined) {
+      this.tail.add(key, room, person.key, event);
+      return event;
+    }
+    this.changes.call(this.#keep(key, id, 'chat', person.key, user.name, data, at, cid ?? null), mentions);
     return { ...event, mentions };
   }
 
@@ -73,8 +69,8 @@ export class Log implements EventBook {
     const { room: key, last: id, at } = this.#next(message.room, made.at);
     const { type, user, data, cid, mentions } = made;
     const said = type === 'delete' ? null : data;
-    const { lastInsertRowid } = this.#insert.run(key, id, type, person.key, user.name, said, at, cid ?? null);
-    this.changes.apply(message, person, made, id, Number(lastInsertRowid));
+    const seq = this.#keep(key, id, type, person.key, user.name, said, at, cid ?? null);
+    this.changes.apply(message, person, made, id, seq);
     const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
     if (type === 'delete') return { type, ...event };
     return type === 'edit'
@@ -83,6 +79,8 @@ export class Log implements EventBook {
   }
 
   kept(person: Person, cid: string): Kept | undefined {
+    const late = this.tail.byCid(person.key, cid);
+    if (late) return { room: late.room, event: late.event, target: undefined, data: late.event.data };
     const row = this.#byCid.get(person.key, cid);
     if (!row) return undefined;
     const [event] = this.#events([row]);
@@ -90,6 +88,8 @@ export class Log implements EventBook {
   }
 
   message(room: string, id: number): Message | undefined {
+    const late = this.tail.message(room, id);
+    if (late) return fresh(late);
     const row = this.#byNumber.get(room, id);
     return row?.type === 'chat' ? toMessage(row) : undefined;
   }
@@ -105,12 +105,23 @@ export class Log implements EventBook {
 
   /** At most `limit` events after number `id`, ascending; fewer, when they hold very many reactions. */
   after(room: string, id: number, limit: number): RoomEvent[] {
-    return this.#events(cut(this.#after.all(room, id, limit)));
+    const late = this.tail.of(room);
+    const first = late[0]?.event.id ?? Number.POSITIVE_INFINITY;
+    const events = id + 1 < first ? this.#events(cut(this.#after.all(room, id, limit))) : [];
+    const from = (events.at(-1)?.id ?? id) + 1 - first; // below 0: those in between come with the next page
+    const rest = from < 0 ? [] : late.slice(from, from + limit - events.length);
+    return [...events, ...rest.map(({ event }) => event)];
   }
 
   /** At most `limit` events right before number `id`, ascending; fewer as above. */
   before(room: string, id: number, limit: number): RoomEvent[] {
-    return this.#events(cut(this.#before.all(room, id, limit)).reverse());
+    const late = this.tail.of(room);
+    const first = late[0]?.event.id ?? id;
+    const end = Math.max(0, id - first);
+    const newest = late.slice(Math.max(0, end - limit), end).map(({ event }) => event);
+    const left = limit - newest.length;
+    if (left === 0) return newest;
+    return [...this.#events(cut(this.#before.all(room, Math.min(id, first), left)).reverse()), ...newest];
   }
 
   /** The room's next number, and its time. */
@@ -119,6 +130,14 @@ export class Log implements EventBook {
     if (!numbered) throw new Error(`room ${room} got no number`);
     this.#activity?.moved(room);
     return numbered;
+  }
+
+  /** Into `events`, and so behind all that is in the tail. @returns its place in the one order */
+  #keep(...fields: Fields): number {
+    this.tail.move();
+    const seq = this.tail.next();
+    this.#insert.run(seq, ...fields);
+    return seq;
   }
 
   /** Of one room, ascending. */
@@ -138,6 +157,10 @@ export class Log implements EventBook {
   #isDeleted(room: string, id: number): boolean {
     return (this.#byNumber.get(room, id)?.deleted ?? null) !== null;
   }
+}
+
+function fresh({ seq: key, roomKey, room, event: { id, user, data: text } }: Entry): Message {
+  return { key, roomKey, room, id, author: user.id, text, edited: undefined, deleted: false, reactions: 0 };
 }
 
 function toMessage(row: Row): Message {

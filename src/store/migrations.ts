@@ -82,4 +82,16 @@ export const MIGRATIONS: readonly string[] = [
    -- (search/words.ts): the tokenizer has only to take them apart at the spaces.
    CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);`,
+
+  // The newest messages, until they are moved to events (tail.ts): no index but that of their place in the one order.
+  `CREATE TABLE tail (
+     seq INTEGER PRIMARY KEY,          -- above all of events
+     room INTEGER NOT NULL REFERENCES rooms,
+     id INTEGER NOT NULL,
+     person INTEGER NOT NULL REFERENCES people,
+     name TEXT NOT NULL,
+     data TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     cid TEXT
+   ) STRICT;`,
 ];

@@ -13,9 +13,13 @@ export interface Rooms {
 export function openRooms(file: string): Rooms {
   const db = openForReading(file);
   const log = new Log(db);
+  const after = db.transaction((room: string, id: number, limit: number) => {
+    log.tail.read(); // the server moves it on meanwhile: both of one moment
+    return log.after(room, id, limit);
+  });
   return {
     last: (room) => log.last(room),
-    after: (room, id, limit) => log.after(room, id, limit),
+    after,
     close: () => db.close(),
   };
 }

@@ -36,6 +36,7 @@ export class Store implements Book {
   readonly #db: Database.Database;
   readonly #wal: WriteAheadLog;
   readonly #unlock: () => void;
+  #settling: NodeJS.Immediate | undefined;
 
   /** @throws LockedError, OpenError, or the file system's error */
   constructor(dataDir: string) {
@@ -59,27 +60,53 @@ export class Store implements Book {
       found: this.found,
       people: this.people,
       index,
-      fill: (ms) => this.#filler.fill(ms),
+      fill: (ms) => !this.settle() || this.#filler.fill(ms),
     });
     this.#wal = new WriteAheadLog(this.#db);
     this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
   }
 
   transaction<T>(work: () => T): T {
+    this.log.tail.begin();
     try {
       const result = this.#db.transaction(work).immediate();
       this.fault = undefined;
+      this.log.tail.kept();
+      if (this.log.tail.full) this.#settling ??= setImmediate(this.#settleNow); // after what was said is delivered
       return result;
     } catch (error) {
       this.people.forget();
+      this.log.tail.takenBack();
       throw this.#named(error);
     }
   }
 
-  /** Once a second: the index follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
+  /** Moves the newest messages to the others, so that all can be found. False when the disk does not take it. */
+  settle(): boolean {
+    const { tail } = this.log;
+    const { size } = tail;
+    if (size === 0) return true;
+    const from = performance.now();
+    try {
+      this.transaction(() => tail.move());
+    } catch (error) {
+      if (error instanceof StorageError) return false; // they stay where they are, and are read from there
+      throw error;
+    }
+    tail.took(performance.now() - from, size);
+    return true;
+  }
+
+  readonly #settleNow = (): void => {
+    this.#settling = undefined;
+    if (this.#db.open) this.settle();
+  };
+
+  /** Once a second: the tail is settled, the index follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
   tick(): void {
     if (this.fault !== undefined) this.probe();
     else {
+      this.settle();
       this.#filler.tick();
       this.#wal.tick(this.log.changes.erased + this.#index.erased);
     }
@@ -120,7 +147,9 @@ export class Store implements Book {
   }
 
   close(): void {
+    clearImmediate(this.#settling);
     this.#filler.stop();
+    this.settle();
     this.#db.close();
     this.#unlock();
   }

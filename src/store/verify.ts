@@ -49,11 +49,13 @@ export function verify(file: string, report: Report): Verdict {
 function judge(db: Database.Database, report: Report): Verdict {
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
-  const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
+  const events = count('events') + count('tail');
+  const counts = { rooms: count('rooms'), people: count('people'), events };
   const fault =
     faultOfPages(db, report) ??
     faultOfReferences(db, report) ??
-    faultOfNumbers(db, counts.events, report) ??
+    faultOfNumbers(db, events, report) ??
+    faultOfTail(db) ??
     faultOfRooms(db) ??
     faultOfCids(db, report) ??
     faultOfWhatBecame(db, report);
@@ -82,7 +84,8 @@ function faultOfReferences(db: Database.Database, report: Report): string | unde
 
 function faultOfNumbers(db: Database.Database, total: number, report: Report): string | undefined {
   const rows = db.prepare<[], Row>(`SELECT e.seq, e.room, r.name, r.last, r.at AS latest, e.id, e.at
-    FROM events e JOIN rooms r USING (room) ORDER BY e.room, e.id`);
+    FROM (SELECT seq, room, id, at FROM events UNION ALL SELECT seq, room, id, at FROM tail) e JOIN rooms r USING (room)
+    ORDER BY e.room, e.id`);
   let done = 0;
   let before: Row | undefined;
   for (const row of rows.iterate()) {
@@ -105,6 +108,20 @@ function faultBetween(before: Row | undefined, row: Row): string | undefined {
   return undefined;
 }
 
+interface Place {
+  readonly name: string;
+  readonly id: number;
+}
+
+/** What is in the tail comes after all the others in the one order. */
+function faultOfTail(db: Database.Database): string | undefined {
+  const early = db
+    .prepare<[], Place>(`SELECT r.name, t.id FROM tail t JOIN rooms r USING (room)
+      WHERE t.seq <= (SELECT max(seq) FROM events) LIMIT 1`)
+    .get();
+  return early && `room ${early.name}: number ${early.id} waits in the tail, and newer ones do not`;
+}
+
 interface Room {
   readonly name: string;
   readonly last: number;
@@ -114,7 +131,8 @@ interface Room {
 function faultOfRooms(db: Database.Database): string | undefined {
   const room = db
     .prepare<[], Room>(`SELECT name, last, most FROM (
-      SELECT name, last, coalesce((SELECT max(id) FROM events e WHERE e.room = r.room), 0) AS most FROM rooms r)
+      SELECT name, last, coalesce(t.most, (SELECT max(id) FROM events e WHERE e.room = r.room), 0) AS most FROM rooms r
+        LEFT JOIN (SELECT room, max(id) AS most FROM tail GROUP BY room) t USING (room))
       WHERE last <> most LIMIT 1`)
     .get();
   return room && `room ${room.name}: its last is ${room.last}, but its newest event is ${room.most}`;
@@ -133,9 +151,16 @@ interface Twice {
 
 function faultOfCids(db: Database.Database, report: Report): string | undefined {
   report('checking cids');
-  const twice = db
-    .prepare<[], Twice>(`SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
-      WHERE e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING count(*) > 1 LIMIT 1`)
-    .get();
+  const twice = TWICE.map((query) => db.prepare<[], Twice>(query).get()).find((found) => found);
   return twice && `cid ${twice.cid} of person ${twice.id} is there ${twice.times} times`;
 }
+
+/** Among the events, and of the tail in both. */
+const TWICE = [
+  `SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
+    WHERE e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING count(*) > 1 LIMIT 1`,
+  `SELECT p.id, t.cid, count(*) +
+      (SELECT count(*) FROM events e WHERE e.person = t.person AND e.cid = t.cid) AS times
+    FROM tail t JOIN people p USING (person)
+    WHERE t.cid IS NOT NULL GROUP BY t.person, t.cid HAVING times > 1 LIMIT 1`,
+];
