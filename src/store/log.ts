@@ -7,14 +7,9 @@ import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.
 import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
 import type { Activity } from './activity.js';
 import { Changes, type Outdate } from './changes.js';
+import { type Numbered, Numbers } from './numbers.js';
 import { ROWS, type Row, toEvent } from './rows.js';
 import { type Entry, Tail } from './tail.js';
-
-interface Numbered {
-  readonly room: number;
-  readonly last: number;
-  readonly at: number;
-}
 
 type Fields = [
   ...[room: number, id: number, type: string, person: number, name: string],
@@ -28,7 +23,7 @@ export class Log implements EventBook {
   readonly changes: Changes;
   readonly tail: Tail;
   readonly #activity: Activity | undefined;
-  readonly #number: Database.Statement<[string, number], Numbered>;
+  readonly #numbers: Numbers;
   readonly #insert: Database.Statement<[seq: number, ...Fields]>;
   readonly #byCid: Database.Statement<[number, string], Row>;
   readonly #byNumber: Database.Statement<[string, number], Row>;
@@ -41,8 +36,7 @@ export class Log implements EventBook {
     this.changes = new Changes(db, outdate);
     this.tail = new Tail(db);
     this.#activity = activity;
-    this.#number = db.prepare(`INSERT INTO rooms (name, last, at) VALUES (?, 1, ?)
-      ON CONFLICT (name) DO UPDATE SET last = last + 1, at = max(at, excluded.at) RETURNING room, last, at`);
+    this.#numbers = new Numbers(db);
     this.#insert = db.prepare(
       'INSERT INTO events (seq, room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
@@ -124,12 +118,23 @@ export class Log implements EventBook {
     return [...this.#events(cut(this.#before.all(room, Math.min(id, first), left)).reverse()), ...newest];
   }
 
-  /** The room's next number, and its time. */
+  /** A transaction begins; `commit` or `rollback` ends it. */
+  begin(): void {
+    this.tail.begin();
+  }
+
+  commit(): void {
+    this.tail.commit();
+  }
+
+  rollback(): void {
+    this.tail.rollback();
+    this.#numbers.forget();
+  }
+
   #next(room: string, at: number): Numbered {
-    const numbered = this.#number.get(room, at);
-    if (!numbered) throw new Error(`room ${room} got no number`);
     this.#activity?.moved(room);
-    return numbered;
+    return this.#numbers.next(room, at);
   }
 
   /** Into `events`, and so behind all that is in the tail. @returns its place in the one order */

@@ -67,16 +67,16 @@ export class Store implements Book {
   }
 
   transaction<T>(work: () => T): T {
-    this.log.tail.begin();
+    this.log.begin();
     try {
       const result = this.#db.transaction(work).immediate();
       this.fault = undefined;
-      this.log.tail.kept();
+      this.log.commit();
       if (this.log.tail.full) this.#settling ??= setImmediate(this.#settleNow); // after what was said is delivered
       return result;
     } catch (error) {
       this.people.forget();
-      this.log.tail.takenBack();
+      this.log.rollback();
       throw this.#named(error);
     }
   }

@@ -40,8 +40,8 @@ interface Memory {
 }
 
 /** Milliseconds that moving should take, and how many messages that may be. */
-const MOVE_MS = 16;
-const MOST = { first: 500, least: 250, most: 4000 } as const;
+const MOVE_MS = 10;
+const MOST = { first: 500, least: 250, most: 2000 } as const;
 
 export class Tail {
   readonly #rows: Database.Statement<[], Row>;
@@ -123,16 +123,16 @@ export class Tail {
     return this.#memory.cids.get(cidKey(personKey, cid));
   }
 
-  /** A transaction begins; `kept` or `takenBack` ends it. */
+  /** A transaction begins; `commit` or `rollback` ends it. */
   begin(): void {
     this.#before = { memory: this.#memory, length: this.size, seq: this.#seq };
   }
 
-  kept(): void {
+  commit(): void {
     this.#before = undefined;
   }
 
-  takenBack(): void {
+  rollback(): void {
     if (!this.#before) return;
     const { memory, length, seq } = this.#before;
     this.#before = undefined;

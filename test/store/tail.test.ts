@@ -1,0 +1,210 @@
+/** The newest messages, before they are in the indexes: read, repeated, changed, taken back, found again after a kill. */
+import { copyFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { applyBeat } from '../../src/chat/apply.js';
+import { StorageError } from '../../src/chat/book.js';
+import type { Command, Outcome, Say } from '../../src/chat/command.js';
+import type { RoomEvent } from '../../src/protocol.js';
+import { databaseFile } from '../../src/store/open.js';
+import { openRooms } from '../../src/store/reading.js';
+import { Store } from '../../src/store/store.js';
+import { verify } from '../../src/store/verify.js';
+import { temporaryFolder } from '../harness.js';
+
+const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
+const BOB = { id: 'bbbbbbbbbbbb', name: 'Bob' };
+
+function say(data: string, rest: Partial<Say> = {}): Say {
+  return { kind: 'say', room: 'lobby', user: ANN, data, at: 1000, ...rest };
+}
+
+function beat(store: Store, ...commands: Command[]): readonly Outcome[] {
+  return applyBeat(commands, store, (error) => {
+    throw error;
+  });
+}
+
+function signIn(user: typeof ANN): Command {
+  return { kind: 'sign-in', user, skeleton: user.name.toLowerCase(), at: 1 };
+}
+
+function opened(folder = temporaryFolder()): Store {
+  const store = new Store(folder);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** The folder as a kill would leave it now. */
+function killed(folder: string): string {
+  const copy = temporaryFolder();
+  for (const end of ['', '-wal']) copyFileSync(databaseFile(folder) + end, databaseFile(copy) + end);
+  return copy;
+}
+
+const faultIn = (folder: string): string | undefined => verify(databaseFile(folder), () => {}).fault;
+
+/** One command; a transaction that fails; or something that happens to the store. */
+type Step =
+  | readonly [kind: 'say', room: string, who: number, cid: number]
+  | readonly [kind: string, room: string, to: number];
+
+const room = fc.constantFrom('a', 'b', 'c');
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.tuple(fc.constant('say' as const), room, fc.nat(1), fc.nat(30)) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(fc.constantFrom('edit', 'delete', 'react'), room, fc.integer({ min: 1, max: 12 })),
+  },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('call', 'fail', 'settle', 'kill'), room, fc.constant(0)) },
+);
+
+function commandOf([kind, name, to, cid]: Step, n: number): Command {
+  const place = { room: name, user: ANN, at: 1000 + n };
+  if (cid !== undefined)
+    return say(`said under ${cid}`, { ...place, user: to === 0 ? ANN : BOB, cid: `c${cid}` });
+  if (kind === 'call') return say('look, @Bob', place);
+  const type = kind === 'delete' ? kind : kind === 'edit' ? kind : 'react';
+  return { kind: 'change', type, target: to, data: type === 'react' ? '👍' : 'edited', ...place };
+}
+
+describe('the newest messages', () => {
+  it('are read from every number as if there were no tail, whatever happens, and after a kill', {
+    timeout: 60_000,
+  }, () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
+        let folder = temporaryFolder();
+        let store = new Store(folder);
+        const plain = new Store(temporaryFolder()); // settled after every step
+        for (const book of [store, plain]) beat(book, signIn(ANN), signIn(BOB));
+        steps.forEach((it, n) => {
+          if (it[0] === 'settle') expect(store.settle()).toBe(true);
+          else if (it[0] === 'fail') fails(store, it[1], n);
+          else if (it[0] === 'kill') {
+            const copy = killed(folder);
+            store.close();
+            [folder, store] = [copy, new Store(copy)];
+          } else expect(beat(store, commandOf(it, n))).toEqual(beat(plain, commandOf(it, n)));
+          plain.settle();
+        });
+        expect(plain.log.tail.size).toBe(0);
+        for (const name of ['a', 'b', 'c']) samePages(store, plain, name);
+        store.close();
+        plain.close();
+        expect(faultIn(folder)).toBeUndefined();
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('are found by a search and in a list of mentions at once', async () => {
+    const store = opened();
+    beat(store, say('a zeppelin'), say('hello'));
+    expect(store.log.tail.size).toBe(2);
+    const { messages } = await store.search.find({
+      q: 'zeppelin',
+      room: undefined,
+      before: undefined,
+      limit: 9,
+    });
+    expect(messages.map(({ id }) => id)).toEqual([1]);
+  });
+
+  it('are moved when enough have gathered, and each second', async () => {
+    const store = opened();
+    beat(store, ...Array.from({ length: 600 }, (_, n) => say(`m${n}`)));
+    expect(store.log.tail.size).toBe(600);
+    await new Promise(setImmediate);
+    expect(store.log.tail.size).toBe(0);
+    beat(store, say('one more'));
+    store.tick();
+    expect(store.log.tail.size).toBe(0);
+    expect(store.log.last('lobby')).toBe(601);
+  });
+
+  it('are read, numbered on and repeated while the disk takes nothing, and moved when it does again', () => {
+    const folder = temporaryFolder();
+    const store = opened(folder);
+    beat(store, say('before', { cid: 'x' }));
+    const other = new Database(databaseFile(folder));
+    onTestFinished(() => void other.close());
+    other.exec('BEGIN IMMEDIATE'); // the store waits a second, then SQLite says busy
+    expect(store.settle()).toBe(false);
+    expect(beat(store, say('meanwhile'))).toMatchObject([{ kind: 'refused' }]);
+    expect(store.log.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'before' }]);
+    other.exec('ROLLBACK');
+    expect(beat(store, say('before', { cid: 'x' }), say('after'))).toMatchObject([
+      { kind: 'repeated', event: { id: 1 } },
+      { kind: 'said', event: { id: 2 } },
+    ]);
+    expect(store.settle()).toBe(true);
+    expect(store.log.after('lobby', 0, 9).map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  it('are read by another process while they are moved', () => {
+    const folder = temporaryFolder();
+    const store = opened(folder);
+    beat(store, say('one'), say('two'));
+    const rooms = openRooms(databaseFile(folder));
+    onTestFinished(() => rooms.close());
+    const ids = (): number[] => rooms.after('lobby', 0, 9).map(({ id }) => id);
+    expect(ids()).toEqual([1, 2]);
+    store.settle();
+    beat(store, say('three'));
+    expect(ids()).toEqual([1, 2, 3]);
+  });
+});
+
+describe('verify', () => {
+  const faults: readonly (readonly [fault: string, sql: string, words: string])[] = [
+    ['a hole', 'DELETE FROM tail WHERE id = 3', 'number 3 is missing, 4 comes next'],
+    ['a lost end', 'DELETE FROM tail WHERE id > 2', 'its last is 4, but its newest event is 2'],
+    ['a cid twice', "UPDATE tail SET cid = 'c1' WHERE id = 4", 'cid c1 of person'],
+    ['a cid twice in the tail', "UPDATE tail SET cid = 'c3' WHERE id = 4", 'cid c3 of person'],
+    ['a wrong order', 'UPDATE tail SET seq = 0 WHERE id = 3', 'number 3 was kept before number 2'],
+    ['an early one', "UPDATE events SET seq = 9 WHERE data = 'alone'", 'waits in the tail'],
+    ['a nobody', 'UPDATE tail SET person = 7', 'refers to a row of people'],
+  ];
+  it.each(faults)('finds %s', (_, sql, words) => {
+    const folder = temporaryFolder();
+    const store = opened(folder);
+    beat(store, say('alone', { room: 'other' }), ...[1, 2].map((n) => say(`m${n}`, { cid: `c${n}` })));
+    store.settle();
+    beat(store, ...[3, 4].map((n) => say(`m${n}`, { cid: `c${n}` })));
+    const copy = killed(folder);
+    expect(faultIn(copy)).toBeUndefined();
+    const db = new Database(databaseFile(copy));
+    db.pragma('foreign_keys = OFF');
+    db.exec(sql);
+    db.close();
+    expect(faultIn(copy)).toContain(words);
+  });
+});
+
+/** A beat that the disk does not take, after it has written much. */
+function fails(store: Store, name: string, n: number): void {
+  const ann = store.people.person(ANN.id);
+  if (!ann) throw new Error('Ann is gone');
+  const said = { user: ANN, at: 1000 + n };
+  const work = (): void => {
+    const { id } = store.log.append(name, ann, { ...said, data: 'not kept', cid: `failed${n}` });
+    const message = store.log.message(name, id);
+    if (message) store.log.change(message, ann, { ...said, type: 'edit', data: 'nor this' });
+    store.log.append(name, ann, { ...said, data: 'nor that' });
+    throw new StorageError('full');
+  };
+  expect(() => store.transaction(work)).toThrow('full');
+  expect(store.log.kept(ann, `failed${n}`)).toBeUndefined();
+}
+
+function samePages(store: Store, plain: Store, room: string): void {
+  const last = plain.log.last(room);
+  expect(store.log.last(room)).toBe(last);
+  const pages = (log: Store['log']): readonly (readonly RoomEvent[])[] =>
+    Array.from({ length: last + 2 }, (_, id) =>
+      [1, 3, 50].flatMap((limit) => [log.after(room, id, limit), log.before(room, id, limit)]),
+    ).flat();
+  expect(pages(store.log)).toEqual(pages(plain.log));
+}
