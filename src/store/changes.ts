@@ -6,13 +6,11 @@ import { Mentions } from './mentions.js';
 import { Reactions } from './reactions.js';
 import { mentionsColumn } from './rows.js';
 
-interface Edit {
-  readonly seq: number;
-  readonly before: number | null;
-}
-
 /** Told of a message whose text is about to change, with who said it. */
 export type Outdate = (message: Message, person: Person) => void;
+
+/** The seq of a room's event by its number. */
+export type PlaceOf = (room: number, id: number) => number | undefined;
 
 export class Changes {
   readonly reactions: Reactions;
@@ -25,10 +23,12 @@ export class Changes {
   readonly #edit: Database.Statement<[number, string, number, string | null]>;
   readonly #blank: Database.Statement<[number]>;
   readonly #bury: Database.Statement<[number, number]>;
-  readonly #editAt: Database.Statement<[number, number], Edit>;
+  readonly #placeOf: PlaceOf;
+  readonly #editBefore: Database.Statement<[number], number | null>;
   readonly #uncall: Database.Statement<[number]>;
 
-  constructor(db: Database.Database, outdate?: Outdate) {
+  constructor(db: Database.Database, placeOf: PlaceOf, outdate?: Outdate) {
+    this.#placeOf = placeOf;
     this.#outdate = outdate;
     this.reactions = new Reactions(db);
     this.mentions = new Mentions(db);
@@ -39,8 +39,9 @@ export class Changes {
     this.#blank = db.prepare("UPDATE events SET data = '' WHERE seq = ?");
     this.#bury = db.prepare(`INSERT INTO states (event, deleted) VALUES (?, ?) ON CONFLICT DO UPDATE
       SET text = NULL, edited = NULL, deleted = excluded.deleted, mentions = NULL, reacted = NULL`);
-    this.#editAt = db.prepare(`SELECT seq, edited AS before FROM events JOIN states ON event = seq
-      WHERE room = ? AND id = ?`);
+    this.#editBefore = db
+      .prepare<[number], number | null>('SELECT edited FROM states WHERE event = ?')
+      .pluck();
     this.#uncall = db.prepare('UPDATE states SET mentions = NULL WHERE event = ?');
   }
 
@@ -77,11 +78,11 @@ export class Changes {
   /** Each edit knows the one before it: no index is needed to find them all. */
   #blankEdits({ roomKey, edited }: Message): void {
     for (let id = edited; id !== undefined; ) {
-      const edit = this.#editAt.get(roomKey, id);
-      if (!edit) return;
-      this.#blank.run(edit.seq);
-      this.#uncall.run(edit.seq);
-      id = edit.before ?? undefined;
+      const edit = this.#placeOf(roomKey, id);
+      if (edit === undefined) return;
+      this.#blank.run(edit);
+      this.#uncall.run(edit);
+      id = this.#editBefore.get(edit) ?? undefined;
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. The newest messages are
- * in the tail, all others in `events`. Reads see what is committed, and within a beat also what the beat has written so far.
+ * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. Reads see what is
+ * committed, and within a beat also what the beat has written so far.
  */
 import type Database from 'better-sqlite3';
 import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.js';
@@ -8,8 +8,8 @@ import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
 import type { Activity } from './activity.js';
 import { Changes, type Outdate } from './changes.js';
 import { type Numbered, Numbers } from './numbers.js';
-import { ROWS, type Row, toEvent } from './rows.js';
-import { type Entry, Tail } from './tail.js';
+import { Places } from './places.js';
+import { NUMBERED, ROWS, type Row, toEvent } from './rows.js';
 
 type Fields = [
   ...[room: number, id: number, type: string, person: number, name: string],
@@ -21,41 +21,36 @@ const PAGE_REACTIONS = 5000;
 
 export class Log implements EventBook {
   readonly changes: Changes;
-  readonly tail: Tail;
+  readonly places: Places;
   readonly #activity: Activity | undefined;
   readonly #numbers: Numbers;
-  readonly #insert: Database.Statement<[seq: number, ...Fields]>;
-  readonly #byCid: Database.Statement<[number, string], Row>;
-  readonly #byNumber: Database.Statement<[string, number], Row>;
+  readonly #insert: Database.Statement<Fields>;
+  readonly #bySeq: Database.Statement<[number], Row>;
   readonly #last: Database.Statement<[string], number>;
-  readonly #after: Database.Statement<[string, number, number], Row>;
-  readonly #before: Database.Statement<[string, number, number], Row>;
+  readonly #after: Database.Statement<[number, number, number, number], Row>;
+  readonly #before: Database.Statement<[number, number, number], Row>;
 
   /** `activity` and `outdate` are told of what happens; nobody is, where the log is only read. */
   constructor(db: Database.Database, activity?: Activity, outdate?: Outdate) {
-    this.changes = new Changes(db, outdate);
-    this.tail = new Tail(db);
+    this.places = new Places(db);
+    this.changes = new Changes(db, (room, id) => this.places.from(room, id), outdate);
     this.#activity = activity;
     this.#numbers = new Numbers(db);
     this.#insert = db.prepare(
-      'INSERT INTO events (seq, room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO events (room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
-    this.#byCid = db.prepare(`${ROWS} WHERE e.person = ? AND e.cid = ?`);
+    this.#bySeq = db.prepare(`${ROWS} WHERE e.seq = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
-    const inRoom = `${ROWS} WHERE e.room = (SELECT room FROM rooms WHERE name = ?)`;
-    this.#byNumber = db.prepare(`${inRoom} AND e.id = ?`);
-    this.#after = db.prepare(`${inRoom} AND e.id > ? ORDER BY e.id LIMIT ?`);
-    this.#before = db.prepare(`${inRoom} AND e.id < ? ORDER BY e.id DESC LIMIT ?`);
+    this.#after = db.prepare(`${NUMBERED} WHERE n.room = ? AND n.id > ? AND n.id < ? ORDER BY n.id LIMIT ?`);
+    this.#before = db.prepare(`${NUMBERED} WHERE n.room = ? AND n.id < ? ORDER BY n.id DESC LIMIT ?`);
   }
 
   append(room: string, person: Person, { user, data, at: saidAt, cid, mentions }: Said): ChatEvent {
     const { room: key, last: id, at } = this.#next(room, saidAt);
+    const seq = this.#keep(key, id, 'chat', person.key, user.name, data, at, cid ?? null);
     const event: ChatEvent = { id, type: 'chat', user, data, at, ...(cid === undefined ? {} : { cid }) };
-    if (mentions === undefined) {
-      this.tail.add(key, room, person.key, event);
-      return event;
-    }
-    this.changes.call(this.#keep(key, id, 'chat', person.key, user.name, data, at, cid ?? null), mentions);
+    if (mentions === undefined) return event;
+    this.changes.call(seq, mentions);
     return { ...event, mentions };
   }
 
@@ -73,18 +68,15 @@ export class Log implements EventBook {
   }
 
   kept(person: Person, cid: string): Kept | undefined {
-    const late = this.tail.byCid(person.key, cid);
-    if (late) return { room: late.room, event: late.event, target: undefined, data: late.event.data };
-    const row = this.#byCid.get(person.key, cid);
+    const seq = this.places.byCid(person.key, cid);
+    const row = seq === undefined ? undefined : this.#bySeq.get(seq);
     if (!row) return undefined;
     const [event] = this.#events([row]);
     return event && { room: row.room, event, target: row.target ?? undefined, data: this.#asSent(row) };
   }
 
   message(room: string, id: number): Message | undefined {
-    const late = this.tail.message(room, id);
-    if (late) return fresh(late);
-    const row = this.#byNumber.get(room, id);
+    const row = this.#row(room, id);
     return row?.type === 'chat' ? toMessage(row) : undefined;
   }
 
@@ -99,36 +91,36 @@ export class Log implements EventBook {
 
   /** At most `limit` events after number `id`, ascending; fewer, when they hold very many reactions. */
   after(room: string, id: number, limit: number): RoomEvent[] {
-    const late = this.tail.of(room);
-    const first = late[0]?.event.id ?? Number.POSITIVE_INFINITY;
-    const events = id + 1 < first ? this.#events(cut(this.#after.all(room, id, limit))) : [];
-    const from = (events.at(-1)?.id ?? id) + 1 - first; // below 0: those in between come with the next page
-    const rest = from < 0 ? [] : late.slice(from, from + limit - events.length);
-    return [...events, ...rest.map(({ event }) => event)];
+    const key = this.#numbers.keyOf(room);
+    if (key === undefined) return [];
+    const newest = this.places.newest(key);
+    const first = newest[0]?.id ?? Number.MAX_SAFE_INTEGER;
+    const older = id + 1 < first ? this.#after.all(key, id, first, limit) : [];
+    const from = (older.at(-1)?.id ?? id) + 1 - first; // below 0: those in between come with the next page
+    const rest = from < 0 ? [] : newest.slice(from, from + limit - older.length);
+    return this.#events(cut([...older, ...this.#rows(rest)]));
   }
 
   /** At most `limit` events right before number `id`, ascending; fewer as above. */
   before(room: string, id: number, limit: number): RoomEvent[] {
-    const late = this.tail.of(room);
-    const first = late[0]?.event.id ?? id;
-    const end = Math.max(0, id - first);
-    const newest = late.slice(Math.max(0, end - limit), end).map(({ event }) => event);
-    const left = limit - newest.length;
-    if (left === 0) return newest;
-    return [...this.#events(cut(this.#before.all(room, Math.min(id, first), left)).reverse()), ...newest];
+    const key = this.#numbers.keyOf(room);
+    if (key === undefined) return [];
+    const newest = this.places.newest(key);
+    const first = newest[0]?.id ?? id;
+    const end = Math.max(0, Math.min(id - first, newest.length));
+    const late = newest.slice(Math.max(0, end - limit), end).reverse();
+    const left = limit - late.length;
+    const older = left > 0 ? this.#before.all(key, Math.min(id, first), left) : [];
+    return this.#events(cut([...this.#rows(late), ...older]).reverse());
   }
 
-  /** A transaction begins; `commit` or `rollback` ends it. */
+  /** A beat begins; `rollback` takes back what is known of it in memory. */
   begin(): void {
-    this.tail.begin();
-  }
-
-  commit(): void {
-    this.tail.commit();
+    this.places.begin();
   }
 
   rollback(): void {
-    this.tail.rollback();
+    this.places.rollback();
     this.#numbers.forget();
   }
 
@@ -137,12 +129,23 @@ export class Log implements EventBook {
     return this.#numbers.next(room, at);
   }
 
-  /** Into `events`, and so behind all that is in the tail. @returns its place in the one order */
+  /** @returns its place in the one order */
   #keep(...fields: Fields): number {
-    this.tail.move();
-    const seq = this.tail.next();
-    this.#insert.run(seq, ...fields);
+    const seq = Number(this.#insert.run(...fields).lastInsertRowid);
+    const [room, id, , person, , , , cid] = fields;
+    this.places.add({ seq, room, id, person, cid });
     return seq;
+  }
+
+  #row(room: string, id: number): Row | undefined {
+    const key = this.#numbers.keyOf(room);
+    const seq = key === undefined ? undefined : this.places.from(key, id);
+    const row = seq === undefined ? undefined : this.#bySeq.get(seq);
+    return row?.id === id ? row : undefined;
+  }
+
+  #rows(places: readonly { readonly seq: number }[]): Row[] {
+    return places.flatMap(({ seq }) => this.#bySeq.get(seq) ?? []);
   }
 
   /** Of one room, ascending. */
@@ -160,12 +163,8 @@ export class Log implements EventBook {
   }
 
   #isDeleted(room: string, id: number): boolean {
-    return (this.#byNumber.get(room, id)?.deleted ?? null) !== null;
+    return (this.#row(room, id)?.deleted ?? null) !== null;
   }
-}
-
-function fresh({ seq: key, roomKey, room, event: { id, user, data: text } }: Entry): Message {
-  return { key, roomKey, room, id, author: user.id, text, edited: undefined, deleted: false, reactions: 0 };
 }
 
 function toMessage(row: Row): Message {

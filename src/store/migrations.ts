@@ -83,15 +83,24 @@ export const MIGRATIONS: readonly string[] = [
    CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);`,
 
-  // The newest messages, until they are moved to events (tail.ts): no index but that of their place in the one order.
-  `CREATE TABLE tail (
-     seq INTEGER PRIMARY KEY,          -- above all of events
+  // Where events are (places.ts): tables instead of indexes, since they follow behind the log. This reads all of it, once.
+  `CREATE TABLE numbers (
      room INTEGER NOT NULL REFERENCES rooms,
      id INTEGER NOT NULL,
+     event INTEGER NOT NULL REFERENCES events,
+     PRIMARY KEY (room, id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO numbers SELECT room, id, seq FROM events ORDER BY room, id;
+
+   CREATE TABLE cids (
      person INTEGER NOT NULL REFERENCES people,
-     name TEXT NOT NULL,
-     data TEXT NOT NULL,
-     at INTEGER NOT NULL,
-     cid TEXT
-   ) STRICT;`,
+     cid TEXT NOT NULL,
+     event INTEGER NOT NULL REFERENCES events,
+     PRIMARY KEY (person, cid)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO cids SELECT person, cid, seq FROM events WHERE cid IS NOT NULL ORDER BY person, cid;
+
+   INSERT INTO meta SELECT 'placed', max(seq) FROM events HAVING max(seq) IS NOT NULL;  -- how far both reach
+   DROP INDEX events_number;
+   DROP INDEX events_cid;`,
 ];

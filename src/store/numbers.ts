@@ -37,6 +37,11 @@ export class Numbers {
     return numbered;
   }
 
+  /** The key of a room; undefined while nothing was said in it. */
+  keyOf(name: string): number | undefined {
+    return (this.#known.get(name) ?? this.#find.get(name))?.room;
+  }
+
   forget(): void {
     this.#known.clear();
   }

@@ -14,7 +14,7 @@ export function openRooms(file: string): Rooms {
   const db = openForReading(file);
   const log = new Log(db);
   const after = db.transaction((room: string, id: number, limit: number) => {
-    log.tail.read(); // the server moves it on meanwhile: both of one moment
+    log.places.read(); // the server brings its tables further meanwhile: all of one moment
     return log.after(room, id, limit);
   });
   return {

@@ -20,9 +20,14 @@ export interface Row {
   readonly reacted: number | null;
 }
 
-export const ROWS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
-    s.target, s.text, s.edited, s.deleted, s.mentions, s.reacted
-  FROM events e JOIN people p USING (person) JOIN rooms r USING (room) LEFT JOIN states s ON s.event = e.seq`;
+const COLUMNS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
+  s.target, s.text, s.edited, s.deleted, s.mentions, s.reacted`;
+const WITH = `JOIN people p ON p.person = e.person JOIN rooms r ON r.room = e.room
+  LEFT JOIN states s ON s.event = e.seq`;
+
+/** Events `e`, by their seq; and those of a room by their number, `n`. */
+export const ROWS = `${COLUMNS} FROM events e ${WITH}`;
+export const NUMBERED = `${COLUMNS} FROM numbers n CROSS JOIN events e ON e.seq = n.event ${WITH}`;
 
 export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEvent {
   return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);

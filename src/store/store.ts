@@ -13,6 +13,7 @@ import { Log } from './log.js';
 import { Members } from './members.js';
 import { databaseFile, makeFolder, openDatabase } from './open.js';
 import { PeopleBook } from './people.js';
+import { Placer } from './placer.js';
 import { Filler } from './search/filler.js';
 import { WordIndex } from './search/index.js';
 import { Search } from './search/search.js';
@@ -33,10 +34,10 @@ export class Store implements Book {
   readonly search: Search;
   readonly #index: WordIndex;
   readonly #filler: Filler;
+  readonly #placer: Placer;
   readonly #db: Database.Database;
   readonly #wal: WriteAheadLog;
   readonly #unlock: () => void;
-  #settling: NodeJS.Immediate | undefined;
 
   /** @throws LockedError, OpenError, or the file system's error */
   constructor(dataDir: string) {
@@ -55,24 +56,30 @@ export class Store implements Book {
     this.members = new Members(this.#db);
     this.found = new Found(this.#db, this.log.changes.reactions);
     this.#index = index;
-    this.#filler = new Filler(index, (work) => this.transaction(work));
+    this.#filler = new Filler(index, (work) => this.#transact(work));
+    this.#placer = new Placer(this.log.places, (work) => this.#transact(work));
     this.search = new Search(this.#db, {
       found: this.found,
       people: this.people,
       index,
-      fill: (ms) => !this.settle() || this.#filler.fill(ms),
+      fill: (ms) => this.#filler.fill(ms),
+      placeOf: (room, id) => this.log.places.from(room, id),
     });
     this.#wal = new WriteAheadLog(this.#db);
     this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
   }
 
   transaction<T>(work: () => T): T {
+    const result = this.#transact(work);
+    this.#placer.nudge();
+    return result;
+  }
+
+  #transact<T>(work: () => T): T {
     this.log.begin();
     try {
       const result = this.#db.transaction(work).immediate();
       this.fault = undefined;
-      this.log.commit();
-      if (this.log.tail.full) this.#settling ??= setImmediate(this.#settleNow); // after what was said is delivered
       return result;
     } catch (error) {
       this.people.forget();
@@ -81,32 +88,11 @@ export class Store implements Book {
     }
   }
 
-  /** Moves the newest messages to the others, so that all can be found. False when the disk does not take it. */
-  settle(): boolean {
-    const { tail } = this.log;
-    const { size } = tail;
-    if (size === 0) return true;
-    const from = performance.now();
-    try {
-      this.transaction(() => tail.move());
-    } catch (error) {
-      if (error instanceof StorageError) return false; // they stay where they are, and are read from there
-      throw error;
-    }
-    tail.took(performance.now() - from, size);
-    return true;
-  }
-
-  readonly #settleNow = (): void => {
-    this.#settling = undefined;
-    if (this.#db.open) this.settle();
-  };
-
-  /** Once a second: the tail is settled, the index follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
+  /** Once a second: what follows behind the log follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
   tick(): void {
     if (this.fault !== undefined) this.probe();
     else {
-      this.settle();
+      this.#placer.tick();
       this.#filler.tick();
       this.#wal.tick(this.log.changes.erased + this.#index.erased);
     }
@@ -147,9 +133,8 @@ export class Store implements Book {
   }
 
   close(): void {
-    clearImmediate(this.#settling);
+    this.#placer.stop();
     this.#filler.stop();
-    this.settle();
     this.#db.close();
     this.#unlock();
   }

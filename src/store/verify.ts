@@ -29,6 +29,9 @@ interface Row {
   readonly at: number;
 }
 
+/** Up to which seq the tables of places reach (places.ts). */
+const REACH = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'placed')";
+
 /** Rows between two reports. */
 const STEP = 50_000;
 
@@ -49,17 +52,24 @@ export function verify(file: string, report: Report): Verdict {
 function judge(db: Database.Database, report: Report): Verdict {
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
-  const events = count('events') + count('tail');
-  const counts = { rooms: count('rooms'), people: count('people'), events };
+  const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
+  placeLate(db);
   const fault =
     faultOfPages(db, report) ??
     faultOfReferences(db, report) ??
-    faultOfNumbers(db, events, report) ??
-    faultOfTail(db) ??
+    faultOfNumbers(db, counts.events, report) ??
+    faultOfPlaces(db, report) ??
     faultOfRooms(db) ??
     faultOfCids(db, report) ??
     faultOfWhatBecame(db, report);
   return { fault, ...counts };
+}
+
+/** The places of the events that the tables do not reach. */
+function placeLate(db: Database.Database): void {
+  db.exec(`CREATE TEMP TABLE late (room INTEGER, id INTEGER, event INTEGER);
+    INSERT INTO late SELECT room, id, seq FROM events WHERE seq > ${REACH};
+    CREATE INDEX temp.late_number ON late (room, id)`);
 }
 
 function faultOfPages(db: Database.Database, report: Report): string | undefined {
@@ -83,9 +93,9 @@ function faultOfReferences(db: Database.Database, report: Report): string | unde
 }
 
 function faultOfNumbers(db: Database.Database, total: number, report: Report): string | undefined {
-  const rows = db.prepare<[], Row>(`SELECT e.seq, e.room, r.name, r.last, r.at AS latest, e.id, e.at
-    FROM (SELECT seq, room, id, at FROM events UNION ALL SELECT seq, room, id, at FROM tail) e JOIN rooms r USING (room)
-    ORDER BY e.room, e.id`);
+  const rows = db.prepare<[], Row>(`SELECT e.seq, p.room, r.name, r.last, r.at AS latest, p.id, e.at
+    FROM (SELECT room, id, event FROM numbers WHERE event <= ${REACH} UNION ALL SELECT room, id, event FROM late) p
+    JOIN events e ON e.seq = p.event JOIN rooms r ON r.room = p.room ORDER BY p.room, p.id`);
   let done = 0;
   let before: Row | undefined;
   for (const row of rows.iterate()) {
@@ -94,7 +104,7 @@ function faultOfNumbers(db: Database.Database, total: number, report: Report): s
     before = row;
     if (++done % STEP === 0) report('checking numbers', done, total);
   }
-  return undefined;
+  return done < total ? `${total - done} of ${total} events have no number` : undefined;
 }
 
 /** What is wrong with an event after the one before it in its room. */
@@ -108,18 +118,19 @@ function faultBetween(before: Row | undefined, row: Row): string | undefined {
   return undefined;
 }
 
-interface Place {
+interface Misplaced {
   readonly name: string;
   readonly id: number;
 }
 
-/** What is in the tail comes after all the others in the one order. */
-function faultOfTail(db: Database.Database): string | undefined {
-  const early = db
-    .prepare<[], Place>(`SELECT r.name, t.id FROM tail t JOIN rooms r USING (room)
-      WHERE t.seq <= (SELECT max(seq) FROM events) LIMIT 1`)
+/** What the tables of places say is what the events say. Those beyond the reach may be in them already, or not. */
+function faultOfPlaces(db: Database.Database, report: Report): string | undefined {
+  report('checking places');
+  const wrong = db
+    .prepare<[], Misplaced>(`SELECT r.name, n.id FROM numbers n JOIN rooms r USING (room)
+      LEFT JOIN events e ON e.seq = n.event WHERE e.room IS NOT n.room OR e.id IS NOT n.id LIMIT 1`)
     .get();
-  return early && `room ${early.name}: number ${early.id} waits in the tail, and newer ones do not`;
+  return wrong && `room ${wrong.name}: number ${wrong.id} leads to another event, or to none`;
 }
 
 interface Room {
@@ -131,8 +142,8 @@ interface Room {
 function faultOfRooms(db: Database.Database): string | undefined {
   const room = db
     .prepare<[], Room>(`SELECT name, last, most FROM (
-      SELECT name, last, coalesce(t.most, (SELECT max(id) FROM events e WHERE e.room = r.room), 0) AS most FROM rooms r
-        LEFT JOIN (SELECT room, max(id) AS most FROM tail GROUP BY room) t USING (room))
+      SELECT name, last, coalesce((SELECT max(id) FROM late l WHERE l.room = r.room),
+        (SELECT max(id) FROM numbers n WHERE n.room = r.room), 0) AS most FROM rooms r)
       WHERE last <> most LIMIT 1`)
     .get();
   return room && `room ${room.name}: its last is ${room.last}, but its newest event is ${room.most}`;
@@ -155,12 +166,11 @@ function faultOfCids(db: Database.Database, report: Report): string | undefined 
   return twice && `cid ${twice.cid} of person ${twice.id} is there ${twice.times} times`;
 }
 
-/** Among the events, and of the tail in both. */
+/** Each cid leads to its event; among those that the table does not reach, none is there twice. */
 const TWICE = [
+  `SELECT p.id, e.cid, 2 AS times FROM events e JOIN people p USING (person)
+    LEFT JOIN cids c ON c.person = e.person AND c.cid = e.cid
+    WHERE e.cid IS NOT NULL AND c.event IS NOT e.seq AND (c.event IS NOT NULL OR e.seq <= ${REACH}) LIMIT 1`,
   `SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
-    WHERE e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING count(*) > 1 LIMIT 1`,
-  `SELECT p.id, t.cid, count(*) +
-      (SELECT count(*) FROM events e WHERE e.person = t.person AND e.cid = t.cid) AS times
-    FROM tail t JOIN people p USING (person)
-    WHERE t.cid IS NOT NULL GROUP BY t.person, t.cid HAVING times > 1 LIMIT 1`,
+    WHERE e.seq > ${REACH} AND e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING times > 1 LIMIT 1`,
 ];

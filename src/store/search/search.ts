@@ -28,6 +28,8 @@ export interface SearchParts {
   readonly index: WordIndex;
   /** brings the index further for some milliseconds; false when nothing was left to do */
   readonly fill: (ms: number) => boolean;
+  /** the place in the one order of the first event of a room from a number on */
+  readonly placeOf: (room: number, id: number) => number | undefined;
 }
 
 /** Milliseconds that one window should last at least and at most. */
@@ -44,18 +46,12 @@ export class Search {
   readonly #turns = new Turns();
   readonly #lookup: Lookup;
   readonly #roomKey: Database.Statement<[string], number>;
-  readonly #seqOf: Database.Statement<[number, number], number>;
 
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
     this.#lookup = new Lookup(db);
     this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
-    this.#seqOf = db
-      .prepare<[number, number], number>(
-        'SELECT seq FROM events WHERE room = ? AND id >= ? ORDER BY id LIMIT 1',
-      )
-      .pluck();
   }
 
   async find(wanted: Wanted): Promise<FoundPage> {
@@ -122,7 +118,7 @@ export class Search {
     const end = this.#parts.index.reach + 1;
     if (before === undefined) return end;
     if (room === undefined) return Math.min(before, end);
-    return Math.min(this.#seqOf.get(this.#roomKey.get(room) ?? 0, before) ?? end, end);
+    return Math.min(this.#parts.placeOf(this.#roomKey.get(room) ?? 0, before) ?? end, end);
   }
 
   /** What to give as `before` for what comes after this. */

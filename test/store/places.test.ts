@@ -1,4 +1,4 @@
-/** The newest messages, before they are in the indexes: read, repeated, changed, taken back, found again after a kill. */
+/** The newest events, before the tables of places have them: read, repeated, changed, taken back, there again after a kill. */
 import { copyFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
@@ -43,6 +43,22 @@ function killed(folder: string): string {
   return copy;
 }
 
+/** One group of events into the tables. */
+function slice(store: Store): void {
+  store.transaction(() => store.log.places.work(0))();
+}
+
+function placeAll(store: Store): void {
+  while (store.log.places.behind) slice(store);
+}
+
+async function until(check: () => boolean): Promise<void> {
+  for (const end = Date.now() + 15_000; !check(); ) {
+    if (Date.now() > end) throw new Error('it did not come to pass');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 const faultIn = (folder: string): string | undefined => verify(databaseFile(folder), () => {}).fault;
 
 /** One command; a transaction that fails; or something that happens to the store. */
@@ -57,7 +73,10 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.tuple(fc.constantFrom('edit', 'delete', 'react'), room, fc.integer({ min: 1, max: 12 })),
   },
-  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('call', 'fail', 'settle', 'kill'), room, fc.constant(0)) },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(fc.constantFrom('call', 'fail', 'slice', 'place', 'kill'), room, fc.constant(0)),
+  },
 );
 
 function commandOf([kind, name, to, cid]: Step, n: number): Command {
@@ -70,26 +89,27 @@ function commandOf([kind, name, to, cid]: Step, n: number): Command {
 }
 
 describe('the newest messages', () => {
-  it('are read from every number as if there were no tail, whatever happens, and after a kill', {
+  it('are read from every number as if the tables had them, whatever happens, and after a kill', {
     timeout: 60_000,
   }, () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
         let folder = temporaryFolder();
         let store = new Store(folder);
-        const plain = new Store(temporaryFolder()); // settled after every step
+        const plain = new Store(temporaryFolder()); // all is placed after every step
         for (const book of [store, plain]) beat(book, signIn(ANN), signIn(BOB));
         steps.forEach((it, n) => {
-          if (it[0] === 'settle') expect(store.settle()).toBe(true);
+          if (it[0] === 'slice') slice(store);
+          else if (it[0] === 'place') placeAll(store);
           else if (it[0] === 'fail') fails(store, it[1], n);
           else if (it[0] === 'kill') {
             const copy = killed(folder);
             store.close();
             [folder, store] = [copy, new Store(copy)];
           } else expect(beat(store, commandOf(it, n))).toEqual(beat(plain, commandOf(it, n)));
-          plain.settle();
+          placeAll(plain);
         });
-        expect(plain.log.tail.size).toBe(0);
+        expect(plain.log.places.behind).toBe(false);
         for (const name of ['a', 'b', 'c']) samePages(store, plain, name);
         store.close();
         plain.close();
@@ -99,39 +119,37 @@ describe('the newest messages', () => {
     );
   });
 
-  it('are found by a search and in a list of mentions at once', async () => {
+  it('are placed when enough have gathered, and each second', async () => {
     const store = opened();
-    beat(store, say('a zeppelin'), say('hello'));
-    expect(store.log.tail.size).toBe(2);
-    const { messages } = await store.search.find({
-      q: 'zeppelin',
-      room: undefined,
-      before: undefined,
-      limit: 9,
-    });
-    expect(messages.map(({ id }) => id)).toEqual([1]);
-  });
-
-  it('are moved when enough have gathered, and each second', async () => {
-    const store = opened();
-    beat(store, ...Array.from({ length: 600 }, (_, n) => say(`m${n}`)));
-    expect(store.log.tail.size).toBe(600);
-    await new Promise(setImmediate);
-    expect(store.log.tail.size).toBe(0);
+    const many = Array.from({ length: 4100 }, (_, n) => say(`m${n}`, { cid: `c${n}` }));
+    beat(store, ...many);
+    expect(store.log.places.behind).toBe(true);
+    await until(() => !store.log.places.behind);
     beat(store, say('one more'));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(store.log.places.behind).toBe(true);
     store.tick();
-    expect(store.log.tail.size).toBe(0);
-    expect(store.log.last('lobby')).toBe(601);
+    await until(() => !store.log.places.behind);
+    expect(store.log.after('lobby', 4099, 9)).toMatchObject([{ id: 4100 }, { id: 4101, data: 'one more' }]);
+    expect(beat(store, ...many.slice(0, 1))).toMatchObject([{ kind: 'repeated', event: { id: 1 } }]);
   });
 
-  it('are read, numbered on and repeated while the disk takes nothing, and moved when it does again', () => {
+  it('are placed within the beat when far too many have gathered', () => {
+    const store = opened();
+    for (let from = 0; from < 25_000; from += 500)
+      beat(store, ...Array.from({ length: 500 }, (_, n) => say(`m${from + n}`)));
+    expect(store.log.places.farBehind).toBe(false);
+    expect(store.log.before('lobby', 30_000, 1)).toMatchObject([{ id: 25_000, data: 'm24999' }]);
+  });
+
+  it('are read and repeated while the disk takes nothing, and placed when it does again', async () => {
     const folder = temporaryFolder();
     const store = opened(folder);
     beat(store, say('before', { cid: 'x' }));
     const other = new Database(databaseFile(folder));
     onTestFinished(() => void other.close());
     other.exec('BEGIN IMMEDIATE'); // the store waits a second, then SQLite says busy
-    expect(store.settle()).toBe(false);
+    expect(() => slice(store)).toThrow(StorageError);
     expect(beat(store, say('meanwhile'))).toMatchObject([{ kind: 'refused' }]);
     expect(store.log.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'before' }]);
     other.exec('ROLLBACK');
@@ -139,39 +157,46 @@ describe('the newest messages', () => {
       { kind: 'repeated', event: { id: 1 } },
       { kind: 'said', event: { id: 2 } },
     ]);
-    expect(store.settle()).toBe(true);
+    store.tick();
+    await until(() => !store.log.places.behind);
     expect(store.log.after('lobby', 0, 9).map(({ id }) => id)).toEqual([1, 2]);
   });
 
-  it('are read by another process while they are moved', () => {
+  it('are read by another process while they are placed', () => {
     const folder = temporaryFolder();
     const store = opened(folder);
-    beat(store, say('one'), say('two'));
+    beat(store, say('one'), say('two', { room: 'other' }), say('three'));
     const rooms = openRooms(databaseFile(folder));
     onTestFinished(() => rooms.close());
     const ids = (): number[] => rooms.after('lobby', 0, 9).map(({ id }) => id);
     expect(ids()).toEqual([1, 2]);
-    store.settle();
-    beat(store, say('three'));
+    slice(store);
+    expect(ids()).toEqual([1, 2]);
+    placeAll(store);
+    beat(store, say('four'));
     expect(ids()).toEqual([1, 2, 3]);
   });
 });
 
 describe('verify', () => {
   const faults: readonly (readonly [fault: string, sql: string, words: string])[] = [
-    ['a hole', 'DELETE FROM tail WHERE id = 3', 'number 3 is missing, 4 comes next'],
-    ['a lost end', 'DELETE FROM tail WHERE id > 2', 'its last is 4, but its newest event is 2'],
-    ['a cid twice', "UPDATE tail SET cid = 'c1' WHERE id = 4", 'cid c1 of person'],
-    ['a cid twice in the tail', "UPDATE tail SET cid = 'c3' WHERE id = 4", 'cid c3 of person'],
-    ['a wrong order', 'UPDATE tail SET seq = 0 WHERE id = 3', 'number 3 was kept before number 2'],
-    ['an early one', "UPDATE events SET seq = 9 WHERE data = 'alone'", 'waits in the tail'],
-    ['a nobody', 'UPDATE tail SET person = 7', 'refers to a row of people'],
+    ['a hole', 'DELETE FROM events WHERE id = 3', 'number 3 is missing, 4 comes next'],
+    ['a hole in the table', 'DELETE FROM numbers WHERE id = 2', 'number 2 is missing, 3 comes next'],
+    ['a lost end', 'DELETE FROM events WHERE id > 2', 'its last is 4, but its newest event is 2'],
+    ['a cid twice', "UPDATE events SET cid = 'c1' WHERE id = 4", 'cid c1 of person'],
+    ['a cid twice at the end', "UPDATE events SET cid = 'c3' WHERE id = 4", 'cid c3 of person'],
+    ['a cid that leads elsewhere', "UPDATE cids SET event = 1 WHERE cid = 'c2'", 'cid c2 of person'],
+    ['a cid that leads nowhere', "DELETE FROM cids WHERE cid = 'c2'", 'cid c2 of person'],
+    ['a number that leads elsewhere', 'UPDATE numbers SET event = 1 WHERE id = 2', 'kept before number 1'],
+    ['a number of another room', "UPDATE events SET room = 1 WHERE data = 'm2'", 'leads to another event'],
+    ['a wrong order', 'UPDATE events SET seq = -1 WHERE id = 4', '1 of 5 events have no number'],
+    ['a nobody', 'UPDATE events SET person = 7', 'refers to a row of people'],
   ];
   it.each(faults)('finds %s', (_, sql, words) => {
     const folder = temporaryFolder();
     const store = opened(folder);
     beat(store, say('alone', { room: 'other' }), ...[1, 2].map((n) => say(`m${n}`, { cid: `c${n}` })));
-    store.settle();
+    placeAll(store);
     beat(store, ...[3, 4].map((n) => say(`m${n}`, { cid: `c${n}` })));
     const copy = killed(folder);
     expect(faultIn(copy)).toBeUndefined();
@@ -203,8 +228,8 @@ function samePages(store: Store, plain: Store, room: string): void {
   const last = plain.log.last(room);
   expect(store.log.last(room)).toBe(last);
   const pages = (log: Store['log']): readonly (readonly RoomEvent[])[] =>
-    Array.from({ length: last + 2 }, (_, id) =>
+    [...Array.from({ length: last + 2 }, (_, id) => id), last + 70].flatMap((id) =>
       [1, 3, 50].flatMap((limit) => [log.after(room, id, limit), log.before(room, id, limit)]),
-    ).flat();
+    );
   expect(pages(store.log)).toEqual(pages(plain.log));
 }
