@@ -7,7 +7,7 @@ import type { Command, Outcome } from '../chat/command.js';
 import type { Beat, Reply, Sequencer } from './sequencer.js';
 
 /** Commands of one beat: about 10 ms of applying. */
-const BEAT_MAX = 500;
+const BEAT_MAX = 1000;
 const STOPPING: Outcome = {
   kind: 'refused',
   problem: { code: 'stopping', message: 'The server is restarting; try again in a moment.' },

@@ -27,8 +27,8 @@ interface Run {
 }
 
 /** So many events beyond the reach are worth a run; with so many there is no time to lose. */
-const WORTH = 4000;
-const MANY = 20_000;
+const WORTH = 10_000;
+const MANY = 50_000;
 /** Events that are placed between two looks at the clock, at most. */
 const GROUP = 500;
 

@@ -121,7 +121,7 @@ describe('the newest messages', () => {
 
   it('are placed when enough have gathered, and each second', async () => {
     const store = opened();
-    const many = Array.from({ length: 4100 }, (_, n) => say(`m${n}`, { cid: `c${n}` }));
+    const many = Array.from({ length: 10_100 }, (_, n) => say(`m${n}`, { cid: `c${n}` }));
     beat(store, ...many);
     expect(store.log.places.behind).toBe(true);
     await until(() => !store.log.places.behind);
@@ -130,16 +130,19 @@ describe('the newest messages', () => {
     expect(store.log.places.behind).toBe(true);
     store.tick();
     await until(() => !store.log.places.behind);
-    expect(store.log.after('lobby', 4099, 9)).toMatchObject([{ id: 4100 }, { id: 4101, data: 'one more' }]);
+    expect(store.log.after('lobby', 10_099, 9)).toMatchObject([
+      { id: 10_100 },
+      { id: 10_101, data: 'one more' },
+    ]);
     expect(beat(store, ...many.slice(0, 1))).toMatchObject([{ kind: 'repeated', event: { id: 1 } }]);
   });
 
   it('are placed within the beat when far too many have gathered', () => {
     const store = opened();
-    for (let from = 0; from < 25_000; from += 500)
+    for (let from = 0; from < 55_000; from += 500)
       beat(store, ...Array.from({ length: 500 }, (_, n) => say(`m${from + n}`)));
     expect(store.log.places.farBehind).toBe(false);
-    expect(store.log.before('lobby', 30_000, 1)).toMatchObject([{ id: 25_000, data: 'm24999' }]);
+    expect(store.log.before('lobby', 60_000, 1)).toMatchObject([{ id: 55_000, data: 'm54999' }]);
   });
 
   it('are read and repeated while the disk takes nothing, and placed when it does again', async () => {
