@@ -55,7 +55,10 @@ const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
 
 /** @throws what opening the store throws */
 export function createServer(config: Config, surroundings: Surroundings): Server {
-  const store = new Store(config.dataDir);
+  const { logger } = surroundings;
+  const store = new Store(config.dataDir, (from, to) =>
+    logger.info({ from, to }, 'bringing the database to a new shape: some seconds for a million messages'),
+  );
   const server = http.createServer(PATIENCE);
   const sockets = track(server);
   const chat = openChat(config, store, surroundings);

@@ -92,6 +92,7 @@ export const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (room, id)
    ) STRICT, WITHOUT ROWID;
    INSERT INTO numbers SELECT room, id, seq FROM events ORDER BY room, id;
+   DROP INDEX events_number;           -- its pages are used again
 
    CREATE TABLE cids (
      person INTEGER NOT NULL,
@@ -102,6 +103,5 @@ export const MIGRATIONS: readonly string[] = [
    INSERT INTO cids SELECT person, cid, seq FROM events WHERE cid IS NOT NULL ORDER BY person, cid;
 
    INSERT INTO meta SELECT 'placed', max(seq) FROM events HAVING max(seq) IS NOT NULL;  -- how far both reach
-   DROP INDEX events_number;
    DROP INDEX events_cid;`,
 ];

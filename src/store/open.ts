@@ -19,8 +19,11 @@ export function makeFolder(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
 }
 
+/** Told before an existing file is brought from one version of its shape to another, which may take seconds. */
+export type Upgrading = (from: number, to: number) => void;
+
 /** @throws OpenError for a newer or foreign file */
-export function openDatabase(file: string): Database.Database {
+export function openDatabase(file: string, upgrading?: Upgrading): Database.Database {
   const db = new Database(file, { timeout: 1000 });
   try {
     checkVersion(db, file);
@@ -29,7 +32,7 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('foreign_keys = ON');
     db.pragma('secure_delete = ON'); // what was deleted is overwritten, not only forgotten
     db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
-    migrate(db);
+    migrate(db, upgrading);
     return db;
   } catch (error) {
     db.close();
@@ -94,9 +97,10 @@ function versionOf(db: Database.Database, file: string): number {
   }
 }
 
-function migrate(db: Database.Database): void {
+function migrate(db: Database.Database, upgrading?: Upgrading): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version === MIGRATIONS.length) return;
+  if (version > 0) upgrading?.(version, MIGRATIONS.length);
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.pragma(`user_version = ${MIGRATIONS.length}`);

@@ -11,7 +11,7 @@ import { Found } from './found.js';
 import { lockFolder } from './lock.js';
 import { Log } from './log.js';
 import { Members } from './members.js';
-import { databaseFile, makeFolder, openDatabase } from './open.js';
+import { databaseFile, makeFolder, openDatabase, type Upgrading } from './open.js';
 import { PeopleBook } from './people.js';
 import { Placer } from './placer.js';
 import { Filler } from './search/filler.js';
@@ -40,11 +40,11 @@ export class Store implements Book {
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
-  constructor(dataDir: string) {
+  constructor(dataDir: string, upgrading?: Upgrading) {
     makeFolder(dataDir);
     this.#unlock = lockFolder(dataDir);
     try {
-      this.#db = openDatabase(databaseFile(dataDir));
+      this.#db = openDatabase(databaseFile(dataDir), upgrading);
     } catch (error) {
       this.#unlock();
       throw error;
