@@ -190,8 +190,13 @@ describe('verify', () => {
     ['a cid twice at the end', "UPDATE events SET cid = 'c3' WHERE id = 4", 'cid c3 of person'],
     ['a cid that leads elsewhere', "UPDATE cids SET event = 1 WHERE cid = 'c2'", 'cid c2 of person'],
     ['a cid that leads nowhere', "DELETE FROM cids WHERE cid = 'c2'", 'cid c2 of person'],
-    ['a number that leads elsewhere', 'UPDATE numbers SET event = 1 WHERE id = 2', 'kept before number 1'],
+    [
+      'a number that leads elsewhere',
+      'UPDATE numbers SET event = 1 WHERE id = 2',
+      'number 2 leads to another event',
+    ],
     ['a number of another room', "UPDATE events SET room = 1 WHERE data = 'm2'", 'leads to another event'],
+    ['a number too much', 'INSERT INTO numbers SELECT room, 9, 99 FROM rooms LIMIT 1', 'number 9 leads to'],
     ['a wrong order', 'UPDATE events SET seq = -1 WHERE id = 4', '1 of 5 events have no number'],
     ['a nobody', 'UPDATE events SET person = 7', 'refers to a row of people'],
   ];
