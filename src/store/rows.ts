@@ -33,16 +33,29 @@ export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEven
   return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);
 }
 
+/** Field by field: a page of fifty made with spreads is garbage enough that collecting it is what a page waits for. */
 export function toChat(row: Row, reactions: readonly Reaction[]): ChatEvent {
-  const { id, type, user, at } = { ...row, type: 'chat' as const, user: userOf(row) };
-  if (row.deleted !== null) return { id, type, user, data: '', at, ...cidOf(row), deleted: row.deleted };
-  return {
-    ...{ id, type, user, data: row.text ?? row.data ?? '', at, ...cidOf(row) },
-    ...mentionsOf(row),
-    ...(row.edited === null ? {} : { edited: row.edited }),
-    ...(reactions.length === 0 ? {} : { reactions }),
+  const { id, at, cid, deleted, edited, mentions } = row;
+  const gone = deleted !== null;
+  const event: Writable<ChatEvent> = {
+    id,
+    type: 'chat',
+    user: userOf(row),
+    data: gone ? '' : (row.text ?? row.data ?? ''),
+    at,
   };
+  if (cid !== null) event.cid = cid;
+  if (gone) {
+    event.deleted = deleted;
+    return event;
+  }
+  if (mentions !== null) event.mentions = usersIn(mentions);
+  if (edited !== null) event.edited = edited;
+  if (reactions.length > 0) event.reactions = reactions;
+  return event;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function toChange(row: Row, type: ChangeEvent['type']): ChangeEvent {
   const { id, at } = row;
@@ -60,9 +73,13 @@ function cidOf({ cid }: Row): { readonly cid?: string } {
   return cid === null ? {} : { cid };
 }
 
-/** We wrote the column ourselves (`mentionsColumn`). */
 function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } {
-  return mentions === null ? {} : { mentions: JSON.parse(mentions) as readonly User[] };
+  return mentions === null ? {} : { mentions: usersIn(mentions) };
+}
+
+/** We wrote the column ourselves (`mentionsColumn`). */
+function usersIn(mentions: string): readonly User[] {
+  return JSON.parse(mentions) as readonly User[];
 }
 
 export function mentionsColumn(mentions: readonly User[]): string {
