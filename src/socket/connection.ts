@@ -41,8 +41,8 @@ export class Connection implements Member {
   /** which beat of the heartbeat is its own */
   slot = 0;
   batch = 0;
-  /** when it was last heard typing, as performance.now() */
-  typedAt = Number.NEGATIVE_INFINITY;
+  /** when it was last heard typing, as performance.now(); undefined: never, which takes no number of its own */
+  typedAt: number | undefined;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #commands: boolean;

@@ -31,6 +31,8 @@ const PAUSE = 50;
 const FEW = 16;
 /** Rooms that one person hears of. */
 const MOST = 500;
+/** The same for all who have been in none. */
+const NOWHERE: readonly string[] = [];
 
 export class Following {
   readonly crier = new Crier();
@@ -58,7 +60,7 @@ export class Following {
 
   /** A message of this author (none when they are not connected) was said; most have been there before. */
   said(author: Person | undefined, room: Visited): void {
-    if (author && !author.rooms?.has(room.name)) this.arrived(author, room);
+    if (author && !author.rooms?.includes(room.name)) this.arrived(author, room);
     if (this.#arrivals.size <= FEW) this.#lookAtAll();
     this.crier.moved(room);
   }
@@ -102,14 +104,19 @@ export class Following {
 
   #look(person: Person, visited: readonly Visited[]): void {
     this.#arrivals.delete(person);
-    person.rooms ??= new Set(this.#parts.roomsOf(person.user, MOST).map(({ room }) => room));
+    person.rooms ??= this.#roomsOf(person.user);
     for (const { name, last } of visited)
-      if (last > 0 && !person.rooms.has(name)) this.#enter(person, person.rooms, name);
+      if (last > 0 && !person.rooms.includes(name)) this.#enter(person, person.rooms, name);
     this.#follow(person, person.rooms);
   }
 
-  #enter(person: Person, rooms: Set<string>, room: string): void {
-    rooms.add(room);
+  #roomsOf(user: User): readonly string[] {
+    const rooms = this.#parts.roomsOf(user, MOST);
+    return rooms.length === 0 ? NOWHERE : rooms.map(({ room }) => room);
+  }
+
+  #enter(person: Person, rooms: readonly string[], room: string): void {
+    person.rooms = [...rooms, room];
     if (person.follows && room !== person.home) this.crier.add(room, person);
     this.#entering.add(person);
     this.#parts.submit({ kind: 'enter', room, user: person.user, at: this.#parts.now() }, (outcome) =>
@@ -119,24 +126,24 @@ export class Following {
 
   #entered(person: Person, room: string, { kind }: Outcome): void {
     this.#entering.delete(person);
-    if (kind !== 'entered') person.rooms?.delete(room); // the disk failed: at the next occasion
+    if (kind !== 'entered') person.rooms = person.rooms?.filter((one) => one !== room); // the disk failed: at the next occasion
   }
 
   /** Puts the person where they hear of their rooms, but not of the one that all their sockets are in. */
-  #follow(person: Person, rooms: ReadonlySet<string>): void {
+  #follow(person: Person, rooms: readonly string[]): void {
     const home = homeOf(person);
-    if (person.connections.size === 0) this.#unfollow(person, rooms);
+    if (person.sockets === 0) this.#unfollow(person, rooms);
     else if (!person.follows) {
       for (const room of rooms) if (room !== home) this.crier.add(room, person);
     } else if (person.home !== home) {
-      if (person.home !== undefined && rooms.has(person.home)) this.crier.add(person.home, person);
+      if (person.home !== undefined && rooms.includes(person.home)) this.crier.add(person.home, person);
       if (home !== undefined) this.crier.remove(home, person);
     }
-    person.follows = person.connections.size > 0;
+    person.follows = person.sockets > 0;
     person.home = home;
   }
 
-  #unfollow(person: Person, rooms: ReadonlySet<string>): void {
+  #unfollow(person: Person, rooms: readonly string[]): void {
     for (const room of rooms) this.crier.remove(room, person);
     person.rooms = undefined; // read again when they come back
   }
