@@ -10,7 +10,8 @@ const EVERY = 1000;
 /** `now` in milliseconds, from a clock that does not go back. */
 export function tellTyping(connection: Connection, now: number): void {
   const { room, person } = connection;
-  if (room.presence.count > LIMITS.list || now - (connection.typedAt ?? Number.NEGATIVE_INFINITY) < EVERY) return;
+  if (room.presence.count > LIMITS.list || now - (connection.typedAt ?? Number.NEGATIVE_INFINITY) < EVERY)
+    return;
   connection.typedAt = now;
   const own = new Set<Member>(person.connections);
   const bytes = textFrame({ type: 'typing', user: person.user });

@@ -23,7 +23,7 @@ const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   maxBufferedChunks: 1024,
   closeTimeout: 2000,
   autoPong: false, // ours looks at what waits first
-  handleProtocols: (offered) => [...offered].find((name) => name === COMMANDS || name === PLAIN) ?? false,
+  handleProtocols: (offered) => protocolOf(offered) ?? false,
 };
 
 /** Milliseconds of letting in before others get their turn. */
@@ -55,21 +55,12 @@ export class Door {
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof handlersOf>;
   readonly #perAddress = new Map<string, number>();
-  readonly #addresses = new Map<Duplex, string>();
-  readonly #uncount: (this: Duplex) => void;
+  readonly #addresses = new Map<WebSocket, string>();
   readonly #waiting: Knock[] = [];
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.#handlers = handlersOf(parts.hub);
-    const [perAddress, addresses] = [this.#perAddress, this.#addresses];
-    this.#uncount = function uncount() {
-      const address = addresses.get(this) ?? '';
-      const left = (perAddress.get(address) ?? 1) - 1;
-      addresses.delete(this);
-      if (left > 0) perAddress.set(address, left);
-      else perAddress.delete(address);
-    };
+    this.#handlers = handlersOf(parts.hub, (ws) => this.#uncount(ws));
     this.#wss = new WebSocketServer(OPTIONS);
   }
 
@@ -94,7 +85,8 @@ export class Door {
 
   #open(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = parseTarget(request.url ?? '');
-    const address = addressOf(request, this.#parts.config.trustedProxies);
+    const { limits, trustedProxies } = this.#parts.config;
+    const address = limits.connectionsPerAddress > 0 ? addressOf(request, trustedProxies) : undefined;
     const refusal = refusalOf(request) ?? this.#refusal(request, target, address);
     if (refusal) refuse(socket, refusal);
     else if (target !== 'malformed' && target !== 'elsewhere')
@@ -104,29 +96,35 @@ export class Door {
   #refusal(
     request: IncomingMessage,
     target: ReturnType<typeof parseTarget>,
-    address: string,
+    address: string | undefined,
   ): Refusal | undefined {
     const { config, closed } = this.#parts;
     if (target === 'malformed') return [400, 'Bad Request'];
     if (target === 'elsewhere') return [404, 'Not Found'];
     if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
     if (closed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
-    const most = config.limits.connectionsPerAddress;
-    if (most > 0 && (this.#perAddress.get(address) ?? 0) >= most)
+    if (address !== undefined && this.#countOf(address) >= config.limits.connectionsPerAddress)
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
     return undefined;
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target, address: string): void {
+  #upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    target: Target,
+    address: string | undefined,
+  ): void {
     if (socket.destroyed || !socket.writable) {
       socket.destroy(); // the peer has gone while we looked
       return;
     }
-    this.#count(address, socket);
     const cookie = request.headers.cookie;
     socket.cork(); // the answer to the upgrade and what the room says first are one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      ws.on('error', ignore); // ws has closed it with the right code
+      socket.off('error', ignore); // ws has its own listener there
+      this.#listen(ws);
+      if (address !== undefined) this.#count(address, ws);
       try {
         this.#admit(ws, socket, target, cookie);
       } catch (error) {
@@ -146,19 +144,32 @@ export class Door {
     else if (!hub.mayConnect(person)) close(ws, CLOSE.tooManyOfPerson);
     else {
       seen(session.user);
-      this.#listen(ws);
       hub.open({ ws, socket, person, commands: ws.protocol === COMMANDS, ends: session.ends }, room, place);
     }
   }
 
-  /** One more of this address, until the socket closes. */
-  #count(address: string, socket: Duplex): void {
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-    this.#addresses.set(socket, address);
-    socket.on('close', this.#uncount);
+  #countOf(address: string): number {
+    return this.#perAddress.get(address) ?? 0;
   }
 
+  /** One more of this address, until the socket closes. */
+  #count(address: string, ws: WebSocket): void {
+    this.#perAddress.set(address, this.#countOf(address) + 1);
+    this.#addresses.set(ws, address);
+  }
+
+  #uncount(ws: WebSocket): void {
+    const address = this.#addresses.get(ws);
+    if (address === undefined) return;
+    this.#addresses.delete(ws);
+    const left = this.#countOf(address) - 1;
+    if (left > 0) this.#perAddress.set(address, left);
+    else this.#perAddress.delete(address);
+  }
+
+  /** Before anything else is done with it: without a listener of 'error' that event would end the process. */
   #listen(ws: WebSocket): void {
+    ws.on('error', ignore); // ws has closed it with the right code
     ws.on('message', this.#handlers.message);
     ws.on('ping', this.#handlers.ping);
     ws.on('pong', this.#handlers.pong);
@@ -167,7 +178,7 @@ export class Door {
 }
 
 /** The same four functions for every socket: a closure for each would be kept as long as the socket. */
-function handlersOf(hub: Hub) {
+function handlersOf(hub: Hub, gone: (ws: WebSocket) => void) {
   return {
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
@@ -179,9 +190,19 @@ function handlersOf(hub: Hub) {
       hub.connections.get(this)?.heard();
     },
     close(this: WebSocket): void {
+      gone(this);
       hub.close(this);
     },
   };
+}
+
+/** Ours of those that are offered, as a constant: what the request said would be kept with the socket. */
+function protocolOf(offered: ReadonlySet<string>): string | undefined {
+  for (const name of offered) {
+    if (name === COMMANDS) return COMMANDS;
+    if (name === PLAIN) return PLAIN;
+  }
+  return undefined;
 }
 
 /** What makes a request no WebSocket handshake of RFC 6455, 4.2.1. */
