@@ -27,6 +27,9 @@ export interface FollowingParts {
 /** People looked at in one slice, and milliseconds between two slices. */
 const SLICE = 250;
 const PAUSE = 50;
+/** When more than so many came since the last slice, only so many are looked at: letting thousands in goes first. */
+const RUSH = 50;
+const FEWER = 25;
 /** So few who came are looked at before word goes out: who has just left the room for another hears of it as well. */
 const FEW = 16;
 /** Rooms that one person hears of. */
@@ -37,11 +40,13 @@ const NOWHERE: readonly string[] = [];
 export class Following {
   readonly crier = new Crier();
   readonly #parts: FollowingParts;
-  /** who came, and where, since they were looked at last */
-  readonly #arrivals = new Map<Person, Visited[]>();
+  /** who came, and where, since they were looked at last: mostly one room, without a list around it */
+  readonly #arrivals = new Map<Person, Visited | readonly Visited[]>();
   /** whose membership is on its way to the book */
   readonly #entering = new Set<Person>();
   #timer: NodeJS.Timeout | undefined;
+  /** how many were left when the last slice ended */
+  #left = 0;
 
   constructor(parts: FollowingParts) {
     this.#parts = parts;
@@ -49,12 +54,10 @@ export class Following {
 
   /** A socket of this person was opened in that room, or they said something in it. */
   arrived(person: Person, room: Visited): void {
-    const rooms = this.#arrivals.get(person);
-    if (rooms) {
-      if (!rooms.includes(room)) rooms.push(room);
-      return;
-    }
-    this.#arrivals.set(person, [room]);
+    const before = this.#arrivals.get(person);
+    const rooms = before && listOf(before);
+    if (rooms?.includes(room)) return;
+    this.#arrivals.set(person, rooms ? [...rooms, room] : room);
     this.#timer ??= setTimeout(this.#slice, PAUSE);
   }
 
@@ -90,22 +93,23 @@ export class Following {
   }
 
   readonly #slice = (): void => {
-    let left = SLICE;
+    let left = this.#arrivals.size - this.#left > RUSH ? FEWER : SLICE;
     for (const [person, rooms] of this.#arrivals) {
       if (left-- === 0) break;
       this.#look(person, rooms);
     }
-    this.#timer = this.#arrivals.size > 0 ? setTimeout(this.#slice, PAUSE) : undefined;
+    this.#left = this.#arrivals.size;
+    this.#timer = this.#left > 0 ? setTimeout(this.#slice, PAUSE) : undefined;
   };
 
   #lookAtAll(): void {
     for (const [person, rooms] of this.#arrivals) this.#look(person, rooms);
   }
 
-  #look(person: Person, visited: readonly Visited[]): void {
+  #look(person: Person, visited: Visited | readonly Visited[]): void {
     this.#arrivals.delete(person);
     person.rooms ??= this.#roomsOf(person.user);
-    for (const { name, last } of visited)
+    for (const { name, last } of listOf(visited))
       if (last > 0 && !person.rooms.includes(name)) this.#enter(person, person.rooms, name);
     this.#follow(person, person.rooms);
   }
@@ -147,6 +151,10 @@ export class Following {
     for (const room of rooms) this.crier.remove(room, person);
     person.rooms = undefined; // read again when they come back
   }
+}
+
+function listOf(visited: Visited | readonly Visited[]): readonly Visited[] {
+  return 'name' in visited ? [visited] : visited;
 }
 
 /** The room that all sockets of a person are in. */
