@@ -65,7 +65,8 @@ export class Identity {
     const person = this.#people.person(session.user.id);
     if (!person) return session; // ours, from before a restored backup
     if (person.signedOut) return undefined;
-    return { ...session, user: { id: session.user.id, name: person.name } };
+    const { user, ends, stale } = session;
+    return { user: { id: user.id, name: person.name }, ends, stale };
   }
 
   #read(value: string, oldKey: boolean): Session | undefined {

@@ -81,9 +81,9 @@ export class Hub {
     return most === 0 || person.sockets < most;
   }
 
-  open(opening: Omit<Opening, 'room' | 'sendBuffer'>, roomName: string, place: Place): Connection {
+  open(opening: Opening, roomName: string, place: Place): Connection {
     const room = this.#room(roomName);
-    const connection = new Connection({ ...opening, room, sendBuffer: this.#parts.limits.sendBuffer });
+    const connection = new Connection(opening, room, this.#parts.limits.sendBuffer);
     connection.slot = this.connections.size;
     this.connections.set(opening.ws, connection);
     connection.person.connected(connection);
