@@ -26,8 +26,8 @@ const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   handleProtocols: (offered) => protocolOf(offered) ?? false,
 };
 
-/** Milliseconds of letting in before others get their turn. */
-const TURN = 8;
+/** Milliseconds of letting in before others get their turn: as they come, and again of those who wait. */
+const TURN = 4;
 
 export interface DoorParts {
   readonly config: Config;
@@ -57,6 +57,8 @@ export class Door {
   readonly #perAddress = new Map<string, number>();
   readonly #addresses = new Map<WebSocket, string>();
   readonly #waiting: Knock[] = [];
+  /** when the turn in which they are let in at once ends; 0: none has begun */
+  #until = 0;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
@@ -67,7 +69,13 @@ export class Door {
   /** The listener of 'upgrade'. */
   readonly enter = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', ignore); // first: Node has taken its own listener away
-    if (this.#waiting.push([request, socket, head]) === 1) setImmediate(this.#letIn);
+    const now = performance.now();
+    if (this.#until === 0) {
+      this.#until = now + TURN;
+      setImmediate(this.#letIn);
+    }
+    if (this.#waiting.length === 0 && now <= this.#until) this.#open(request, socket, head);
+    else this.#waiting.push([request, socket, head]);
   };
 
   /** As many as fit into a few milliseconds, then others get their turn: thousands who come at once would hold all up. */
@@ -81,6 +89,7 @@ export class Door {
     }
     this.#waiting.splice(0, done);
     if (this.#waiting.length > 0) setImmediate(this.#letIn);
+    else this.#until = 0;
   };
 
   #open(request: IncomingMessage, socket: Duplex, head: Buffer): void {
