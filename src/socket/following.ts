@@ -29,7 +29,7 @@ const SLICE = 250;
 const PAUSE = 50;
 /** When more than so many came since the last slice, only so many are looked at: letting thousands in goes first. */
 const RUSH = 50;
-const FEWER = 25;
+const FEWER = 10;
 /** So few who came are looked at before word goes out: who has just left the room for another hears of it as well. */
 const FEW = 16;
 /** Rooms that one person hears of. */

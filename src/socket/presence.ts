@@ -6,7 +6,7 @@ import { LIMITS, type ServerFrame, type User } from '../protocol.js';
 import { textFrame } from './frame.js';
 
 /** A room of more people hears of its count every 2nd, 3rd … second: one count to 18,000 is 18,000 writes. */
-const PER_SECOND = 2000;
+const PER_SECOND = 1000;
 const QUIET_MOST = 10;
 
 /** Someone with sockets; the same object for all of them. */
