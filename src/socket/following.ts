@@ -24,12 +24,12 @@ export interface FollowingParts {
   readonly now: () => number;
 }
 
-/** People looked at in one slice, and milliseconds between two slices. */
+/** People looked at in one slice and milliseconds that it may take, and milliseconds between two slices. */
 const SLICE = 250;
+const TURN = 5;
 const PAUSE = 50;
-/** When more than so many came since the last slice, only so many are looked at: letting thousands in goes first. */
-const RUSH = 50;
-const FEWER = 10;
+/** A slice in a rush: letting thousands in goes first. One has begun when so many came between two slices, and is over so many ms later. */
+const RUSH = { slice: 10, came: 50, calm: 500 } as const;
 /** So few who came are looked at before word goes out: who has just left the room for another hears of it as well. */
 const FEW = 16;
 /** Rooms that one person hears of. */
@@ -47,6 +47,8 @@ export class Following {
   #timer: NodeJS.Timeout | undefined;
   /** how many were left when the last slice ended */
   #left = 0;
+  /** when the rush is over, as performance.now() */
+  #rush = 0;
 
   constructor(parts: FollowingParts) {
     this.#parts = parts;
@@ -93,9 +95,11 @@ export class Following {
   }
 
   readonly #slice = (): void => {
-    let left = this.#arrivals.size - this.#left > RUSH ? FEWER : SLICE;
+    const now = performance.now();
+    if (this.#arrivals.size - this.#left > RUSH.came) this.#rush = now + RUSH.calm;
+    let left: number = now < this.#rush ? RUSH.slice : SLICE;
     for (const [person, rooms] of this.#arrivals) {
-      if (left-- === 0) break;
+      if (left-- === 0 || performance.now() - now > TURN) break;
       this.#look(person, rooms);
     }
     this.#left = this.#arrivals.size;
