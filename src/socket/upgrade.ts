@@ -57,12 +57,14 @@ export class Door {
   readonly #perAddress = new Map<string, number>();
   readonly #addresses = new Map<WebSocket, string>();
   readonly #waiting: Knock[] = [];
+  /** were upgraded to hear why they are not let in, and have not gone yet */
+  readonly #turnedAway = new Set<WebSocket>();
   /** when the turn in which they are let in at once ends; 0: none has begun */
   #until = 0;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.#handlers = handlersOf(parts.hub, (ws) => this.#uncount(ws));
+    this.#handlers = handlersOf(parts.hub, (ws) => this.#gone(ws));
     this.#wss = new WebSocketServer(OPTIONS);
   }
 
@@ -77,6 +79,13 @@ export class Door {
     if (this.#waiting.length === 0 && now <= this.#until) this.#open(request, socket, head);
     else this.#waiting.push([request, socket, head]);
   };
+
+  /** Cuts all that came in by it. */
+  cut(): void {
+    for (const [, socket] of this.#waiting) socket.destroy();
+    for (const ws of this.#turnedAway) ws.terminate();
+    for (const connection of this.#parts.hub.connections.values()) connection.cut();
+  }
 
   /** As many as fit into a few milliseconds, then others get their turn: thousands who come at once would hold all up. */
   readonly #letIn = (): void => {
@@ -138,7 +147,7 @@ export class Door {
         this.#admit(ws, socket, target, cookie);
       } catch (error) {
         this.#parts.onError(error); // the store cannot be read
-        close(ws, CLOSE.serverError);
+        this.#turnAway(ws, CLOSE.serverError);
       }
     });
     socket.uncork();
@@ -148,13 +157,18 @@ export class Door {
     const { identity, hub, seen } = this.#parts;
     const session = identity.open(cookie);
     const person = session && hub.person(session.user);
-    if (room === undefined) close(ws, CLOSE.invalidRoom);
-    else if (!session || !person) close(ws, CLOSE.notSignedIn);
-    else if (!hub.mayConnect(person)) close(ws, CLOSE.tooManyOfPerson);
+    if (room === undefined) this.#turnAway(ws, CLOSE.invalidRoom);
+    else if (!session || !person) this.#turnAway(ws, CLOSE.notSignedIn);
+    else if (!hub.mayConnect(person)) this.#turnAway(ws, CLOSE.tooManyOfPerson);
     else {
       seen(session.user);
       hub.open({ ws, socket, person, commands: ws.protocol === COMMANDS, ends: session.ends }, room, place);
     }
+  }
+
+  #turnAway(ws: WebSocket, [code, reason]: readonly [code: number, reason: string]): void {
+    this.#turnedAway.add(ws);
+    ws.close(code, reason);
   }
 
   #countOf(address: string): number {
@@ -167,7 +181,8 @@ export class Door {
     this.#addresses.set(ws, address);
   }
 
-  #uncount(ws: WebSocket): void {
+  #gone(ws: WebSocket): void {
+    this.#turnedAway.delete(ws);
     const address = this.#addresses.get(ws);
     if (address === undefined) return;
     this.#addresses.delete(ws);
@@ -251,10 +266,6 @@ function refuse(socket: Duplex, [status, reason, headers = '']: Refusal): void {
   socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
     socket.destroy(),
   );
-}
-
-function close(ws: WebSocket, [code, reason]: readonly [code: number, reason: string]): void {
-  ws.close(code, reason);
 }
 
 function ignore(): void {}
