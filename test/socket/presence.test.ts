@@ -52,4 +52,15 @@ describe('who is here', () => {
     };
     expect([900, 3000, 50_000].map(told)).toEqual([12, 3, 2]);
   });
+
+  it('is not counted all the while it fills up', () => {
+    const presence = new Presence();
+    const told: number[] = [];
+    for (let second = 1; second <= 20; second++) {
+      if (second <= 6) enter(presence, 3000);
+      const frame = presence.changed();
+      if (frame?.type === 'count') told.push(second);
+    }
+    expect(told).toEqual([1, 11]);
+  });
 });
