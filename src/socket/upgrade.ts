@@ -8,10 +8,11 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
 import type { Identity } from '../identity.js';
-import { parseCount, parseRoomSegment } from '../parse.js';
-import { CLOSE, COMMANDS, LIMITS, PLAIN, type User } from '../protocol.js';
+import { CLOSE, COMMANDS, LIMITS, type User } from '../protocol.js';
 import { addressOf, isOurHost, isOurOrigin } from '../request.js';
-import type { Hub, Place } from './hub.js';
+import { Addresses } from './addresses.js';
+import type { Hub } from './hub.js';
+import { parseTarget, protocolOf, type Refusal, refusalOf, refuse, type Target } from './knock.js';
 
 /** `closeTimeout` (ms) is newer than the types of ws. */
 const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
@@ -40,22 +41,13 @@ export interface DoorParts {
   readonly seen: (user: User) => void;
 }
 
-/** What an upgrade path asks for; `room` undefined: its name is none (4000). */
-interface Target {
-  readonly room: string | undefined;
-  readonly place: Place;
-}
-
 type Knock = readonly [request: IncomingMessage, socket: Duplex, head: Buffer];
-
-type Refusal = readonly [status: number, reason: string, headers?: string];
 
 export class Door {
   readonly #parts: DoorParts;
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof handlersOf>;
-  readonly #perAddress = new Map<string, number>();
-  readonly #addresses = new Map<WebSocket, string>();
+  readonly #addresses = new Addresses();
   readonly #waiting: Knock[] = [];
   /** were upgraded to hear why they are not let in, and have not gone yet */
   readonly #turnedAway = new Set<WebSocket>();
@@ -121,7 +113,7 @@ export class Door {
     if (target === 'elsewhere') return [404, 'Not Found'];
     if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
     if (closed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
-    if (address !== undefined && this.#countOf(address) >= config.limits.connectionsPerAddress)
+    if (address !== undefined && this.#addresses.count(address) >= config.limits.connectionsPerAddress)
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
     return undefined;
   }
@@ -142,7 +134,7 @@ export class Door {
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has its own listener there
       this.#listen(ws);
-      if (address !== undefined) this.#count(address, ws);
+      if (address !== undefined) this.#addresses.came(ws, address);
       try {
         this.#admit(ws, socket, target, cookie);
       } catch (error) {
@@ -171,24 +163,9 @@ export class Door {
     ws.close(code, reason);
   }
 
-  #countOf(address: string): number {
-    return this.#perAddress.get(address) ?? 0;
-  }
-
-  /** One more of this address, until the socket closes. */
-  #count(address: string, ws: WebSocket): void {
-    this.#perAddress.set(address, this.#countOf(address) + 1);
-    this.#addresses.set(ws, address);
-  }
-
   #gone(ws: WebSocket): void {
     this.#turnedAway.delete(ws);
-    const address = this.#addresses.get(ws);
-    if (address === undefined) return;
-    this.#addresses.delete(ws);
-    const left = this.#countOf(address) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+    this.#addresses.left(ws);
   }
 
   /** Before anything else is done with it: without a listener of 'error' that event would end the process. */
@@ -218,54 +195,6 @@ function handlersOf(hub: Hub, gone: (ws: WebSocket) => void) {
       hub.close(this);
     },
   };
-}
-
-/** Ours of those that are offered, as a constant: what the request said would be kept with the socket. */
-function protocolOf(offered: ReadonlySet<string>): string | undefined {
-  for (const name of offered) {
-    if (name === COMMANDS) return COMMANDS;
-    if (name === PLAIN) return PLAIN;
-  }
-  return undefined;
-}
-
-/** What makes a request no WebSocket handshake of RFC 6455, 4.2.1. */
-function refusalOf({ method, headers }: IncomingMessage): Refusal | undefined {
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return [400, 'Bad Request'];
-  if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
-  if (headers['sec-websocket-version'] !== '13')
-    return [426, 'Upgrade Required', 'Sec-WebSocket-Version: 13\r\n'];
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return [400, 'Bad Request'];
-  return undefined;
-}
-
-/** Without `new URL`: it throws on paths that a peer may well send. */
-function parseTarget(url: string): Target | 'malformed' | 'elsewhere' {
-  if (!url.startsWith('/') || url.startsWith('//') || url.includes('\\')) return 'malformed';
-  const [path = '', query = ''] = split(url, '?');
-  if (!path.startsWith('/ws/')) return 'elsewhere';
-  const asked = new URLSearchParams(query);
-  const place = {
-    after: parseCount(asked.get('after') ?? ''),
-    epoch: asked.get('epoch') ?? undefined,
-    history: Math.min(parseCount(asked.get('history') ?? '') ?? LIMITS.defaultPage, LIMITS.page),
-  };
-  return { room: parseRoomSegment(path.slice('/ws/'.length)), place };
-}
-
-function split(text: string, mark: string): [string, string] {
-  const at = text.indexOf(mark);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function refuse(socket: Duplex, [status, reason, headers = '']: Refusal): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  );
 }
 
 function ignore(): void {}
