@@ -2,7 +2,7 @@
  * The `name` cookie: made, signed and opened here, the same for HTTP and for the upgrade. Opening never throws: what is
  * not a cookie of ours, whole and in date, is nobody. Contract: docs/protocol.md, "Identity".
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import Keygrip from 'keygrip';
 import { field, parseObject } from './parse.js';
 import type { User } from './protocol.js';
@@ -31,14 +31,14 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 /** Opens and makes cookies with the given keys, newest first. `now` is in milliseconds. */
 export class Identity {
   readonly keys: Keygrip;
-  /** each key by itself: Keygrip's own comparison draws random bytes and makes two more HMACs, at every upgrade */
-  readonly #signers: readonly Keygrip[];
+  /** the same keys, to look at signatures: Keygrip's own look draws random bytes and makes two more HMACs, at every upgrade */
+  readonly #secrets: readonly KeyObject[];
   readonly #people: People;
   readonly #now: () => number;
 
   constructor(keys: readonly string[], people: People, now: () => number) {
     this.keys = new Keygrip([...keys], 'sha256');
-    this.#signers = keys.map((key) => new Keygrip([key], 'sha256'));
+    this.#secrets = keys.map((key) => createSecretKey(key, 'utf8'));
     this.#people = people;
     this.#now = now;
   }
@@ -49,7 +49,7 @@ export class Identity {
     const value = cookie(header, 'name');
     const signature = cookie(header, 'name.sig');
     if (value === undefined || signature === undefined || value.length > COOKIE_MAX) return undefined;
-    const key = this.#signers.findIndex((one) => same(one.sign(`name=${value}`), signature));
+    const key = this.#secrets.findIndex((secret) => signs(secret, `name=${value}`, signature));
     const session = key < 0 ? undefined : this.#read(value, key > 0);
     return session && this.#known(session);
   }
@@ -65,7 +65,8 @@ export class Identity {
     const person = this.#people.person(session.user.id);
     if (!person) return session; // ours, from before a restored backup
     if (person.signedOut) return undefined;
-    return { ...session, user: { id: session.user.id, name: person.name } };
+    const { user, ends, stale } = session;
+    return { user: { id: user.id, name: person.name }, ends, stale };
   }
 
   #read(value: string, oldKey: boolean): Session | undefined {
@@ -84,10 +85,11 @@ export class Identity {
   }
 }
 
-/** In a time that does not tell how much of it is right. */
-function same(ours: string, theirs: string): boolean {
-  const [a, b] = [Buffer.from(ours), Buffer.from(theirs)];
-  return a.length === b.length && timingSafeEqual(a, b);
+/** Whether that is Keygrip's signature; in a time that does not tell how much of it is right. */
+function signs(secret: KeyObject, text: string, signature: string): boolean {
+  const ours = Buffer.from(createHmac('sha256', secret).update(text).digest('base64url'));
+  const theirs = Buffer.from(signature);
+  return ours.length === theirs.length && timingSafeEqual(ours, theirs);
 }
 
 /** A new public id: 12 random URL-safe characters. */

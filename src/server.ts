@@ -3,7 +3,6 @@
  * The way of a message: socket/ or http/ → sequencer/ → chat/apply (in one transaction of store/) → socket/hub → the rooms.
  */
 import http from 'node:http';
-import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { applyBeat } from './chat/apply.js';
@@ -60,18 +59,20 @@ export function createServer(config: Config, surroundings: Surroundings): Server
     logger.info({ from, to }, 'bringing the database to a new shape: some seconds for a million messages'),
   );
   const server = http.createServer(PATIENCE);
-  const sockets = track(server);
+  const { connectionsMax = 0 } = surroundings;
+  const full = connectionsMax > 0 ? fullness(server, connectionsMax) : () => false;
   const chat = openChat(config, store, surroundings);
   const { hub, sequencer } = chat;
   let draining = false;
-  const doors = { draining: () => draining, full: () => isFull(sockets, surroundings) };
-  openDoors(server, config, store, chat, doors, surroundings);
+  const doors = { draining: () => draining, full };
+  const door = openDoors(server, config, store, chat, doors, surroundings);
 
   const stops = [startHeartbeat(hub, chat.now), startTicking(store), () => hub.stop()];
   const abort = (): void => {
     for (const stop of stops) stop();
     server.close();
-    for (const socket of sockets) socket.destroy();
+    server.closeAllConnections(); // the door has those that were upgraded
+    door.cut();
     store.close();
   };
   const close = async (): Promise<void> => {
@@ -118,7 +119,7 @@ interface Doors {
   readonly full: () => boolean;
 }
 
-/** Koa for requests, ws for upgrades, on the same server. */
+/** Koa for requests, ws for upgrades, on the same server. Answers with the door of the latter. */
 function openDoors(
   server: http.Server,
   config: Config,
@@ -126,7 +127,7 @@ function openDoors(
   { hub, submit, seen, now }: Chat,
   { draining, full }: Doors,
   { logger }: Surroundings,
-): void {
+): Door {
   const identity = new Identity(keysOf(config, store), store.people, now);
   const unready = (): readonly string[] => [
     ...(draining() ? ['the server is stopping'] : []),
@@ -161,6 +162,7 @@ function openDoors(
   const door = new Door({ config, identity, hub, seen, onError, closed: () => draining() || full() });
   server.on('upgrade', door.enter);
   server.on('clientError', refuseBroken);
+  return door;
 }
 
 function keysOf(config: Config, store: Store): readonly string[] {
@@ -174,19 +176,21 @@ function startTicking(store: Store): () => void {
   return () => clearInterval(timer);
 }
 
-/** All sockets of the server, upgraded or not. */
-function track(server: http.Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>();
-  const forget = function forget(this: Socket): void {
-    sockets.delete(this);
+/**
+ * Whether more sockets are open than may be, upgraded or not. The server counts them itself; a listener of ours on each
+ * would cost 100 bytes. It tells the count a moment later: so it is asked when one comes, before that one is answered,
+ * and with each question, that who has gone is noticed too.
+ */
+function fullness(server: http.Server, most: number): () => boolean {
+  let open = 0;
+  const count = (): void => {
+    server.getConnections((_error, now) => {
+      open = now;
+    });
   };
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('close', forget);
-  });
-  return sockets;
-}
-
-function isFull(sockets: ReadonlySet<Socket>, { connectionsMax = 0 }: Surroundings): boolean {
-  return connectionsMax > 0 && sockets.size > connectionsMax;
+  server.on('connection', count);
+  return () => {
+    count();
+    return open > most;
+  };
 }

@@ -56,7 +56,6 @@ const BORDERS: Borders = {
     'words/zh-CN.ts': 'the same in Chinese',
     'protocol.ts': 'the whole contract on one page, which the browser shares',
     'socket/hub.ts': 'the one place where people, rooms and the order meet; its methods are short',
-    'socket/upgrade.ts': 'the checks at the door are read in their order, from top to bottom',
   },
   lines: 200,
   banned: [

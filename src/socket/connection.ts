@@ -22,13 +22,10 @@ export interface Opening {
   readonly ws: WebSocket;
   readonly socket: Duplex;
   readonly person: Person;
-  readonly room: LiveRoom;
   /** superchat: each frame is a JSON command; else it is the text of a message */
   readonly commands: boolean;
   /** when the session is over, in milliseconds since 1970 */
   readonly ends: number;
-  /** bytes that may wait for this reader; 0 = no limit */
-  readonly sendBuffer: number;
 }
 
 /** What a connection asks of its room. */
@@ -41,8 +38,8 @@ export class Connection implements Member {
   /** which beat of the heartbeat is its own */
   slot = 0;
   batch = 0;
-  /** when it was last heard typing, as performance.now() */
-  typedAt = Number.NEGATIVE_INFINITY;
+  /** when it was last heard typing, as performance.now(); undefined: never, which takes no number of its own */
+  typedAt: number | undefined;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #commands: boolean;
@@ -51,14 +48,15 @@ export class Connection implements Member {
   #heard = true;
   #nonsense = 0;
 
-  constructor(opening: Opening) {
+  /** @param sendBuffer bytes that may wait for this reader; 0 = no limit */
+  constructor(opening: Opening, room: LiveRoom, sendBuffer: number) {
     this.person = opening.person;
-    this.room = opening.room;
+    this.room = room;
     this.ends = opening.ends;
     this.#ws = opening.ws;
     this.#socket = opening.socket;
     this.#commands = opening.commands;
-    this.#sendBuffer = opening.sendBuffer;
+    this.#sendBuffer = sendBuffer;
   }
 
   /** What the peer said, if it can be followed; what cannot is answered here. */
@@ -84,9 +82,8 @@ export class Connection implements Member {
   }
 
   /** Like write, for one page of a replay: the next comes only when this one has drained. True when it has already. */
-  writePage(frames: readonly Buffer[]): boolean {
-    if (!this.#open) return true;
-    return this.#socket.write(Buffer.concat(frames));
+  writePage(page: Buffer): boolean {
+    return !this.#open || this.#socket.write(page);
   }
 
   onceDrained(next: () => void): void {

@@ -24,22 +24,31 @@ export interface FollowingParts {
   readonly now: () => number;
 }
 
-/** People looked at in one slice, and milliseconds between two slices. */
+/** People looked at in one slice and milliseconds that it may take, and milliseconds between two slices. */
 const SLICE = 250;
+const TURN = 5;
 const PAUSE = 50;
+/** A slice in a rush: letting thousands in goes first. One has begun when so many came between two slices, and is over so many ms later. */
+const RUSH = { slice: 10, came: 50, calm: 500 } as const;
 /** So few who came are looked at before word goes out: who has just left the room for another hears of it as well. */
 const FEW = 16;
 /** Rooms that one person hears of. */
 const MOST = 500;
+/** The same for all who have been in none. */
+const NOWHERE: readonly string[] = [];
 
 export class Following {
   readonly crier = new Crier();
   readonly #parts: FollowingParts;
-  /** who came, and where, since they were looked at last */
-  readonly #arrivals = new Map<Person, Visited[]>();
+  /** who came, and where, since they were looked at last: mostly one room, without a list around it */
+  readonly #arrivals = new Map<Person, Visited | readonly Visited[]>();
   /** whose membership is on its way to the book */
   readonly #entering = new Set<Person>();
   #timer: NodeJS.Timeout | undefined;
+  /** how many were left when the last slice ended */
+  #left = 0;
+  /** when the rush is over, as performance.now() */
+  #rush = 0;
 
   constructor(parts: FollowingParts) {
     this.#parts = parts;
@@ -47,18 +56,16 @@ export class Following {
 
   /** A socket of this person was opened in that room, or they said something in it. */
   arrived(person: Person, room: Visited): void {
-    const rooms = this.#arrivals.get(person);
-    if (rooms) {
-      if (!rooms.includes(room)) rooms.push(room);
-      return;
-    }
-    this.#arrivals.set(person, [room]);
+    const before = this.#arrivals.get(person);
+    const rooms = before && listOf(before);
+    if (rooms?.includes(room)) return;
+    this.#arrivals.set(person, rooms ? [...rooms, room] : room);
     this.#timer ??= setTimeout(this.#slice, PAUSE);
   }
 
   /** A message of this author (none when they are not connected) was said; most have been there before. */
   said(author: Person | undefined, room: Visited): void {
-    if (author && !author.rooms?.has(room.name)) this.arrived(author, room);
+    if (author && !author.rooms?.includes(room.name)) this.arrived(author, room);
     if (this.#arrivals.size <= FEW) this.#lookAtAll();
     this.crier.moved(room);
   }
@@ -88,28 +95,36 @@ export class Following {
   }
 
   readonly #slice = (): void => {
-    let left = SLICE;
+    const now = performance.now();
+    if (this.#arrivals.size - this.#left > RUSH.came) this.#rush = now + RUSH.calm;
+    let left: number = now < this.#rush ? RUSH.slice : SLICE;
     for (const [person, rooms] of this.#arrivals) {
-      if (left-- === 0) break;
+      if (left-- === 0 || performance.now() - now > TURN) break;
       this.#look(person, rooms);
     }
-    this.#timer = this.#arrivals.size > 0 ? setTimeout(this.#slice, PAUSE) : undefined;
+    this.#left = this.#arrivals.size;
+    this.#timer = this.#left > 0 ? setTimeout(this.#slice, PAUSE) : undefined;
   };
 
   #lookAtAll(): void {
     for (const [person, rooms] of this.#arrivals) this.#look(person, rooms);
   }
 
-  #look(person: Person, visited: readonly Visited[]): void {
+  #look(person: Person, visited: Visited | readonly Visited[]): void {
     this.#arrivals.delete(person);
-    person.rooms ??= new Set(this.#parts.roomsOf(person.user, MOST).map(({ room }) => room));
-    for (const { name, last } of visited)
-      if (last > 0 && !person.rooms.has(name)) this.#enter(person, person.rooms, name);
+    person.rooms ??= this.#roomsOf(person.user);
+    for (const { name, last } of listOf(visited))
+      if (last > 0 && !person.rooms.includes(name)) this.#enter(person, person.rooms, name);
     this.#follow(person, person.rooms);
   }
 
-  #enter(person: Person, rooms: Set<string>, room: string): void {
-    rooms.add(room);
+  #roomsOf(user: User): readonly string[] {
+    const rooms = this.#parts.roomsOf(user, MOST);
+    return rooms.length === 0 ? NOWHERE : rooms.map(({ room }) => room);
+  }
+
+  #enter(person: Person, rooms: readonly string[], room: string): void {
+    person.rooms = [...rooms, room];
     if (person.follows && room !== person.home) this.crier.add(room, person);
     this.#entering.add(person);
     this.#parts.submit({ kind: 'enter', room, user: person.user, at: this.#parts.now() }, (outcome) =>
@@ -119,27 +134,31 @@ export class Following {
 
   #entered(person: Person, room: string, { kind }: Outcome): void {
     this.#entering.delete(person);
-    if (kind !== 'entered') person.rooms?.delete(room); // the disk failed: at the next occasion
+    if (kind !== 'entered') person.rooms = person.rooms?.filter((one) => one !== room); // the disk failed: at the next occasion
   }
 
   /** Puts the person where they hear of their rooms, but not of the one that all their sockets are in. */
-  #follow(person: Person, rooms: ReadonlySet<string>): void {
+  #follow(person: Person, rooms: readonly string[]): void {
     const home = homeOf(person);
-    if (person.connections.size === 0) this.#unfollow(person, rooms);
+    if (person.sockets === 0) this.#unfollow(person, rooms);
     else if (!person.follows) {
       for (const room of rooms) if (room !== home) this.crier.add(room, person);
     } else if (person.home !== home) {
-      if (person.home !== undefined && rooms.has(person.home)) this.crier.add(person.home, person);
+      if (person.home !== undefined && rooms.includes(person.home)) this.crier.add(person.home, person);
       if (home !== undefined) this.crier.remove(home, person);
     }
-    person.follows = person.connections.size > 0;
+    person.follows = person.sockets > 0;
     person.home = home;
   }
 
-  #unfollow(person: Person, rooms: ReadonlySet<string>): void {
+  #unfollow(person: Person, rooms: readonly string[]): void {
     for (const room of rooms) this.crier.remove(room, person);
     person.rooms = undefined; // read again when they come back
   }
+}
+
+function listOf(visited: Visited | readonly Visited[]): readonly Visited[] {
+  return 'name' in visited ? [visited] : visited;
 }
 
 /** The room that all sockets of a person are in. */

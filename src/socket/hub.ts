@@ -78,15 +78,15 @@ export class Hub {
 
   mayConnect(person: Person): boolean {
     const most = this.#parts.limits.connectionsPerPerson;
-    return most === 0 || person.connections.size < most;
+    return most === 0 || person.sockets < most;
   }
 
-  open(opening: Omit<Opening, 'room' | 'sendBuffer'>, roomName: string, place: Place): Connection {
+  open(opening: Opening, roomName: string, place: Place): Connection {
     const room = this.#room(roomName);
-    const connection = new Connection({ ...opening, room, sendBuffer: this.#parts.limits.sendBuffer });
+    const connection = new Connection(opening, room, this.#parts.limits.sendBuffer);
     connection.slot = this.connections.size;
     this.connections.set(opening.ws, connection);
-    connection.person.connections.add(connection);
+    connection.person.connected(connection);
     this.following.arrived(connection.person, room);
     const news = room.presence.enter(connection.person);
     if (news) this.#announce(room, news);
@@ -107,7 +107,7 @@ export class Hub {
     if (!connection) return;
     connection.closed();
     this.connections.delete(ws);
-    connection.person.connections.delete(connection);
+    connection.person.disconnected(connection);
     this.#leave(connection);
     this.following.left(connection.person);
     this.forget(connection.person);
@@ -138,8 +138,8 @@ export class Hub {
   }
 
   forget(person: Person): void {
-    if (person.connections.size > 0 || person.waiting > 0 || this.following.waitsFor(person)) return;
-    if (person.budget.full(performance.now())) this.#people.delete(person.user.id);
+    if (person.sockets > 0 || person.waiting > 0 || this.following.waitsFor(person)) return;
+    if (person.rested(performance.now())) this.#people.delete(person.user.id);
   }
 
   stop(): void {

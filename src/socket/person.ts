@@ -1,6 +1,6 @@
 /**
  * Someone who is connected, or was a moment ago: one object for all their sockets, with one budget and one queue of
- * what they said too fast.
+ * what they said too fast. Most have one socket and are silent: what only others need is made when they need it.
  */
 import type { Limits } from '../config.js';
 import type { User } from '../protocol.js';
@@ -23,24 +23,58 @@ export const QUEUE = {
 
 export class Person {
   user: User;
-  readonly connections = new Set<Connection>();
-  readonly budget: Budget;
   /** the rooms they have been in, once they were looked up (following.ts) */
-  rooms: Set<string> | undefined;
+  rooms: readonly string[] | undefined;
   /** the one room that all their sockets are in */
   home: string | undefined;
   /** hears of other rooms */
   follows = false;
-  #waiting: Waiting[] = [];
+  readonly #limits: Limits;
+  /** their only socket, or all when they are several: a Set takes 180 bytes */
+  #only: Connection | undefined;
+  #several: Set<Connection> | undefined;
+  #budget: Budget | undefined;
+  #waiting: Waiting[] | undefined;
   #bytes = 0;
 
   constructor(user: User, limits: Limits) {
     this.user = user;
-    this.budget = new Budget(limits);
+    this.#limits = limits;
+  }
+
+  get connections(): Iterable<Connection> {
+    return this.#several ?? (this.#only ? [this.#only] : []);
+  }
+
+  /** how many sockets they have */
+  get sockets(): number {
+    return this.#several?.size ?? (this.#only ? 1 : 0);
+  }
+
+  connected(connection: Connection): void {
+    if (this.#several) this.#several.add(connection);
+    else if (this.#only) this.#several = new Set([this.#only, connection]);
+    else this.#only = connection;
+  }
+
+  disconnected(connection: Connection): void {
+    this.#several?.delete(connection);
+    if (this.#only === connection) this.#only = undefined;
+    if (this.#several?.size === 0) this.#several = undefined;
+  }
+
+  get budget(): Budget {
+    this.#budget ??= new Budget(this.#limits);
+    return this.#budget;
+  }
+
+  /** Nothing of the budget is used: they may be forgotten. `now` as performance.now(). */
+  rested(now: number): boolean {
+    return this.#budget?.full(now) ?? true;
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting?.length ?? 0;
   }
 
   get shouldPause(): boolean {
@@ -52,6 +86,7 @@ export class Person {
   }
 
   wait(said: Waiting): void {
+    this.#waiting ??= [];
     this.#waiting.push(said);
     this.#bytes += said.bytes;
   }
@@ -59,7 +94,7 @@ export class Person {
   /** Posts what the budget allows by now; true when nothing is left waiting. */
   postWaiting(now: number): boolean {
     while (this.waiting > 0 && this.budget.take(now)) {
-      const said = this.#waiting.shift();
+      const said = this.#waiting?.shift();
       this.#bytes -= said?.bytes ?? 0;
       said?.post();
     }
@@ -69,7 +104,7 @@ export class Person {
 
   /** Forgets what waits: they were thrown out, or signed out. */
   forgetWaiting(): void {
-    this.#waiting = [];
+    this.#waiting = undefined;
     this.#bytes = 0;
   }
 }

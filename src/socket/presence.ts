@@ -5,8 +5,11 @@
 import { LIMITS, type ServerFrame, type User } from '../protocol.js';
 import { textFrame } from './frame.js';
 
-/** A room of more people hears of its count every 2nd, 3rd … second: one count to 18,000 is 18,000 writes. */
-const PER_SECOND = 2000;
+/**
+ * A room of more people hears of its count every 2nd, 3rd … second: one count to 18,000 is 18,000 writes. How many they are
+ * by then decides, so a room that fills up is not told all the while.
+ */
+const PER_SECOND = 1000;
 const QUIET_MOST = 10;
 
 /** Someone with sockets; the same object for all of them. */
@@ -18,8 +21,8 @@ export class Presence<P extends Present = Present> {
   readonly #sockets = new Map<P, number>();
   #large = false;
   #changed = false;
-  /** seconds until a change may be told */
-  #quiet = 0;
+  /** seconds since a change was told */
+  #quiet = QUIET_MOST;
   #listed: Buffer | undefined;
 
   get count(): number {
@@ -72,13 +75,13 @@ export class Presence<P extends Present = Present> {
 
   /** In a large room: the new count, if it changed since asked last. Grown small again: the whole list, once. */
   changed(): ServerFrame | undefined {
-    this.#quiet--;
+    this.#quiet++;
     if (!this.#changed) return undefined;
     this.#listed = undefined;
-    if (this.#quiet > 0) return undefined;
+    if (this.#quiet < Math.min(QUIET_MOST, Math.ceil(this.count / PER_SECOND))) return undefined;
+    this.#quiet = 0;
     this.#changed = false;
     this.#large = this.count > LIMITS.list;
-    this.#quiet = Math.min(QUIET_MOST, Math.ceil(this.count / PER_SECOND));
     return this.#large ? { type: 'count', data: this.count } : this.list();
   }
 

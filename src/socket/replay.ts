@@ -7,7 +7,7 @@ import { CLOSE } from '../protocol.js';
 import type { Connection } from './connection.js';
 import type { Page } from './room.js';
 
-/** @param greeting frames that go first, `ending` those that go last: in the write of the first and last page. */
+/** @param greeting frames that go first, `ending` those that go last: with the first and the last page. */
 export function replay(connection: Connection, from: number, greeting: Buffer, ending: () => Buffer): void {
   const step = (after: number, first: readonly Buffer[]): void => {
     if (!connection.open) return;
@@ -15,12 +15,19 @@ export function replay(connection: Connection, from: number, greeting: Buffer, e
     if (!page) return;
     const { frames, to } = page;
     const ends = to === connection.room.last;
-    const drained = connection.writePage([...first, ...frames, ...(ends ? [ending()] : [])]);
-    if (ends) connection.room.join(connection);
-    else if (drained) setImmediate(step, to, []);
+    const drained = connection.writePage(joined([...first, ...frames]));
+    if (ends) {
+      connection.writePage(ending()); // not joined to the others: thousands are given the same bytes
+      connection.room.join(connection);
+    } else if (drained) setImmediate(step, to, []);
     else connection.onceDrained(() => step(to, []));
   };
   step(from, [greeting]);
+}
+
+function joined(frames: readonly Buffer[]): Buffer {
+  const [only] = frames;
+  return frames.length === 1 && only ? only : Buffer.concat(frames);
 }
 
 /** A page, or the end of the connection when the log cannot be read: the client comes back and asks again. */

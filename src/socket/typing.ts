@@ -10,9 +10,10 @@ const EVERY = 1000;
 /** `now` in milliseconds, from a clock that does not go back. */
 export function tellTyping(connection: Connection, now: number): void {
   const { room, person } = connection;
-  if (room.presence.count > LIMITS.list || now - connection.typedAt < EVERY) return;
+  if (room.presence.count > LIMITS.list || now - (connection.typedAt ?? Number.NEGATIVE_INFINITY) < EVERY)
+    return;
   connection.typedAt = now;
-  const own: ReadonlySet<Member> = person.connections;
+  const own = new Set<Member>(person.connections);
   const bytes = textFrame({ type: 'typing', user: person.user });
   for (const member of room.members) if (!own.has(member)) member.write(bytes);
 }

@@ -8,10 +8,11 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
 import type { Identity } from '../identity.js';
-import { parseCount, parseRoomSegment } from '../parse.js';
-import { CLOSE, COMMANDS, LIMITS, PLAIN, type User } from '../protocol.js';
+import { CLOSE, COMMANDS, LIMITS, type User } from '../protocol.js';
 import { addressOf, isOurHost, isOurOrigin } from '../request.js';
-import type { Hub, Place } from './hub.js';
+import { Addresses } from './addresses.js';
+import type { Hub } from './hub.js';
+import { parseTarget, protocolOf, type Refusal, refusalOf, refuse, type Target } from './knock.js';
 
 /** `closeTimeout` (ms) is newer than the types of ws. */
 const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
@@ -23,11 +24,11 @@ const OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   maxBufferedChunks: 1024,
   closeTimeout: 2000,
   autoPong: false, // ours looks at what waits first
-  handleProtocols: (offered) => [...offered].find((name) => name === COMMANDS || name === PLAIN) ?? false,
+  handleProtocols: (offered) => protocolOf(offered) ?? false,
 };
 
-/** Milliseconds of letting in before others get their turn. */
-const TURN = 8;
+/** Milliseconds of letting in before others get their turn: as they come, and again of those who wait. */
+const TURN = 4;
 
 export interface DoorParts {
   readonly config: Config;
@@ -40,44 +41,43 @@ export interface DoorParts {
   readonly seen: (user: User) => void;
 }
 
-/** What an upgrade path asks for; `room` undefined: its name is none (4000). */
-interface Target {
-  readonly room: string | undefined;
-  readonly place: Place;
-}
-
 type Knock = readonly [request: IncomingMessage, socket: Duplex, head: Buffer];
-
-type Refusal = readonly [status: number, reason: string, headers?: string];
 
 export class Door {
   readonly #parts: DoorParts;
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof handlersOf>;
-  readonly #perAddress = new Map<string, number>();
-  readonly #addresses = new Map<Duplex, string>();
-  readonly #uncount: (this: Duplex) => void;
+  readonly #addresses = new Addresses();
   readonly #waiting: Knock[] = [];
+  /** were upgraded to hear why they are not let in, and have not gone yet */
+  readonly #turnedAway = new Set<WebSocket>();
+  /** when the turn in which they are let in at once ends; 0: none has begun */
+  #until = 0;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.#handlers = handlersOf(parts.hub);
-    const [perAddress, addresses] = [this.#perAddress, this.#addresses];
-    this.#uncount = function uncount() {
-      const address = addresses.get(this) ?? '';
-      const left = (perAddress.get(address) ?? 1) - 1;
-      addresses.delete(this);
-      if (left > 0) perAddress.set(address, left);
-      else perAddress.delete(address);
-    };
+    this.#handlers = handlersOf(parts.hub, (ws) => this.#gone(ws));
     this.#wss = new WebSocketServer(OPTIONS);
   }
 
   /** The listener of 'upgrade'. */
   readonly enter = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', ignore); // first: Node has taken its own listener away
-    if (this.#waiting.push([request, socket, head]) === 1) setImmediate(this.#letIn);
+    const now = performance.now();
+    if (this.#until === 0) {
+      this.#until = now + TURN;
+      setImmediate(this.#letIn);
+    }
+    if (this.#waiting.length === 0 && now <= this.#until) this.#open(request, socket, head);
+    else this.#waiting.push([request, socket, head]);
   };
+
+  /** Cuts all that came in by it. */
+  cut(): void {
+    for (const [, socket] of this.#waiting) socket.destroy();
+    for (const ws of this.#turnedAway) ws.terminate();
+    for (const connection of this.#parts.hub.connections.values()) connection.cut();
+  }
 
   /** As many as fit into a few milliseconds, then others get their turn: thousands who come at once would hold all up. */
   readonly #letIn = (): void => {
@@ -90,11 +90,13 @@ export class Door {
     }
     this.#waiting.splice(0, done);
     if (this.#waiting.length > 0) setImmediate(this.#letIn);
+    else this.#until = 0;
   };
 
   #open(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = parseTarget(request.url ?? '');
-    const address = addressOf(request, this.#parts.config.trustedProxies);
+    const { limits, trustedProxies } = this.#parts.config;
+    const address = limits.connectionsPerAddress > 0 ? addressOf(request, trustedProxies) : undefined;
     const refusal = refusalOf(request) ?? this.#refusal(request, target, address);
     if (refusal) refuse(socket, refusal);
     else if (target !== 'malformed' && target !== 'elsewhere')
@@ -104,34 +106,40 @@ export class Door {
   #refusal(
     request: IncomingMessage,
     target: ReturnType<typeof parseTarget>,
-    address: string,
+    address: string | undefined,
   ): Refusal | undefined {
     const { config, closed } = this.#parts;
     if (target === 'malformed') return [400, 'Bad Request'];
     if (target === 'elsewhere') return [404, 'Not Found'];
     if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
     if (closed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
-    const most = config.limits.connectionsPerAddress;
-    if (most > 0 && (this.#perAddress.get(address) ?? 0) >= most)
+    if (address !== undefined && this.#addresses.count(address) >= config.limits.connectionsPerAddress)
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
     return undefined;
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target, address: string): void {
+  #upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    target: Target,
+    address: string | undefined,
+  ): void {
     if (socket.destroyed || !socket.writable) {
       socket.destroy(); // the peer has gone while we looked
       return;
     }
-    this.#count(address, socket);
     const cookie = request.headers.cookie;
     socket.cork(); // the answer to the upgrade and what the room says first are one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      ws.on('error', ignore); // ws has closed it with the right code
+      socket.off('error', ignore); // ws has its own listener there
+      this.#listen(ws);
+      if (address !== undefined) this.#addresses.came(ws, address);
       try {
         this.#admit(ws, socket, target, cookie);
       } catch (error) {
         this.#parts.onError(error); // the store cannot be read
-        close(ws, CLOSE.serverError);
+        this.#turnAway(ws, CLOSE.serverError);
       }
     });
     socket.uncork();
@@ -141,24 +149,28 @@ export class Door {
     const { identity, hub, seen } = this.#parts;
     const session = identity.open(cookie);
     const person = session && hub.person(session.user);
-    if (room === undefined) close(ws, CLOSE.invalidRoom);
-    else if (!session || !person) close(ws, CLOSE.notSignedIn);
-    else if (!hub.mayConnect(person)) close(ws, CLOSE.tooManyOfPerson);
+    if (room === undefined) this.#turnAway(ws, CLOSE.invalidRoom);
+    else if (!session || !person) this.#turnAway(ws, CLOSE.notSignedIn);
+    else if (!hub.mayConnect(person)) this.#turnAway(ws, CLOSE.tooManyOfPerson);
     else {
       seen(session.user);
-      this.#listen(ws);
       hub.open({ ws, socket, person, commands: ws.protocol === COMMANDS, ends: session.ends }, room, place);
     }
   }
 
-  /** One more of this address, until the socket closes. */
-  #count(address: string, socket: Duplex): void {
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
-    this.#addresses.set(socket, address);
-    socket.on('close', this.#uncount);
+  #turnAway(ws: WebSocket, [code, reason]: readonly [code: number, reason: string]): void {
+    this.#turnedAway.add(ws);
+    ws.close(code, reason);
   }
 
+  #gone(ws: WebSocket): void {
+    this.#turnedAway.delete(ws);
+    this.#addresses.left(ws);
+  }
+
+  /** Before anything else is done with it: without a listener of 'error' that event would end the process. */
   #listen(ws: WebSocket): void {
+    ws.on('error', ignore); // ws has closed it with the right code
     ws.on('message', this.#handlers.message);
     ws.on('ping', this.#handlers.ping);
     ws.on('pong', this.#handlers.pong);
@@ -167,7 +179,7 @@ export class Door {
 }
 
 /** The same four functions for every socket: a closure for each would be kept as long as the socket. */
-function handlersOf(hub: Hub) {
+function handlersOf(hub: Hub, gone: (ws: WebSocket) => void) {
   return {
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
@@ -179,52 +191,10 @@ function handlersOf(hub: Hub) {
       hub.connections.get(this)?.heard();
     },
     close(this: WebSocket): void {
+      gone(this);
       hub.close(this);
     },
   };
-}
-
-/** What makes a request no WebSocket handshake of RFC 6455, 4.2.1. */
-function refusalOf({ method, headers }: IncomingMessage): Refusal | undefined {
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return [400, 'Bad Request'];
-  if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
-  if (headers['sec-websocket-version'] !== '13')
-    return [426, 'Upgrade Required', 'Sec-WebSocket-Version: 13\r\n'];
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return [400, 'Bad Request'];
-  return undefined;
-}
-
-/** Without `new URL`: it throws on paths that a peer may well send. */
-function parseTarget(url: string): Target | 'malformed' | 'elsewhere' {
-  if (!url.startsWith('/') || url.startsWith('//') || url.includes('\\')) return 'malformed';
-  const [path = '', query = ''] = split(url, '?');
-  if (!path.startsWith('/ws/')) return 'elsewhere';
-  const asked = new URLSearchParams(query);
-  const place = {
-    after: parseCount(asked.get('after') ?? ''),
-    epoch: asked.get('epoch') ?? undefined,
-    history: Math.min(parseCount(asked.get('history') ?? '') ?? LIMITS.defaultPage, LIMITS.page),
-  };
-  return { room: parseRoomSegment(path.slice('/ws/'.length)), place };
-}
-
-function split(text: string, mark: string): [string, string] {
-  const at = text.indexOf(mark);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function refuse(socket: Duplex, [status, reason, headers = '']: Refusal): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}Connection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  );
-}
-
-function close(ws: WebSocket, [code, reason]: readonly [code: number, reason: string]): void {
-  ws.close(code, reason);
 }
 
 function ignore(): void {}

@@ -29,6 +29,12 @@ describe('a flood', () => {
     await two.leaves();
     const three = await ann.enters('lobby');
     await three.sees({ type: 'hello' });
+    await three.leaves();
+    const stranger = chat.visitor().knocks('/ws/lobby');
+    expect(await stranger.closed).toBe(4001); // counted while it was open, and not any more
+    const four = await ann.enters('lobby');
+    await four.sees({ type: 'hello' });
+    expect(await chat.visitor().knocks('/ws/lobby').closed).toBe(429);
   });
 
   it('of pings from a peer that never reads is cut, and memory stays', async () => {
@@ -48,6 +54,11 @@ describe('a flood', () => {
     await witness.sees({ type: 'chat', cid: witness.says('still here') });
   });
 });
+
+/** Of a stranger: it is upgraded, and closed with 4001. */
+const HANDSHAKE =
+  'GET /ws/lobby HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
 describe('a slow reader', () => {
   it('is cut over its limit, and resumes at its number without hole or repeat', async () => {
@@ -77,14 +88,26 @@ describe('a slow reader', () => {
     const chat = await startChat();
     const socket = connect(chat.port, '127.0.0.1');
     const from = Date.now();
-    socket.write(
-      'GET /ws/lobby HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
-    );
+    socket.write(HANDSHAKE);
     socket.resume();
     await once(socket, 'close');
     expect(Date.now() - from).toBeGreaterThan(1500);
     expect(Date.now() - from).toBeLessThan(4000);
+  });
+
+  it('is cut with all others when the server is stopped at once, whether let in or turned away or not even asking', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const admitted = await ann.enters('lobby');
+    const [silent, refused] = [connect(chat.port, '127.0.0.1'), connect(chat.port, '127.0.0.1')];
+    refused.write(HANDSHAKE);
+    await once(refused, 'data');
+    const gone = Promise.all([silent, refused].map((socket) => once(socket.resume(), 'close')));
+    const from = Date.now();
+    chat.server.abort();
+    await gone;
+    expect(await admitted.closed).toBe(1006);
+    expect(Date.now() - from).toBeLessThan(1000);
   });
 });
 

@@ -1,6 +1,9 @@
 /** The rooms that people have been in: the list, the read marks, and word of those that moved while they were elsewhere. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { readConfig } from '../../src/config.js';
 import type { RoomSummary } from '../../src/protocol.js';
+import { Following } from '../../src/socket/following.js';
+import { Person } from '../../src/socket/person.js';
 import { startChat, type Visitor } from '../harness.js';
 
 async function roomsOf(visitor: Visitor): Promise<RoomSummary[]> {
@@ -129,5 +132,25 @@ describe('who has just gone to another room', () => {
     kitchen.says('where is Ann?');
     left.ws.close();
     expect(await garden.sees({ type: 'room', room: 'kitchen' })).toMatchObject({ last: 2 });
+  });
+});
+
+describe('in a rush', () => {
+  it('few are looked up at a time, and all the others when it is over', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const looked = new Set<string>();
+    const roomsOf = ({ id }: { readonly id: string }) => {
+      looked.add(id);
+      return [];
+    };
+    const following = new Following({ roomsOf, submit: () => {}, now: () => 0 });
+    const { limits } = readConfig({});
+    for (let n = 0; n < 200; n++)
+      following.arrived(new Person({ id: `p${n}`, name: 'Ann' }, limits), { name: 'hall', last: 0 });
+    vi.advanceTimersByTime(60);
+    expect(looked.size).toBe(10);
+    vi.advanceTimersByTime(1000);
+    expect(looked.size).toBe(200);
   });
 });

@@ -39,7 +39,7 @@ describe('who is here', () => {
     expect(presence.listed().toString()).toContain('"Zoe"');
   });
 
-  it('is counted each second up to 2,000 people, and more rarely above', () => {
+  it('is counted each second up to 1,000 people, and more rarely above', () => {
     const told = (people: number): number => {
       const presence = new Presence();
       enter(presence, people);
@@ -50,6 +50,17 @@ describe('who is here', () => {
       }
       return times;
     };
-    expect([1000, 7000, 50_000].map(told)).toEqual([12, 3, 2]);
+    expect([900, 3000, 50_000].map(told)).toEqual([12, 3, 2]);
+  });
+
+  it('is not counted all the while it fills up', () => {
+    const presence = new Presence();
+    const told: number[] = [];
+    for (let second = 1; second <= 20; second++) {
+      if (second <= 6) enter(presence, 3000);
+      const frame = presence.changed();
+      if (frame?.type === 'count') told.push(second);
+    }
+    expect(told).toEqual([1, 11]);
   });
 });

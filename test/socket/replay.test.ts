@@ -8,7 +8,7 @@ function connectionOf(last: number, page: number) {
     last,
     since: (id: number) => {
       const to = Math.min(last, id + page);
-      const frames = Array.from({ length: to - id }, (_, n) => Buffer.from(`${id + n + 1}`));
+      const frames = Array.from({ length: to - id }, (_, n) => Buffer.from(` ${id + n + 1}`));
       return { frames, to };
     },
     join: () => done.push('joins'),
@@ -16,22 +16,22 @@ function connectionOf(last: number, page: number) {
   const connection = {
     open: true,
     room,
-    writePage: (frames: readonly Buffer[]) => done.push(frames.join(' ')) > 0,
+    writePage: (page: Buffer) => done.push(page.toString()) > 0,
   };
   return { connection: connection as unknown as Parameters<typeof replay>[0], done };
 }
 
 describe('a replay', () => {
-  it('says hello, what was missed and who is here in one write, then joins', () => {
+  it('says hello and what was missed in one write, then who is here, then joins', () => {
     const { connection, done } = connectionOf(3, 256);
     replay(connection, 1, Buffer.from('hello'), () => Buffer.from('list'));
-    expect(done).toEqual(['hello 2 3 list', 'joins']);
+    expect(done).toEqual(['hello 2 3', 'list', 'joins']);
   });
 
   it('says who is here only with the last page', async () => {
     const { connection, done } = connectionOf(4, 2);
     replay(connection, 0, Buffer.from('hello'), () => Buffer.from('list'));
     await new Promise(setImmediate);
-    expect(done).toEqual(['hello 1 2', '3 4 list', 'joins']);
+    expect(done).toEqual(['hello 1 2', ' 3 4', 'list', 'joins']);
   });
 });
