@@ -24,6 +24,12 @@ const field = (page: Page) => page.getByRole('textbox', { name: 'Message' });
 const focused = (page: Page) =>
   page.evaluate(() => document.activeElement?.getAttribute('data-id') ?? document.activeElement?.tagName);
 
+/** Of which messages the toolbar is shown. */
+const toolbars = (page: Page) =>
+  page
+    .locator('li.message:has(.tools)')
+    .evaluateAll((rows) => rows.map((one) => one.getAttribute('data-id')));
+
 describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
   it('are edited and deleted by who wrote them, by keyboard, and the focus stays', async () => {
     const { origin, browser } = await open();
@@ -74,6 +80,38 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.keyboard.press('Enter');
     await row(bob, 1).locator('.chip', { hasText: '🎉' }).waitFor();
     expect(await focused(ann)).toBe('1');
+  });
+
+  it('show what can be done at one only: where one pointed or went last', async () => {
+    const { origin, browser } = await open();
+    const ann = await enter(browser, origin, 'Ann');
+    for (let n = 1; n <= 4; n++) await say(ann, `line ${n}`);
+    await row(ann, 4).waitFor();
+    const shown = (id: number) => expect.poll(() => toolbars(ann)).toEqual([String(id)]);
+    await row(ann, 4).hover();
+    await shown(4);
+    await row(ann, 2).focus();
+    await shown(2);
+    await ann.keyboard.press('ArrowUp');
+    await shown(1);
+    await row(ann, 3).hover();
+    await shown(3);
+    await ann.keyboard.press('ArrowDown');
+    await shown(2);
+    await ann.keyboard.press('Enter'); // into the toolbar: it stays while it is used
+    await row(ann, 4).hover();
+    await shown(2);
+    await ann.keyboard.press('Escape');
+    await row(ann, 3).hover();
+    await shown(3);
+    await row(ann, 3).getByRole('button', { name: 'React with 👍' }).click();
+    await row(ann, 1).hover();
+    await shown(1);
+    expect(await focused(ann)).toBe('3');
+    await field(ann).hover();
+    await shown(3);
+    await field(ann).focus();
+    await expect.poll(() => toolbars(ann)).toEqual([]);
   });
 
   it('are answered with a quote that leads back', async () => {

@@ -10,6 +10,7 @@ import { DownIcon } from './icons.js';
 import { type ListEvents, Log } from './log.js';
 import { Message, Pending } from './message.js';
 import { useOpening } from './opening.js';
+import { pointed } from './pointer.js';
 import { idOf, pressed, rowOf } from './rowkeys.js';
 import { Tools } from './tools.js';
 import { Typing } from './typing.js';
@@ -88,15 +89,14 @@ function listens(tools: Tools): ListEvents {
     return event?.type === 'chat' ? event : undefined;
   };
   return {
-    onPointerOver: (event: PointerEvent) => {
-      if (event.pointerType === 'mouse') tools.hovered.value = idOf(rowOf(event.target));
-    },
+    onPointerOver: (event: PointerEvent) => pointed(event, tools),
     onPointerLeave: () => {
       tools.hovered.value = undefined;
     },
     onFocusIn: (event: FocusEvent) => {
       const id = idOf(rowOf(event.target));
       tools.focused.value = id;
+      tools.pointing.value = false;
       if (id !== undefined) tools.current.value = id;
     },
     onFocusOut: (event: FocusEvent) => {
@@ -115,8 +115,7 @@ function listens(tools: Tools): ListEvents {
 
 function Drawn({ rows, tools }: { rows: readonly Row[]; tools: Tools }) {
   const me = tools.place.room.me.value;
-  const hovered = tools.hovered.value;
-  const focused = tools.focused.value;
+  const active = tools.active.value;
   const current = currentOf(rows, tools.current.value);
   return (
     <>
@@ -132,7 +131,7 @@ function Drawn({ rows, tools }: { rows: readonly Row[]; tools: Tools }) {
             row={row}
             mine={user.id === me?.id}
             current={id === current}
-            active={id === hovered || id === focused}
+            active={id === active}
             asking={id === tools.asking.value}
             found={id === tools.found.value}
             tools={tools}
