@@ -76,7 +76,7 @@ export class Stage {
       reducedMotion: 'reduce',
       ...options,
     });
-    if (as !== undefined) await context.addCookies(cookiesFor(await this.person(as), this.door.origin));
+    if (as !== undefined) await context.addCookies(cookies(await this.person(as), this.door.origin));
     const page = await context.newPage();
     watch(page);
     await page.goto(this.door.origin + path);
@@ -84,7 +84,8 @@ export class Stage {
   }
 }
 
-function cookiesFor({ cookie }: Visitor, url: string): Pick<Cookie, 'name' | 'value'>[] {
+/** A person's cookies, for a browser. */
+export function cookies({ cookie }: Visitor, url: string): Pick<Cookie, 'name' | 'value'>[] {
   return cookie.split('; ').map((pair) => {
     const at = pair.indexOf('=');
     return { name: pair.slice(0, at), value: pair.slice(at + 1), url };

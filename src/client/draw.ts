@@ -4,6 +4,16 @@ export function beforeDrawing(show: () => void): void {
   else setTimeout(show, 250);
 }
 
+/** Called before a drawing, it calls back when that is out: a message to oneself comes after the frame. */
+export function afterFrame(then: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    then();
+  };
+  port2.postMessage(undefined);
+}
+
 export function isSeen(): boolean {
   return document.visibilityState === 'visible';
 }

@@ -1,39 +1,44 @@
 /**
- * When what has arrived is shown. A page that draws as fast as messages come has no time left for the one who writes:
- * after each drawing it rests as long as leaves the greater part of the time to them. In a calm room that is nothing.
+ * When what has arrived is shown. A page that draws as fast as messages come has no time left for the one who writes.
+ * What must stay true: one drawing at a time; after each the page rests as long as leaves the greater part of the time
+ * to them, in a calm room not at all; and while somebody types, it draws in the pause after a letter was shown.
  */
-import { beforeDrawing } from './draw.js';
+import { afterFrame, beforeDrawing } from './draw.js';
+import { afterLetter } from './hands.js';
 
 /** Rest after a drawing, in times of what it took. */
 const REST = 8;
 /** A drawing that fits easily into a frame needs no rest. */
 const EASY_MS = 8;
 
+let waiting: (() => void)[] = [];
+let drawing = false;
 let restUntil = 0;
 
 export function atEase(show: () => void): void {
-  const wait = restUntil - performance.now();
-  if (wait <= 0) beforeDrawing(() => drawn(show));
-  else setTimeout(() => beforeDrawing(() => drawn(show)), wait);
+  waiting.push(show);
+  if (waiting.length === 1 && !drawing) rest();
 }
 
-/** The drawing follows in the next frame; a message to oneself comes when that frame is out. */
-function drawn(show: () => void): void {
-  requestAnimationFrame(() => {
+function rest(): void {
+  const wait = restUntil - performance.now();
+  if (wait <= 0) beforeDrawing(draw);
+  else setTimeout(() => afterLetter(draw), wait);
+}
+
+/** The drawing itself follows in the next frame: only then it is known what it took. */
+function draw(): void {
+  const shows = waiting;
+  waiting = [];
+  drawing = true;
+  beforeDrawing(() => {
     const from = performance.now();
     afterFrame(() => {
       const took = performance.now() - from;
       restUntil = took > EASY_MS ? performance.now() + REST * took : 0;
+      drawing = false;
+      if (waiting.length > 0) rest();
     });
   });
-  show();
-}
-
-function afterFrame(then: () => void): void {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    then();
-  };
-  port2.postMessage(undefined);
+  for (const show of shows) show();
 }

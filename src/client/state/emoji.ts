@@ -106,7 +106,7 @@ export function withEmoji(text: string, { all }: EmojiBook): string {
 
 /** One to three emoji and nothing else: they are shown large. */
 export function isEmojiOnly(text: string): boolean {
-  if (text.length > 60) return false;
+  if (text.length > 60 || LETTERS.test(text) || !BEYOND_ASCII.test(text)) return false;
   try {
     emojiOnly ??= /^(?:\p{RGI_Emoji}\s*){1,3}$/v;
   } catch {
@@ -115,3 +115,6 @@ export function isEmojiOnly(text: string): boolean {
   return emojiOnly.test(text);
 }
 let emojiOnly: RegExp | undefined;
+/** Most messages hold letters: the list of all emoji, slow to make, is not needed to tell. */
+const LETTERS = /[A-Za-z\u00c0-\u1fff\u3040-\u30ff\u3400-\ud7ff]/;
+const BEYOND_ASCII = /[\u0080-\uffff]/;

@@ -37,8 +37,12 @@ function left({ users, count }: People, user: User): People {
   return { users: rest, count: Math.max(rest.length, count - 1) };
 }
 
-const order = new Intl.Collator();
+/** Made when needed, for it takes its time. */
+let collator: Intl.Collator | undefined;
 
 function byName(users: readonly User[]): readonly User[] {
+  if (users.length < 2) return users;
+  collator ??= new Intl.Collator();
+  const order = collator;
   return users.toSorted((a, b) => order.compare(a.name, b.name) || order.compare(a.id, b.id));
 }

@@ -3,7 +3,8 @@ import type { User } from '../../protocol.js';
 import { toneOf } from '../state/rows.js';
 
 const TONES = 8;
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made when needed: that takes as long as drawing ten rows. */
+let graphemes: Intl.Segmenter | undefined;
 
 export function Avatar({ user }: { user: User }) {
   return (
@@ -14,6 +15,8 @@ export function Avatar({ user }: { user: User }) {
 }
 
 function initial(name: string): string {
+  if (/^[A-Za-z][\w -]/.test(name)) return name.charAt(0).toUpperCase();
+  graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   for (const { segment } of graphemes.segment(name)) return segment.toLocaleUpperCase();
   return '';
 }

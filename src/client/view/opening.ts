@@ -4,6 +4,7 @@
  */
 import { type ReadonlySignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
+import { reach } from '../milestones.js';
 import type { Place } from '../place.js';
 import type { Row } from '../state/rows.js';
 import type { Log } from './log.js';
@@ -34,6 +35,7 @@ export function useOpening(
   });
   return (drawn) => {
     log.current = drawn;
+    if (rows.peek().length > 0) reach('history');
     look();
   };
 }

@@ -3,6 +3,7 @@ import { effect, type Signal, untracked } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { LIMITS } from '../../protocol.js';
+import { reach } from '../milestones.js';
 import type { Place } from '../place.js';
 import { hasShortcode, withEmoji } from '../state/emoji.js';
 import { type Writing, writingIn } from '../state/writing.js';
@@ -152,6 +153,7 @@ export function usePen(
       effect(() => {
         void pen.writing.mode.value;
         untracked(() => pen.load());
+        reach('writable');
       }),
     [pen],
   );

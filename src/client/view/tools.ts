@@ -2,7 +2,7 @@
  * What can be done with the messages of one room, and which of them has the hand on it. One for all rows: a row is told
  * by its properties what concerns it.
  */
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { ChatEvent } from '../../protocol.js';
 import type { Place } from '../place.js';
 import { type Writing, writingIn } from '../state/writing.js';
@@ -25,6 +25,13 @@ export class Tools {
   readonly hovered = signal<number | undefined>(undefined);
   readonly focused = signal<number | undefined>(undefined);
   readonly current = signal<number | undefined>(undefined);
+  /** the mouse was moved after the focus */
+  readonly pointing = signal(true);
+  /** the one whose toolbar is shown */
+  readonly active = computed(() => {
+    const [hovered, focused] = [this.hovered.value, this.focused.value];
+    return this.pointing.value ? (hovered ?? focused) : (focused ?? hovered);
+  });
   /** whether it is really to be deleted */
   readonly asking = signal<number | undefined>(undefined);
   /** just brought into view */

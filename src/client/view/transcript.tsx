@@ -5,10 +5,12 @@ import type { Place } from '../place.js';
 import { type Row, Rows } from '../state/rows.js';
 import { bottom, hasOlder, isAttached, type Transcript as Log_ } from '../state/transcript.js';
 import { words } from '../words.js';
+import { DrawnRows } from './drawn.js';
 import { DownIcon } from './icons.js';
 import { type ListEvents, Log } from './log.js';
 import { Message, Pending } from './message.js';
 import { useOpening } from './opening.js';
+import { pointed } from './pointer.js';
 import { idOf, pressed, rowOf } from './rowkeys.js';
 import { Tools } from './tools.js';
 import { Typing } from './typing.js';
@@ -23,11 +25,10 @@ function RoomLog({ place }: { place: Place }) {
   const { room } = place;
   const tools = useMemo(() => new Tools(place), [place]);
   const rows = useRows(place);
-  const drawn = useOpening(place, rows, tools);
+  const drawn = useMemo(() => new DrawnRows(rows, place), [rows, place]);
+  const opened = useOpening(place, rows, tools);
   const t = room.transcript.value;
-  const shown = useComputed(() =>
-    room.transcript.value.pinned ? rows.value.slice(-enough()) : rows.value,
-  ).value;
+  const shown = drawn.now.value;
   const list = useMemo(() => listens(tools), [tools]);
   return (
     <div class="transcript">
@@ -35,15 +36,15 @@ function RoomLog({ place }: { place: Place }) {
         label={words.value.message.log}
         version={shown}
         pinned={() => room.transcript.peek().pinned}
-        onPin={(pinned) => room.pin(pinned && isAttached(room.transcript.peek()))}
-        onDrawn={drawn}
-        onTop={() => void room.loadOlder()}
-        onBottom={() => void room.loadNewer()}
+        onPin={(pinned) => room.pin(pinned && !drawn.below && isAttached(room.transcript.peek()))}
+        onDrawn={opened}
+        onTop={() => drawn.up() || void room.loadOlder()}
+        onBottom={() => drawn.down() || void room.loadNewer()}
         onSeen={(id) => place.read(upTo(room.transcript.peek(), id))}
         list={list}
       >
         <Beginning
-          older={hasOlder(t) || shown.length < rows.value.length}
+          older={hasOlder(t) || drawn.above}
           empty={t.seen === 0 && rows.value.length === 0}
           name={place.name}
         />
@@ -57,13 +58,6 @@ function RoomLog({ place }: { place: Place }) {
     </div>
   );
 }
-
-/** At the end no more is drawn than can be seen, and some to scroll into: then the rest is drawn too. */
-function enough(): number {
-  return Math.ceil(innerHeight / ROW_PX) + 20;
-}
-/** No row is lower. */
-const ROW_PX = 24;
 
 /** Seen to its end, everything is: changes have numbers too, and no rows. */
 function upTo(t: Log_, id: number): number {
@@ -95,15 +89,14 @@ function listens(tools: Tools): ListEvents {
     return event?.type === 'chat' ? event : undefined;
   };
   return {
-    onPointerOver: (event: PointerEvent) => {
-      if (event.pointerType === 'mouse') tools.hovered.value = idOf(rowOf(event.target));
-    },
+    onPointerOver: (event: PointerEvent) => pointed(event, tools),
     onPointerLeave: () => {
       tools.hovered.value = undefined;
     },
     onFocusIn: (event: FocusEvent) => {
       const id = idOf(rowOf(event.target));
       tools.focused.value = id;
+      tools.pointing.value = false;
       if (id !== undefined) tools.current.value = id;
     },
     onFocusOut: (event: FocusEvent) => {
@@ -122,8 +115,7 @@ function listens(tools: Tools): ListEvents {
 
 function Drawn({ rows, tools }: { rows: readonly Row[]; tools: Tools }) {
   const me = tools.place.room.me.value;
-  const hovered = tools.hovered.value;
-  const focused = tools.focused.value;
+  const active = tools.active.value;
   const current = currentOf(rows, tools.current.value);
   return (
     <>
@@ -139,7 +131,7 @@ function Drawn({ rows, tools }: { rows: readonly Row[]; tools: Tools }) {
             row={row}
             mine={user.id === me?.id}
             current={id === current}
-            active={id === hovered || id === focused}
+            active={id === active}
             asking={id === tools.asking.value}
             found={id === tools.found.value}
             tools={tools}

@@ -1,0 +1,90 @@
+/** Which rows of the window are drawn. A row is written as its number; a line that is no message as its kind. */
+import { describe, expect, test } from 'vitest';
+import type { Row } from '../../src/client/state/rows.js';
+import { amid, atEnd, endsOf, grownDown, grownUp, type Stretch } from '../../src/client/state/stretch.js';
+
+const NOTHING = { first: 0, last: 0 };
+
+function message(id: number): Row {
+  const event = { id, type: 'chat', user: { id: 'ann', name: 'Ann' }, data: '', at: 0 } as const;
+  return { kind: 'message', key: `m-${id}`, event, leads: false, editedAt: undefined, letters: [] };
+}
+
+function messages(from: number, to: number): Row[] {
+  return Array.from({ length: to - from + 1 }, (_, n) => message(from + n));
+}
+
+/** The first and the last of what is drawn. */
+function drawn(rows: readonly Row[], { from, to }: Stretch): readonly unknown[] {
+  const name = (row: Row | undefined) => (row?.kind === 'message' ? row.event.id : row?.kind);
+  return [name(rows[from]), name(rows[to - 1])];
+}
+
+describe('at the end', () => {
+  const rows = messages(1, 400);
+
+  test('what can be seen is drawn, and some to scroll into', () => {
+    expect(drawn(rows, atEnd(rows, 30, { first: 350, last: 399 }))).toEqual([351, 400]);
+  });
+  test('of many that come at once, only what can be seen', () => {
+    expect(drawn(rows, atEnd(rows, 30, { first: 250, last: 299 }))).toEqual([371, 400]);
+    expect(drawn(rows, atEnd(rows, 30, NOTHING))).toEqual([371, 400]);
+  });
+  test('all, when there are few', () => {
+    const few = messages(1, 5);
+    expect(atEnd(few, 30, NOTHING)).toEqual({ from: 0, to: 5 });
+    expect(atEnd([], 30, NOTHING)).toEqual({ from: 0, to: 0 });
+  });
+  test('the line where the news begins, when it is near', () => {
+    const line: Row = { kind: 'new', key: 'new' };
+    const near = rows.toSpliced(345, 0, line);
+    expect(drawn(near, atEnd(near, 10, { first: 1, last: 400 }))).toEqual(['new', 400]);
+    const far = rows.toSpliced(300, 0, line);
+    expect(drawn(far, atEnd(far, 10, { first: 1, last: 400 }))).toEqual([371, 400]);
+  });
+});
+
+describe('further up', () => {
+  const before = { first: 351, last: 400 };
+
+  test('what was drawn stays, whatever is put above and below', () => {
+    const rows = messages(201, 500);
+    expect(drawn(rows, amid(rows, before))).toEqual([351, 400]);
+  });
+  test('it grows on either side as far as there is something', () => {
+    const rows = messages(301, 410);
+    const now = amid(rows, before);
+    expect(drawn(rows, grownUp(rows, now, 20, 200))).toEqual([331, 400]);
+    expect(drawn(rows, grownDown(rows, now, 5, 200))).toEqual([351, 405]);
+    expect(grownUp(rows, now, 99, 200)).toEqual({ from: 0, to: 100 });
+    expect(grownDown(rows, now, 99, 200)).toEqual({ from: 50, to: 110 });
+  });
+  test('what is far away is let go', () => {
+    const rows = messages(301, 500);
+    const now = amid(rows, before);
+    expect(drawn(rows, grownUp(rows, now, 20, 60))).toEqual([331, 390]);
+    expect(drawn(rows, grownDown(rows, now, 20, 60))).toEqual([361, 420]);
+  });
+  test('what is asked for is among it, with some around', () => {
+    const rows = messages(1, 600);
+    expect(drawn(rows, amid(rows, before, 100))).toEqual([80, 400]);
+    expect(drawn(rows, amid(rows, before, 500))).toEqual([351, 519]);
+    expect(drawn(rows, amid(rows, before, 375))).toEqual([351, 400]);
+  });
+  test('all, where nothing of it is there any more', () => {
+    for (const rows of [messages(1, 100), messages(700, 800)])
+      expect(amid(rows, before)).toEqual({ from: 0, to: rows.length });
+  });
+  test('the line above the first goes with it, and what waits below the last', () => {
+    const letter = { user: 'ann', room: 'a', cid: 'c', posting: { type: 'chat', data: '' }, at: 0 } as const;
+    const rows: Row[] = [
+      ...messages(1, 9),
+      { kind: 'day', key: 'day-10', at: 0 },
+      ...messages(10, 20),
+      { kind: 'letter', key: 'c', letter, data: '' },
+    ];
+    expect(drawn(rows, amid(rows, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
+    expect(drawn(rows, amid(rows, { first: 10, last: 19 }))).toEqual(['day', 19]);
+    expect(endsOf(rows, { from: 9, to: 22 })).toEqual({ first: 10, last: 20 });
+  });
+});
