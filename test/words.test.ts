@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { words as english } from '../src/words/en.js';
-import { acceptedLanguages, chosenLanguage, type Words } from '../src/words/words.js';
+import { acceptedLanguages, chosenLanguage, counting, type Words } from '../src/words/words.js';
 
 const src = fileURLToPath(new URL('../src', import.meta.url));
 const tags = readdirSync(join(src, 'words'))
@@ -162,4 +162,10 @@ describe('the language', () => {
     expect(acceptedLanguages('')).toEqual([]);
     expect(acceptedLanguages('en;q=x,zh')).toEqual(['zh']);
   });
+});
+
+it('counts as a language writes it', () => {
+  expect([0, 999, 1000, 1234567].map(counting('en'))).toEqual(['0', '999', '1,000', '1,234,567']);
+  expect(counting('de')(1234567)).toBe('1.234.567');
+  expect(counting('de')(0.5)).toBe('0,5');
 });

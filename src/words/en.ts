@@ -1,10 +1,12 @@
 /** What people read, in English: the list that every other language has to fill, held by its type. */
 import { type ErrorCode, LIMITS } from '../protocol.js';
-import { grouped } from './words.js';
+import { counting } from './words.js';
+
+const numeral = counting('en');
 
 /** "1 message", "2,000 messages". */
 function some(count: number, one: string, other: string): string {
-  return `${grouped(count)} ${count === 1 ? one : other}`;
+  return `${numeral(count)} ${count === 1 ? one : other}`;
 }
 
 /** A name or a text of somebody's within a sentence, with a direction of its own (as <bdi>, without an element). */
@@ -42,13 +44,13 @@ export const words = {
     roomsUnread: (count: number) => `Rooms, ${some(count, 'unread message', 'unread messages')}`,
     search: 'Search',
     mentions: 'Mentions of you',
-    people: (count: number) => `Who is here: ${grouped(count)}`,
+    people: (count: number) => `Who is here: ${numeral(count)}`,
     menu: 'Menu',
     signedIn: (name: string) => `Signed in as ${own(name)}`,
     settings: 'Settings',
     keys: 'Keyboard shortcuts',
     signOut: 'Sign out',
-    dropAndSignOut: (count: number) => `Drop ${grouped(count)} unsent and sign out?`,
+    dropAndSignOut: (count: number) => `Drop ${numeral(count)} unsent and sign out?`,
     installed: 'Install as an app',
   },
   rooms: {
@@ -69,7 +71,7 @@ export const words = {
     now: 'Here now',
     you: 'you',
     nobody: 'Nobody yet.',
-    more: (count: number) => `and ${grouped(count)} more`,
+    more: (count: number) => `and ${numeral(count)} more`,
   },
   status: {
     live: 'Connected',
@@ -79,7 +81,7 @@ export const words = {
     offline: 'You are offline. You can read what is here; what you write is sent later.',
     kept: (count: number) =>
       count === 1 ? 'Your message waits here.' : `${some(count, 'message waits', 'messages wait')} here.`,
-    next: (seconds: number) => `Next try in ${grouped(seconds)} s.`,
+    next: (seconds: number) => `Next try in ${numeral(seconds)} s.`,
     now: 'Try now',
     connect: 'Connect again',
     signedOut: 'You are signed out.',
@@ -165,7 +167,7 @@ export const words = {
     notCopied: 'This could not be copied.',
     goToQuoted: 'Go to the message that is answered',
     reactions: 'Reactions',
-    more: (count: number) => `${grouped(count)} more`,
+    more: (count: number) => `${numeral(count)} more`,
     actions: 'What to do with this message',
     react: 'React with an emoji',
     reactWith: (emoji: string) => `React with ${emoji}`,
@@ -183,7 +185,7 @@ export const words = {
     older: 'Loading older messages…',
     nothing: (room: string) => `Nothing has been said in ${own(room)} yet.`,
     first: 'The first message gets number 1.',
-    newBelow: (count: number) => `${grouped(count)} new below`,
+    newBelow: (count: number) => `${numeral(count)} new below`,
     someBelow: 'New messages below',
     toLatest: 'To the latest',
   },
@@ -277,7 +279,9 @@ export const words = {
     bad_cid: 'The server did not understand this page. Reload it.',
     bad_text: 'This is no text that can be sent.',
     empty_text: 'The message has nothing that can be seen.',
-    text_too_long: `A message has at most ${grouped(LIMITS.text)} characters; send it in parts.`,
+    get text_too_long() {
+      return `A message has at most ${numeral(LIMITS.text)} characters; send it in parts.`;
+    },
     bad_target: 'There is no message of this number.',
     bad_emoji: 'A reaction is one emoji.',
     no_message: 'This message does not exist.',

@@ -1,6 +1,8 @@
 /** What people read, in simplified Chinese. */
 import { LIMITS } from '../protocol.js';
-import { grouped, type Words } from './words.js';
+import { counting, type Words } from './words.js';
+
+const numeral = counting('zh-CN');
 
 /** A name or a text of somebody's within a sentence, with a direction of its own. */
 function own(text: string): string {
@@ -16,7 +18,7 @@ export const words: Words = {
     enter: '进入',
     languages: '语言',
     taken: '这个名字（或与它看起来相同的名字）已经有人用了，请换一个。',
-    tooMany: (seconds) => `你所在的网络登录过于频繁，请在 ${grouped(seconds)} 秒后再试。`,
+    tooMany: (seconds) => `你所在的网络登录过于频繁，请在 ${numeral(seconds)} 秒后再试。`,
     failed: '暂时无法登录，请稍后再试。',
     noScript: '此页面需要 JavaScript 才能聊天。也可以通过 HTTP 接口读写消息。',
   },
@@ -31,16 +33,16 @@ export const words: Words = {
   header: {
     skip: '跳到消息',
     rooms: '房间',
-    roomsUnread: (count) => `房间，${grouped(count)} 条未读消息`,
+    roomsUnread: (count) => `房间，${numeral(count)} 条未读消息`,
     search: '搜索',
     mentions: '提到我的',
-    people: (count) => `在场的人：${grouped(count)}`,
+    people: (count) => `在场的人：${numeral(count)}`,
     menu: '菜单',
     signedIn: (name) => `已登录：${own(name)}`,
     settings: '设置',
     keys: '键盘快捷键',
     signOut: '退出登录',
-    dropAndSignOut: (count) => `放弃 ${grouped(count)} 条未发送的消息并退出？`,
+    dropAndSignOut: (count) => `放弃 ${numeral(count)} 条未发送的消息并退出？`,
     installed: '安装为应用',
   },
   rooms: {
@@ -51,9 +53,9 @@ export const words: Words = {
     make: (room) => `新建房间 ${own(room)}`,
     bad: `房间名只能包含文字、数字、- 和 _，最多 ${LIMITS.room} 个字符。`,
     none: '还没有其他房间。',
-    unread: (count) => `${grouped(count)} 条未读消息`,
+    unread: (count) => `${numeral(count)} 条未读消息`,
     mentioned: '有人提到了你',
-    people: (count) => `现在有 ${grouped(count)} 人在场`,
+    people: (count) => `现在有 ${numeral(count)} 人在场`,
     many: '99+',
   },
   people: {
@@ -61,7 +63,7 @@ export const words: Words = {
     now: '现在在场',
     you: '我',
     nobody: '还没有人。',
-    more: (count) => `还有 ${grouped(count)} 人`,
+    more: (count) => `还有 ${numeral(count)} 人`,
   },
   status: {
     live: '已连接',
@@ -70,8 +72,8 @@ export const words: Words = {
     lost: '连接已断开。',
     offline: '你处于离线状态。已有的消息可以照常阅读，写下的消息会稍后发送。',
     kept: (count) =>
-      count === 1 ? '你的消息已保存，等待发送。' : `${grouped(count)} 条消息已保存，等待发送。`,
-    next: (seconds) => `${grouped(seconds)} 秒后重试。`,
+      count === 1 ? '你的消息已保存，等待发送。' : `${numeral(count)} 条消息已保存，等待发送。`,
+    next: (seconds) => `${numeral(seconds)} 秒后重试。`,
     now: '立即重试',
     connect: '重新连接',
     signedOut: '你已退出登录。',
@@ -89,7 +91,7 @@ export const words: Words = {
   },
   news: {
     said: (name, text) => `${own(name)}：${own(text)}`,
-    several: (count) => `${grouped(count)} 条新消息`,
+    several: (count) => `${numeral(count)} 条新消息`,
   },
   dialog: {
     close: '关闭',
@@ -108,8 +110,8 @@ export const words: Words = {
     none: '没有找到相关消息。',
     failed: '搜索没有成功，请稍后再试。',
     indexing: '较早的消息还在建立索引，部分结果可能缺失。',
-    found: (count) => `找到 ${grouped(count)} 条消息`,
-    foundMany: (count) => `最新的 ${grouped(count)} 条结果`,
+    found: (count) => `找到 ${numeral(count)} 条消息`,
+    foundMany: (count) => `最新的 ${numeral(count)} 条结果`,
     more: '显示更多',
     number: (id) => `编号 ${id}`,
     in: (room) => `在 ${own(room)}`,
@@ -125,7 +127,7 @@ export const words: Words = {
     field: '房间名',
     rooms: '房间',
     none: '没有这个房间，也不能用这个名字新建房间。',
-    count: (count) => `${grouped(count)} 个房间`,
+    count: (count) => `${numeral(count)} 个房间`,
   },
   message: {
     log: '消息',
@@ -147,14 +149,14 @@ export const words: Words = {
     },
     again: '重新发送',
     drop: '放弃',
-    showAll: (count) => `展开全部 ${grouped(count)} 个字符`,
+    showAll: (count) => `展开全部 ${numeral(count)} 个字符`,
     showLess: '收起',
     copyCode: '复制代码',
     copied: '已复制',
     notCopied: '无法复制。',
     goToQuoted: '前往被回复的消息',
     reactions: '回应',
-    more: (count) => `另外 ${grouped(count)} 人`,
+    more: (count) => `另外 ${numeral(count)} 人`,
     actions: '对这条消息的操作',
     react: '用表情回应',
     reactWith: (emoji) => `用 ${emoji} 回应`,
@@ -172,7 +174,7 @@ export const words: Words = {
     older: '正在加载更早的消息…',
     nothing: (room) => `${own(room)} 里还没有人说话。`,
     first: '第一条消息的编号是 1。',
-    newBelow: (count) => `下方有 ${grouped(count)} 条新消息`,
+    newBelow: (count) => `下方有 ${numeral(count)} 条新消息`,
     someBelow: '下方有新消息',
     toLatest: '回到最新',
   },
@@ -187,9 +189,9 @@ export const words: Words = {
     leave: '退出（Esc）',
     emptyEdit: '清空文字不会删除消息：请在消息菜单里选“删除”。',
     suggestions: '建议',
-    suggested: (count) => `${grouped(count)} 条建议，用方向键选择`,
-    left: (count) => `还可输入 ${grouped(count)} 个字符`,
-    tooMany: (count) => `超出 ${grouped(count)} 个字符`,
+    suggested: (count) => `${numeral(count)} 条建议，用方向键选择`,
+    left: (count) => `还可输入 ${numeral(count)} 个字符`,
+    tooMany: (count) => `超出 ${numeral(count)} 个字符`,
   },
   emoji: {
     title: '表情',
@@ -262,7 +264,9 @@ export const words: Words = {
     bad_cid: '服务器无法理解此页面的请求，请刷新页面。',
     bad_text: '这段内容无法发送。',
     empty_text: '消息里没有任何可见的内容。',
-    text_too_long: `一条消息最多 ${grouped(LIMITS.text)} 个字符，请分开发送。`,
+    get text_too_long() {
+      return `一条消息最多 ${numeral(LIMITS.text)} 个字符，请分开发送。`;
+    },
     bad_target: '没有这个编号的消息。',
     bad_emoji: '回应只能是一个表情。',
     no_message: '这条消息不存在。',
