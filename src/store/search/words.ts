@@ -3,7 +3,7 @@
  * comes apart into its characters, so any run of them is found. The same for both, or nothing would be found; when it
  * changes, the index is made anew (`VERSION`).
  */
-export const VERSION = '2';
+export const VERSION = '3';
 
 /** Scripts without spaces between words, and pictures: each character is a word. */
 const APART =
@@ -27,13 +27,12 @@ export function wordsOf(text: string): string {
   return folded.replace(ACCENTS, '').normalize('NFC').replace(APART, ' $& ').replace(BETWEEN, ' ').trim();
 }
 
-/** Messages that have one word in common, by their place in the log: by it a search is kept to a part of the log. */
-export const STRETCH = 8192;
-
-/** All that the index holds of a message: who said it, where and when in the log are words too. */
-export function entryOf({ seq, person, room }: Place, text: string): string {
-  return `${mark('p', person)} ${mark('r', room)} ${mark('s', Math.floor(seq / STRETCH))} ${wordsOf(text)}`;
-}
+/**
+ * Messages by their place in the log: what the index holds of an era begins with the era's number. A word is looked for in
+ * one era at a time, so how long that takes has a bound: FTS5 stops only where it has found something or a word has no
+ * more messages. Longer eras make rare words quicker to find, shorter ones hold up others less.
+ */
+export const ERA = 65_536;
 
 export interface Place {
   readonly seq: number;
@@ -41,8 +40,28 @@ export interface Place {
   readonly room: number;
 }
 
-/** The word of a person, a room or a stretch of the log. */
-export function mark(kind: 'p' | 'r' | 's', key: number): string {
+/** All words of a message, one space between each two: who said it and where are words too. */
+export function contentOf({ person, room }: Omit<Place, 'seq'>, text: string): string {
+  return `${mark('p', person)} ${mark('r', room)} ${wordsOf(text)}`.trim();
+}
+
+/** All that the index holds of a message. */
+export function entryOf(place: Place, text: string): string {
+  return inEra(eraOf(place.seq), contentOf(place, text));
+}
+
+export function eraOf(seq: number): number {
+  return Math.floor(seq / ERA);
+}
+
+/** A word or a run of them as it is in the index of an era. */
+export function inEra(era: number, words: string): string {
+  const begin = `${era}${MARK}`;
+  return begin + words.replaceAll(' ', ` ${begin}`);
+}
+
+/** The word of a person or a room. */
+export function mark(kind: 'p' | 'r', key: number): string {
   return `${MARK}${kind}${key}`;
 }
 
