@@ -1,10 +1,12 @@
 /**
- * Questions to the index, each about one era of the log and so of a bounded time. The rarest words of a search are asked
- * for, as many as leave a few messages; whether those hold the other words, and runs of words as they stand, is read in
- * their texts. Only where many are left are all words and runs asked for: then they meet so often that FTS5 is quick.
+ * Questions to the index, each about one era of the log and so of a bounded time. Of frequent words
+ * their bits tell where they meet. Else the rarest are asked for, as many as leave a few messages; whether those hold the other words,
+ * and runs of words as they stand, is read in their texts. Only where many are left is FTS5 asked for all words and runs.
  */
 import type Database from 'better-sqlite3';
-import { contentOf, ERA, inEra, type Place } from './words.js';
+import { ERA } from './era.js';
+import { type Frequent, seqsOf } from './frequent.js';
+import { contentOf, inEra, type Place } from './words.js';
 
 /** What must be there: one of each choice, and each word or run of words. */
 export interface Terms {
@@ -15,10 +17,12 @@ export interface Terms {
 /** How to look for terms. */
 export interface Plan {
   readonly terms: Terms;
-  /** what the index is asked for first */
-  readonly first: Terms['choices'];
-  /** that is all there is to ask for */
-  readonly exact: boolean;
+  /** what is looked for, the rarest first: single words only */
+  readonly choices: Terms['choices'];
+  /** who has one of each choice is found: there are no runs, nor more words */
+  readonly whole: boolean;
+  /** how many of the choices FTS5 is asked for, before texts are read */
+  readonly enough: number;
 }
 
 interface Row extends Omit<Place, 'seq'> {
@@ -30,14 +34,16 @@ const COUNTED = 24;
 /** Messages by which a word's frequency is told. */
 const SAMPLE = 64;
 /** Messages of an era that may be left when no more words are asked for, and that are read before all words are. */
-const LEFT = { expected: 1, read: 128 } as const;
+const LEFT = { expected: 1, read: 32 } as const;
 
 export class Lookup {
+  readonly #frequent: Frequent;
   readonly #match: Database.Statement<[string, number, number], number>;
   readonly #sample: Database.Statement<[string], number>;
   readonly #row: Database.Statement<[number], Row>;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, frequent: Frequent) {
+    this.#frequent = frequent;
     // numbers are bound as REAL, which FTS5 does not take for a bound: it would begin at the end of the era
     this.#match = db
       .prepare<[string, number, number], number>(
@@ -58,30 +64,27 @@ export class Lookup {
     const runs = terms.words.some((word) => word.includes(' '));
     const single = [...new Set(terms.words.flatMap((word) => word.split(' ')))];
     const all = [...terms.choices, ...single.slice(0, COUNTED).map((word) => [word])];
-    const first = all.length > 1 ? this.#rarest(all, era) : all;
-    return { terms, first, exact: !runs && first.length === terms.choices.length + single.length };
+    const whole = !runs && single.length <= COUNTED;
+    if (all.length === 1) return { terms, choices: all, whole, enough: 1 };
+    const byShare = all.map((choice) => ({ choice, share: this.#share(choice, era) }));
+    byShare.sort((a, b) => a.share - b.share);
+    const enough = enoughOf(byShare.map(({ share }) => share));
+    return { terms, choices: byShare.map(({ choice }) => choice), whole, enough };
   }
 
   /** Of an era and before a place in the log, newest first. */
-  in(era: number, { terms, first, exact }: Plan, end: number, count: number): number[] {
-    if (exact) return this.#match.all(matchOf(era, first), end, count);
-    const some = this.#match.all(matchOf(era, first), end, LEFT.read + 1);
-    if (some.length <= LEFT.read) return some.filter(this.#holds(terms)).slice(0, count);
-    const all = [...terms.choices, ...terms.words.map((word) => [word])];
-    return this.#match.all(matchOf(era, all), end, count);
-  }
-
-  /** As many as leave a few messages, if they have nothing to do with each other; the rarest first. */
-  #rarest(all: Terms['choices'], era: number): Terms['choices'] {
-    const byShare = all.map((choice) => ({ choice, share: this.#share(choice, era) }));
-    byShare.sort((a, b) => a.share - b.share);
-    let [enough, expected] = [0, ERA];
-    for (const { share } of byShare) {
-      if (expected <= LEFT.expected) break;
-      expected *= share;
-      enough++;
+  in(era: number, { terms, choices, whole, enough }: Plan, end: number, count: number): number[] {
+    const { bits, all } = this.#frequent.of(era, choices);
+    if (bits) {
+      const found = seqsOf(bits, era, end, all && whole ? count : LEFT.read + 1);
+      if (all && whole) return found;
+      if (found.length <= LEFT.read) return found.filter(this.#holds(terms)).slice(0, count);
     }
-    return byShare.slice(0, enough).map(({ choice }) => choice);
+    const first = matchOf(era, choices.slice(0, enough));
+    if (whole && enough === choices.length) return this.#match.all(first, end, count);
+    const few = this.#match.all(first, end, LEFT.read + 1);
+    if (few.length <= LEFT.read) return few.filter(this.#holds(terms)).slice(0, count);
+    return this.#match.all(matchOf(era, everything(terms)), end, count);
   }
 
   /** In which part of the messages it is, as an era begins. */
@@ -91,14 +94,30 @@ export class Lookup {
   }
 
   /** Whether a message is what is looked for. */
-  #holds({ choices, words }: Terms): (seq: number) => boolean {
-    const all = [...choices, ...words.map((word) => [word])];
+  #holds(terms: Terms): (seq: number) => boolean {
+    const all = everything(terms);
     return (seq) => {
       const row = this.#row.get(seq);
       const content = row === undefined ? '' : ` ${contentOf(row, row.text)} `;
       return all.every((choice) => choice.some((words) => content.includes(` ${words} `)));
     };
   }
+}
+
+/** Runs of words as they stand. */
+function everything({ choices, words }: Terms): Terms['choices'] {
+  return [...choices, ...words.map((word) => [word])];
+}
+
+/** How many of the rarest leave a few messages of an era, if words had nothing to do with each other. */
+function enoughOf(shares: readonly number[]): number {
+  let [enough, expected] = [0, ERA];
+  for (const share of shares) {
+    if (expected <= LEFT.expected) break;
+    expected *= share;
+    enough++;
+  }
+  return enough;
 }
 
 /** In the language of FTS5. All is quoted, so nothing that people type is a part of it. */

@@ -8,10 +8,11 @@ import { parseRoom } from '../../parse.js';
 import type { FoundMessage, FoundPage } from '../../protocol.js';
 import type { Found } from '../found.js';
 import type { PeopleBook } from '../people.js';
+import { ERA } from './era.js';
 import type { WordIndex } from './index.js';
 import { Lookup, type Plan, type Terms } from './lookup.js';
 import { Turns } from './turns.js';
-import { ERA, eraOf, mark, parseQuery } from './words.js';
+import { eraOf, mark, parseQuery } from './words.js';
 
 export interface Wanted {
   readonly q: string;
@@ -47,7 +48,7 @@ export class Search {
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
-    this.#lookup = new Lookup(db);
+    this.#lookup = new Lookup(db, parts.index.frequent);
     this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
   }
 

@@ -3,6 +3,8 @@
  * comes apart into its characters, so any run of them is found. The same for both, or nothing would be found; when it
  * changes, the index is made anew (`VERSION`).
  */
+import { ERA } from './era.js';
+
 export const VERSION = '3';
 
 /** Scripts without spaces between words, and pictures: each character is a word. */
@@ -27,14 +29,8 @@ export function wordsOf(text: string): string {
   return folded.replace(ACCENTS, '').normalize('NFC').replace(APART, ' $& ').replace(BETWEEN, ' ').trim();
 }
 
-/**
- * Messages by their place in the log: what the index holds of an era begins with the era's number. A word is looked for in
- * one era at a time, so how long that takes has a bound: FTS5 stops only where it has found something or a word has no
- * more messages. Longer eras make rare words quicker to find, shorter ones hold up others less.
- */
-export const ERA = 65_536;
-
 export interface Place {
+  /** place in the one order of all rooms */
   readonly seq: number;
   readonly person: number;
   readonly room: number;
