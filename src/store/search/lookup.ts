@@ -21,7 +21,7 @@ export interface Plan {
   readonly choices: Terms['choices'];
   /** who has one of each choice is found: there are no runs, nor more words */
   readonly whole: boolean;
-  /** how many of the choices FTS5 is asked for, before texts are read */
+  /** how many of the choices are looked for, before texts are read */
   readonly enough: number;
 }
 
@@ -74,15 +74,16 @@ export class Lookup {
 
   /** Of an era and before a place in the log, newest first. */
   in(era: number, { terms, choices, whole, enough }: Plan, end: number, count: number): number[] {
-    const { bits, all } = this.#frequent.of(era, choices);
+    const rarest = choices.slice(0, enough);
+    const exact = whole && enough === choices.length;
+    const { bits, all } = this.#frequent.of(era, rarest);
     if (bits) {
-      const found = seqsOf(bits, era, end, all && whole ? count : LEFT.read + 1);
-      if (all && whole) return found;
+      const found = seqsOf(bits, era, end, all && exact ? count : LEFT.read + 1);
+      if (all && exact) return found;
       if (found.length <= LEFT.read) return found.filter(this.#holds(terms)).slice(0, count);
     }
-    const first = matchOf(era, choices.slice(0, enough));
-    if (whole && enough === choices.length) return this.#match.all(first, end, count);
-    const few = this.#match.all(first, end, LEFT.read + 1);
+    if (exact) return this.#match.all(matchOf(era, rarest), end, count);
+    const few = this.#match.all(matchOf(era, rarest), end, LEFT.read + 1);
     if (few.length <= LEFT.read) return few.filter(this.#holds(terms)).slice(0, count);
     return this.#match.all(matchOf(era, everything(terms)), end, count);
   }
