@@ -104,4 +104,10 @@ export const MIGRATIONS: readonly string[] = [
 
    INSERT INTO meta SELECT 'placed', max(seq) FROM events HAVING max(seq) IS NOT NULL;  -- how far both reach
    DROP INDEX events_cid;`,
+
+  // What makes searches of frequent words quick: made of the index, piece by piece (search/frequent.ts).
+  `CREATE TABLE frequent (
+     word TEXT PRIMARY KEY,            -- as the index has it, with its era
+     bits BLOB NOT NULL                -- which messages of the era have it
+   ) STRICT, WITHOUT ROWID;`,
 ];

@@ -52,6 +52,10 @@ const FAULTS: readonly (readonly [sql: string, words: string])[] = [
     "UPDATE meta SET value = '1' WHERE key = 'indexed'",
     'is outdated in the index, which does not reach that far',
   ],
+  [
+    "INSERT INTO frequent (word, bits) VALUES ('0' || char(57344) || 'm1', zeroblob(8192))",
+    'm1 are not what the index has',
+  ],
   ["UPDATE words_data SET block = x'00' WHERE id > 10", 'the file is damaged'],
 ];
 

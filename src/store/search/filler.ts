@@ -23,14 +23,7 @@ export class Filler {
   /** Works for some milliseconds; true when there is more to do, or the disk did not take it. */
   fill(ms: number): boolean {
     if (!this.#index.behind) return false;
-    try {
-      const done = this.#transaction(() => this.#index.work(performance.now() + ms));
-      done();
-    } catch (error) {
-      if (error instanceof StorageError) return true;
-      throw error;
-    }
-    return this.#index.behind;
+    return !this.#keeps(() => this.#index.work(performance.now() + ms)) || this.#index.behind;
   }
 
   /** Once a second. */
@@ -45,8 +38,25 @@ export class Filler {
     clearTimeout(this.#timer);
   }
 
+  /** One piece of what makes searches quick; true when there is more to do. */
+  #quicken(): boolean {
+    const { frequent, reach } = this.#index;
+    return frequent.behind(reach) && this.#keeps(() => frequent.work());
+  }
+
+  /** False when the disk did not take it. */
+  #keeps(work: () => () => void): boolean {
+    try {
+      this.#transaction(work)();
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
+  }
+
   readonly #go = (): void => {
     this.#timer = undefined;
-    if (this.fill(SLICE) && this.#quiet) this.#timer = setTimeout(this.#go, PAUSE);
+    if ((this.fill(SLICE) || this.#quicken()) && this.#quiet) this.#timer = setTimeout(this.#go, PAUSE);
   };
 }

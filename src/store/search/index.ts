@@ -5,6 +5,7 @@
  */
 import type Database from 'better-sqlite3';
 import type { Message, Person } from '../../chat/book.js';
+import { Frequent } from './frequent.js';
 import { entryOf, VERSION } from './words.js';
 
 interface Row {
@@ -27,6 +28,7 @@ const LOOK = 8;
 export class WordIndex {
   /** deleted messages whose words were taken out, since the start */
   erased = 0;
+  readonly frequent: Frequent;
   /** the seq up to which it reaches */
   #reach: number;
   readonly #end: Database.Statement<[], number | null>;
@@ -54,6 +56,7 @@ export class WordIndex {
     this.#remove = db.prepare("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)");
     this.#keepReach = db.prepare("REPLACE INTO meta (key, value) VALUES ('indexed', ?)");
     this.#reach = reachOf(db);
+    this.frequent = new Frequent(db);
   }
 
   get reach(): number {
@@ -96,12 +99,19 @@ export class WordIndex {
     let erased = 0;
     for (let row = this.#outdated.get(1); row; row = this.#outdated.get(1)) {
       this.#remove.run(row.seq, row.words);
+      this.frequent.change(row.seq, row.words, false);
       this.#forget.run(row.seq);
-      if (row.deleted === null) this.#add.run(row.seq, entryOf(row, row.text));
+      if (row.deleted === null) this.#addAgain(row);
       else erased++;
       if (performance.now() > until) break;
     }
     return erased;
+  }
+
+  #addAgain(row: Row): void {
+    const entry = entryOf(row, row.text);
+    this.#add.run(row.seq, entry);
+    this.frequent.change(row.seq, entry, true);
   }
 
   #extend(until: number): number {
@@ -126,7 +136,8 @@ function reachOf(db: Database.Database): number {
   if (meta.get('words') === VERSION) return Number(meta.get('indexed') ?? 0);
   db.transaction(() => {
     db.exec(
-      "INSERT INTO words (words) VALUES ('delete-all'); DELETE FROM outdated; DELETE FROM meta WHERE key = 'indexed'",
+      `INSERT INTO words (words) VALUES ('delete-all'); DELETE FROM outdated; DELETE FROM frequent;
+       DELETE FROM meta WHERE key IN ('indexed', 'frequent')`,
     );
     db.prepare("REPLACE INTO meta (key, value) VALUES ('words', ?)").run(VERSION);
   })();

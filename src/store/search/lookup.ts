@@ -1,10 +1,12 @@
 /**
- * Questions to the index that take a bounded time. FTS5 stops only where it has found something or a word has no more
- * messages. So a look is kept to a stretch of the log by the stretch's own word, and a run of words is asked for by its
- * single words first: those that stand together are then found in the texts, while they are few.
+ * Questions to the index, each about one era of the log and so of a bounded time. Of frequent words
+ * their bits tell where they meet. Else the rarest are asked for, as many as leave a few messages; whether those hold the other words,
+ * and runs of words as they stand, is read in their texts. Only where many are left is FTS5 asked for all words and runs.
  */
 import type Database from 'better-sqlite3';
-import { mark, STRETCH, wordsOf } from './words.js';
+import { ERA } from './era.js';
+import { type Frequent, seqsOf } from './frequent.js';
+import { contentOf, inEra, type Place } from './words.js';
 
 /** What must be there: one of each choice, and each word or run of words. */
 export interface Terms {
@@ -12,90 +14,116 @@ export interface Terms {
   readonly words: readonly string[];
 }
 
-/** Stretches of the log, and its places before `end`. */
-export interface Window {
-  readonly oldest: number;
-  readonly newest: number;
-  readonly end: number;
+/** How to look for terms. */
+export interface Plan {
+  readonly terms: Terms;
+  /** what is looked for, the rarest first: single words only */
+  readonly choices: Terms['choices'];
+  /** who has one of each choice is found: there are no runs, nor more words */
+  readonly whole: boolean;
+  /** how many of the choices are looked for, before texts are read */
+  readonly enough: number;
 }
 
-/** A word that is in fewer messages is rare: all of them can be looked at. */
-const RARE = 1000;
-/** Words that are counted for it. */
+interface Row extends Omit<Place, 'seq'> {
+  readonly text: string;
+}
+
+/** Words that are counted; the others are read in the texts. */
 const COUNTED = 24;
-/** Messages whose texts are read for a run of words; where there are more, they stand so close that FTS5 is quick. */
-const FEW = 64;
+/** Messages by which a word's frequency is told. */
+const SAMPLE = 64;
+/** Messages of an era that may be left when no more words are asked for, and that are read before all words are. */
+const LEFT = { expected: 1, read: 32 } as const;
 
 export class Lookup {
-  readonly #match: Database.Statement<[string, number, number, number], number>;
-  readonly #count: Database.Statement<[string, number], number>;
-  readonly #text: Database.Statement<[number], string>;
+  readonly #frequent: Frequent;
+  readonly #match: Database.Statement<[string, number, number], number>;
+  readonly #sample: Database.Statement<[string], number>;
+  readonly #row: Database.Statement<[number], Row>;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, frequent: Frequent) {
+    this.#frequent = frequent;
+    // numbers are bound as REAL, which FTS5 does not take for a bound: it would begin at the end of the era
     this.#match = db
-      .prepare<[string, number, number, number], number>(
-        'SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?',
+      .prepare<[string, number, number], number>(
+        'SELECT rowid FROM words WHERE words MATCH ? AND rowid < CAST(? AS INTEGER) ORDER BY rowid DESC LIMIT ?',
       )
       .pluck();
-    this.#count = db
-      .prepare<[string, number], number>(
-        'SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)',
+    this.#sample = db
+      .prepare<[string], number>(
+        `SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid LIMIT 1 OFFSET ${SAMPLE - 1}`,
       )
       .pluck();
-    this.#text = db
-      .prepare<[number], string>(
-        "SELECT coalesce(text, data, '') FROM events LEFT JOIN states ON event = seq WHERE seq = ?",
-      )
-      .pluck();
+    this.#row = db.prepare(`SELECT person, room, coalesce(text, data, '') AS text
+      FROM events LEFT JOIN states ON event = seq WHERE seq = ?`);
   }
 
-  /** All there are is soon looked at: one of the words is in few messages. */
-  isRare({ choices, words }: Terms): boolean {
-    const single = choices.flatMap((choice) => (choice.length === 1 ? choice : []));
-    const all = [...new Set([...single, ...words.flatMap((word) => word.split(' '))])];
-    return all.slice(0, COUNTED).some((word) => (this.#count.get(`"${word}"`, RARE) ?? 0) < RARE);
+  /** By the frequencies of one era: in others they may be wrong, which costs time only. */
+  plan(terms: Terms, era: number): Plan {
+    const runs = terms.words.some((word) => word.includes(' '));
+    const single = [...new Set(terms.words.flatMap((word) => word.split(' ')))];
+    const all = [...terms.choices, ...single.slice(0, COUNTED).map((word) => [word])];
+    const whole = !runs && single.length <= COUNTED;
+    if (all.length === 1) return { terms, choices: all, whole, enough: 1 };
+    const byShare = all.map((choice) => ({ choice, share: this.#share(choice, era) }));
+    byShare.sort((a, b) => a.share - b.share);
+    const enough = enoughOf(byShare.map(({ share }) => share));
+    return { terms, choices: byShare.map(({ choice }) => choice), whole, enough };
   }
 
-  /** Before a place in all of the log; only when `isRare`. */
-  all(terms: Terms, end: number, count: number): number[] {
-    if (!hasRuns(terms)) return this.#match.all(matchOf(terms.choices, terms.words), 0, end, count);
-    return this.#match
-      .all(loose(terms.choices, terms), 0, end, RARE)
-      .filter(this.#holds(terms))
-      .slice(0, count);
-  }
-
-  in({ oldest, newest, end }: Window, terms: Terms, count: number): number[] {
-    const stretches = Array.from({ length: newest - oldest + 1 }, (_, n) => mark('s', oldest + n));
-    const choices = [stretches, ...terms.choices];
-    const start = oldest * STRETCH;
-    if (hasRuns(terms)) {
-      const candidates = this.#match.all(loose(choices, terms), start, end, FEW + 1);
-      if (candidates.length <= FEW) return candidates.filter(this.#holds(terms)).slice(0, count);
+  /** Of an era and before a place in the log, newest first. */
+  in(era: number, { terms, choices, whole, enough }: Plan, end: number, count: number): number[] {
+    const rarest = choices.slice(0, enough);
+    const exact = whole && enough === choices.length;
+    const { bits, all } = this.#frequent.of(era, rarest);
+    if (bits) {
+      const found = seqsOf(bits, era, end, all && exact ? count : LEFT.read + 1);
+      if (all && exact) return found;
+      if (found.length <= LEFT.read) return found.filter(this.#holds(terms)).slice(0, count);
     }
-    return this.#match.all(matchOf(choices, terms.words), start, end, count);
+    if (exact) return this.#match.all(matchOf(era, rarest), end, count);
+    const few = this.#match.all(matchOf(era, rarest), end, LEFT.read + 1);
+    if (few.length <= LEFT.read) return few.filter(this.#holds(terms)).slice(0, count);
+    return this.#match.all(matchOf(era, everything(terms)), end, count);
   }
 
-  /** Whether a message's text holds every run of words as it stands. */
-  #holds({ words }: Terms): (seq: number) => boolean {
+  /** In which part of the messages it is, as an era begins. */
+  #share(choice: readonly string[], era: number): number {
+    const seq = this.#sample.get(matchOf(era, [choice]));
+    return SAMPLE / (seq === undefined ? ERA : Math.max(SAMPLE, seq - era * ERA));
+  }
+
+  /** Whether a message is what is looked for. */
+  #holds(terms: Terms): (seq: number) => boolean {
+    const all = everything(terms);
     return (seq) => {
-      const text = ` ${wordsOf(this.#text.get(seq) ?? '')} `;
-      return words.every((run) => text.includes(` ${run} `));
+      const row = this.#row.get(seq);
+      const content = row === undefined ? '' : ` ${contentOf(row, row.text)} `;
+      return all.every((choice) => choice.some((words) => content.includes(` ${words} `)));
     };
   }
 }
 
-function hasRuns({ words }: Terms): boolean {
-  return words.some((word) => word.includes(' '));
+/** Runs of words as they stand. */
+function everything({ choices, words }: Terms): Terms['choices'] {
+  return [...choices, ...words.map((word) => [word])];
 }
 
-/** The same with the words of each run anywhere. */
-function loose(choices: Terms['choices'], { words }: Terms): string {
-  return matchOf(choices, [...new Set(words.flatMap((word) => word.split(' ')))]);
+/** How many of the rarest leave a few messages of an era, if words had nothing to do with each other. */
+function enoughOf(shares: readonly number[]): number {
+  let [enough, expected] = [0, ERA];
+  for (const share of shares) {
+    if (expected <= LEFT.expected) break;
+    expected *= share;
+    enough++;
+  }
+  return enough;
 }
 
 /** In the language of FTS5. All is quoted, so nothing that people type is a part of it. */
-function matchOf(choices: Terms['choices'], words: readonly string[]): string {
-  const oneOf = (choice: readonly string[]): string => `(${choice.map((word) => `"${word}"`).join(' OR ')})`;
-  return [...choices, ...words.map((word) => [word])].map(oneOf).join(' AND ');
+function matchOf(era: number, all: Terms['choices']): string {
+  const oneOf = (choice: readonly string[]): string =>
+    `(${choice.map((words) => `"${inEra(era, words)}"`).join(' OR ')})`;
+  return all.map(oneOf).join(' AND ');
 }

@@ -1,7 +1,6 @@
 /**
- * Finds messages by their words, newest first. With a rare word among them a search is short. Else it goes back through
- * the log window by window, some milliseconds at a time, and all searches of all people take turns: the worst search
- * there is holds up nobody, and needs no thread of its own.
+ * Finds messages by their words, newest first. It goes back through the log era by era, some milliseconds at a time, and
+ * all searches of all people take turns: the worst search there is holds up nobody, and needs no thread of its own.
  */
 import type Database from 'better-sqlite3';
 import { skeleton } from '../../chat/name.js';
@@ -9,10 +8,11 @@ import { parseRoom } from '../../parse.js';
 import type { FoundMessage, FoundPage } from '../../protocol.js';
 import type { Found } from '../found.js';
 import type { PeopleBook } from '../people.js';
+import { ERA } from './era.js';
 import type { WordIndex } from './index.js';
-import { Lookup, type Terms } from './lookup.js';
+import { Lookup, type Plan, type Terms } from './lookup.js';
 import { Turns } from './turns.js';
-import { mark, parseQuery, STRETCH } from './words.js';
+import { eraOf, mark, parseQuery } from './words.js';
 
 export interface Wanted {
   readonly q: string;
@@ -32,10 +32,8 @@ export interface SearchParts {
   readonly placeOf: (room: number, id: number) => number | undefined;
 }
 
-/** Milliseconds that one window should last at least and at most. */
-const WINDOW_MS = { less: 2, more: 5 } as const;
-/** Stretches in one window. */
-const WIDEST = 64;
+/** Milliseconds after which it is another's turn. */
+const TURN_MS = 2;
 /** Milliseconds: one piece of filling, all filling before a search, and a whole search before it says what it has. */
 const FILL_MS = { piece: 6, all: 250 } as const;
 const SEARCH_MS = 2000;
@@ -50,7 +48,7 @@ export class Search {
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
-    this.#lookup = new Lookup(db);
+    this.#lookup = new Lookup(db, parts.index.frequent);
     this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
   }
 
@@ -78,21 +76,22 @@ export class Search {
 
   /** At most so many, newest first, and up to where the log was looked through: 0 is all of it. */
   async #goBack(terms: Terms, from: number, count: number): Promise<{ seqs: number[]; end: number }> {
-    if (this.#lookup.isRare(terms)) return { seqs: this.#now(this.#lookup.all(terms, from, count)), end: 0 };
     const until = performance.now() + SEARCH_MS;
     const seqs: number[] = [];
-    let [end, width] = [from, 1];
+    let end = from;
+    let plan: Plan | undefined;
     while (end > 0 && seqs.length < count && performance.now() < until) {
       await this.#turns.next();
       if (!this.#db.open) break; // the server has stopped meanwhile
-      const began = performance.now();
-      const newest = Math.floor((end - 1) / STRETCH);
-      const oldest = Math.max(0, newest - width + 1);
-      seqs.push(...this.#now(this.#lookup.in({ oldest, newest, end }, terms, count - seqs.length)));
-      end = oldest * STRETCH;
-      const took = performance.now() - began;
-      if (took < WINDOW_MS.less) width = Math.min(WIDEST, width * 2);
-      else if (took > WINDOW_MS.more) width = Math.max(1, Math.floor(width / 2));
+      plan ??= this.#lookup.plan(terms, Math.max(0, eraOf(from - 1) - 1)); // the newest era may have just begun
+      const turn = performance.now() + TURN_MS;
+      while (end > 0 && seqs.length < count && performance.now() < turn) {
+        const era = eraOf(end - 1);
+        const wanted = count - seqs.length;
+        const found = this.#lookup.in(era, plan, end, wanted);
+        seqs.push(...this.#now(found));
+        end = found.length < wanted ? era * ERA : (found.at(-1) ?? 0);
+      }
     }
     return { seqs, end };
   }

@@ -3,7 +3,9 @@
  * comes apart into its characters, so any run of them is found. The same for both, or nothing would be found; when it
  * changes, the index is made anew (`VERSION`).
  */
-export const VERSION = '2';
+import { ERA } from './era.js';
+
+export const VERSION = '3';
 
 /** Scripts without spaces between words, and pictures: each character is a word. */
 const APART =
@@ -27,22 +29,35 @@ export function wordsOf(text: string): string {
   return folded.replace(ACCENTS, '').normalize('NFC').replace(APART, ' $& ').replace(BETWEEN, ' ').trim();
 }
 
-/** Messages that have one word in common, by their place in the log: by it a search is kept to a part of the log. */
-export const STRETCH = 8192;
-
-/** All that the index holds of a message: who said it, where and when in the log are words too. */
-export function entryOf({ seq, person, room }: Place, text: string): string {
-  return `${mark('p', person)} ${mark('r', room)} ${mark('s', Math.floor(seq / STRETCH))} ${wordsOf(text)}`;
-}
-
 export interface Place {
+  /** place in the one order of all rooms */
   readonly seq: number;
   readonly person: number;
   readonly room: number;
 }
 
-/** The word of a person, a room or a stretch of the log. */
-export function mark(kind: 'p' | 'r' | 's', key: number): string {
+/** All words of a message, one space between each two: who said it and where are words too. */
+export function contentOf({ person, room }: Omit<Place, 'seq'>, text: string): string {
+  return `${mark('p', person)} ${mark('r', room)} ${wordsOf(text)}`.trim();
+}
+
+/** All that the index holds of a message. */
+export function entryOf(place: Place, text: string): string {
+  return inEra(eraOf(place.seq), contentOf(place, text));
+}
+
+export function eraOf(seq: number): number {
+  return Math.floor(seq / ERA);
+}
+
+/** A word or a run of them as it is in the index of an era. */
+export function inEra(era: number, words: string): string {
+  const begin = `${era}${MARK}`;
+  return begin + words.replaceAll(' ', ` ${begin}`);
+}
+
+/** The word of a person or a room. */
+export function mark(kind: 'p' | 'r', key: number): string {
   return `${MARK}${kind}${key}`;
 }
 

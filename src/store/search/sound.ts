@@ -1,0 +1,28 @@
+/** Whether the bits of frequent words are what the index has. */
+import type Database from 'better-sqlite3';
+import { ERA } from './era.js';
+import { bitsOf, seqsOf } from './frequent.js';
+
+interface Row {
+  readonly word: string;
+  readonly bits: Uint8Array;
+}
+
+/** The first fault in words, or undefined. */
+export function faultOfFrequent(db: Database.Database): string | undefined {
+  const rows = db.prepare<[], Row>('SELECT word, bits FROM frequent');
+  const having = db
+    .prepare<[string], number>('SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC')
+    .pluck();
+  for (const row of rows.iterate())
+    if (!isSame(having.all(`"${row.word}"`), row))
+      return `the bits of the frequent word ${row.word} are not what the index has`;
+  return undefined;
+}
+
+function isSame(seqs: readonly number[], { word, bits }: Row): boolean {
+  if (bits.length !== ERA / 8) return false;
+  const era = Number.parseInt(word, 10); // it begins with it
+  const others = seqsOf(bitsOf(bits), era, (era + 1) * ERA, ERA);
+  return seqs.length === others.length && seqs.every((seq, n) => seq === others[n]);
+}
