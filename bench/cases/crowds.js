@@ -117,6 +117,8 @@ export const join = {
 };
 
 const SMALL = 1000;
+/** What is still to be done for the thousands who came is not what a broadcast costs. */
+const SETTLE_MS = 6000;
 /** Broadcasts a second: apart enough that none is joined with the next, as many deliveries a second in both rooms. */
 const CALM_RATE = 18;
 /** And as many as make a large room busy. */
@@ -154,6 +156,7 @@ export const broadcast = {
     const loads = [first.load, speakers];
     const small = await throughput(stage, { loads, speakers, speech, hearers: SMALL, seconds });
     const rest = await stage.enter({ from: SMALL, count: people - SMALL, rooms: HALL }, { yields: true });
+    await pause(SETTLE_MS);
     const all = { loads: [...loads, rest.load], speakers, hearers: people, seconds };
     const calm = { ...speech, rate: (CALM_RATE * SMALL) / people };
     const large = await throughput(stage, { ...all, speech: calm, heard: small.heard });

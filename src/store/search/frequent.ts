@@ -33,7 +33,7 @@ const SAMPLE = { messages: 256, ms: 4, part: 1 / 20, least: 3 } as const;
 /** By which they are spread over the era: odd, so that each is another one. */
 const STRIDE = 40_503;
 /** Messages of a word in one piece of work. */
-const PIECE = 16_384;
+const PIECE = 4096;
 
 export class Frequent {
   readonly #row: Database.Statement<[number], Row>;
