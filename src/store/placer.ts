@@ -1,5 +1,6 @@
 /** Brings the tables of places after the log: slice by slice when enough has gathered, and what there is once a second. */
-import { StorageError } from '../chat/book.js';
+
+import type { Beside } from './beside.js';
 import type { Places } from './places.js';
 
 /** Milliseconds of one slice, before its commit, and between two. */
@@ -8,12 +9,12 @@ const PAUSE = 5;
 
 export class Placer {
   readonly #places: Places;
-  readonly #transaction: <T>(work: () => T) => T;
+  readonly #beside: Beside;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(places: Places, transaction: <T>(work: () => T) => T) {
+  constructor(places: Places, beside: Beside) {
     this.#places = places;
-    this.#transaction = transaction;
+    this.#beside = beside;
   }
 
   /** After a beat. */
@@ -36,14 +37,7 @@ export class Placer {
     if (this.#slice() && this.#places.due) this.#timer = setTimeout(this.#go, PAUSE);
   };
 
-  /** False when the disk does not take it: at the next occasion. */
   #slice(): boolean {
-    try {
-      this.#transaction(() => this.#places.work(performance.now() + SLICE))();
-      return true;
-    } catch (error) {
-      if (error instanceof StorageError) return false;
-      throw error;
-    }
+    return this.#beside(() => this.#places.work(performance.now() + SLICE));
   }
 }

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { type Book, StorageError } from '../chat/book.js';
 import type { FoundPage, User } from '../protocol.js';
 import { Activity } from './activity.js';
+import { besideBeats } from './beside.js';
 import { Found } from './found.js';
 import { lockFolder } from './lock.js';
 import { Log } from './log.js';
@@ -56,8 +57,9 @@ export class Store implements Book {
     this.members = new Members(this.#db);
     this.found = new Found(this.#db, this.log.changes.reactions);
     this.#index = index;
-    this.#filler = new Filler(index, (work) => this.#transact(work));
-    this.#placer = new Placer(this.log.places, (work) => this.#transact(work));
+    const beside = besideBeats((work) => this.#transact(work));
+    this.#filler = new Filler(index, beside);
+    this.#placer = new Placer(this.log.places, beside);
     this.search = new Search(this.#db, {
       found: this.found,
       people: this.people,

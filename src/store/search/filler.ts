@@ -1,5 +1,5 @@
 /** Brings the index after the log in slices: at once while it is quiet, a slice a second while much is said. */
-import { StorageError } from '../../chat/book.js';
+import type { Beside } from '../beside.js';
 import type { WordIndex } from './index.js';
 
 /** Milliseconds of one slice, and between two. */
@@ -10,20 +10,20 @@ const BUSY = 200;
 
 export class Filler {
   readonly #index: WordIndex;
-  readonly #transaction: <T>(work: () => T) => T;
+  readonly #beside: Beside;
   #timer: NodeJS.Timeout | undefined;
   #end = 0;
   #quiet = true;
 
-  constructor(index: WordIndex, transaction: <T>(work: () => T) => T) {
+  constructor(index: WordIndex, beside: Beside) {
     this.#index = index;
-    this.#transaction = transaction;
+    this.#beside = beside;
   }
 
   /** Works for some milliseconds; true when there is more to do, or the disk did not take it. */
   fill(ms: number): boolean {
     if (!this.#index.behind) return false;
-    return !this.#keeps(() => this.#index.work(performance.now() + ms)) || this.#index.behind;
+    return !this.#beside(() => this.#index.work(performance.now() + ms)) || this.#index.behind;
   }
 
   /** Once a second. */
@@ -41,18 +41,7 @@ export class Filler {
   /** One piece of what makes searches quick; true when there is more to do. */
   #quicken(): boolean {
     const { frequent, reach } = this.#index;
-    return frequent.behind(reach) && this.#keeps(() => frequent.work());
-  }
-
-  /** False when the disk did not take it. */
-  #keeps(work: () => () => void): boolean {
-    try {
-      this.#transaction(work)();
-      return true;
-    } catch (error) {
-      if (error instanceof StorageError) return false;
-      throw error;
-    }
+    return frequent.behind(reach) && this.#beside(() => frequent.work());
   }
 
   readonly #go = (): void => {
