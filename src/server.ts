@@ -67,7 +67,11 @@ export function createServer(config: Config, surroundings: Surroundings): Server
   const doors = { draining: () => draining, full };
   const door = openDoors(server, config, store, chat, doors, surroundings);
 
-  const stops = [startHeartbeat(hub, chat.now), startTicking(store), () => hub.stop()];
+  const stops = [
+    startHeartbeat(hub.heartbeat, chat.now, () => hub.second()),
+    startTicking(store),
+    () => hub.stop(),
+  ];
   const abort = (): void => {
     for (const stop of stops) stop();
     server.close();

@@ -15,6 +15,7 @@ import {
   type ServerFrame,
 } from '../protocol.js';
 import { PING, pongFrame, textFrame } from './frame.js';
+import type { Beating } from './heartbeat.js';
 import type { Person } from './person.js';
 import type { LiveRoom, Member } from './room.js';
 
@@ -31,12 +32,13 @@ export interface Opening {
 /** What a connection asks of its room. */
 export type Asked = Posting | Extract<ClientCommand, { type: 'typing' }>;
 
-export class Connection implements Member {
+export class Connection implements Member, Beating {
   readonly person: Person;
   readonly room: LiveRoom;
   readonly ends: number;
-  /** which beat of the heartbeat is its own */
-  slot = 0;
+  /** where it sits on the heartbeat's wheel */
+  spoke = 0;
+  seat = 0;
   batch = 0;
   /** when it was last heard typing, as performance.now(); undefined: never, which takes no number of its own */
   typedAt: number | undefined;

@@ -1,52 +1,79 @@
 /**
- * One timer for all sockets: ten times a second a 150th of them is asked for a sign of life (a fifteenth at once would be
- * 1,200 writes of 18,000, and hold the loop for 10 ms); once a second sessions that are over are closed, and the slow
- * things of the hub are done. A peer whose cable was pulled is gone after 30 seconds at most.
+ * One timer for all sockets, ten times a second: a 150th of them is asked for a sign of life (a fifteenth at once would be
+ * 1,200 writes of 18,000), a tenth is looked at, for sessions that are over and bytes that wait. A peer whose cable was
+ * pulled is gone after 30 seconds at most.
  */
 import { CLOSE } from '../protocol.js';
-import type { Hub } from './hub.js';
+import { type Seated, Wheel } from './wheel.js';
 
 /** Seconds between two pings of one socket; proxies must wait longer (nginx.conf). */
 export const PING_SECONDS = 15;
 
-/** Steps of the wheel in a second, and in all. */
-const STEPS = 10;
-export const WHEEL = PING_SECONDS * STEPS;
+/** Turns in a second, and spokes in all. */
+export const TURNS = 10;
+export const SPOKES = PING_SECONDS * TURNS;
 
 /** Bytes that may wait for all readers together. Each has its own limit; thousands of slow ones have this one. */
 const WAITING_MAX = 512 * 1024 * 1024;
 
-/** Starts it; the returned function stops it. `now` in milliseconds since 1970. */
-export function startHeartbeat(hub: Hub, now: () => number): () => void {
-  let step = 0;
+/** What the heartbeat needs of a connection. */
+export interface Beating extends Seated {
+  /** when its session is over, in milliseconds since 1970 */
+  readonly ends: number;
+  /** bytes that its peer has not taken yet */
+  readonly waiting: number;
+  ping(): void;
+  close(reason: readonly [code: number, reason: string]): void;
+  cut(): void;
+}
+
+export class Heartbeat {
+  readonly #wheel = new Wheel<Beating>(SPOKES);
+  #turn = 0;
+  /** of all that were looked at in this second */
+  #waiting = 0;
+  #looked = 0;
+
+  add(one: Beating): void {
+    this.#wheel.add(one);
+  }
+
+  remove(one: Beating): void {
+    this.#wheel.remove(one);
+  }
+
+  /** One turn; `now` in milliseconds since 1970. True at the end of each second. */
+  turn(now: number): boolean {
+    for (const one of this.#wheel.on(this.#turn)) one.ping();
+    for (let spoke = this.#turn % TURNS; spoke < SPOKES; spoke += TURNS) this.#look(spoke, now);
+    this.#turn = (this.#turn + 1) % SPOKES;
+    if (this.#turn % TURNS !== 0) return false;
+    if (this.#waiting > WAITING_MAX) this.#cutSlowest(this.#waiting / this.#looked);
+    this.#waiting = 0;
+    this.#looked = 0;
+    return true;
+  }
+
+  #look(spoke: number, now: number): void {
+    for (const one of this.#wheel.on(spoke)) {
+      this.#waiting += one.waiting;
+      this.#looked++;
+      if (one.ends <= now) one.close(CLOSE.notSignedIn);
+    }
+  }
+
+  /** Those for whom more than the average waits: they come back and resume at their number. */
+  #cutSlowest(average: number): void {
+    for (let spoke = 0; spoke < SPOKES; spoke++)
+      for (const one of this.#wheel.on(spoke)) if (one.waiting >= average) one.cut();
+  }
+}
+
+/** Starts it; the returned function stops it. `now` in milliseconds since 1970, `second` is called once in each. */
+export function startHeartbeat(heartbeat: Heartbeat, now: () => number, second: () => void): () => void {
   const timer = setInterval(() => {
-    ask(hub, step++ % WHEEL);
-    if (step % STEPS === 0) look(hub, now());
-  }, 1000 / STEPS);
+    if (heartbeat.turn(now())) second();
+  }, 1000 / TURNS);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-/** The sockets of one step are asked whether they live. */
-export function ask(hub: Hub, step: number): void {
-  for (const connection of hub.connections.values()) if (connection.slot % WHEEL === step) connection.ping();
-}
-
-/** What is done once a second. */
-export function look(hub: Hub, now: number): void {
-  let waiting = 0;
-  for (const connection of hub.connections.values()) {
-    waiting += connection.waiting;
-    if (connection.ends <= now) connection.close(CLOSE.notSignedIn);
-  }
-  if (waiting > WAITING_MAX) cutSlowest(hub);
-  hub.announceCounts();
-  hub.forgetIdle();
-}
-
-/** Those for whom more than the average waits: they come back and resume at their number. */
-function cutSlowest(hub: Hub): void {
-  const connections = [...hub.connections.values()];
-  const average = connections.reduce((sum, { waiting }) => sum + waiting, 0) / connections.length;
-  for (const connection of connections) if (connection.waiting >= average) connection.cut();
 }

@@ -10,6 +10,7 @@ import type { Reply } from '../sequencer/sequencer.js';
 import { Connection, type Opening } from './connection.js';
 import { Following, type FollowingParts } from './following.js';
 import { textFrame } from './frame.js';
+import { Heartbeat } from './heartbeat.js';
 import { Outlet } from './outlet.js';
 import { Person, QUEUE } from './person.js';
 import { replay } from './replay.js';
@@ -38,9 +39,12 @@ export class Hub {
   events = 0;
   readonly outlet = new Outlet();
   readonly following: Following;
+  readonly heartbeat = new Heartbeat();
   readonly #parts: HubParts;
   readonly #rooms = new Map<string, LiveRoom>();
   readonly #people = new Map<string, Person>();
+  /** those of them without a socket */
+  readonly #idle = new Set<Person>();
   readonly #slowed = new Set<Person>();
   #lane: NodeJS.Timeout | undefined;
 
@@ -63,6 +67,7 @@ export class Hub {
     if (known) return known;
     const person = new Person(user, this.#parts.limits);
     this.#people.set(user.id, person);
+    this.#idle.add(person);
     return person;
   }
 
@@ -84,9 +89,10 @@ export class Hub {
   open(opening: Opening, roomName: string, place: Place): Connection {
     const room = this.#room(roomName);
     const connection = new Connection(opening, room, this.#parts.limits.sendBuffer);
-    connection.slot = this.connections.size;
     this.connections.set(opening.ws, connection);
+    this.heartbeat.add(connection);
     connection.person.connected(connection);
+    this.#idle.delete(connection.person);
     this.following.arrived(connection.person, room);
     const news = room.presence.enter(connection.person);
     if (news) this.#announce(room, news);
@@ -107,10 +113,13 @@ export class Hub {
     if (!connection) return;
     connection.closed();
     this.connections.delete(ws);
+    this.heartbeat.remove(connection);
     connection.person.disconnected(connection);
     this.#leave(connection);
     this.following.left(connection.person);
-    this.forget(connection.person);
+    if (connection.person.sockets > 0) return;
+    this.#idle.add(connection.person);
+    this.#forget(connection.person);
   }
 
   /** After every commit, with all that came of its beat. */
@@ -124,28 +133,28 @@ export class Hub {
     this.outlet.run();
   }
 
-  /** Once a second: the counts of large rooms. */
-  announceCounts(): void {
+  /**
+   * Once a second: the counts of large rooms. And people without sockets, who are kept until their budget is whole again:
+   * reconnecting does not refill it.
+   */
+  second(): void {
     for (const room of this.#rooms.values()) {
       const count = room.presence.changed();
       if (count) this.#announce(room, count);
     }
-  }
-
-  /** People without sockets are kept until their budget is whole again: reconnecting does not refill it. */
-  forgetIdle(): void {
-    for (const person of this.#people.values()) this.forget(person);
-  }
-
-  forget(person: Person): void {
-    if (person.sockets > 0 || person.waiting > 0 || this.following.waitsFor(person)) return;
-    if (person.rested(performance.now())) this.#people.delete(person.user.id);
+    for (const person of this.#idle) this.#forget(person);
   }
 
   stop(): void {
     this.outlet.stop();
     clearInterval(this.#lane);
     this.following.stop();
+  }
+
+  #forget(person: Person): void {
+    if (person.waiting > 0 || this.following.waitsFor(person) || !person.rested(performance.now())) return;
+    this.#people.delete(person.user.id);
+    this.#idle.delete(person);
   }
 
   #room(name: string): LiveRoom {
