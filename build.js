@@ -75,7 +75,7 @@ async function buildPage() {
     jsxImportSource: 'preact',
     define: { VERSION: JSON.stringify(version), LANGUAGES: JSON.stringify(await languages(build)) },
     metafile: true,
-    plugins: [slimEmoji],
+    plugins: [oneFirst, slimEmoji],
   });
   // By itself, for it runs before everything else: it must import nothing.
   const early = await build({
@@ -107,7 +107,8 @@ function filesOf({ outputs }) {
   const url = (path) => path.replace(/^public/, '');
   const files = Object.entries(outputs).filter(([path]) => !path.endsWith('.map'));
   const entry = (source) => files.find(([, output]) => output.entryPoint === source) ?? [];
-  const [script, { imports = [] } = {}] = entry('src/client/chat.tsx');
+  // not the entry, which imports the file where everything is, and nothing else
+  const [script, { imports = [] } = {}] = files.find(([, { inputs }]) => inputs['src/client/chat.tsx']) ?? [];
   const [style] = entry('src/client/style/chat.css');
   const [early] = entry('src/client/early.ts');
   const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
@@ -116,6 +117,30 @@ function filesOf({ outputs }) {
     all: files.filter(([, { bytes }]) => bytes < HEAVY).map(([path]) => url(path)),
   };
 }
+
+/**
+ * What is loaded later names the page itself among its imports, so all that they share with it stays in one file. Else each
+ * mixture of sharers is a file of its own: thirteen to ask for, which on a slow processor took longer than to run them.
+ */
+const oneFirst = {
+  name: 'one-first',
+  setup({ onLoad, onResolve, resolve }) {
+    const page = join(root, 'src', 'client', 'chat.tsx');
+    const words = join(root, 'src', 'words'); // loaded by a name that is put together, so not seen being resolved
+    const later = new Set();
+    onResolve({ filter: /^\.\.?\// }, async ({ path, kind, pluginData, ...from }) => {
+      if (kind !== 'dynamic-import' || pluginData === oneFirst) return undefined;
+      const found = await resolve(path, { ...from, kind, pluginData: oneFirst });
+      later.add(found.path);
+      return found;
+    });
+    onLoad({ filter: /[\\/]src[\\/].*\.tsx?$/ }, ({ path }) => {
+      if (!later.has(path) && !path.startsWith(words)) return undefined;
+      const contents = `${readFileSync(path, 'utf8')}\nimport ${JSON.stringify(page)};\n`;
+      return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' };
+    });
+  },
+};
 
 /** Of the emoji's data the page gets what state/emoji.ts reads (RawEmoji): a third less to load. */
 const slimEmoji = {

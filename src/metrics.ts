@@ -1,4 +1,5 @@
 /** The numbers of GET /metrics, in Prometheus text: the process's own and the chat's. */
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Hub } from './socket/hub.js';
@@ -14,6 +15,8 @@ const DEAR = [
   'nodejs_active_requests_total',
   'process_open_fds',
 ];
+
+const OPEN_FILES = '/proc/self/fd';
 
 export function createMetrics(hub: Hub, store: Store): Registry {
   const registry = new Registry();
@@ -40,7 +43,7 @@ export function createMetrics(hub: Hub, store: Store): Registry {
       },
     });
   };
-  if (process.platform === 'linux') gauge('process_open_fds', 'Number of open file descriptors.', openFiles);
+  if (existsSync(OPEN_FILES)) gauge('process_open_fds', 'Number of open file descriptors.', openFiles);
   gauge('oneport_connections', 'open sockets', () => hub.connections.size);
   gauge('oneport_people', 'people with sockets, or lately', () => hub.people);
   gauge('oneport_rooms', 'rooms with somebody in them', () => hub.rooms);
@@ -53,6 +56,6 @@ export function createMetrics(hub: Hub, store: Store): Registry {
 
 /** Linux from 6.2 on tells the number without the list. */
 async function openFiles(): Promise<number> {
-  const { size } = await stat('/proc/self/fd');
-  return size > 0 ? size : (await readdir('/proc/self/fd')).length;
+  const { size } = await stat(OPEN_FILES);
+  return size > 0 ? size : (await readdir(OPEN_FILES)).length;
 }

@@ -6,7 +6,8 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { onTestFinished } from 'vitest';
 import { hasTool } from './harness.js';
 
-const FLAGS = [
+export const CHROMIUM = '/usr/bin/chromium';
+export const FLAGS = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',
@@ -16,7 +17,7 @@ const FLAGS = [
   '--disable-sync',
   '--no-first-run',
 ];
-const LAUNCH = { executablePath: '/usr/bin/chromium', args: FLAGS };
+const LAUNCH = { executablePath: CHROMIUM, args: FLAGS };
 
 export const hasChromium = hasTool('chromium');
 

@@ -81,7 +81,7 @@ export class Desk {
 
   /** Begins the life of the page, at an address. */
   open({ id }: Address): void {
-    void this.#register.restore();
+    this.#register.open();
     this.#here.peek().enter(id);
     this.#caller.start();
     this.#caller.look(this.#here.peek().name);

@@ -11,8 +11,8 @@ import { ReadMarks } from './state/readmarks.js';
 import type { Room } from './state/room.js';
 import { Rooms } from './state/rooms.js';
 
-/** A list that is not older than this is kept true by what the socket tells. */
-const FRESH_MS = 30_000;
+/** What moved between the last list and a new socket was told by neither: so long after it the list is read again. */
+const AGAIN_MS = 1_000;
 
 export class Register {
   readonly rooms = new Rooms();
@@ -20,7 +20,8 @@ export class Register {
   readonly #keep: Keep;
   readonly #clock: Clock;
   #epoch: string | undefined;
-  #refreshedAt = -Infinity;
+  #asking = false;
+  #callOff = () => {};
 
   constructor(keep: Keep, clock: Clock) {
     this.#keep = keep;
@@ -28,8 +29,13 @@ export class Register {
     this.marks = new ReadMarks({ rooms: this.rooms, put: api.read, clock });
   }
 
-  /** What was kept, until the server says more. */
-  async restore(): Promise<void> {
+  /** What was kept, until the server says more; which it is asked at once, not when there is a socket. */
+  open(): void {
+    void this.#restore();
+    void this.refresh();
+  }
+
+  async #restore(): Promise<void> {
     const kept = await this.#keep.rooms();
     if (!kept || this.#epoch !== undefined) return;
     this.#epoch = kept.epoch;
@@ -65,7 +71,9 @@ export class Register {
   greeted(epoch: string): void {
     if (this.#epoch !== undefined && this.#epoch !== epoch) this.#otherLog();
     this.#epoch = epoch;
-    if (this.#clock.now() - this.#refreshedAt > FRESH_MS) void this.refresh();
+    this.#callOff();
+    const soon = this.rooms.loaded.peek() || this.#asking ? AGAIN_MS : 0;
+    this.#callOff = this.#clock.after(soon, () => void this.refresh());
   }
 
   moved({ room, last, read }: RoomFrame): void {
@@ -75,22 +83,20 @@ export class Register {
   }
 
   async refresh(): Promise<void> {
-    this.#refreshedAt = this.#clock.now();
-    const [list, mentions] = await Promise.all([api.rooms(), api.mentions({})]);
-    if (!list) {
-      this.#refreshedAt = -Infinity; // the next hello asks again
-      return;
-    }
+    const mentions = api.mentions({});
+    this.#asking = true;
+    const list = await api.rooms(); // a room that opens waits for it, and for nothing else
+    this.#asking = false;
+    if (!list) return; // the next hello asks again
     this.rooms.refreshed(list);
     for (const { room, read } of list) this.marks.told(room, read);
-    for (const { room, id, edited = id } of mentions?.messages ?? []) this.rooms.called(room, edited);
+    for (const { room, id, edited = id } of (await mentions)?.messages ?? []) this.rooms.called(room, edited);
     this.#keepRooms();
   }
 
   #otherLog(): void {
     this.rooms.reset();
     this.marks.clear();
-    this.#refreshedAt = -Infinity;
     void this.#keep.clear();
   }
 

@@ -4,6 +4,7 @@ import { openBrowser, signInByForm } from '../chromium.js';
 import { Door, temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { cookies } from '../stage.js';
+import { BareBrowser } from './bare.js';
 import { fill, jump, pageUp, type Read, scrollDown, scrollUp, toLatest } from './long.js';
 import { installWorker, type Opened, open } from './opening.js';
 import { fitWindow, heapBytes, type Spread, spread } from './probe.js';
@@ -51,24 +52,17 @@ export async function figuresOfTyping(letters: number): Promise<readonly Figure[
 export async function figuresOfOpening(times: number): Promise<readonly Figure[]> {
   const folder = temporaryFolder();
   await fill(folder, ROOM, 2_000);
-  const { door, browser } = await stage(folder);
-  const ann = await door.signIn('Ann');
+  const { port } = await startServer({ env: { DATA_DIR: folder } });
+  const door = new Door(port);
+  const ann = cookies(await door.signIn('Ann'), door.origin);
   const url = `${door.origin}/r/${ROOM}`;
-  const visitor = async () => {
-    const context = await browser.newContext(VIEW);
-    await context.addCookies(cookies(ann, door.origin));
-    return context;
-  };
+  const browser = await BareBrowser.open();
   const first: Opened[] = [];
-  for (let n = 0; n < times; n++) {
-    const context = await visitor();
-    first.push(await open(context, url));
-    await context.close();
-  }
-  const context = await visitor();
-  await installWorker(context, url);
+  for (let n = 0; n < times; n++) first.push(await open(browser, await browser.context(ann), url));
+  const context = await browser.context(ann);
+  await installWorker(browser, context, url);
   const later: Opened[] = [];
-  for (let n = 0; n < times; n++) later.push(await open(context, url));
+  for (let n = 0; n < times; n++) later.push(await open(browser, context, url));
   return [...opened('first visit', first), ...opened('later visit', later)];
 }
 

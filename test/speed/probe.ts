@@ -54,11 +54,6 @@ export async function watchSpeed(page: Page): Promise<void> {
   await page.evaluate(note);
 }
 
-/** Notes from the beginning of what is opened next. */
-export async function watchOpening(page: Page): Promise<void> {
-  await page.addInitScript(note);
-}
-
 /** Runs in the page. Interactions: web.dev/inp; the longest event of each counts. */
 function note(): void {
   const noted: Window['noted'] = { interactions: new Map(), keys: [], tasks: [] };

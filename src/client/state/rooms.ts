@@ -86,6 +86,7 @@ export class Rooms {
   /** Another log: no number holds any more. */
   reset(): void {
     this.#rooms.value = this.#rooms.peek().map((one) => ({ ...one, last: 0, read: 0, called: 0 }));
+    this.#loaded.value = false;
   }
 
   #change(room: string, change: (known: Known) => Known): void {

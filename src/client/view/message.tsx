@@ -7,13 +7,14 @@ import { stateOf } from '../state/letter.js';
 import type { LetterRow, MessageRow } from '../state/rows.js';
 import { words } from '../words.js';
 import { Avatar } from './avatar.js';
+import { fullDate } from './dates.js';
 import { ClockIcon } from './icons.js';
 import { Text } from './marks.js';
 import { Reactions } from './reactions.js';
 import { Ask, Toolbar } from './toolbar.js';
 import type { Tools } from './tools.js';
 import { Unsettled, Why } from './unsettled.js';
-import { fullTime, Time } from './when.js';
+import { Time } from './when.js';
 
 interface MessageProps {
   readonly row: MessageRow;
@@ -67,7 +68,7 @@ function classes(names: Readonly<Record<string, boolean>>): string {
 
 function Edited({ at }: { at: number | undefined }) {
   const { edited, editedAt } = words.value.message;
-  return <span title={at === undefined ? edited : editedAt(fullTime(at))}>{edited}</span>;
+  return <span title={at === undefined ? edited : editedAt(fullDate(at))}>{edited}</span>;
 }
 
 /** What was said and is not in the log: it is being saved, waits, or was refused. */
