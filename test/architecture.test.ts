@@ -60,6 +60,12 @@ const BORDERS: Borders = {
   lines: 200,
   banned: [
     {
+      fault: 'has a bare parameter as a LIMIT', // store/limit.ts says why
+      where: /^store\/(?!limit)/,
+      what: /\bLIMIT\s+[?:@$](?!\{)/,
+      in: 'texts',
+    },
+    {
       fault: 'has SQL',
       where: /^(?!store\/)/,
       what: /\b(SELECT\s|INSERT\s+(OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|UNIQUE|INDEX|VIRTUAL)|PRAGMA\s)/,
@@ -139,6 +145,7 @@ const WRONG: readonly (readonly [fault: string, file: string, text: string])[] =
   ['http/a.ts takes @stranger/thing/deep', 'http/a.ts', "import x from '@stranger/thing/deep';"],
   ['chats/a.ts belongs to no part', 'chats/a.ts', ''],
   ['http/a.ts has SQL', 'http/a.ts', 'db.prepare(`\n  UPDATE rooms SET last = 1`);'],
+  ['store/a.ts has a bare parameter as a LIMIT', 'store/a.ts', "db.prepare('SELECT 1 LIMIT ?');"],
   ['http/a.ts reads the environment', 'http/a.ts', 'x(process.env);'],
   ['http/a.ts touches process', 'http/a.ts', 'process.exit(1);'],
   ['chat/a.ts has a clock, chance or I/O of its own', 'chat/a.ts', 'const at = Date.now();'],

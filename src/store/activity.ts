@@ -3,6 +3,7 @@
  * message. Only for showing: what a beat that failed has left here names a room, and its row says the rest.
  */
 import type Database from 'better-sqlite3';
+import { LIMIT } from './limit.js';
 
 export interface ActiveRoom {
   readonly room: string;
@@ -19,7 +20,9 @@ export class Activity {
 
   constructor(db: Database.Database) {
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
-    const newest = db.prepare<[number], string>('SELECT name FROM rooms ORDER BY at DESC, room DESC LIMIT ?');
+    const newest = db.prepare<[number], string>(
+      `SELECT name FROM rooms ORDER BY at DESC, room DESC ${LIMIT}`,
+    );
     this.#rooms = new Set(newest.pluck().all(MOST).reverse());
   }
 

@@ -7,6 +7,7 @@ import type { EventBook, Kept, Made, Message, Person, Said } from '../chat/book.
 import type { ChangeEvent, ChatEvent, RoomEvent } from '../protocol.js';
 import type { Activity } from './activity.js';
 import { Changes, type Outdate } from './changes.js';
+import { LIMIT } from './limit.js';
 import { type Numbered, Numbers } from './numbers.js';
 import { Places } from './places.js';
 import { NUMBERED, ROWS, type Row, toEvent } from './rows.js';
@@ -41,8 +42,8 @@ export class Log implements EventBook {
     );
     this.#bySeq = db.prepare(`${ROWS} WHERE e.seq = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
-    this.#after = db.prepare(`${NUMBERED} WHERE n.room = ? AND n.id > ? AND n.id < ? ORDER BY n.id LIMIT ?`);
-    this.#before = db.prepare(`${NUMBERED} WHERE n.room = ? AND n.id < ? ORDER BY n.id DESC LIMIT ?`);
+    this.#after = db.prepare(`${NUMBERED} WHERE n.room = ? AND n.id > ? AND n.id < ? ORDER BY n.id ${LIMIT}`);
+    this.#before = db.prepare(`${NUMBERED} WHERE n.room = ? AND n.id < ? ORDER BY n.id DESC ${LIMIT}`);
   }
 
   append(room: string, person: Person, { user, data, at: saidAt, cid, mentions }: Said): ChatEvent {

@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 import type { MemberBook, Person } from '../chat/book.js';
 import type { Mark } from '../chat/command.js';
 import type { User } from '../protocol.js';
+import { LIMIT } from './limit.js';
 
 /** A room that somebody has been in. */
 export interface Membership {
@@ -35,14 +36,14 @@ export class Members implements MemberBook {
     );
     this.#count = db.prepare<[number], number>('SELECT count(*) FROM members WHERE person = ?').pluck();
     this.#forget = db.prepare(`DELETE FROM members WHERE person = ? AND room IN (
-      SELECT room FROM members JOIN rooms USING (room) WHERE person = ? ORDER BY at, room LIMIT ?)`);
+      SELECT room FROM members JOIN rooms USING (room) WHERE person = ? ORDER BY at, room ${LIMIT})`);
     this.#place = db.prepare(`SELECT r.room, r.last, m.read FROM rooms r
       LEFT JOIN members m ON m.person = ? AND m.room = r.room WHERE r.name = ?`);
     this.#mark = db.prepare(`INSERT INTO members (person, room, read) VALUES (?, ?, ?)
       ON CONFLICT DO UPDATE SET read = excluded.read`);
     this.#leaveAll = db.prepare('DELETE FROM members WHERE person = ?');
     this.#of = db.prepare(`SELECT r.name AS room, r.last, m.read FROM members m JOIN rooms r USING (room)
-      WHERE m.person = (SELECT person FROM people WHERE id = ?) ORDER BY r.at DESC, r.room DESC LIMIT ?`);
+      WHERE m.person = (SELECT person FROM people WHERE id = ?) ORDER BY r.at DESC, r.room DESC ${LIMIT}`);
   }
 
   enter(room: string, person: Person): void {

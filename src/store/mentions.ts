@@ -1,6 +1,7 @@
 /** Who is called by which message, as its text is now: for the list of what calls me. */
 import type Database from 'better-sqlite3';
 import type { User } from '../protocol.js';
+import { LIMIT } from './limit.js';
 
 export class Mentions {
   readonly #add: Database.Statement<[number, string]>;
@@ -13,7 +14,7 @@ export class Mentions {
     this.#of = db
       .prepare<[string, number, number], number>(
         `SELECT event FROM mentions WHERE person = (SELECT person FROM people WHERE id = ?) AND event < ?
-          ORDER BY event DESC LIMIT ?`,
+          ORDER BY event DESC ${LIMIT}`,
       )
       .pluck();
   }

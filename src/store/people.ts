@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3';
 import type { Person, PersonBook } from '../chat/book.js';
 import type { User } from '../protocol.js';
+import { LIMIT } from './limit.js';
 
 interface Row {
   readonly key: number;
@@ -33,8 +34,8 @@ export class PeopleBook implements PersonBook {
     this.#byId = db.prepare(`${COLUMNS} WHERE id = ?`);
     this.#bySkeleton = db.prepare(`${COLUMNS} WHERE skeleton = ?`);
     this.#named = db.prepare(`SELECT id, name FROM (
-        SELECT id, name, seen, person FROM people WHERE skeleton >= ? AND skeleton < ? LIMIT ?)
-      ORDER BY seen DESC, person DESC LIMIT ?`);
+        SELECT id, name, seen, person FROM people WHERE skeleton >= ? AND skeleton < ? ${LIMIT})
+      ORDER BY seen DESC, person DESC ${LIMIT}`);
     this.#add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
     this.#rename = db.prepare('UPDATE people SET name = ?, skeleton = ?, seen = ? WHERE person = ?');
     this.#free = db.prepare('UPDATE people SET skeleton = NULL WHERE person = ?');

@@ -5,6 +5,7 @@
  * looked at yet, and nothing to rely on. It is made piece by piece, from the index itself, when that has caught up.
  */
 import type Database from 'better-sqlite3';
+import { LIMIT } from '../limit.js';
 import { ERA } from './era.js';
 import { contentOf, eraOf, inEra, type Place } from './words.js';
 
@@ -50,7 +51,7 @@ export class Frequent {
       FROM events LEFT JOIN states ON event = seq WHERE seq = ? AND type = 'chat'`);
     this.#having = db
       .prepare<[string, number, number], number>(
-        'SELECT rowid FROM words WHERE words MATCH ? AND rowid >= CAST(? AS INTEGER) ORDER BY rowid LIMIT ?',
+        `SELECT rowid FROM words WHERE words MATCH ? AND rowid >= CAST(? AS INTEGER) ORDER BY rowid ${LIMIT}`,
       )
       .pluck();
     this.#bits = db.prepare<[string], Uint8Array>('SELECT bits FROM frequent WHERE word = ?').pluck();

@@ -4,6 +4,7 @@
  * and runs of words as they stand, is read in their texts. Only where many are left is FTS5 asked for all words and runs.
  */
 import type Database from 'better-sqlite3';
+import { LIMIT } from '../limit.js';
 import { ERA } from './era.js';
 import { type Frequent, seqsOf } from './frequent.js';
 import { contentOf, inEra, type Place } from './words.js';
@@ -47,7 +48,7 @@ export class Lookup {
     // numbers are bound as REAL, which FTS5 does not take for a bound: it would begin at the end of the era
     this.#match = db
       .prepare<[string, number, number], number>(
-        'SELECT rowid FROM words WHERE words MATCH ? AND rowid < CAST(? AS INTEGER) ORDER BY rowid DESC LIMIT ?',
+        `SELECT rowid FROM words WHERE words MATCH ? AND rowid < CAST(? AS INTEGER) ORDER BY rowid DESC ${LIMIT}`,
       )
       .pluck();
     this.#sample = db
