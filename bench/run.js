@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HELP, readOptions } from './options.js';
-import { calm, canPin, fileLimit, machine } from './proc.js';
+import { calm, canPin, fewLinger, fileLimit, machine } from './proc.js';
 import { drawingOf } from './report/drawing.js';
 import { judge } from './report/judge.js';
 import { merge } from './report/merge.js';
@@ -23,6 +23,8 @@ const RESULTS = fileURLToPath(new URL('./results', import.meta.url));
 const RESERVED = 300;
 /** Percent of a core that others may take: a run with more is played again, at most so often, and the calmest counts. */
 const NOISE_MOST = 20;
+/** Connections that are over but keep their ports, before a run: the kernel knows 131,072 at most. */
+const LINGER_MOST = 40_000;
 const AGAIN = 2;
 
 /** @typedef {import('./server.js').Ground} Ground */
@@ -109,6 +111,7 @@ const noiseOf = (metrics) => metrics['noise'] ?? 0;
 
 /** @param {() => Promise<import('./cases/case.js').Metrics>} play */
 async function whenCalm(play) {
+  await fewLinger(LINGER_MOST);
   if (!(await calm(NOISE_MOST))) say('  others are busy on this machine');
   return play();
 }

@@ -134,6 +134,24 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect(await focus(page)).toBe(label); // the pen
   });
 
+  it('leave single keys alone for whom they are in the way', async () => {
+    const page = await enter(await openStage(), 'Ann', 'harbour');
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.locator('.menu').getByRole('button', { name: 'Settings' }).click();
+    const single = page.getByRole('switch', { name: 'Single-key shortcuts' });
+    expect(await single.isChecked()).toBe(true);
+    await single.click();
+    await page.keyboard.press('Escape');
+    await panel(page).waitFor({ state: 'detached' });
+    await page.keyboard.press('?');
+    await page.keyboard.press('/');
+    expect(await panel(page).count()).toBe(0);
+    await page.keyboard.press('Control+/');
+    const sheet = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+    await sheet.getByText('Search').waitFor();
+    expect(await sheet.locator('kbd').allTextContents()).not.toContain('?');
+  });
+
   it('find messages, mark the words, say how many, load more, and lead there', async () => {
     const stage = await openStage();
     for (let n = 1; n <= 3; n++) await stage.says('Bob', 'kitchen', `tea ${n}`);

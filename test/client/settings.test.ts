@@ -27,12 +27,14 @@ test('what is set is kept, and other tabs follow', () => {
   mine.theme.value = 'dark';
   mine.setNotifyIn('lobby', 'all');
   mine.doNotDisturb.value = true;
+  mine.singleKeys.value = false;
   expect([other.theme.value, other.notifyIn('lobby'), other.doNotDisturb.value]).toEqual([
     'dark',
     'all',
     true,
   ]);
   const later = new Settings(here);
+  expect([other.singleKeys.value, later.singleKeys.value]).toEqual([false, false]);
   expect([later.theme.value, later.notifyIn('lobby'), later.notifyIn('kitchen')]).toEqual([
     'dark',
     'all',

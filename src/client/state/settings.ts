@@ -26,6 +26,8 @@ export class Settings {
   readonly theme: Signal<Theme> = signal('system');
   /** a tag, or `system` */
   readonly language: Signal<string> = signal('system');
+  /** keys that do something by themselves, without Ctrl or Alt: who speaks to their computer types them by mistake */
+  readonly singleKeys: Signal<boolean> = signal(true);
   readonly sound: Signal<boolean> = signal(true);
   readonly doNotDisturb: Signal<boolean> = signal(false);
   /** of which messages to tell, where a room has no rule of its own */
@@ -64,10 +66,11 @@ export class Settings {
   }
 
   #text(): string {
-    const { theme, language, sound, doNotDisturb, notify } = this;
+    const { theme, language, singleKeys, sound, doNotDisturb, notify } = this;
     return JSON.stringify({
       theme: theme.value,
       language: language.value,
+      singleKeys: singleKeys.value,
       sound: sound.value,
       doNotDisturb: doNotDisturb.value,
       notify: notify.value,
@@ -81,6 +84,7 @@ export class Settings {
       this.theme.value = one(THEMES, field(kept, 'theme')) ?? 'system';
       const language = field(kept, 'language');
       this.language.value = typeof language === 'string' ? language : 'system';
+      this.singleKeys.value = field(kept, 'singleKeys') !== false;
       this.sound.value = field(kept, 'sound') !== false;
       this.doNotDisturb.value = field(kept, 'doNotDisturb') === true;
       this.notify.value = one(NOTIFIES, field(kept, 'notify')) ?? 'mentions';

@@ -1,5 +1,6 @@
 /** The sheet of keys: all that the keyboard does here. */
 import { words } from '../words.js';
+import type { PanelProps } from './panels.js';
 
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const CONTROL = MAC ? '⌘' : 'Ctrl';
@@ -9,7 +10,8 @@ const SHIFT = MAC ? '⇧' : 'Shift';
 /** Keys that are pressed together; several such where there is a choice. */
 type Keys = readonly (readonly string[])[];
 
-export function Keys() {
+export function Keys({ desk }: PanelProps) {
+  const single = desk.settings.singleKeys.value;
   const text = words.value.keys;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -18,8 +20,8 @@ export function Keys() {
         title={text.anywhere}
         rows={[
           [text.switch, [[CONTROL, 'K']]],
-          [text.search, [['/'], [CONTROL, SHIFT, 'F']]],
-          [text.sheet, [['?'], [CONTROL, '/']]],
+          [text.search, [...(single ? [['/']] : []), [CONTROL, SHIFT, 'F']]],
+          [text.sheet, [...(single ? [['?']] : []), [CONTROL, '/']]],
           [
             text.neighbour,
             [

@@ -28,6 +28,10 @@ export function SettingsForm({ desk }: PanelProps) {
         <Switched name={text.sound} setting={settings.sound} />
         <Switched name={text.quiet} setting={settings.doNotDisturb} how={text.quietHow} />
       </section>
+      <section>
+        <h3>{text.keyboard}</h3>
+        <Switched name={text.singleKeys} setting={settings.singleKeys} how={text.singleKeysHow} />
+      </section>
     </form>
   );
 }

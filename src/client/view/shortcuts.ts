@@ -26,7 +26,7 @@ function actionOf(event: KeyboardEvent, desk: Desk): Act {
     return besides(desk, key === 'ArrowUp' ? -1 : 1, shiftKey);
   if (altKey || desk.dialog.value !== undefined || document.querySelector('dialog[open]')) return undefined;
   if (key === 'Escape') return () => toLatest(desk);
-  if (typing) return undefined;
+  if (typing || !desk.settings.singleKeys.value) return undefined;
   if (key === '?') return () => show(desk, 'keys');
   if (key === '/') return () => show(desk, 'search');
   return undefined;
