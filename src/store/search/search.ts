@@ -5,7 +5,7 @@
 import type Database from 'better-sqlite3';
 import { skeleton } from '../../chat/name.js';
 import { parseRoom } from '../../parse.js';
-import type { FoundMessage, FoundPage } from '../../protocol.js';
+import type { FoundPage } from '../../protocol.js';
 import type { Found } from '../found.js';
 import type { PeopleBook } from '../people.js';
 import { ERA } from './era.js';
@@ -43,13 +43,13 @@ export class Search {
   readonly #db: Database.Database;
   readonly #turns = new Turns();
   readonly #lookup: Lookup;
-  readonly #roomKey: Database.Statement<[string], number>;
+  readonly #room: Database.Statement<[string], { readonly key: number; readonly last: number }>;
 
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
     this.#lookup = new Lookup(db, parts.index.frequent);
-    this.#roomKey = db.prepare<[string], number>('SELECT room FROM rooms WHERE name = ?').pluck();
+    this.#room = db.prepare('SELECT room AS key, last FROM rooms WHERE name = ?');
   }
 
   async find(wanted: Wanted): Promise<FoundPage> {
@@ -60,8 +60,12 @@ export class Search {
     if (!this.#db.open) return { messages: [], complete: false };
     const full = seqs.length > wanted.limit;
     const messages = this.#parts.found.messages(seqs.slice(0, wanted.limit));
-    const next = this.#next(wanted, full ? seqs[wanted.limit - 1] : end, messages);
-    return { messages, ...(next ? { next } : {}), complete: filled && (full || end === 0) };
+    const next = this.#next(wanted, (full ? seqs[wanted.limit - 1] : undefined) ?? end);
+    return {
+      messages,
+      ...(next === undefined ? {} : { next }),
+      complete: filled && (full || next === undefined),
+    };
   }
 
   /** Lets the index catch up, for a while. True when it has. */
@@ -85,13 +89,13 @@ export class Search {
       if (!this.#db.open) break; // the server has stopped meanwhile
       plan ??= this.#lookup.plan(terms, Math.max(0, eraOf(from - 1) - 1)); // the newest era may have just begun
       const turn = performance.now() + TURN_MS;
-      while (end > 0 && seqs.length < count && performance.now() < turn) {
+      do {
         const era = eraOf(end - 1);
         const wanted = count - seqs.length;
         const found = this.#lookup.in(era, plan, end, wanted);
         seqs.push(...this.#now(found));
         end = found.length < wanted ? era * ERA : (found.at(-1) ?? 0);
-      }
+      } while (end > 0 && seqs.length < count && performance.now() < turn);
     }
     return { seqs, end };
   }
@@ -105,10 +109,10 @@ export class Search {
   #termsOf({ q, room }: Wanted): Terms | undefined {
     const { words, from, rooms } = parseQuery(q);
     const people = from.flatMap((name) => this.#parts.people.ownerOf(skeleton(name))?.key ?? []);
-    const keys = rooms.flatMap((name) => this.#roomKey.get(parseRoom(name) ?? '') ?? []);
+    const keys = rooms.flatMap((name) => this.#room.get(parseRoom(name) ?? '')?.key ?? []);
     const unknown = (from.length > 0 && people.length === 0) || (rooms.length > 0 && keys.length === 0);
     if (unknown || words.length + people.length + keys.length === 0) return undefined;
-    const here = room === undefined ? [] : [mark('r', this.#roomKey.get(room) ?? 0)];
+    const here = room === undefined ? [] : [mark('r', this.#room.get(room)?.key ?? 0)];
     const choices = [people.map((key) => mark('p', key)), keys.map((key) => mark('r', key)), here];
     return { choices: choices.filter(({ length }) => length > 0), words };
   }
@@ -117,11 +121,20 @@ export class Search {
     const end = this.#parts.index.reach + 1;
     if (before === undefined) return end;
     if (room === undefined) return Math.min(before, end);
-    return Math.min(this.#parts.placeOf(this.#roomKey.get(room) ?? 0, before) ?? end, end);
+    return Math.min(this.#parts.placeOf(this.#room.get(room)?.key ?? 0, before) ?? end, end);
   }
 
-  /** What to give as `before` for what comes after this. */
-  #next({ room }: Wanted, seq: number | undefined, page: readonly FoundMessage[]): number | undefined {
-    return room === undefined || !seq ? seq : page.at(-1)?.id;
+  /** What to give as `before` for what lies before a place: of one room the first number that does not. */
+  #next({ room }: Wanted, seq: number): number | undefined {
+    if (seq === 0) return undefined;
+    if (room === undefined) return seq;
+    const { key = 0, last = 0 } = this.#room.get(room) ?? {};
+    let [from, to] = [1, last + 1];
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      if ((this.#parts.placeOf(key, middle) ?? Number.POSITIVE_INFINITY) < seq) from = middle + 1;
+      else to = middle;
+    }
+    return from === 1 ? undefined : from;
   }
 }
