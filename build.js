@@ -99,7 +99,7 @@ async function buildPage() {
   });
 }
 
-/** Files of more bytes are kept by the service worker when they were used, not before: data of the emoji. */
+/** Files of more bytes, but for the page's own, are kept by the service worker when they were used, not before: data of the emoji. */
 const HEAVY = 150_000;
 
 /** The names that index.html calls its files by, with their real ones; what its script loads first; and those to be kept. */
@@ -114,7 +114,7 @@ function filesOf({ outputs }) {
   const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
   return {
     named: { '/js/chat.js': url(script), '/js/chat.css': url(style), '/js/early.js': url(early), first },
-    all: files.filter(([, { bytes }]) => bytes < HEAVY).map(([path]) => url(path)),
+    all: files.filter(([path, { bytes }]) => path === script || bytes < HEAVY).map(([path]) => url(path)),
   };
 }
 

@@ -54,8 +54,12 @@ export function createMetrics(hub: Hub, store: Store): Registry {
   return registry;
 }
 
-/** Linux from 6.2 on tells the number without the list. */
+/** Linux from 6.2 on tells the number without the list. NaN: it cannot be read now, and the other numbers are wanted then. */
 async function openFiles(): Promise<number> {
-  const { size } = await stat(OPEN_FILES);
-  return size > 0 ? size : (await readdir(OPEN_FILES)).length;
+  try {
+    const { size } = await stat(OPEN_FILES);
+    return size > 0 ? size : (await readdir(OPEN_FILES)).length - 1; // the list itself is one
+  } catch {
+    return Number.NaN;
+  }
 }

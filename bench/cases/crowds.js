@@ -161,6 +161,8 @@ export const broadcast = {
     const calm = { ...speech, rate: (CALM_RATE * SMALL) / people };
     const large = await throughput(stage, { ...all, speech: calm, heard: small.heard });
     const stop = await bystander(stage, people);
+    await loopHeld(stage); // runs for the first time
+    await pause(500);
     await loopHeld(stage); // begins anew
     const rushed = { ...speech, rate: BUSY_RATE };
     const { heard, ...busy } = await throughput(stage, { ...all, speech: rushed, heard: large.heard });

@@ -81,7 +81,7 @@ export class Desk {
 
   /** Begins the life of the page, at an address. */
   open({ id }: Address): void {
-    this.#register.open();
+    void this.#register.restore();
     this.#here.peek().enter(id);
     this.#caller.start();
     this.#caller.look(this.#here.peek().name);

@@ -11,8 +11,8 @@ import { ReadMarks } from './state/readmarks.js';
 import type { Room } from './state/room.js';
 import { Rooms } from './state/rooms.js';
 
-/** What moved between the last list and a new socket was told by neither: so long after it the list is read again. */
-const AGAIN_MS = 1_000;
+/** Mentions are asked for as often at most: what calls me while I am here is told by the socket. */
+const MENTIONS_MS = 30_000;
 
 export class Register {
   readonly rooms = new Rooms();
@@ -20,8 +20,9 @@ export class Register {
   readonly #keep: Keep;
   readonly #clock: Clock;
   #epoch: string | undefined;
-  #asking = false;
-  #callOff = () => {};
+  #mentionsAt = -Infinity;
+  /** a list that was asked for before this one is not heard any more */
+  #turn = 0;
 
   constructor(keep: Keep, clock: Clock) {
     this.#keep = keep;
@@ -29,13 +30,8 @@ export class Register {
     this.marks = new ReadMarks({ rooms: this.rooms, put: api.read, clock });
   }
 
-  /** What was kept, until the server says more; which it is asked at once, not when there is a socket. */
-  open(): void {
-    void this.#restore();
-    void this.refresh();
-  }
-
-  async #restore(): Promise<void> {
+  /** What was kept, until the server says more. */
+  async restore(): Promise<void> {
     const kept = await this.#keep.rooms();
     if (!kept || this.#epoch !== undefined) return;
     this.#epoch = kept.epoch;
@@ -67,36 +63,47 @@ export class Register {
     return this.#keep.window(name);
   }
 
-  /** A socket was opened on the log of this name. */
+  /** A socket was opened on the log of this name. What moved since the last list and before it was told by neither. */
   greeted(epoch: string): void {
     if (this.#epoch !== undefined && this.#epoch !== epoch) this.#otherLog();
     this.#epoch = epoch;
-    this.#callOff();
-    const soon = this.rooms.loaded.peek() || this.#asking ? AGAIN_MS : 0;
-    this.#callOff = this.#clock.after(soon, () => void this.refresh());
+    void this.refresh();
   }
 
   moved({ room, last, read }: RoomFrame): void {
     this.rooms.moved(room, last);
-    if (read !== undefined) this.marks.told(room, read);
+    if (read !== undefined) this.marks.told(room, read, last);
     this.#keepRooms();
   }
 
   async refresh(): Promise<void> {
-    const mentions = api.mentions({});
-    this.#asking = true;
+    const turn = ++this.#turn;
+    const epoch = this.#epoch;
+    const mentions = this.#mentions();
     const list = await api.rooms(); // a room that opens waits for it, and for nothing else
-    this.#asking = false;
-    if (!list) return; // the next hello asks again
+    if (!list || turn !== this.#turn) return; // the next hello asks again
     this.rooms.refreshed(list);
-    for (const { room, read } of list) this.marks.told(room, read);
-    for (const { room, id, edited = id } of (await mentions)?.messages ?? []) this.rooms.called(room, edited);
+    for (const { room, read, last } of list) this.marks.told(room, read, last);
     this.#keepRooms();
+    const found = await mentions;
+    if (epoch !== this.#epoch) return;
+    for (const { room, id, edited = id } of found?.messages ?? []) this.rooms.called(room, edited);
+    this.#keepRooms();
+  }
+
+  async #mentions(): ReturnType<typeof api.mentions> {
+    if (this.#clock.now() - this.#mentionsAt < MENTIONS_MS) return undefined;
+    this.#mentionsAt = this.#clock.now();
+    const found = await api.mentions({});
+    if (!found) this.#mentionsAt = -Infinity;
+    return found;
   }
 
   #otherLog(): void {
     this.rooms.reset();
     this.marks.clear();
+    this.#turn++;
+    this.#mentionsAt = -Infinity;
     void this.#keep.clear();
   }
 

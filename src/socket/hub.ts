@@ -114,12 +114,12 @@ export class Hub {
     connection.closed();
     this.connections.delete(ws);
     this.heartbeat.remove(connection);
-    connection.person.disconnected(connection);
+    const { person } = connection;
+    person.disconnected(connection);
+    if (person.sockets === 0) this.#idle.add(person);
     this.#leave(connection);
-    this.following.left(connection.person);
-    if (connection.person.sockets > 0) return;
-    this.#idle.add(connection.person);
-    this.#forget(connection.person);
+    this.following.left(person);
+    if (person.sockets === 0) this.#forget(person);
   }
 
   /** After every commit, with all that came of its beat. */

@@ -36,7 +36,7 @@ export class Wheel<T extends Seated> {
     last.seat = one.seat;
   }
 
-  /** Who sits on a spoke now; looked through from the end, so that who is removed meanwhile moves nobody unseen. */
+  /** Who sits on a spoke now. Who is being looked at may be removed meanwhile, and nobody else. */
   *on(spoke: number): IterableIterator<T> {
     const seats = this.#spokes[spoke] ?? [];
     for (let seat = seats.length - 1; seat >= 0; seat--) {

@@ -68,9 +68,12 @@ test('a page that goes away says all at once', async () => {
 });
 
 test('what another device has read moves it here; a server that knows less is told', async () => {
-  marks.told('lobby', 50);
+  marks.told('lobby', 50, 100);
   expect(rooms.entry('lobby')?.read).toBe(50);
-  marks.told('lobby', 20);
+  marks.told('lobby', 20, 40); // a log that ends before my mark: another one
+  await turn(0);
+  expect(sent).toEqual([]);
+  marks.told('lobby', 20, 100);
   await turn(0);
   expect([sent, rooms.entry('lobby')?.read]).toEqual([['lobby 50'], 50]);
 });

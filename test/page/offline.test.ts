@@ -275,3 +275,12 @@ function other(name: string): string {
     hash[1] === 'Z' ? `-Y${hash.slice(2)}` : `-Z${hash.slice(2)}`,
   );
 }
+
+it('the service worker keeps every file that the page begins with', () => {
+  const built = (file: string) => readFileSync(join(ROOT, 'public', file), 'utf8');
+  const files: Readonly<Record<string, string | string[]>> = JSON.parse(built('js/files.json'));
+  const begins = Object.values(files).flat();
+  expect(begins.length).toBeGreaterThan(3);
+  const worker = built('sw.js');
+  expect(begins.filter((file) => !worker.includes(`"${file}"`))).toEqual([]);
+});

@@ -44,6 +44,9 @@ export class BareBrowser {
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
+    socket.on('close', () => {
+      for (const answer of this.#waiting.values()) answer({ error: 'Chromium is gone' });
+    });
     socket.on('message', (data) => {
       const { id, result, error } = JSON.parse(String(data)) as {
         id: number;
@@ -104,11 +107,12 @@ export class BarePage {
 
   /** What a function that closes over nothing returns there (of JSON). */
   async run<T>(work: () => T | Promise<T>): Promise<T> {
-    const { result } = await this.ask('Runtime.evaluate', {
+    const { result, exceptionDetails } = await this.ask('Runtime.evaluate', {
       expression: `(${work})()`,
       awaitPromise: true,
       returnByValue: true,
     });
+    if (exceptionDetails) throw new Error(`in the page: ${JSON.stringify(exceptionDetails)}`);
     return (result as { readonly value: T }).value;
   }
 

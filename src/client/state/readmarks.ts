@@ -33,10 +33,10 @@ export class ReadMarks {
     this.#wait(room, id);
   }
 
-  /** What the server says of it: when it knows less than we, it did not hear us. */
-  told(room: string, read: number): void {
+  /** What the server says of it: when it knows less than we, it did not hear us. A log that ends before my mark is another. */
+  told(room: string, read: number, last: number): void {
     const mine = this.#parts.rooms.entry(room)?.read ?? 0;
-    if (read < mine) this.#wait(room, mine);
+    if (read < mine && mine <= last) this.#wait(room, mine);
     else this.#parts.rooms.readTo(room, read);
   }
 

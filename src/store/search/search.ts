@@ -121,7 +121,9 @@ export class Search {
     const end = this.#parts.index.reach + 1;
     if (before === undefined) return end;
     if (room === undefined) return Math.min(before, end);
-    return Math.min(this.#parts.placeOf(this.#room.get(room)?.key ?? 0, before) ?? end, end);
+    const { key = 0, last = 0 } = this.#room.get(room) ?? {};
+    const newest = Math.min(before - 1, last); // right behind it, and not right before the next: that may lie eras further on
+    return newest < 1 ? 0 : Math.min((this.#parts.placeOf(key, newest) ?? 0) + 1, end);
   }
 
   /** What to give as `before` for what lies before a place: of one room the first number that does not. */

@@ -72,6 +72,24 @@ describe('a search that takes too long', () => {
     },
   );
 
+  it('comes past the time in which a room was silent', async () => {
+    const store = new Store(temporaryFolder());
+    const say = (data: string): Command => ({ kind: 'say', room: 'attic', user: ANN, data, at: 0 });
+    apply(store, [say('pearl'), say('dust')]);
+    talk(store, (n) => `words ${n}`); // so many eras
+    apply(store, [say('more dust')]);
+    await indexed(store);
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 700));
+    let one = await store.search.find(page({ q: 'pearl', room: 'attic' }));
+    expect(one).toMatchObject({ messages: [], complete: false });
+    for (let n = 0; n < 2 * ERAS && one.next !== undefined; n++)
+      one = await store.search.find(page({ q: 'pearl', room: 'attic', before: one.next }));
+    clock.mockRestore();
+    expect(one).toMatchObject({ messages: [{ room: 'attic', id: 1 }], complete: true });
+    store.close();
+  });
+
   it('says that it is complete when nothing of the room lies further back', async () => {
     const store = new Store(temporaryFolder());
     talk(store, (n) => `words ${n}`);
