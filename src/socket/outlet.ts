@@ -58,7 +58,7 @@ export class Outlet {
     this.#alarm = undefined;
     this.#rooms.push(...this.#resting); // who is not due rests on
     this.#resting.clear();
-    this.run();
+    if (!this.#scheduled) this.#later(); // one turn of writing in one of the event loop, and not a second by the timer
   }
 
   #later(): void {

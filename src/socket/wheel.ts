@@ -36,12 +36,12 @@ export class Wheel<T extends Seated> {
     last.seat = one.seat;
   }
 
-  /** Who sits on a spoke now. Who is being looked at may be removed meanwhile, and nobody else. */
-  *on(spoke: number): IterableIterator<T> {
+  /** Visits who sits on a spoke now. Who is being visited may be removed meanwhile, and nobody else. */
+  each(spoke: number, visit: (one: T) => void): void {
     const seats = this.#spokes[spoke] ?? [];
     for (let seat = seats.length - 1; seat >= 0; seat--) {
       const one = seats[seat];
-      if (one) yield one;
+      if (one) visit(one);
     }
   }
 }
