@@ -11,22 +11,16 @@ import { ReadMarks } from './state/readmarks.js';
 import type { Room } from './state/room.js';
 import { Rooms } from './state/rooms.js';
 
-/** Mentions are asked for as often at most: what calls me while I am here is told by the socket. */
-const MENTIONS_MS = 30_000;
-
 export class Register {
   readonly rooms = new Rooms();
   readonly marks: ReadMarks;
   readonly #keep: Keep;
-  readonly #clock: Clock;
   #epoch: string | undefined;
-  #mentionsAt = -Infinity;
   /** a list that was asked for before this one is not heard any more */
   #turn = 0;
 
   constructor(keep: Keep, clock: Clock) {
     this.#keep = keep;
-    this.#clock = clock;
     this.marks = new ReadMarks({ rooms: this.rooms, put: api.read, clock });
   }
 
@@ -76,34 +70,31 @@ export class Register {
     this.#keepRooms();
   }
 
+  /** The next greeting asks again for what cannot be had now. A room that opens waits for the list, not for the mentions. */
   async refresh(): Promise<void> {
+    await Promise.all([this.#refreshRooms(), this.#refreshMentions()]);
+  }
+
+  async #refreshRooms(): Promise<void> {
     const turn = ++this.#turn;
-    const epoch = this.#epoch;
-    const mentions = this.#mentions();
-    const list = await api.rooms(); // a room that opens waits for it, and for nothing else
-    if (!list || turn !== this.#turn) return; // the next hello asks again
+    const list = await api.rooms();
+    if (!list || turn !== this.#turn) return;
     this.rooms.refreshed(list);
     for (const { room, read, last } of list) this.marks.told(room, read, last);
     this.#keepRooms();
-    const found = await mentions;
+  }
+
+  async #refreshMentions(): Promise<void> {
+    const epoch = this.#epoch;
+    const found = await api.mentions({});
     if (epoch !== this.#epoch) return;
     for (const { room, id, edited = id } of found?.messages ?? []) this.rooms.called(room, edited);
     this.#keepRooms();
   }
 
-  async #mentions(): ReturnType<typeof api.mentions> {
-    if (this.#clock.now() - this.#mentionsAt < MENTIONS_MS) return undefined;
-    this.#mentionsAt = this.#clock.now();
-    const found = await api.mentions({});
-    if (!found) this.#mentionsAt = -Infinity;
-    return found;
-  }
-
   #otherLog(): void {
     this.rooms.reset();
     this.marks.clear();
-    this.#turn++;
-    this.#mentionsAt = -Infinity;
     void this.#keep.clear();
   }
 

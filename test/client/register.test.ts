@@ -1,0 +1,82 @@
+/** The list of rooms is true whichever way answers come: late, out of order, of another log. */
+import { beforeEach, expect, test, vi } from 'vitest';
+import * as api from '../../src/client/api.js';
+import { Register } from '../../src/client/register.js';
+import type { Keep } from '../../src/client/state/keep.js';
+import type { FoundMessage, RoomSummary } from '../../src/protocol.js';
+import { HandClock } from './clock.js';
+
+vi.mock('../../src/client/api.js');
+
+/** What was asked for and is not answered yet, in order. */
+let lists: ((rooms: readonly RoomSummary[] | undefined) => void)[];
+let calls: ((messages: readonly FoundMessage[]) => void)[];
+let register: Register;
+
+const room = (name: string, last: number, read = 0): RoomSummary => ({
+  room: name,
+  last,
+  read,
+  people: 0,
+  joined: true,
+});
+const called = (name: string, id: number): FoundMessage => ({
+  room: name,
+  id,
+  type: 'chat',
+  user: { id: 'bbbbbbbbbbbb', name: 'Bob' },
+  data: '@Ann',
+  at: 0,
+});
+const shown = () =>
+  register.rooms.list.value.map((one) => `${one.room} ${one.unread}${one.mentioned ? '@' : ''}`);
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+beforeEach(() => {
+  lists = [];
+  calls = [];
+  vi.mocked(api.rooms).mockImplementation(() => new Promise((resolve) => lists.push(resolve)));
+  vi.mocked(api.mentions).mockImplementation(
+    () => new Promise((resolve) => calls.push((messages) => resolve({ messages, complete: true }))),
+  );
+  vi.mocked(api.read).mockResolvedValue(true);
+  const keep = { keepRooms: () => {}, clear: async () => {}, rooms: async () => undefined };
+  register = new Register(keep as unknown as Keep, new HandClock()); // what the register asks of it
+});
+
+test('each greeting asks for the list; an answer that a newer one has overtaken is not heard', async () => {
+  register.greeted('one');
+  register.greeted('one');
+  lists[1]?.([room('lobby', 5), room('kitchen', 2)]);
+  await settled();
+  lists[0]?.([room('lobby', 4)]);
+  await settled();
+  expect(shown()).toEqual(['lobby 5', 'kitchen 2']);
+});
+
+test('what calls me is heard from whichever answer has it, and opens no room later', async () => {
+  register.greeted('one');
+  register.greeted('one');
+  lists[1]?.([room('lobby', 5)]);
+  await settled();
+  expect(register.rooms.loaded.value).toBe(true);
+  calls[0]?.([called('lobby', 3)]);
+  await settled();
+  expect(shown()).toEqual(['lobby 5@']);
+});
+
+test('nothing of another log is heard', async () => {
+  register.greeted('one');
+  lists[0]?.([room('lobby', 900, 880)]);
+  await settled();
+  register.greeted('one');
+  register.greeted('two');
+  expect([shown(), register.rooms.loaded.value]).toEqual([['lobby 0'], false]);
+  lists[1]?.([room('lobby', 900, 880)]);
+  calls[1]?.([called('lobby', 890)]);
+  await settled();
+  expect([shown(), register.rooms.loaded.value]).toEqual([['lobby 0'], false]);
+  lists[2]?.([room('lobby', 7, 2)]);
+  await settled();
+  expect(shown()).toEqual(['lobby 5']);
+});
