@@ -120,7 +120,7 @@ function filesOf({ outputs }) {
 
 /**
  * What is loaded later names the page itself among its imports, so all that they share with it stays in one file. Else each
- * mixture of sharers is a file of its own: thirteen to ask for, which on a slow processor took longer than to run them.
+ * mixture of sharers is a file of its own: thirteen to ask for, each a journey where the server is far.
  */
 const oneFirst = {
   name: 'one-first',
