@@ -27,13 +27,8 @@ export function cpuOfMachine() {
  * Connections that are over and whose ports the kernel holds for a minute. When there are very many, new ones meet them and
  * are asked for again after a second, or after more.
  */
-function lingering() {
+export function lingering() {
   return Number(/^TCP: .* tw (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'latin1'))?.[1] ?? 0);
-}
-
-/** Waits until no more than so many connections linger, for little more than the minute that they do. @param {number} most */
-export async function fewLinger(most) {
-  for (let second = 0; second < 70 && lingering() > most; second++) await pause(1000);
 }
 
 /** Waits until nobody takes more than so much of a core, for half a minute at most. @param {number} percent @returns {Promise<boolean>} */

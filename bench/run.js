@@ -6,8 +6,9 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { pause } from './load/clock.js';
 import { HELP, readOptions } from './options.js';
-import { calm, canPin, fewLinger, fileLimit, machine } from './proc.js';
+import { calm, canPin, fileLimit, lingering, machine } from './proc.js';
 import { drawingOf } from './report/drawing.js';
 import { judge } from './report/judge.js';
 import { merge } from './report/merge.js';
@@ -23,9 +24,9 @@ const RESULTS = fileURLToPath(new URL('./results', import.meta.url));
 const RESERVED = 300;
 /** Percent of a core that others may take: a run with more is played again, at most so often, and the calmest counts. */
 const NOISE_MOST = 20;
+const AGAIN = 2;
 /** Connections that are over but keep their ports, before a run: the kernel knows 131,072 at most. */
 const LINGER_MOST = 40_000;
-const AGAIN = 2;
 
 /** @typedef {import('./server.js').Ground} Ground */
 /** @typedef {import('./cases/case.js').Case} Case */
@@ -109,9 +110,15 @@ async function playCalmly(play) {
 /** @param {import('./cases/case.js').Metrics} metrics */
 const noiseOf = (metrics) => metrics['noise'] ?? 0;
 
+/** For little more than the minute that they do. */
+async function whileManyLinger() {
+  if (lingering() > LINGER_MOST) say('  waiting until the ports of earlier runs are free');
+  for (let second = 0; second < 70 && lingering() > LINGER_MOST; second++) await pause(1000);
+}
+
 /** @param {() => Promise<import('./cases/case.js').Metrics>} play */
 async function whenCalm(play) {
-  await fewLinger(LINGER_MOST);
+  await whileManyLinger();
   if (!(await calm(NOISE_MOST))) say('  others are busy on this machine');
   return play();
 }
