@@ -126,7 +126,9 @@ const oneFirst = {
   name: 'one-first',
   setup({ onLoad, onResolve, resolve }) {
     const page = join(root, 'src', 'client', 'chat.tsx');
-    const words = join(root, 'src', 'words'); // loaded by a name that is put together, so not seen being resolved
+    // loaded by a name that is put together, so not seen being resolved; the page has the first two itself
+    const words = join(root, 'src', 'words');
+    const own = new Set(['words.ts', 'en.ts'].map((name) => join(words, name)));
     const later = new Set();
     onResolve({ filter: /^\.\.?\// }, async ({ path, kind, pluginData, ...from }) => {
       if (kind !== 'dynamic-import' || pluginData === oneFirst) return undefined;
@@ -135,7 +137,7 @@ const oneFirst = {
       return found;
     });
     onLoad({ filter: /[\\/]src[\\/].*\.tsx?$/ }, ({ path }) => {
-      if (!later.has(path) && !path.startsWith(words)) return undefined;
+      if (!later.has(path) && (own.has(path) || !path.startsWith(words))) return undefined;
       const contents = `${readFileSync(path, 'utf8')}\nimport ${JSON.stringify(page)};\n`;
       return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' };
     });

@@ -159,6 +159,17 @@ export interface RoomSummary {
   readonly joined: boolean;
 }
 
+/**
+ * What the page of a room is delivered with, as JSON within its HTML: all as of one moment. `page` is where the room
+ * opens: its end, or around my read mark when more than LIMITS.unread are after it.
+ */
+export interface Snapshot {
+  readonly user: User;
+  readonly room: string;
+  readonly page: MessagesPage;
+  readonly rooms: readonly RoomSummary[];
+}
+
 /** A message with the room it was said in. */
 export type FoundMessage = ChatEvent & { readonly room: string };
 
@@ -193,6 +204,8 @@ export const LIMITS = {
   page: 500,
   /** events when nothing else was asked */
   defaultPage: 50,
+  /** unread events that fit on a screen: with more, a room opens where one stopped reading */
+  unread: 40,
   /** users named in a `list`, and the size from which a room only counts its people */
   list: 100,
   /** reactions of one message, of all kinds together */

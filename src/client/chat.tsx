@@ -4,6 +4,7 @@ import { addressOf } from './address.js';
 import { keepAppearance } from './appearance.js';
 import { Desk } from './desk.js';
 import { beforeDrawing } from './draw.js';
+import { snapshotOf } from './snapshot.js';
 import { App } from './view/app.js';
 
 options.debounceRendering = beforeDrawing;
@@ -12,7 +13,8 @@ const root = document.getElementById('app');
 const user = root?.dataset['user'];
 const address = addressOf(location);
 if (root && user && address) {
-  const desk = new Desk(user, address);
-  desk.open(address);
+  const snapshot = snapshotOf(user, address);
+  const desk = new Desk(user, address, snapshot);
+  desk.open(address, snapshot);
   void keepAppearance(desk.settings).then(() => render(<App desk={desk} />, root));
 } else location.replace('/'); // not the page of a room

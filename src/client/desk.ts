@@ -6,9 +6,9 @@ import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { FoundPage, RoomFrame, User } from '../protocol.js';
 import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
+import { burn } from './burn.js';
 import { TabCaller } from './caller.js';
-import { burnDrafts } from './draft.js';
-import { isSeen } from './draw.js';
+import { afterFrame, beforeDrawing, isSeen } from './draw.js';
 import { goToSignIn, letIn } from './gate.js';
 import { keepMe, recallMe } from './me.js';
 import { atEase } from './pace.js';
@@ -16,6 +16,7 @@ import type { Place, PlaceParts } from './place.js';
 import { Places } from './places.js';
 import { Register } from './register.js';
 import { shelf } from './shelf.js';
+import type { Snapshot } from './state/answers.js';
 import { Attention } from './state/attention.js';
 import { browserClock as clock } from './state/clock.js';
 import { Database } from './state/database.js';
@@ -27,7 +28,7 @@ import { Sweep } from './sweep.js';
 import { keepTitle } from './title.js';
 import { checkVersion, newer } from './version.js';
 import { onWake } from './wake.js';
-import { forgetPage, startWorker } from './worker.js';
+import { startWorker } from './worker.js';
 
 /** Gone from the server's side: we are somebody else now, or nobody. */
 const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
@@ -60,8 +61,8 @@ export class Desk {
   readonly #register: Register;
   readonly #caller: TabCaller;
 
-  /** `user`: id of the person whose page this is. */
-  constructor(user: string, { room }: Address) {
+  /** `user`: id of the person whose page this is; `snapshot`: what it was delivered with, unless it was kept. */
+  constructor(user: string, { room }: Address, snapshot?: Snapshot) {
     this.#user = user;
     this.#keep = new Keep(this.#database, clock, user);
     this.#sweep = new Sweep({ user, store: this.#letters, clock });
@@ -75,23 +76,28 @@ export class Desk {
     const caller = this.#caller;
     const changed = this.#register.changed;
     this.attention = new Attention({ me: user, rooms, settings, caller, load: api.messages, changed, clock });
-    this.me = this.#me = signal(recallMe(user));
+    this.me = this.#me = signal(snapshot?.user ?? recallMe(user));
     this.here = this.#here = signal(this.#places.of(room));
   }
 
   /** Begins the life of the page, at an address. */
-  open({ id }: Address): void {
-    void this.#register.restore();
-    this.#here.peek().enter(id);
-    this.#caller.start();
-    this.#caller.look(this.#here.peek().name);
+  open({ id }: Address, snapshot?: Snapshot): void {
+    void (snapshot ? this.#register.begin(snapshot) : this.#register.restore());
+    this.#here.peek().enter(id, snapshot);
     onAddress((address, pushed) => this.#show(address, pushed));
-    startWorker((address) => this.#show(address, false));
     onWake(() => this.#wake());
     addEventListener('pagehide', () => this.#away());
     addEventListener('pageshow', ({ persisted }) => persisted && this.#here.peek().resume());
     document.addEventListener('visibilitychange', () => this.#turned());
     keepTitle(() => ({ room: this.#here.value.name, unread: this.rooms.unread.value }));
+    beforeDrawing(() => afterFrame(() => this.#settle()));
+  }
+
+  /** What need not be there before something is drawn. */
+  #settle(): void {
+    this.#caller.start();
+    this.#caller.look(this.#here.peek().name);
+    startWorker((address) => this.#show(address, false));
   }
 
   /** Shows a room, at a message if given; no page is loaded. */
@@ -115,7 +121,7 @@ export class Desk {
     this.#leaving = true; // the socket is closed at once, and must not lead away before all is burned
     this.#leaving = await api.signOut();
     if (!this.#leaving) return;
-    await Promise.all([this.#burn(), this.#sweep.burn()]);
+    await Promise.all([burn(this.#user, this.#keep), this.#sweep.burn()]);
     location.assign('/signin');
   }
 
@@ -165,7 +171,7 @@ export class Desk {
   /** Another person has signed in here: nothing of this one's is sent or shown. */
   async #leaveTo(): Promise<void> {
     this.#here.peek().pause();
-    await this.#burn();
+    await burn(this.#user, this.#keep);
     location.reload();
   }
 
@@ -190,11 +196,5 @@ export class Desk {
     this.#register.marks.leave();
     void this.#keep.flush();
     this.#here.peek().pause();
-  }
-
-  async #burn(): Promise<void> {
-    keepMe(undefined);
-    burnDrafts(shelf, this.#user);
-    await Promise.all([this.#keep.burn(), forgetPage()]);
   }
 }

@@ -3,15 +3,18 @@
  * It has a socket only while it is in view (`enter` … `leave`); left, it keeps what it knows, and goes on by number.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { LIMITS } from '../protocol.js';
 import { Draft } from './draft.js';
 import { Line, type LineParts } from './line.js';
 import type { Register } from './register.js';
+import type { Snapshot } from './state/answers.js';
 import { within } from './state/clock.js';
 import type { Connection } from './state/connection.js';
 import type { Letter } from './state/letter.js';
 import type { Outbox } from './state/outbox.js';
 import type { Room } from './state/room.js';
 import type { Shelf } from './state/settings.js';
+import { Stop } from './state/stop.js';
 import { Teller } from './state/typing.js';
 import { when } from './state/when.js';
 
@@ -22,8 +25,6 @@ export interface PlaceParts extends LineParts {
   readonly seen: () => boolean;
 }
 
-/** More unread than this do not fit on a screen: the room opens where I stopped reading. */
-const FIT = 40;
 /** So long an opening waits. */
 const PATIENCE_MS = 1_500;
 const TYPING = JSON.stringify({ type: 'typing' });
@@ -38,7 +39,7 @@ export class Place {
   readonly #parts: PlaceParts;
   readonly #line: Line;
   readonly #teller: Teller;
-  readonly #mark = signal<number | undefined>(undefined);
+  readonly #stop: Stop;
   #target: number | undefined;
   #unwatch = () => {};
 
@@ -47,7 +48,11 @@ export class Place {
     this.#parts = parts;
     this.name = name;
     this.draft = new Draft(shelf, user, name);
-    this.#line = new Line(parts, { start: () => this.#start(), opened: () => this.#opened() });
+    this.#stop = new Stop(parts.register.rooms, name);
+    this.#line = new Line(parts, {
+      start: () => this.#start(),
+      opened: () => this.#stop.opened(this.room.transcript.peek().last),
+    });
     this.room = this.#line.room;
     this.connection = this.#line.connection;
     this.#teller = new Teller(clock, () => this.connection.send(TYPING));
@@ -59,7 +64,7 @@ export class Place {
   }
   /** My read mark as it was when I opened the room, if anything is after it: the line "new since you were here" stands there. */
   get mark(): ReadonlySignal<number | undefined> {
-    return this.#mark;
+    return this.#stop.at;
   }
 
   /** Each at any time: it is kept until it can be sent. */
@@ -108,12 +113,12 @@ export class Place {
     if (this.#parts.seen()) this.#parts.register.marks.read(this.name, Math.min(id, last));
   }
 
-  /** The room comes into view, at a number if given. */
-  enter(id?: number): void {
+  /** The room comes into view, at a number if given; with what the page was delivered with, when it is this room's. */
+  enter(id?: number, snapshot?: Snapshot): void {
     this.#target = id;
     this.#unwatch = this.#parts.register.follow(this.name, this.room);
-    const known = this.room.transcript.peek().epoch !== undefined;
-    const opening = known ? this.room.open(this.#start()) : this.#restore();
+    const begun = snapshot !== undefined && this.#begin(snapshot, id);
+    const opening = begun ? undefined : this.#open();
     this.#line.open();
     if (id !== undefined) void this.#arrive(id, opening);
   }
@@ -131,9 +136,7 @@ export class Place {
 
   /** The page is looked at again: the line stands where one stopped. */
   remark(): void {
-    const entry = this.#parts.register.rooms.entry(this.name);
-    const { last } = this.room.transcript.peek();
-    if (entry && entry.read > 0 && Math.max(last, entry.last) > entry.read) this.#mark.value = entry.read;
+    this.#stop.lookedAt(this.room.transcript.peek().last);
   }
 
   /** The page may be frozen or closed: another tab sends meanwhile. */
@@ -142,6 +145,18 @@ export class Place {
   }
   resume(): void {
     this.#line.mail.start();
+  }
+
+  /** Opens it at once with what was delivered, unless it is to be opened where that does not reach. */
+  #begin(snapshot: Snapshot, id: number | undefined): boolean {
+    const reaches = id === undefined || snapshot.page.messages.some((event) => event.id === id);
+    if (reaches) this.room.begin(snapshot);
+    return reaches;
+  }
+
+  #open(): Promise<void> {
+    const known = this.room.transcript.peek().epoch !== undefined;
+    return known ? this.room.open(this.#start()) : this.#restore();
   }
 
   get #outbox(): Outbox {
@@ -154,13 +169,7 @@ export class Place {
     await this.#soon(rooms.loaded, Boolean);
     if (this.#target !== undefined) return this.#target;
     const { read = 0, unread = 0 } = rooms.entry(this.name) ?? {};
-    return read > 0 && unread > FIT ? read : undefined;
-  }
-
-  /** The line stands where I stopped; when nothing is new, nowhere. */
-  #opened(): void {
-    this.#mark.value = undefined;
-    this.remark();
+    return read > 0 && unread > LIMITS.unread ? read : undefined;
   }
 
   /** What was kept is shown until the server answers; that it does not answer is seen beside it. */
@@ -172,9 +181,9 @@ export class Place {
   }
 
   /** Shows the message once the room is open. */
-  async #arrive(id: number, opening: Promise<void>): Promise<void> {
+  async #arrive(id: number, opening: Promise<void> | undefined): Promise<void> {
     await opening;
-    await this.#soon(this.connection.link, ({ state }) => state === 'live');
+    if (opening) await this.#soon(this.connection.link, ({ state }) => state === 'live');
     if (this.#target !== id) return;
     this.#target = undefined;
     await this.goTo(id);

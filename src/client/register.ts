@@ -3,8 +3,9 @@
  * the last time. One log stands behind it all: when that is another one, nothing of it holds.
  */
 import { effect } from '@preact/signals';
-import type { ChangeEvent, RoomFrame } from '../protocol.js';
+import type { ChangeEvent, RoomFrame, RoomSummary } from '../protocol.js';
 import * as api from './api.js';
+import type { Snapshot } from './state/answers.js';
 import type { Clock } from './state/clock.js';
 import type { Keep, KeptWindow } from './state/keep.js';
 import { ReadMarks } from './state/readmarks.js';
@@ -30,6 +31,14 @@ export class Register {
     if (!kept || this.#epoch !== undefined) return;
     this.#epoch = kept.epoch;
     this.rooms.restore(kept.rooms);
+  }
+
+  /** What the page was delivered with, in place of what was kept; of another log nothing stays kept. */
+  async begin({ page: { epoch }, rooms }: Snapshot): Promise<void> {
+    this.#epoch = epoch;
+    this.#heard(rooms);
+    const kept = await this.#keep.rooms();
+    if (kept && kept.epoch !== epoch) await this.#keep.clear();
   }
 
   /** Keeps what the room in view says of itself, until what is returned is called. */
@@ -78,7 +87,10 @@ export class Register {
   async #refreshRooms(): Promise<void> {
     const turn = ++this.#turn;
     const list = await api.rooms();
-    if (!list || turn !== this.#turn) return;
+    if (list && turn === this.#turn) this.#heard(list);
+  }
+
+  #heard(list: readonly RoomSummary[]): void {
     this.rooms.refreshed(list);
     for (const { room, read, last } of list) this.marks.told(room, read, last);
     this.#keepRooms();

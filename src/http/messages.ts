@@ -9,17 +9,27 @@ import { HttpFault } from './fault.js';
 import { refusal } from './refusal.js';
 import { requireUser, type SessionParts } from './session.js';
 
-export interface MessageParts extends SessionParts {
+/** What pages are read from. */
+export interface LogParts {
   readonly log: {
     last(room: string): number;
     after(room: string, id: number, limit: number): RoomEvent[];
     before(room: string, id: number, limit: number): RoomEvent[];
   };
   readonly epoch: string;
+}
+
+export interface MessageParts extends SessionParts, LogParts {
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Outcome>;
   /** Takes one message from the person's budget; false when they are too fast. */
   readonly mayPost: (user: User) => boolean;
+}
+
+interface Where {
+  readonly after?: number | undefined;
+  readonly before?: number | undefined;
+  readonly limit: number;
 }
 
 export function messageRoutes(router: Router, parts: MessageParts): void {
@@ -32,10 +42,19 @@ export function messageRoutes(router: Router, parts: MessageParts): void {
   });
 }
 
-function readPage(ctx: Koa.Context, room: string, { log, epoch }: MessageParts): MessagesPage {
+function readPage(ctx: Koa.Context, room: string, parts: LogParts): MessagesPage {
   const [after, before] = [countAsked(ctx, 'after'), countAsked(ctx, 'before')];
   const limit = limitAsked(ctx, LIMITS.page);
   if (after !== undefined && before !== undefined) throw bad('Give "after" or "before", not both.');
+  return pageOf(room, { after, before, limit }, parts);
+}
+
+/** Of an end of the log or around a place in it; without `after` and `before` the latest. */
+export function pageOf(
+  room: string,
+  { after, before, limit }: Where,
+  { log, epoch }: LogParts,
+): MessagesPage {
   const last = log.last(room);
   const messages =
     after === undefined ? log.before(room, before ?? last + 1, limit) : log.after(room, after, limit);

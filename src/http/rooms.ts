@@ -8,9 +8,8 @@ import { bad, bodyOf, roomOf } from './asked.js';
 import { refusal } from './refusal.js';
 import { requireUser, type SessionParts } from './session.js';
 
-export interface RoomParts extends SessionParts {
-  readonly now: () => number;
-  readonly submit: (command: Command) => Promise<Outcome>;
+/** What the list of rooms is made of. */
+export interface ListedParts {
   readonly hub: {
     /** resolves when it is written down where this person has been until now */
     settled(user: User): Promise<void>;
@@ -26,6 +25,11 @@ export interface RoomParts extends SessionParts {
   };
 }
 
+export interface RoomParts extends SessionParts, ListedParts {
+  readonly now: () => number;
+  readonly submit: (command: Command) => Promise<Outcome>;
+}
+
 interface Joined {
   readonly room: string;
   readonly last: number;
@@ -39,14 +43,15 @@ export function roomRoutes(router: Router, parts: RoomParts): void {
   router.get('/rooms', async (ctx) => {
     const user = requireUser(ctx, parts);
     await parts.hub.settled(user);
-    ctx.body = listOf(user, parts);
+    ctx.body = roomsOf(user, parts);
   });
   router.put('/rooms/:room/read', async (ctx) => {
     await read(ctx, requireUser(ctx, parts), parts);
   });
 }
 
-function listOf(user: User, { hub, store }: RoomParts): RoomSummary[] {
+/** As it is now; `hub.settled` comes before it. */
+export function roomsOf(user: User, { hub, store }: ListedParts): RoomSummary[] {
   const joined = store.members.of(user, MOST.joined);
   const others = store.activity.newest(MOST.others, new Set(joined.map(({ room }) => room)));
   const people = (room: string): number => hub.presentIn(room);

@@ -24,6 +24,8 @@ export function chosenLanguage(setting: string, reads: readonly string[], has: r
 
 /** `zh-Hans-SG` is served by `zh-CN`: the script decides, then the language. */
 function closest(tag: string, has: readonly string[]): string | undefined {
+  const [only, another] = has.filter((one) => primaryOf(one) === primaryOf(tag));
+  if (only !== undefined && another === undefined && WELL_FORMED.test(tag)) return only;
   const locale = localeOf(tag);
   if (!locale) return undefined;
   const same = has.find((one) => one.toLowerCase() === tag.toLowerCase());
@@ -37,6 +39,13 @@ function closest(tag: string, has: readonly string[]): string | undefined {
     near(({ language, script }) => language === locale.language && script === locale.script) ??
     near(({ language }) => language === locale.language)
   );
+}
+
+/** Then nothing of a script need be known, which takes longer to find out than drawing a screen of messages. */
+const WELL_FORMED = /^[a-z]{2,3}(?:-[a-z0-9]{2,8})*$/i;
+
+function primaryOf(tag: string): string | undefined {
+  return tag.split('-', 1)[0]?.toLowerCase();
 }
 
 function localeOf(tag: string): Intl.Locale | undefined {

@@ -53,8 +53,16 @@ async function install(): Promise<void> {
 let person = 0;
 
 async function keep(cache: Cache, answer: Response, forPerson: number): Promise<void> {
-  if (forPerson === person) await cache.put(PAGE, answer);
+  const headers = new Headers(answer.headers);
+  for (const name of ['content-length', 'content-encoding']) headers.delete(name); // of what came, not of what is kept
+  const page = new Response(emptied(await answer.text()), { headers });
+  if (forPerson === person) await cache.put(PAGE, page);
   if (forPerson !== person) await cache.delete(PAGE); // signed out while it was written
+}
+
+/** Without the snapshot (src/http/snapshot.ts): it is of one room and one moment, and what was deleted since is in it. */
+function emptied(html: string): string {
+  return html.replace(/(<script type="application\/json" id="snapshot">)[^<]*/, '$1');
 }
 
 async function forget(): Promise<void> {

@@ -12,6 +12,9 @@ vi.mock('../../src/client/api.js');
 let lists: ((rooms: readonly RoomSummary[] | undefined) => void)[];
 let calls: ((messages: readonly FoundMessage[]) => void)[];
 let register: Register;
+/** of which log something is kept in this browser */
+let keptOf: string | undefined;
+let cleared: number;
 
 const room = (name: string, last: number, read = 0): RoomSummary => ({
   room: name,
@@ -40,7 +43,13 @@ beforeEach(() => {
     () => new Promise((resolve) => calls.push((messages) => resolve({ messages, complete: true }))),
   );
   vi.mocked(api.read).mockResolvedValue(true);
-  const keep = { keepRooms: () => {}, clear: async () => {}, rooms: async () => undefined };
+  keptOf = undefined;
+  cleared = 0;
+  const keep = {
+    keepRooms: () => {},
+    clear: async () => cleared++,
+    rooms: async () => keptOf && { epoch: keptOf, rooms: [room('kept', 9)] },
+  };
   register = new Register(keep as unknown as Keep, new HandClock()); // what the register asks of it
 });
 
@@ -79,4 +88,26 @@ test('nothing of another log is heard', async () => {
   lists[2]?.([room('lobby', 7, 2)]);
   await settled();
   expect(shown()).toEqual(['lobby 5']);
+});
+
+const snapshot = (epoch: string) => ({
+  user: { id: 'aaaaaaaaaaaa', name: 'Ann' },
+  room: 'lobby',
+  page: { epoch, last: 5, complete: true, messages: [] },
+  rooms: [room('lobby', 5, 1)],
+});
+
+test('the list that the page was delivered with holds at once, before anything is asked', async () => {
+  keptOf = 'one';
+  void register.begin(snapshot('one'));
+  expect([shown(), register.rooms.loaded.value, lists.length]).toEqual([['lobby 4'], true, 0]);
+  await settled();
+  register.greeted('one');
+  expect([shown(), cleared, lists.length]).toEqual([['lobby 4'], 0, 1]);
+});
+
+test('what was kept of another log than the delivered one is thrown away', async () => {
+  keptOf = 'before';
+  await register.begin(snapshot('one'));
+  expect([shown(), cleared]).toEqual([['lobby 4'], 1]);
 });

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Page } from '../../src/client/state/answers.js';
 import type { LogEvent } from '../../src/client/state/events.js';
 import type { Frame } from '../../src/client/state/frames.js';
@@ -14,6 +14,7 @@ let startedOver: number;
 let shows: (() => void)[];
 let news: number[];
 let start: number | undefined;
+let opened: number;
 let reachable: boolean;
 /** which events are edits, and of what */
 let changes: ReadonlyMap<number, number>;
@@ -59,6 +60,7 @@ beforeEach(() => {
   shows = [];
   news = [];
   start = undefined;
+  opened = 0;
   reachable = true;
   changes = new Map();
   late = () => {};
@@ -72,7 +74,7 @@ beforeEach(() => {
     soon: (show) => shows.push(show),
     news: (events) => news.push(...events.map(({ id }) => id)),
     start: async () => start,
-    opened: () => {},
+    opened: () => opened++,
   });
 });
 /** The page draws: what has come is shown. */
@@ -257,4 +259,61 @@ test('a page that was read before changes we have forgotten is asked for again',
   };
   await room.loadOlder();
   expect([asked.length, top(room.transcript.value)]).toEqual([2, 1851]);
+});
+
+describe('what the page was delivered with', () => {
+  const delivered = (from: number, to: number, last = 100) => ({
+    user: ann,
+    page: { epoch: 'e', last, complete: true, messages: run(from, to) },
+  });
+
+  test('is shown at once, before anything is asked or heard', () => {
+    room.begin(delivered(51, 100));
+    const { transcript, me, place } = room;
+    expect([top(transcript.value), bottom(transcript.value), transcript.value.pinned]).toEqual([
+      51,
+      100,
+      true,
+    ]);
+    expect([me.value, place, asked, opened]).toEqual([ann, { after: 100, epoch: 'e' }, [], 1]);
+  });
+
+  test('goes on at its number: what was said meanwhile follows, and is news', async () => {
+    room.begin(delivered(51, 100));
+    const { value } = room.transcript;
+    comes(hello(100));
+    expect([room.transcript.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to draw
+    comes(event(101));
+    expect([bottom(room.transcript.value), news, asked]).toEqual([101, [101], []]);
+  });
+
+  test('settles what of mine is in it', () => {
+    room.begin(delivered(99, 100));
+    expect(settled).toEqual(['cid-99', 'cid-100']);
+  });
+
+  test('around a place further up, the room is open there, and its end is known', async () => {
+    server.last = 300;
+    room.begin(delivered(51, 150, 300));
+    expect([room.transcript.value.pinned, room.place]).toEqual([false, { after: 300, epoch: 'e' }]);
+    comes(hello(301), event(301));
+    expect([bottom(room.transcript.value), room.transcript.value.last]).toEqual([150, 301]);
+    await room.loadNewer();
+    expect([asked, bottom(room.transcript.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
+  });
+
+  test('of a log that is not there any more is dropped', async () => {
+    room.begin(delivered(51, 100));
+    comes(hello(2, 'f', false), ...run(1, 2));
+    await quiet();
+    draw();
+    expect([bottom(room.transcript.value), room.place]).toEqual([2, { after: 2, epoch: 'f' }]);
+  });
+
+  test('does not take the place of what is known already', async () => {
+    await open();
+    comes(event(101));
+    room.begin(delivered(51, 100));
+    expect(bottom(room.transcript.value)).toBe(101);
+  });
 });

@@ -47,13 +47,21 @@ describe('at the end', () => {
 describe('further up', () => {
   const before = { first: 351, last: 400 };
 
+  test('a screen on either side of what is asked for, or of the news, when nothing of it is there', () => {
+    const rows = messages(201, 300);
+    const news = rows.toSpliced(40, 0, { kind: 'new', key: 'new' });
+    expect(drawn(rows, amid(rows, 10, NOTHING, 250))).toEqual([240, 259]);
+    expect(drawn(rows, amid(rows, 10, { first: 1, last: 99 }, 205))).toEqual([201, 214]);
+    expect(drawn(news, amid(news, 10, NOTHING))).toEqual([231, 249]);
+    expect(drawn(news, amid(news, 10, NOTHING, 290))).toEqual([280, 299]);
+  });
   test('what was drawn stays, whatever is put above and below', () => {
     const rows = messages(201, 500);
-    expect(drawn(rows, amid(rows, before))).toEqual([351, 400]);
+    expect(drawn(rows, amid(rows, 10, before))).toEqual([351, 400]);
   });
   test('it grows on either side as far as there is something', () => {
     const rows = messages(301, 410);
-    const now = amid(rows, before);
+    const now = amid(rows, 10, before);
     expect(drawn(rows, grownUp(rows, now, 20, 200))).toEqual([331, 400]);
     expect(drawn(rows, grownDown(rows, now, 5, 200))).toEqual([351, 405]);
     expect(grownUp(rows, now, 99, 200)).toEqual({ from: 0, to: 100 });
@@ -61,19 +69,19 @@ describe('further up', () => {
   });
   test('what is far away is let go', () => {
     const rows = messages(301, 500);
-    const now = amid(rows, before);
+    const now = amid(rows, 10, before);
     expect(drawn(rows, grownUp(rows, now, 20, 60))).toEqual([331, 390]);
     expect(drawn(rows, grownDown(rows, now, 20, 60))).toEqual([361, 420]);
   });
   test('what is asked for is among it, with some around', () => {
     const rows = messages(1, 600);
-    expect(drawn(rows, amid(rows, before, 100))).toEqual([80, 400]);
-    expect(drawn(rows, amid(rows, before, 500))).toEqual([351, 519]);
-    expect(drawn(rows, amid(rows, before, 375))).toEqual([351, 400]);
+    expect(drawn(rows, amid(rows, 10, before, 100))).toEqual([80, 400]);
+    expect(drawn(rows, amid(rows, 10, before, 500))).toEqual([351, 519]);
+    expect(drawn(rows, amid(rows, 10, before, 375))).toEqual([351, 400]);
   });
   test('all, where nothing of it is there any more', () => {
     for (const rows of [messages(1, 100), messages(700, 800)])
-      expect(amid(rows, before)).toEqual({ from: 0, to: rows.length });
+      expect(amid(rows, 10, before)).toEqual({ from: 0, to: rows.length });
   });
   test('the line above the first goes with it, and what waits below the last', () => {
     const letter = { user: 'ann', room: 'a', cid: 'c', posting: { type: 'chat', data: '' }, at: 0 } as const;
@@ -83,8 +91,8 @@ describe('further up', () => {
       ...messages(10, 20),
       { kind: 'letter', key: 'c', letter, data: '' },
     ];
-    expect(drawn(rows, amid(rows, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
-    expect(drawn(rows, amid(rows, { first: 10, last: 19 }))).toEqual(['day', 19]);
+    expect(drawn(rows, amid(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
+    expect(drawn(rows, amid(rows, 10, { first: 10, last: 19 }))).toEqual(['day', 19]);
     expect(endsOf(rows, { from: 9, to: 22 })).toEqual({ first: 10, last: 20 });
   });
 });

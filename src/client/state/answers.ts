@@ -1,6 +1,7 @@
 /** Answers of the HTTP API out of JSON. What is no such answer is undefined. */
 import { field, isObject } from '../../parse.js';
 import type {
+  Snapshot as Delivered,
   ErrorCode,
   FoundMessage,
   FoundPage,
@@ -13,6 +14,15 @@ import { type LogEvent, parseChat, parseEvent, parseUser } from './events.js';
 import { list, number, optional, parsedList, text } from './fields.js';
 
 export type Page = Omit<MessagesPage, 'messages'> & { readonly messages: readonly LogEvent[] };
+export type Snapshot = Omit<Delivered, 'page'> & { readonly page: Page };
+
+/** What a room's page is delivered with. */
+export function parseSnapshot(value: unknown): Snapshot | undefined {
+  if (!isObject(value)) return undefined;
+  const [user, room] = [parseUser(field(value, 'user')), text(value, 'room')];
+  const [page, rooms] = [parsePage(field(value, 'page')), parseRooms(field(value, 'rooms'))];
+  return user && room !== undefined && page && rooms ? { user, room, page, rooms } : undefined;
+}
 
 /** `GET /api/rooms/ROOM/messages` */
 export function parsePage(value: unknown): Page | undefined {

@@ -46,7 +46,7 @@ const RING_EVERY_MS = 3_000;
 
 export class Attention {
   readonly #parts: AttentionParts;
-  readonly #permission: Signal<Permission>;
+  #permission: Signal<Permission> | undefined;
   /** up to which number each room was looked at */
   readonly #looked = new Map<string, number>();
   readonly #looking = new Set<string>();
@@ -54,17 +54,19 @@ export class Attention {
 
   constructor(parts: AttentionParts) {
     this.#parts = parts;
-    this.#permission = signal(parts.caller.permission());
   }
 
+  /** Made when it is looked at: a browser asks another process of its own, and the page waits for the answer. */
   get permission(): ReadonlySignal<Permission> {
+    this.#permission ??= signal(this.#parts.caller.permission());
     return this.#permission;
   }
 
   /** Asks for the permission; only after a click of the person. */
   async ask(): Promise<void> {
-    await this.#parts.caller.request();
-    this.#permission.value = this.#parts.caller.permission();
+    const { caller } = this.#parts;
+    await caller.request();
+    if (this.#permission) this.#permission.value = caller.permission();
   }
 
   /** Another room has moved on from `before`: what is new there? */
@@ -107,7 +109,7 @@ export class Attention {
     const { caller, rooms } = this.#parts;
     if (!caller.leads() || (await caller.watched(room))) return;
     if (message.id <= (rooms.entry(room)?.read ?? 0)) return;
-    if (this.#permission.peek() === 'granted') caller.show(room, message);
+    if (caller.permission() === 'granted') caller.show(room, message);
     this.#ring();
   }
 

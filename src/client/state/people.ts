@@ -37,6 +37,11 @@ function left({ users, count }: People, user: User): People {
   return { users: rest, count: Math.max(rest.length, count - 1) };
 }
 
+/** The same person under the same name. */
+export function isSame(a: User | undefined, b: User): boolean {
+  return a?.id === b.id && a.name === b.name;
+}
+
 /** Made when needed, for it takes its time. */
 let collator: Intl.Collator | undefined;
 

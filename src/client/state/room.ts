@@ -5,12 +5,15 @@
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { HelloFrame, Problem, User } from '../../protocol.js';
+import type { Snapshot } from './answers.js';
 import { Arrivals } from './arrivals.js';
+import { bare } from './changes.js';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './events.js';
 import type { Frame } from './frames.js';
+import { Opening } from './opening.js';
 import { type Load, Pages } from './pages.js';
-import type { People } from './people.js';
+import { isSame, type People } from './people.js';
 import { Presence } from './presence.js';
 import * as log from './transcript.js';
 
@@ -46,8 +49,7 @@ export class Room {
   readonly #notice = signal<Problem | undefined>(undefined);
   readonly #pages: Pages;
   readonly #arrivals: Arrivals;
-  /** what comes is not shown before it is decided where to open */
-  #held: Promise<void> | undefined;
+  readonly #opening = new Opening();
   #greetedAt = 0;
 
   readonly transcript: ReadonlySignal<log.Transcript> = this.#transcript;
@@ -76,10 +78,9 @@ export class Room {
   /** Where a socket goes on; undefined: from the latest. */
   get place(): { after: number; epoch: string } | undefined {
     this.flush();
-    const { seen, epoch } = this.#transcript.peek();
-    return seen === undefined || epoch === undefined ? undefined : { after: seen, epoch };
+    const { seen: after, epoch } = this.#transcript.peek();
+    return after === undefined || epoch === undefined ? undefined : { after, epoch };
   }
-
   take(frame: Frame): void {
     if (frame.type === 'hello') this.#greet(frame);
     else if (frame.type === 'ack') this.#parts.settled(frame.cid);
@@ -92,6 +93,14 @@ export class Room {
   /** What was kept of the window, to be shown until more is known. */
   restore(kept: Parameters<typeof log.restored>[0]): void {
     if (this.#transcript.peek().epoch === undefined) this.#transcript.value = log.restored(kept);
+  }
+
+  /** What the page was delivered with: the room is open there at once. */
+  begin({ user, page: { epoch, last, messages } }: Pick<Snapshot, 'user' | 'page'>): void {
+    this.#me.value = user;
+    this.restore({ epoch, seen: last, events: messages.map(bare) });
+    this.#settle(messages);
+    this.#parts.opened();
   }
 
   /** Forgets the log: it is another one now. */
@@ -128,7 +137,7 @@ export class Room {
 
   /** A number into the window; resolves with the message it leads to, or nothing when it cannot be had now. */
   async goTo(id: number): Promise<number | undefined> {
-    await this.#held;
+    await this.#opening.now;
     this.flush();
     return this.#pages.goTo(id);
   }
@@ -136,21 +145,15 @@ export class Room {
   /** Opens it at a number, or at its end. Until that is decided what the socket brings is not shown. */
   open(start: Promise<number | undefined>): Promise<void> {
     const shown = start.then((id) => (id === undefined ? false : this.#pages.show(id)));
-    const opening = shown.then(() => {
-      if (this.#held !== opening) return; // it was opened elsewhere meanwhile
-      this.#held = undefined;
-      batch(() => {
-        this.#parts.opened();
-        this.flush();
-      });
+    return this.#opening.begin(shown, () => {
+      this.#parts.opened();
+      this.flush();
     });
-    this.#held = opening;
-    return opening;
   }
 
   /** Shows what has come by now. */
   flush(): void {
-    const events = this.#held ? [] : this.#arrivals.take();
+    const events = this.#opening.now ? [] : this.#arrivals.take();
     if (events.length === 0) return;
     const { seen = this.#greetedAt } = this.#transcript.peek();
     batch(() => {
@@ -163,17 +166,14 @@ export class Room {
   }
 
   #greet(hello: HelloFrame): void {
-    if (this.#held) this.#arrivals.take(); // they come once more
+    if (this.#opening.now) this.#arrivals.take(); // they come once more
     this.flush();
-    this.#me.value = hello.user;
+    if (!isSame(this.#me.peek(), hello.user)) this.#me.value = hello.user; // all rows look at it
     this.#notice.value = undefined;
     this.#presence.clear();
     const t = this.#transcript.peek();
     const on = log.goesOn(t, hello);
-    if (on && hello.last - (t.seen ?? 0) > FAR) {
-      this.#startOver();
-      return;
-    }
+    if (on && hello.last - (t.seen ?? 0) > FAR) return void this.#startOver();
     this.#transcript.value = log.greeted(t, hello);
     if (on) return;
     this.#greetedAt = hello.last;

@@ -31,14 +31,20 @@ export function atEnd(rows: readonly Row[], seen: number, before: Ends): Stretch
   return { from: news >= 0 && news >= rows.length - NEWS ? Math.min(news, from) : from, to: rows.length };
 }
 
-/** What was drawn before, and what lies between it and what is asked for; all, when nothing of it is there any more. */
-export function amid(rows: readonly Row[], before: Ends, asked?: number): Stretch {
+/** What was drawn before, and what lies between it and what is asked for. `seen` rows fit on the screen. */
+export function amid(rows: readonly Row[], seen: number, before: Ends, asked?: number): Stretch {
   const first = rows.findIndex((row) => isMessage(row) && row.event.id >= before.first);
   const last = rows.findLastIndex((row) => isMessage(row) && row.event.id <= before.last);
-  if (first < 0 || last < first) return { from: 0, to: rows.length };
   const at = asked === undefined ? -1 : rows.findIndex((row) => isMessage(row) && row.event.id >= asked);
+  if (first < 0 || last < first) return anew(rows, seen, at);
   if (at < 0) return within(rows, first, last + 1);
   return within(rows, Math.min(first, at - SPACE), Math.max(last + 1, at + SPACE));
+}
+
+/** Nothing of what was drawn is there: a screen on either side of what is asked for, or of the news; else all. */
+function anew(rows: readonly Row[], seen: number, asked: number): Stretch {
+  const at = asked < 0 ? rows.findIndex(({ kind }) => kind === 'new') : asked;
+  return at < 0 ? { from: 0, to: rows.length } : within(rows, at - seen, at + seen);
 }
 
 /** More of it, so many rows above; at most `most` in all: what is far below is let go. */

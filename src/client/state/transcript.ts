@@ -47,7 +47,7 @@ export function greeted(
   hello: { epoch: string; last: number; complete: boolean },
 ): Transcript {
   const { epoch, last } = hello;
-  if (goesOn(t, hello)) return { ...t, last: Math.max(last, t.seen ?? 0) };
+  if (goesOn(t, hello)) return t.last === last ? t : { ...t, last: Math.max(last, t.seen ?? 0) };
   return { ...EMPTY, epoch, last, seen: last === 0 ? 0 : undefined, changes: { since: last + 1, seen: [] } };
 }
 
@@ -55,10 +55,11 @@ export function goesOn(t: Transcript, { epoch, complete }: { epoch: string; comp
   return complete && t.epoch === epoch && t.seen !== undefined;
 }
 
-/** What was kept of a window when the page was closed: it goes on from there. */
-export function restored(kept: Pick<Transcript, 'epoch' | 'events'> & { seen: number }): Transcript {
-  const { epoch, events, seen } = kept;
-  return { ...EMPTY, epoch, seen, last: seen, events, changes: { since: seen + 1, seen: [] } };
+/** A window that is known before the socket says anything: it goes on at `seen`, wherever the window stands. */
+export function restored(known: Pick<Transcript, 'epoch' | 'events'> & { seen: number }): Transcript {
+  const { epoch, events, seen } = known;
+  const pinned = (events.at(-1)?.id ?? 0) >= seen;
+  return { ...EMPTY, epoch, seen, last: seen, events, pinned, changes: { since: seen + 1, seen: [] } };
 }
 
 /** Events from the socket, in their order. Repeats change nothing: the very same transcript comes back. */

@@ -70,7 +70,7 @@ export class DrawnRows {
     const { pinned } = this.#place.room.transcript.value;
     this.#stretch = pinned
       ? atEnd(rows, this.#fitting, this.#ends)
-      : amid(rows, this.#ends, this.#place.shown.value);
+      : amid(rows, this.#fitting, this.#ends, this.#place.shown.value);
     this.#ends = endsOf(rows, this.#stretch);
     return rows.slice(this.#stretch.from, this.#stretch.to);
   }

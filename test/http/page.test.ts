@@ -1,0 +1,89 @@
+/** What a room's page is delivered with. */
+import { expect, test } from 'vitest';
+import type { Snapshot } from '../../src/protocol.js';
+import { startChat, type Visitor } from '../harness.js';
+
+const ELEMENT = /<script type="application\/json" id="snapshot">(.*?)<\/script/gs;
+
+/** The one snapshot of the page. */
+async function snapshotOf(visitor: Visitor, room: string): Promise<Snapshot> {
+  const html = await (await visitor.get(`/r/${encodeURIComponent(room)}`)).text();
+  const found = [...html.matchAll(ELEMENT)].map(([, json]) => json);
+  expect(found).toHaveLength(1);
+  return JSON.parse(found[0] ?? '') as Snapshot;
+}
+const json = async (visitor: Visitor, path: string) => (await visitor.get(path)).json();
+const says = (visitor: Visitor, room: string, data: string) =>
+  visitor.post(`/api/rooms/${room}/messages`, { data });
+const spread = ({ page }: Snapshot) => [page.messages[0]?.id, page.messages.at(-1)?.id, page.last];
+
+test('it has who I am, the end of the room, and my rooms, as the API has them', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('Ann');
+  for (let n = 1; n <= 60; n++) await says(ann, 'lobby', `text ${n}`);
+  await says(ann, 'kitchen', 'hi');
+  const snapshot = await snapshotOf(ann, 'lobby');
+  expect(snapshot).toEqual({
+    user: ann.user,
+    room: 'lobby',
+    page: await json(ann, '/api/rooms/lobby/messages'),
+    rooms: await json(ann, '/api/rooms'),
+  });
+  expect([...spread(snapshot), snapshot.rooms.length]).toEqual([11, 60, 60, 2]);
+});
+
+test('nothing was said yet: it is empty, of that room', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('Ann');
+  const { room, page, rooms } = await snapshotOf(ann, '厨房');
+  expect([room, page.last, page.complete, page.messages, rooms]).toEqual(['厨房', 0, true, [], []]);
+});
+
+test('with more unread than fit on a screen it is the room around my read mark', async () => {
+  const chat = await startChat();
+  const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+  for (let n = 1; n <= 160; n++) await says(bob, 'lobby', `text ${n}`);
+  const at = async (id: number) => {
+    await ann.put('/api/rooms/lobby/read', { id });
+    return spread(await snapshotOf(ann, 'lobby'));
+  };
+  expect(spread(await snapshotOf(ann, 'lobby'))).toEqual([111, 160, 160]); // never been here
+  expect(await at(80)).toEqual([31, 130, 160]);
+  expect(await at(119)).toEqual([61, 160, 160]);
+  expect(await at(120)).toEqual([111, 160, 160]);
+});
+
+test('no text and no name ends the element, whatever stands in it', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('</script><b>');
+  const texts = [
+    '</script><script>alert(1)</script>',
+    '<!-- <script>',
+    ']]> \u2028 $& $1 \\u003c',
+    '<b>é厨</b>',
+  ];
+  for (const text of texts) await says(ann, 'lobby', text);
+  const { user, page } = await snapshotOf(ann, 'lobby');
+  expect(user.name).toBe('</script><b>');
+  expect(page.messages.map((event) => 'data' in event && event.data)).toEqual(texts);
+});
+
+test('what was deleted is not in it, and no cache may keep what is', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('Ann');
+  await says(ann, 'lobby', 'harmless');
+  await says(ann, 'lobby', 'a slip of the tongue');
+  await ann.post('/api/rooms/lobby/messages', { type: 'delete', target: 2 });
+  const answer = await ann.get('/r/lobby');
+  expect(answer.headers.get('cache-control')).toBe('no-store');
+  const html = await answer.text();
+  expect([html.includes('harmless'), html.includes('slip')]).toEqual([true, false]);
+});
+
+test('who has not signed in is told nothing', async () => {
+  const chat = await startChat();
+  await says(await chat.signIn('Ann'), 'lobby', 'among us');
+  const answer = await chat.visitor().get('/r/lobby');
+  expect([answer.status, answer.headers.get('location')]).toEqual([302, '/signin?next=%2Fr%2Flobby']);
+  expect(await answer.text()).not.toContain('among us');
+});

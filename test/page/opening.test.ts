@@ -1,0 +1,80 @@
+/** The page is there with its HTML and its script: what it was delivered with is drawn before anything is asked for. */
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium, watch } from '../chromium.js';
+import { cookies, openStage, type Stage } from '../stage.js';
+import { eventually, texts } from './people.js';
+
+/** A page that hears nothing but its HTML and its files: no socket, no API. */
+async function openAlone(stage: Stage, as: string, path: string): Promise<Page> {
+  const context = await stage.browser.newContext({ viewport: { width: 1280, height: 800 } });
+  await context.addCookies(cookies(await stage.person(as), stage.door.origin));
+  await context.routeWebSocket(/\/ws\//, () => {}); // accepted, and never answered
+  await context.route('**/api/**', (route) => route.abort());
+  const page = await context.newPage();
+  watch(page);
+  await page.goto(stage.door.origin + path);
+  return page;
+}
+
+/** The numbers of the first and the last message on the screen. */
+const onScreen = (page: Page) =>
+  page.evaluate(() => {
+    const box = document.querySelector('.log')?.getBoundingClientRect() ?? new DOMRect();
+    const rows = [...document.querySelectorAll('li.message[data-id]')].filter((row) => {
+      const { top, bottom } = row.getBoundingClientRect();
+      return bottom > box.top && top < box.bottom;
+    });
+    return [rows[0], rows.at(-1)].map((row) => Number(row?.getAttribute('data-id')));
+  });
+
+describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000 }, () => {
+  it('is shown alone: the end of the room, who I am, and the rooms', async () => {
+    const stage = await openStage();
+    for (const text of texts(60)) await stage.says('Bob', 'lobby', text);
+    await stage.says('Ann', 'kitchen', 'mine');
+    const page = await openAlone(stage, 'Ann', '/r/lobby');
+    await page.locator('li.message[data-id="60"]').waitFor();
+    expect((await onScreen(page))[1]).toBe(60);
+    await page.getByRole('link', { name: /^kitchen/ }).waitFor();
+    await page.goto(`${stage.door.origin}/r/kitchen`);
+    expect(await page.locator('li.message.mine').count()).toBe(1);
+    expect(await page.locator('#snapshot').count()).toBe(0);
+  });
+
+  it('opens where one stopped reading, and at a number', async () => {
+    const stage = await openStage();
+    for (const text of texts(160)) await stage.says('Bob', 'lobby', text);
+    await stage.reads('Ann', 'lobby', 80);
+    const page = await openAlone(stage, 'Ann', '/r/lobby');
+    await page.locator('li.fresh').waitFor();
+    const [first = 0, last = 0] = await onScreen(page);
+    expect([first > 60, first <= 81, last > 81, last < 120]).toEqual([true, true, true, true]);
+    const linked = await openAlone(stage, 'Ann', '/r/lobby#97');
+    await linked.locator('li.message.found[data-id="97"]').waitFor();
+  });
+
+  it('goes on: what is said after it was delivered follows, once', async () => {
+    const stage = await openStage();
+    for (const text of texts(3)) await stage.says('Bob', 'lobby', text);
+    const page = await stage.open({ as: 'Ann', path: '/r/lobby' });
+    await page.locator('.dot.live').waitFor();
+    await stage.says('Bob', 'lobby', 'text 4');
+    await page.locator('li.message[data-id="4"]').waitFor();
+    expect(await page.locator('li.message .text').allTextContents()).toEqual(texts(4));
+  });
+
+  it('is not in the page that is kept for the time without a network', async () => {
+    const stage = await openStage();
+    await stage.says('Bob', 'lobby', 'not for ever');
+    const page = await stage.open({ as: 'Ann', path: '/r/lobby' });
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+    await page.reload(); // through the worker
+    await page.locator('li.message[data-id="1"]').waitFor();
+    const kept = () =>
+      page.evaluate(async () => (await (await caches.match('/page'))?.text()) ?? 'nothing is kept');
+    await eventually(kept).toMatch(/data-user="[\w-]+"/);
+    expect(await kept()).toMatch(/id="snapshot"><\/script>/);
+    expect(await kept()).not.toContain('not for ever');
+  });
+});
