@@ -48,6 +48,8 @@ export const SCENES: readonly Scene[] = [
   { name: 'signin-phone', view: { ...signin, ...SMALL } },
   { name: 'signin-error', view: signin, play: takenName },
   { name: 'signin-error-chinese', view: { ...signin, language: 'zh-CN' }, play: takenName },
+  { name: 'lost', view: { ...signin, path: '/nowhere' } },
+  { name: 'lost-room-phone-chinese', view: { path: '/r/!', ...SMALL, dark: true, language: 'zh-CN' } },
   { name: 'talk', view: talk },
   { name: 'talk-dark', view: { ...talk, dark: true } },
   { name: 'talk-chinese', view: { ...talk, language: 'zh-CN' } },
