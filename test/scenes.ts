@@ -61,6 +61,9 @@ export const SCENES: readonly Scene[] = [
   { name: 'talk-wide', view: { ...talk, ...WIDE } },
   { name: 'talk-forced-colors', view: { ...talk, options: { forcedColors: 'active' } } },
   { name: 'talk-tools', view: talk, play: (page) => message(page, 7).hover() },
+  { name: 'talk-tools-phone', view: { ...talk, ...PHONE }, play: tapped },
+  { name: 'talk-tools-phone-chinese', view: { ...talk, ...SMALL, language: 'zh-CN' }, play: tapped },
+  { name: 'talk-tools-keys', view: { ...talk, dark: true }, play: walked },
   { name: 'talk-linked', view: { ...talk, path: `${room(ROOMS.talk)}#3` } },
   { name: 'empty', view: { ...talk, path: room(ROOMS.empty) } },
   { name: 'empty-chinese', view: { ...talk, path: room(ROOMS.empty), language: 'zh-CN' } },
@@ -128,6 +131,19 @@ async function takenName(page: Page): Promise<void> {
   await page.getByRole('textbox').fill('ann');
   await page.locator('.enter').click();
   await page.locator('.problem:not(:empty)').waitFor();
+}
+
+/** By a finger to a message. */
+async function tapped(page: Page): Promise<void> {
+  await message(page, 15).locator('.text').first().tap();
+  await message(page, 15).locator('.dates').waitFor();
+}
+
+/** By key to a message. */
+async function walked(page: Page): Promise<void> {
+  await message(page, 7).focus();
+  await page.keyboard.press('ArrowUp');
+  await message(page, 6).locator('.dates').waitFor();
 }
 
 async function openMenu(page: Page): Promise<void> {

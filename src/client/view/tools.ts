@@ -27,7 +27,7 @@ export class Tools {
   readonly current = signal<number | undefined>(undefined);
   /** the mouse was moved after the focus */
   readonly pointing = signal(true);
-  /** the one whose toolbar is shown */
+  /** the one in hand: its toolbar is shown */
   readonly active = computed(() => {
     const [hovered, focused] = [this.hovered.value, this.focused.value];
     return this.pointing.value ? (hovered ?? focused) : (focused ?? hovered);
@@ -42,6 +42,11 @@ export class Tools {
   constructor(place: Place) {
     this.place = place;
     this.writing = writingIn(place);
+  }
+
+  /** Nothing is in hand any more. */
+  leave(): void {
+    this.focused.value = undefined;
   }
 
   mine(event: ChatEvent): boolean {
