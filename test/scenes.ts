@@ -177,6 +177,7 @@ export async function offline(page: Page): Promise<void> {
   await page.locator('.composer textarea').fill('Said while the cable is out.');
   await page.keyboard.press('Enter');
   await page.locator('.pending').waitFor();
+  await page.locator('.top .count').waitFor({ state: 'hidden' });
 }
 
 /** The server says no to the next message. */

@@ -79,6 +79,7 @@ export const words = {
   people: {
     title: 'Who is here',
     now: 'Here now',
+    before: 'Last seen here',
     you: 'you',
     nobody: 'Nobody yet.',
     more: (count: number) => `and ${numeral(count)} more`,

@@ -69,6 +69,7 @@ export const words: Words = {
   people: {
     title: '在场的人',
     now: '现在在场',
+    before: '断线前在场',
     you: '我',
     nobody: '还没有人。',
     more: (count) => `还有 ${numeral(count)} 人`,
