@@ -163,4 +163,21 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     expect(await inHand(page)).toEqual([]);
     expect(await text(page, 28).evaluate((element) => getComputedStyle(element).userSelect)).toBe('auto');
   });
+
+  it('sees all of the emoji, and no keyboard until it wants one', async () => {
+    const page = await enter(await openStage(), TOUCH);
+    await text(page, 28).tap();
+    await row(page, 28).locator('.pick').tap();
+    const picker = page.getByRole('dialog', { name: 'Emoji' });
+    await picker.waitFor();
+    expect(await picker.evaluate((dialog) => dialog === document.activeElement)).toBe(true);
+    await picker.getByRole('searchbox').tap();
+    await page.setViewportSize({ width: 390, height: 330 }); // the keyboard has the rest
+    const bottom = async () =>
+      ((await picker.boundingBox())?.y ?? 0) + ((await picker.boundingBox())?.height ?? 0);
+    await expect.poll(bottom).toBeLessThanOrEqual(330);
+    await picker.getByRole('button', { name: 'red heart' }).first().tap();
+    await row(page, 28).locator('.chip').waitFor();
+    await shown(page, []);
+  });
 });

@@ -9,6 +9,7 @@ import { type Writing, writingIn } from '../state/writing.js';
 import { words } from '../words.js';
 import { copyText } from './copy.js';
 import { pickEmoji } from './emoji.js';
+import { byFinger } from './media.js';
 
 /** Links and buttons within a row are in the order of Tab only while it is the current one. */
 export interface Hand {
@@ -91,6 +92,7 @@ export class Tools {
     const emoji = await pickEmoji(opener);
     if (emoji !== undefined) this.place.react(event.id, emoji);
     focusRow(event.id);
+    if (emoji !== undefined && byFinger.peek()) this.leave();
   }
 
   async copy(text: string): Promise<boolean> {
