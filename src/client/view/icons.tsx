@@ -65,3 +65,10 @@ export const ClockIcon = () => (
     <path d="M12 7.5V12l3 2" />
   </Icon>
 );
+
+export const RefusedIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M12 7.5v5M12 16h.01" />
+  </Icon>
+);

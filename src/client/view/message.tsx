@@ -8,7 +8,7 @@ import type { LetterRow, MessageRow } from '../state/rows.js';
 import { words } from '../words.js';
 import { Avatar } from './avatar.js';
 import { fullDate } from './dates.js';
-import { ClockIcon } from './icons.js';
+import { ClockIcon, RefusedIcon } from './icons.js';
 import { Text } from './marks.js';
 import { Reactions } from './reactions.js';
 import { Ask, DATES_ID, Toolbar } from './toolbar.js';
@@ -80,9 +80,7 @@ export function Pending({ row, me, tools }: { row: LetterRow; me: User | undefin
   const state = stateOf(letter);
   return (
     <li class={`message pending ${state}`} data-cid={letter.cid}>
-      <span class="number">
-        <ClockIcon />
-      </span>
+      <span class="number">{state === 'refused' ? <RefusedIcon /> : <ClockIcon />}</span>
       <div class="body">
         <span class="name unseen">{you}</span>
         <Text event={asEvent(row, me)} hand={tools.without} />
