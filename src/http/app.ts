@@ -12,7 +12,9 @@ import type { Identity } from '../identity.js';
 import { isOurHost, isOurOrigin } from '../request.js';
 import { type ApiParts, apiRoutes } from './api.js';
 import { faults, HttpFault } from './fault.js';
+import { FaultPage } from './faultpage.js';
 import { type HealthParts, healthRoutes } from './health.js';
+import { manifestRoute } from './manifest.js';
 import { pageRoutes } from './page.js';
 import { type SigninParts, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
@@ -35,13 +37,19 @@ const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
 export function createApp(parts: AppParts): Koa {
   const app = new Koa();
   app.silent = true; // faults() logs
-  app.use(faults(parts.logger));
+  app.use(faults(parts.logger, new FaultPage(parts.publicDir)));
   app.use(securityHeaders());
   app.use(guard(parts));
   app.use(
     bodyParser({ enableTypes: ['json', 'form'], jsonLimit: BODY_MAX, formLimit: BODY_MAX, onError: badBody }),
   );
-  for (const routes of [healthRoutes(parts), signinRoutes(parts), apiRoutes(parts), pageRoutes(parts)]) {
+  for (const routes of [
+    healthRoutes(parts),
+    signinRoutes(parts),
+    apiRoutes(parts),
+    pageRoutes(parts),
+    manifestRoute(parts),
+  ]) {
     app.use(routes.routes());
     app.use(routes.allowedMethods());
   }

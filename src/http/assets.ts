@@ -1,4 +1,4 @@
-/** The HTML files of public/, with the names that the build gave to what they load (public/js/files.json). */
+/** The HTML files of public/, with the names that the build gave to what they load (public/js/files.json), and what is filled in. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseObject } from '../parse.js';
@@ -13,4 +13,15 @@ export function readHtml(publicDir: string, name: string): string {
   const first = Array.isArray(files['first']) ? files['first'].map(String) : [];
   const links = first.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
   return html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
+}
+
+/** A page with `{{blanks}}` in a language: what is filled in is text, whatever it looks like. */
+export function filled(html: string, tag: string, blanks: Readonly<Record<string, string>>): string {
+  return html
+    .replace('<html lang="en">', `<html lang="${tag}">`)
+    .replace(/\{\{(\w+)\}\}/g, (_, key: string) => escapeHtml(blanks[key] ?? ''));
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

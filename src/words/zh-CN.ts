@@ -30,6 +30,14 @@ export const words: Words = {
     stacked: '名字里有一个字母叠加了太多符号。',
     unseen: '名字里没有任何可见的字符。',
   },
+  lost: {
+    home: '回到聊天',
+    number: (status) => `错误 ${status}`,
+  },
+  app: {
+    description: '一个端口上的聊天：每条消息都有编号，不丢失、不重复、不乱序',
+    lobby: '大厅',
+  },
   header: {
     skip: '跳到消息',
     rooms: '房间',
@@ -61,6 +69,7 @@ export const words: Words = {
   people: {
     title: '在场的人',
     now: '现在在场',
+    before: '断线前在场',
     you: '我',
     nobody: '还没有人。',
     more: (count) => `还有 ${numeral(count)} 人`,

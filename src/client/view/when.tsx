@@ -1,4 +1,5 @@
 /** When something was said, and on which day. */
+import { words } from '../words.js';
 import { clock, day, fullDate, iso } from './dates.js';
 
 export function Time({ at }: { at: number }) {
@@ -12,6 +13,16 @@ export function Time({ at }: { at: number }) {
 /** The whole date, for who points at it: written out beside each row it took longer than all the rest of the row. */
 function sayAll({ currentTarget: time }: { readonly currentTarget: HTMLTimeElement }): void {
   time.title = fullDate(Date.parse(time.dateTime));
+}
+
+/** The whole date, and that of the last edit: written out for one message at a time, the one in hand. */
+export function Dates({ id, at, edited }: { id: string; at: number; edited: number | undefined }) {
+  return (
+    <p class="dates" id={id}>
+      <time dateTime={iso(at)}>{fullDate(at)}</time>{' '}
+      {edited !== undefined && <span>{words.value.message.editedAt(fullDate(edited))}</span>}
+    </p>
+  );
 }
 
 export function Day({ at }: { at: number }) {
