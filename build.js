@@ -29,6 +29,7 @@ const pageSources = [
   'src/client',
   'src/worker',
   'src/words',
+  'src/language.ts',
   'src/protocol.ts',
   'src/parse.ts',
   'src/fold.ts',
@@ -118,9 +119,20 @@ function filesOf({ outputs }) {
   const [script, { imports = [] } = {}] = files.find(([, { inputs }]) => inputs['src/client/chat.tsx']) ?? [];
   const [style] = entry('src/client/style/chat.css');
   const [early] = entry('src/client/early.ts');
+  // English is in the page itself
+  const words = files.flatMap(([path, { entryPoint }]) => {
+    const [, tag] = /^src\/words\/([\w-]+)\.ts$/.exec(entryPoint ?? '') ?? [];
+    return tag === undefined || tag === 'en' || tag === 'words' ? [] : [[`words ${tag}`, url(path)]];
+  });
   const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
   return {
-    named: { '/js/chat.js': url(script), '/js/chat.css': url(style), '/js/early.js': url(early), first },
+    named: {
+      '/js/chat.js': url(script),
+      '/js/chat.css': url(style),
+      '/js/early.js': url(early),
+      first,
+      ...Object.fromEntries(words),
+    },
     all: files.filter(([path, { bytes }]) => path === script || bytes < HEAVY).map(([path]) => url(path)),
   };
 }
@@ -133,9 +145,7 @@ const oneFirst = {
   name: 'one-first',
   setup({ onLoad, onResolve, resolve }) {
     const page = join(root, 'src', 'client', 'chat.tsx');
-    // loaded by a name that is put together, so not seen being resolved; the page has the first two itself
-    const words = join(root, 'src', 'words');
-    const own = new Set(['words.ts', 'en.ts'].map((name) => join(words, name)));
+    const words = join(root, 'src', 'words'); // loaded by a name that is put together, so not seen being resolved
     const later = new Set();
     onResolve({ filter: /^\.\.?\// }, async ({ path, kind, pluginData, ...from }) => {
       if (kind !== 'dynamic-import' || pluginData === oneFirst) return undefined;
@@ -144,7 +154,7 @@ const oneFirst = {
       return found;
     });
     onLoad({ filter: /[\\/]src[\\/].*\.tsx?$/ }, ({ path }) => {
-      if (!later.has(path) && (own.has(path) || !path.startsWith(words))) return undefined;
+      if (!later.has(path) && !path.startsWith(words)) return undefined;
       const contents = `${readFileSync(path, 'utf8')}\nimport ${JSON.stringify(page)};\n`;
       return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' };
     });

@@ -1,8 +1,9 @@
 /** The languages there are, by tag: one for each file of src/words but words.ts. Read once, when the server starts. */
 import { readdirSync } from 'node:fs';
 import type Koa from 'koa';
+import { acceptedLanguages, chosenLanguage } from '../language.js';
 import { words as english } from '../words/en.js';
-import { acceptedLanguages, chosenLanguage, type Words } from '../words/words.js';
+import type { Words } from '../words/words.js';
 
 const folder = new URL('../words/', import.meta.url);
 

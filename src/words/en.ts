@@ -1,6 +1,7 @@
 /** What people read, in English: the list that every other language has to fill, held by its type. */
+
+import { counting } from '../language.js';
 import { type ErrorCode, LIMITS } from '../protocol.js';
-import { counting } from './words.js';
 
 const numeral = counting('en');
 

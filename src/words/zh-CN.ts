@@ -1,6 +1,8 @@
 /** What people read, in simplified Chinese. */
+
+import { counting } from '../language.js';
 import { LIMITS } from '../protocol.js';
-import { counting, type Words } from './words.js';
+import type { Words } from './words.js';
 
 const numeral = counting('zh-CN');
 
