@@ -8,6 +8,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -91,6 +93,7 @@ async function buildPage() {
   const files = filesOf({ outputs: { ...metafile.outputs, ...early.metafile.outputs } });
   writeFileSync(join(root, 'public', 'js', 'files.json'), JSON.stringify(files.named));
   writeFileSync(join(root, 'public', 'version.json'), JSON.stringify({ version }));
+  await Promise.all(files.all.map((path) => pack(join(root, 'public', path))));
   const shell = [...files.all, ...HAND.filter((name) => name !== 'index.html').map((name) => `/${name}`)];
   await build({
     ...common,
@@ -106,6 +109,17 @@ async function buildPage() {
  * called for the first drawing; else each is compiled when it is called, and the page waits.
  */
 const COMPILED = '//# allFunctionsCalledOnLoad';
+
+/** Beside each file it as browsers take it, as small as it gets: koa-static gives them that. */
+async function pack(path) {
+  const bytes = readFileSync(path);
+  const [gz, br] = await Promise.all([
+    promisify(gzip)(bytes, { level: 9 }),
+    promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+  ]);
+  writeFileSync(`${path}.gz`, gz);
+  writeFileSync(`${path}.br`, br);
+}
 
 /** Files of more bytes, but for the page's own, are kept by the service worker when they were used, not before: data of the emoji. */
 const HEAVY = 150_000;
@@ -146,6 +160,7 @@ const oneFirst = {
   setup({ onLoad, onResolve, resolve }) {
     const page = join(root, 'src', 'client', 'chat.tsx');
     const words = join(root, 'src', 'words'); // loaded by a name that is put together, so not seen being resolved
+    const english = join(words, 'en.ts'); // the page needs it itself, and before it: must not name it
     const later = new Set();
     onResolve({ filter: /^\.\.?\// }, async ({ path, kind, pluginData, ...from }) => {
       if (kind !== 'dynamic-import' || pluginData === oneFirst) return undefined;
@@ -154,7 +169,7 @@ const oneFirst = {
       return found;
     });
     onLoad({ filter: /[\\/]src[\\/].*\.tsx?$/ }, ({ path }) => {
-      if (!later.has(path) && !path.startsWith(words)) return undefined;
+      if (path === english || !(later.has(path) || path.startsWith(words))) return undefined;
       const contents = `${readFileSync(path, 'utf8')}\nimport ${JSON.stringify(page)};\n`;
       return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' };
     });

@@ -3,9 +3,10 @@ import { options, render } from 'preact';
 import { addressOf } from './address.js';
 import { keepAppearance } from './appearance.js';
 import { Desk } from './desk.js';
-import { beforeDrawing } from './draw.js';
+import { afterFrame, beforeDrawing } from './draw.js';
 import { snapshotOf } from './snapshot.js';
 import { App } from './view/app.js';
+import { tellTimes } from './view/when.js';
 
 options.debounceRendering = beforeDrawing;
 
@@ -16,5 +17,8 @@ if (root && user && address) {
   const snapshot = snapshotOf(user, address);
   const desk = new Desk(user, address, snapshot);
   desk.open(address, snapshot);
-  void keepAppearance(desk.settings).then(() => render(<App desk={desk} />, root));
+  void keepAppearance(desk.settings).then(() => {
+    render(<App desk={desk} />, root);
+    beforeDrawing(() => afterFrame(tellTimes));
+  });
 } else location.replace('/'); // not the page of a room

@@ -1,11 +1,19 @@
 /** When something was said, and on which day. */
+import { signal } from '@preact/signals';
 import { words } from '../words.js';
 import { clock, day, fullDate, iso } from './dates.js';
+
+const told = signal(false);
+
+/** Once something is drawn. The first time that is written by Intl takes as long as a screen of messages: those come first. */
+export function tellTimes(): void {
+  told.value = true;
+}
 
 export function Time({ at }: { at: number }) {
   return (
     <time dateTime={iso(at)} onPointerEnter={sayAll}>
-      {clock(at)}
+      {told.value && clock(at)}
     </time>
   );
 }
@@ -26,5 +34,5 @@ export function Dates({ id, at, edited }: { id: string; at: number; edited: numb
 }
 
 export function Day({ at }: { at: number }) {
-  return <time dateTime={iso(at).slice(0, 10)}>{day(at)}</time>;
+  return <time dateTime={iso(at).slice(0, 10)}>{told.value && day(at)}</time>;
 }
