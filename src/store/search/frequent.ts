@@ -6,11 +6,9 @@
  */
 import type Database from 'better-sqlite3';
 import { LIMIT } from '../limit.js';
+import { and, type Bits, bitsOf, bytesOf, noBits, or, set } from './bits.js';
 import { ERA } from './era.js';
 import { contentOf, eraOf, inEra, type Place } from './words.js';
-
-/** A bit for each place of an era, the lowest of a byte first: so it is in the file. */
-export type Bits = Uint32Array;
 
 interface Row extends Omit<Place, 'seq'> {
   readonly text: string;
@@ -152,39 +150,6 @@ export class Frequent {
   }
 }
 
-/** Those of an era whose bit is set, before a place in the log, newest first. */
-export function seqsOf(bits: Bits, era: number, end: number, count: number): number[] {
-  const seqs: number[] = [];
-  const start = era * ERA;
-  for (let n = bits.length - 1; n >= 0 && seqs.length < count; n--) {
-    for (let rest = bits[n] ?? 0; rest !== 0 && seqs.length < count; ) {
-      const bit = 31 - Math.clz32(rest);
-      rest &= ~(1 << bit);
-      const seq = start + n * 32 + bit;
-      if (seq < end) seqs.push(seq);
-    }
-  }
-  return seqs;
-}
-
-const and = (other: Bits) => (bits: number, n: number) => bits & (other[n] ?? 0);
-const or = (other: Bits) => (bits: number, n: number) => bits | (other[n] ?? 0);
-
 function notBegun(words: readonly string[]): Work {
-  return { words, bits: new Uint32Array(ERA / 32), from: 0 };
-}
-
-function set(bits: Bits, place: number, there: boolean): void {
-  const [at, bit] = [place >>> 5, 1 << (place & 31)];
-  const before = bits[at] ?? 0;
-  bits[at] = there ? before | bit : before & ~bit;
-}
-
-/** As they are in the file. */
-export function bitsOf({ buffer, byteOffset, length }: Uint8Array): Bits {
-  return new Uint32Array(buffer.slice(byteOffset, byteOffset + length));
-}
-
-function bytesOf(bits: Bits): Uint8Array {
-  return new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  return { words, bits: noBits(), from: 0 };
 }

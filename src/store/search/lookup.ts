@@ -5,8 +5,9 @@
  */
 import type Database from 'better-sqlite3';
 import { LIMIT } from '../limit.js';
+import { seqsOf } from './bits.js';
 import { ERA } from './era.js';
-import { type Frequent, seqsOf } from './frequent.js';
+import type { Frequent } from './frequent.js';
 import { contentOf, inEra, type Place } from './words.js';
 
 /** What must be there: one of each choice, and each word or run of words. */

@@ -1,7 +1,7 @@
 /** Whether the bits of frequent words are what the index has. */
 import type Database from 'better-sqlite3';
+import { bitsOf, seqsOf } from './bits.js';
 import { ERA } from './era.js';
-import { bitsOf, seqsOf } from './frequent.js';
 
 interface Row {
   readonly word: string;
