@@ -7,6 +7,7 @@ import type Database from 'better-sqlite3';
 import type { Message, Person } from '../../chat/book.js';
 import { LIMIT } from '../limit.js';
 import { Frequent } from './frequent.js';
+import { Shorthand } from './shorthand.js';
 import { entryOf, VERSION } from './words.js';
 
 interface Row {
@@ -30,6 +31,7 @@ export class WordIndex {
   /** deleted messages whose words were taken out, since the start */
   erased = 0;
   readonly frequent: Frequent;
+  readonly shorthand: Shorthand;
   /** the seq up to which it reaches */
   #reach: number;
   readonly #end: Database.Statement<[], number | null>;
@@ -58,6 +60,7 @@ export class WordIndex {
     this.#keepReach = db.prepare("REPLACE INTO meta (key, value) VALUES ('indexed', ?)");
     this.#reach = reachOf(db);
     this.frequent = new Frequent(db);
+    this.shorthand = new Shorthand(db, this.frequent);
   }
 
   get reach(): number {
@@ -75,7 +78,7 @@ export class WordIndex {
   }
 
   /** Within a beat: the message is about to be changed; the person said it. */
-  outdate(message: Message, person: Person): void {
+  outdate(message: Pick<Message, 'key' | 'roomKey' | 'text'>, person: Pick<Person, 'key'>): void {
     if (message.key > this.#reach) return; // it will come in as it is by then
     const place = { seq: message.key, person: person.key, room: message.roomKey };
     this.#note.run(message.key, entryOf(place, message.text));
@@ -100,7 +103,7 @@ export class WordIndex {
     let erased = 0;
     for (let row = this.#outdated.get(1); row; row = this.#outdated.get(1)) {
       this.#remove.run(row.seq, row.words);
-      this.frequent.change(row.seq, row.words, false);
+      this.#changed(row.seq, row.words, false);
       this.#forget.run(row.seq);
       if (row.deleted === null) this.#addAgain(row);
       else erased++;
@@ -112,7 +115,13 @@ export class WordIndex {
   #addAgain(row: Row): void {
     const entry = entryOf(row, row.text);
     this.#add.run(row.seq, entry);
-    this.frequent.change(row.seq, entry, true);
+    this.#changed(row.seq, entry, true);
+  }
+
+  /** What is made of the index is made likewise. */
+  #changed(seq: number, entry: string, there: boolean): void {
+    this.frequent.change(seq, entry, there);
+    this.shorthand.change(seq, entry, there);
   }
 
   #extend(until: number): number {
@@ -137,7 +146,7 @@ function reachOf(db: Database.Database): number {
   if (meta.get('words') === VERSION) return Number(meta.get('indexed') ?? 0);
   db.transaction(() => {
     db.exec(
-      `INSERT INTO words (words) VALUES ('delete-all'); DELETE FROM outdated; DELETE FROM frequent;
+      `INSERT INTO words (words) VALUES ('delete-all'); DELETE FROM outdated; DELETE FROM frequent; DELETE FROM shorthand;
        DELETE FROM meta WHERE key IN ('indexed', 'frequent')`,
     );
     db.prepare("REPLACE INTO meta (key, value) VALUES ('words', ?)").run(VERSION);
