@@ -115,5 +115,6 @@ export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE shorthand (
      part INTEGER PRIMARY KEY,         -- of so many messages one after the other
      shorts BLOB NOT NULL              -- their frequent words in their order, a byte for each (search/short.ts)
-   ) STRICT;`,
+   ) STRICT;
+   INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
 ];

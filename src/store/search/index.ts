@@ -26,6 +26,8 @@ interface Outdated extends Row {
 /** Rows read at once, and added between two looks at the clock. */
 const ROWS = 64;
 const LOOK = 8;
+/** Pages that are merged between two looks at the clock. */
+const MERGED = 16;
 
 export class WordIndex {
   /** deleted messages whose words were taken out, since the start */
@@ -42,6 +44,8 @@ export class WordIndex {
   readonly #forget: Database.Statement<[number]>;
   readonly #add: Database.Statement<[number, string]>;
   readonly #remove: Database.Statement<[number, string]>;
+  readonly #merge: Database.Statement<[]>;
+  readonly #changes: Database.Statement<[], number>;
   readonly #keepReach: Database.Statement<[string]>;
 
   constructor(db: Database.Database) {
@@ -57,6 +61,8 @@ export class WordIndex {
     this.#forget = db.prepare('DELETE FROM outdated WHERE event = ?');
     this.#add = db.prepare('INSERT INTO words (rowid, text) VALUES (?, ?)');
     this.#remove = db.prepare("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)");
+    this.#merge = db.prepare(`INSERT INTO words (words, rank) VALUES ('merge', ${MERGED})`);
+    this.#changes = db.prepare<[], number>('SELECT total_changes()').pluck();
     this.#keepReach = db.prepare("REPLACE INTO meta (key, value) VALUES ('indexed', ?)");
     this.#reach = reachOf(db);
     this.frequent = new Frequent(db);
@@ -89,14 +95,25 @@ export class WordIndex {
     return this.#noted.get(event) !== undefined;
   }
 
-  /** Within a transaction of its own: works until the time (performance.now()) has come; one row at least. */
+  /** Within a transaction of its own: works until the time (performance.now()) has come. */
   work(until: number): () => void {
+    if (!this.#merged(until)) return () => {};
     const erased = this.#correct(until);
     const reach = this.#extend(until);
     return () => {
       this.erased += erased;
       this.#reach = reach;
     };
+  }
+
+  /** What was written lately is merged into what was before, piece by piece: by itself FTS5 does it in a commit, much at once. */
+  #merged(until: number): boolean {
+    for (;;) {
+      const before = this.#changes.get() ?? 0;
+      this.#merge.run();
+      if ((this.#changes.get() ?? 0) - before < 2) return true; // so it says that nothing is left
+      if (performance.now() > until) return false;
+    }
   }
 
   #correct(until: number): number {
