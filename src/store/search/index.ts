@@ -23,9 +23,8 @@ interface Outdated extends Row {
   readonly words: string;
 }
 
-/** Rows read at once, and added between two looks at the clock. */
+/** Rows read at once. */
 const ROWS = 64;
-const LOOK = 8;
 /** Pages that are merged between two looks at the clock. */
 const MERGED = 16;
 
@@ -142,13 +141,13 @@ export class WordIndex {
   }
 
   #extend(until: number): number {
-    let [reach, added] = [this.#reach, 0];
+    let reach = this.#reach;
     do {
       const rows = this.#rows.all(reach, ROWS);
       for (const row of rows) {
         if (row.type === 'chat' && row.deleted === null) this.#add.run(row.seq, entryOf(row, row.text));
         reach = row.seq;
-        if (++added % LOOK === 0 && performance.now() > until) break;
+        if (performance.now() > until) break; // one text may take milliseconds
       }
       if (rows.length < ROWS) break;
     } while (performance.now() < until);
