@@ -18,6 +18,13 @@ export function set(bits: Bits, place: number, there: boolean): void {
   bits[at] = there ? before | bit : before & ~bit;
 }
 
+/** Those of messages of one era. */
+export function bitsAt(seqs: readonly number[]): Bits {
+  const bits = noBits();
+  for (const seq of seqs) set(bits, seq % ERA, true);
+  return bits;
+}
+
 export const and = (other: Bits) => (bits: number, n: number) => bits & (other[n] ?? 0);
 export const or = (other: Bits) => (bits: number, n: number) => bits | (other[n] ?? 0);
 

@@ -5,7 +5,7 @@
  */
 import type Database from 'better-sqlite3';
 import { LIMIT } from '../limit.js';
-import { seqsOf } from './bits.js';
+import { bitsAt, seqsOf } from './bits.js';
 import { ERA } from './era.js';
 import type { Met } from './frequent.js';
 import type { WordIndex } from './index.js';
@@ -38,8 +38,11 @@ interface Row extends Omit<Place, 'seq'> {
 const COUNTED = 24;
 /** Messages by which a word's frequency is told. */
 const SAMPLE = 64;
-/** Messages of an era that may be left when no more words are asked for, and that are read before all words are. */
-const LEFT = { expected: 1, read: 32, characters: 16_384 } as const;
+/**
+ * Messages of an era that may be left when no more words are asked for; that are then asked for when there are runs to be
+ * looked for in them; that are read (and so many characters), before all words are asked for.
+ */
+const LEFT = { expected: 1, asked: 1024, read: 32, characters: 16_384 } as const;
 
 export class Lookup {
   readonly #index: WordIndex;
@@ -98,11 +101,14 @@ export class Lookup {
     end: number,
     exact: boolean,
   ): Generator<number[]> {
-    const many = LEFT.read + 1;
-    if (bits) yield seqsOf(bits, era, end, many);
+    if (bits) yield seqsOf(bits, era, end, LEFT.read + 1);
     if (exact) return; // all words are asked for anyway
-    if (!all) yield this.#match.all(matchOf(era, choices.slice(0, enough)), end, many);
-    if (bits && runs.length > 0) yield seqsOf(this.#index.shorthand.having(era, runs, bits), era, end, many);
+    const most = runs.length > 0 ? LEFT.asked : LEFT.read;
+    const asked = all ? undefined : this.#match.all(matchOf(era, choices.slice(0, enough)), end, most + 1);
+    if (asked) yield asked;
+    const among = asked && asked.length <= most ? bitsAt(asked) : bits;
+    if (!among || runs.length === 0) return;
+    yield seqsOf(this.#index.shorthand.having(era, runs, among), era, end, LEFT.read + 1);
   }
 
   /** In which part of the messages it is, as an era begins. */

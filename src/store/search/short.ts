@@ -14,14 +14,13 @@ export const PART = Math.max(32, ERA / 64);
 /** Bytes of a part at most: so much of long texts is looked through, and what has no room is read when it must be. */
 const ROOM = PART * 48;
 /** Words that can have a byte. */
-export const CODES = 253;
+export const CODES = 254;
 const OTHER = 0;
-const UNTOLD_BYTE = 254;
-const END_BYTE = 255;
-/** There was no room for the message. */
-const UNTOLD = Buffer.of(UNTOLD_BYTE);
 /** Comes after each message. */
-const END = Buffer.of(END_BYTE);
+const END = Buffer.of(255);
+/** The length of a message for which there was no room. */
+const NO_LENGTH = 255;
+const UNTOLD = Buffer.of(NO_LENGTH);
 export const NOTHING = Buffer.of();
 
 export function shortOf(words: readonly string[], codes: Codes): Buffer {
@@ -39,48 +38,53 @@ export function isTelling(run: Buffer): boolean {
   return run.filter((code) => code !== OTHER).length > 1;
 }
 
-/** As it is in the file. */
+/** As it is in the file: the length of each, then what each is. */
 export function partOf(shorts: readonly Buffer[]): Buffer {
   let room = ROOM;
-  const pieces = shorts.flatMap((short) => {
-    if (short.length > room) return [UNTOLD, END];
+  const kept = shorts.map((short) => {
+    if (short.length > room || short.length >= NO_LENGTH || short.equals(UNTOLD)) return UNTOLD;
     room -= short.length;
-    return [short, END];
+    return short;
   });
-  return Buffer.concat(pieces);
+  const lengths = kept.map((short) => (short === UNTOLD ? NO_LENGTH : short.length));
+  return Buffer.concat([
+    Buffer.from(lengths),
+    ...kept.flatMap((short) => (short === UNTOLD ? [] : [short, END])),
+  ]);
 }
 
 export function shortsOf(part: Buffer): Buffer[] {
-  let end = -1;
-  return Array.from({ length: PART }, () => {
-    const from = end + 1;
-    end = part.indexOf(END, from);
-    return part.subarray(from, end);
+  let next = PART;
+  return Array.from(part.subarray(0, PART), (length) => {
+    if (length === NO_LENGTH) return UNTOLD;
+    next += length + END.length;
+    return part.subarray(next - length - END.length, next - END.length);
   });
 }
 
 /** Whether it may be that of such a text. */
 export function isShortOf(short: Buffer, whole: Buffer): boolean {
-  return Buffer.compare(short, UNTOLD) === 0 || Buffer.compare(short, whole) === 0;
+  return short.equals(UNTOLD) || short.equals(whole);
 }
 
 /** Clears the bits of those of a part that do not have the run; its first one has the bit `first`. */
 export function narrow(bits: Bits, first: number, part: Buffer, run: Buffer): void {
-  if (part.includes(run) || part.includes(UNTOLD)) clearOthers(bits, first, part, run);
-  else bits.fill(0, first >>> 5, (first + PART) >>> 5);
+  const allTold = part.indexOf(NO_LENGTH) >= PART;
+  if (allTold && !part.includes(run, PART)) bits.fill(0, first >>> 5, (first + PART) >>> 5);
+  else clearOthers(bits, first, part, run);
 }
 
 function clearOthers(bits: Bits, first: number, part: Buffer, run: Buffer): void {
-  let end = -1;
+  let next = PART;
   for (let n = 0; n < PART; n++) {
-    const from = ++end;
-    while (end < part.length && part[end] !== END_BYTE) end++;
-    if (has(bits, first + n) && !mayHave(part, from, end, run)) set(bits, first + n, false);
+    const length = part[n] ?? NO_LENGTH;
+    if (length === NO_LENGTH) continue;
+    if (has(bits, first + n) && !isBetween(part, next, next + length, run)) set(bits, first + n, false);
+    next += length + END.length;
   }
 }
 
-function mayHave(part: Buffer, from: number, end: number, run: Buffer): boolean {
-  if (part[from] === UNTOLD_BYTE) return true;
+function isBetween(part: Buffer, from: number, end: number, run: Buffer): boolean {
   const [head, last] = [run[0], end - run.length];
   for (let at = from; at <= last; at++) if (part[at] === head && isAt(part, at, run)) return true;
   return false;
