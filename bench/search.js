@@ -174,6 +174,32 @@ async function measure(store, q, room) {
   };
 }
 
+/** Phrases of frequent words or characters, most of them nowhere, some with a further word, phrase or room. */
+function phrase() {
+  /** @param {readonly string[]} list @param {number} size */
+  const some = (list, size) => Array.from({ length: size }, () => list[Math.floor(random() * list.length)]);
+  const size = 2 + Math.floor(random() * random() * 18);
+  const top = 6 << Math.floor(random() * 3);
+  const frequent = [...words.slice(0, top), 'odd', 'even'];
+  const run = random() < 0.5 ? `"${some(frequent, size).join(' ')}"` : some(han.slice(0, top), size).join('');
+  const word = random() < 0.2 ? ` ${some(frequent, 1)}` : '';
+  const second = random() < 0.1 ? ` "${some(frequent, 2).join(' ')}"` : '';
+  return run + word + second + (random() < 0.1 ? ' in:room7' : '');
+}
+
+/** @param {Store} store @param {number} count */
+async function measurePhrases(store, count) {
+  state = 7; // the same ones whether the log was just filled or not
+  /** @type {number[]} */
+  const times = [];
+  for (let n = 0; n < count; n++) times.push((await measure(store, phrase(), undefined)).median);
+  times.sort((a, b) => a - b);
+  const part = (/** @type {number} */ p) => (times[Math.ceil(count * p) - 1] ?? 0).toFixed(1);
+  say(
+    `${count} phrases of frequent words by chance: p50 ${part(0.5)}, p90 ${part(0.9)}, p99 ${part(0.99)}, most ${part(1)} ms`,
+  );
+}
+
 if (!existsSync(file)) {
   fill();
   const from = performance.now();
@@ -192,5 +218,6 @@ for (const [what, q, room] of QUERIES) {
     `${what.padEnd(44)}${String(found).padStart(4)} found, ${median.toFixed(1).padStart(7)} ms (most ${most.toFixed(1)}), cpu ${cpu.toFixed(1)} ms, loop held ${held.toFixed(1)} ms`,
   );
 }
+await measurePhrases(store, 200);
 store.close();
 if (named === undefined) rmSync(folder, { recursive: true });
