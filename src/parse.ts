@@ -5,9 +5,14 @@
 import { type ClientCommand, type ErrorCode, LIMITS, type Posting, type Problem } from './protocol.js';
 
 /** A value or the reason why there is none. */
-export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: Problem };
+export type Parsed<T> = { readonly ok: true; readonly value: T } | Refused;
+
+interface Refused {
+  readonly ok: false;
+  readonly problem: Problem;
+  /** no mistake of a person: a program that speaks the protocol never sends it */
+  readonly nonsense?: true;
+}
 
 const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
 /** Most names, which are as they are: looking at them in full costs ten times as much. */
@@ -40,7 +45,7 @@ export function parseRoomSegment(segment: string): string | undefined {
  * trimmed. 1 to 4,000 code points of well-formed Unicode are left, at least one of which can be seen.
  */
 export function parseText(raw: unknown): Parsed<string> {
-  if (typeof raw !== 'string') return refuse('bad_text', 'A message is a string of text in "data".');
+  if (typeof raw !== 'string') return nonsense('bad_text', 'A message is a string of text in "data".');
   if (!raw.isWellFormed()) return refuse('bad_text', 'The text holds half a character (a lone surrogate).');
   const text = raw.replace(/\r\n?/g, '\n').replace(CONTROLS, '').trim();
   if (INVISIBLE.test(text)) return refuse('empty_text', 'The message has nothing that can be seen.');
@@ -54,13 +59,13 @@ export function parseText(raw: unknown): Parsed<string> {
 export function parseCid(raw: unknown): Parsed<string | undefined> {
   if (raw === undefined) return { ok: true, value: undefined };
   if (typeof raw === 'string' && CID.test(raw)) return { ok: true, value: raw };
-  return refuse('bad_cid', 'A cid is 1 to 64 characters out of A-Z a-z 0-9 _ -.');
+  return nonsense('bad_cid', 'A cid is 1 to 64 characters out of A-Z a-z 0-9 _ -.');
 }
 
 /** One `superchat` frame. Only known fields are read; nothing of the parsed object is kept or spread. */
 export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly cid?: string } {
   const fields = parseObject(frame);
-  if (!fields) return refuse('bad_command', 'A command is one JSON object.');
+  if (!fields) return nonsense('bad_command', 'A command is one JSON object.');
   const type = field(fields, 'type');
   if (type === 'ping' || type === 'typing') return { ok: true, value: { type } };
   return parsePosting(fields, type);
@@ -94,7 +99,7 @@ function parseKnown(type: unknown, fields: Fields): Parsed<Posting> {
     case 'unreact':
       return parseReaction(type, fields);
     default:
-      return refuse(
+      return nonsense(
         'unknown_type',
         'This server knows the types chat, edit, delete, react, unreact, typing and ping.',
       );
@@ -116,16 +121,18 @@ function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<Postin
 /** The number of a message. */
 export function parseTarget(raw: unknown): Parsed<number> {
   if (typeof raw === 'number' && Number.isSafeInteger(raw) && raw > 0) return { ok: true, value: raw };
-  return refuse('bad_target', 'Give the number of the message in "target".');
+  const reason = 'Give the number of the message in "target".';
+  return typeof raw === 'number' ? refuse('bad_target', reason) : nonsense('bad_target', reason);
 }
 
 /** One emoji as Unicode recommends it for interchange; a text-style one (\u2764) becomes the emoji (\u2764\uFE0F). */
 export function parseEmoji(raw: unknown): Parsed<string> {
-  if (typeof raw !== 'string' || raw.length > 64)
-    return refuse('bad_emoji', 'A reaction is one emoji in "data".');
+  const reason = 'A reaction is one emoji in "data".';
+  if (typeof raw !== 'string') return nonsense('bad_emoji', reason);
+  if (raw.length > 64) return refuse('bad_emoji', reason);
   emoji ??= /^\p{RGI_Emoji}$/v; // made when needed: browsers before 2023 lack the flag
   for (const form of [raw, `${raw}\uFE0F`]) if (emoji.test(form)) return { ok: true, value: form };
-  return refuse('bad_emoji', 'A reaction is one emoji in "data".');
+  return refuse('bad_emoji', reason);
 }
 let emoji: RegExp | undefined;
 
@@ -159,8 +166,12 @@ export function parseCount(raw: string): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-function refuse(code: ErrorCode, message: string): { readonly ok: false; readonly problem: Problem } {
+function refuse(code: ErrorCode, message: string): Refused {
   return { ok: false, problem: { code, message } };
+}
+
+function nonsense(code: ErrorCode, message: string): Refused {
+  return { ok: false, problem: { code, message }, nonsense: true };
 }
 
 function codePoints(text: string): number {

@@ -3,6 +3,7 @@
  * the scripts that Latin names are really forged with. A row: what we take them for, then all that look like it; in
  * capitals where only the capital does, since everything is folded. A character stands in one row only, and no row
  * leads into another. Ours, beyond the standard: i is l (because I is), w is vv, and Ν Η Υ by their capitals.
+ * What comes apart when it is folded stands in no row, its parts do: ″ is two ′.
  */
 
 /** Latin first, then Greek, Cyrillic, Armenian, Cherokee, Lisu, Coptic, Canadian syllables, others. */
@@ -10,7 +11,7 @@ const LATIN: readonly (readonly [string, string])[] = [
   ['a', 'ɑᴀ Α А Ꭺ ꓮ Ⲁ ᗅᗩ'],
   ['ae', 'æ ӕ'],
   ['b', 'ʙƅ Β ВЬ Ᏼ Ꮟ ꓐ Ⲃ ᗷᏏ'],
-  ['c', 'ᴄ ϲ С Ꮯ ꓚ Ⲥ ᑕ'],
+  ['c', 'ᴄ С Ꮯ ꓚ Ⲥ ᑕ'],
   ['d', 'ᴅ ԁ Ꭰ Ꮷ ꓓ ᗞᗪ'],
   ['e', 'ᴇ℮ ΕЕ ҽ Ꭼ ꓰ Ⲉ'],
   ['f', 'ꜰ Ϝ ք ꓝ ᖴ'],
@@ -68,7 +69,7 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ['\u0306', '\u030c'], // breve, caron: ă ǎ
   ['\u0327', '\u0326'], // cedilla, comma below: ţ ț
   ["'", '’‘‛`′ʼʻʹˈꞌ՚׳'],
-  ['"', '“”„‟″״'],
+  ["''", '"“”„‟״'],
   ['-', '‐‒–−⁃˗'],
   ['.', '٠۰܁'],
   [',', '‚'],
@@ -79,7 +80,7 @@ const OTHERS: readonly (readonly [string, string])[] = [
   ['\\', '∖╲丶'],
   ['*', '⁎∗٭'],
   ['·', '•‧∙⋅・'],
-  ['~', '∼˜'],
+  ['~', '∼'],
   ['<', '‹'],
   ['>', '›'],
 ];
@@ -104,10 +105,19 @@ export function readSmallGreek(text: string): string {
   return text.replace(/[νηυγ]/gu, (letter) => SMALL_GREEK.get(letter) ?? letter);
 }
 
-const LOOKS: ReadonlyMap<string, string> = new Map([...LATIN, ...OTHERS].flatMap(entries));
+/** What compatibility (NFKC) would make a plain sigma, or a space with an accent, of: read by its look before. */
+export function readEarly(text: string): string {
+  return text
+    .replace(/[ϲϹ]/g, 'c')
+    .replace(/[´΄᾽᾿῾]/g, "'")
+    .replaceAll('˜', '~');
+}
+
+/** Each folded character that is taken for something else. */
+export const LOOKS: ReadonlyMap<string, string> = new Map([...LATIN, ...OTHERS].flatMap(entries));
 
 function entries([seen, row]: readonly [string, string]): (readonly [string, string])[] {
-  return [...fold(row.replaceAll(' ', ''))].map((char) => [char, seen] as const);
+  return [...row.replaceAll(' ', '')].map((char) => [fold(char), seen] as const);
 }
 
 /** Folded text with each character as what it is taken for. */

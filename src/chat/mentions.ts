@@ -1,6 +1,7 @@
 /**
  * Whom a text calls: `@Name` of people that the book knows, compared as names are (name.ts). Names may hold spaces, so
- * the longest that fits is taken. Bounded, whatever the text: so many looks at the book for each @, and so many @.
+ * the longest that fits is taken. A text may leave a name's spaces out, but put none in: "@Ann a moment" calls no Anna.
+ * Bounded, whatever the text: so many looks at the book for each @, and so many @.
  */
 import { LIMITS, type User } from '../protocol.js';
 import type { PersonBook } from './book.js';
@@ -39,9 +40,13 @@ function begins(text: string, at: number): boolean {
 function calledAt(rest: string, people: Pick<PersonBook, 'ownerOf'>): User | undefined {
   for (const name of namesIn(rest)) {
     const person = people.ownerOf(skeleton(name));
-    if (person) return { id: person.id, name: person.name };
+    if (person && spaces(name) <= spaces(person.name)) return { id: person.id, name: person.name };
   }
   return undefined;
+}
+
+function spaces(name: string): number {
+  return name.match(/\s+/g)?.length ?? 0;
 }
 
 /** What could be a name at the beginning of a text, the longest first: whole words, at most 32 graphemes. */

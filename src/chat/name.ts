@@ -3,7 +3,7 @@
  * its `skeleton`. Both are pure and bounded. Contract: docs/protocol.md, "Identity".
  */
 import { LIMITS } from '../protocol.js';
-import { asSeen, fold, readSmallGreek } from './confusables.js';
+import { asSeen, fold, readEarly, readSmallGreek } from './confusables.js';
 
 export type ParsedName =
   | { readonly ok: true; readonly name: string }
@@ -49,12 +49,15 @@ export function parseName(raw: unknown): ParsedName {
   return { ok: true, name };
 }
 
+/** Counted up whenever `skeleton` gives something else for a name than before: those that are kept are then made anew. */
+export const SKELETON_RULE = '2';
+
 /**
  * What a name looks like: two names with one skeleton belong to one person. NFKC, case folding and the confusables of
  * UTS #39; spaces do not count.
  */
 export function skeleton(name: string): string {
-  const folded = fold(readSmallGreek(name.normalize('NFKC')));
+  const folded = fold(readSmallGreek(readEarly(name).normalize('NFKC')));
   return asSeen(folded).replace(UNSEEN, '').replace(DOTTED, '$1').normalize('NFD');
 }
 

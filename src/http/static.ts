@@ -2,7 +2,8 @@
  * The files of public/, by koa-static. Only names that were there as plain files at the start are served: no path can
  * climb out, and no link leads elsewhere.
  */
-import { readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type Koa from 'koa';
 import serve from 'koa-static';
@@ -13,12 +14,26 @@ const FOR_EVER = 'public, max-age=31536000, immutable';
 
 export function staticFiles(publicDir: string): Koa.Middleware {
   const files = filesBelow(publicDir, '/');
+  const tags = tagsOf(publicDir, files);
   const send = serve(publicDir, { index: false });
   return async (ctx, next) => {
     if (!files.has(ctx.path)) return next();
     ctx.set('Cache-Control', HASHED.test(ctx.path) ? FOR_EVER : 'no-cache'); // asked again each time, answered 304
-    return send(ctx, next);
+    await send(ctx, next);
+    const tag = tags.get(ctx.path);
+    if (tag && ctx.status === 200) ctx.etag = tag;
+    if (ctx.fresh) ctx.status = 304;
   };
+}
+
+/** The date alone would not do: after going back to an older version the files are older than what browsers have. */
+function tagsOf(dir: string, files: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const asked = [...files].filter((path) => !HASHED.test(path));
+  return new Map(asked.map((path) => [path, hash(readFileSync(join(dir, path)))]));
+}
+
+function hash(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64url').slice(0, 16);
 }
 
 /** URL paths of all plain files; the page and the form have routes of their own. */

@@ -170,11 +170,9 @@ export class Connection implements Member, Beating {
   }
 
   /** A text that is too long is a mistake; a command that means nothing, several times over, is a broken client. */
-  #refuseCommand({ problem, cid }: Extract<Parsed<never>, { ok: false }> & { readonly cid?: string }): void {
-    this.refuse(problem, cid);
-    this.#nonsense = NONSENSE.has(problem.code) ? this.#nonsense + 1 : 0;
+  #refuseCommand(refused: Extract<Parsed<never>, { ok: false }> & { readonly cid?: string }): void {
+    this.refuse(refused.problem, refused.cid);
+    this.#nonsense = refused.nonsense ? this.#nonsense + 1 : 0;
     if (this.#nonsense === LIMITS.nonsense) this.close(CLOSE.nonsense);
   }
 }
-
-const NONSENSE: ReadonlySet<string> = new Set(['bad_command', 'unknown_type', 'bad_cid']);

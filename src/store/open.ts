@@ -1,11 +1,12 @@
 /**
- * Opens the database: settings that make a commit durable, and migrations in one transaction. A file of a newer version
- * is refused and stays as it is.
+ * Opens the database: settings that make a commit durable, migrations in one transaction, and names as they are compared
+ * today. A file of a newer version is refused and stays as it is.
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { MIGRATIONS } from './migrations.js';
+import { renewSkeletons } from './skeletons.js';
 
 /** The file cannot be used as it is; `message` names it and says what to do. */
 export class OpenError extends Error {}
@@ -33,6 +34,7 @@ export function openDatabase(file: string, upgrading?: Upgrading): Database.Data
     db.pragma('secure_delete = ON'); // what was deleted is overwritten, not only forgotten
     db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
     migrate(db, upgrading);
+    renewSkeletons(db);
     return db;
   } catch (error) {
     db.close();

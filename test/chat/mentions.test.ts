@@ -30,6 +30,8 @@ describe('a text calls', () => {
     ['@ann, @ANN and (@Ann)!', ['Ann']],
     ['@Ann Lee is not @Ann', ['Ann Lee', 'Ann']],
     ['@ann leeward', ['Ann']],
+    ['@AnnLee, @Ann  Lee or @ann\u00a0lee', ['Ann Lee']],
+    ['@An n and @Z oë 🦊', []], // spaces that the name has not
     ['@Anna', []],
     ['@anna-maria’s', ['Anna-Maria']],
     ['ann@ann.example', []],

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseName, skeleton } from '../../src/chat/name.js';
+import { asSeen, fold, LOOKS } from '../../src/chat/confusables.js';
+import { parseName, SKELETON_RULE, skeleton } from '../../src/chat/name.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 80 });
 
@@ -62,6 +64,16 @@ describe('a skeleton', () => {
     ['Bob', 'B0b'],
     ['Straße', 'STRASSE'],
     ['scope', 'ѕсоре'],
+    ['scope', 'sϲope'], // a lunate sigma
+    ['Ann Lee', 'AnnLee'],
+    ['Ann Lee', 'Ann\u00a0\u3000Lee'],
+    ["O'Neill", 'O’Neill'],
+    ["O'Neill", 'O´Neill'],
+    ["x'", 'x′'],
+    ["x''", 'x″'],
+    ['x"', 'x″'],
+    ['x~', 'x˜'],
+    ['São', 'Sa\u0303o'],
   ])('%s and %s are one', (one, other) => expect(skeleton(other)).toBe(skeleton(one)));
 
   it.each([
@@ -70,7 +82,31 @@ describe('a skeleton', () => {
     ['李雷', '李梅'],
     ['Ольга', 'Игорь'],
     ['Zoé', 'Zoi'],
+    ['Ann Lee', 'Ann~Lee'],
+    ['São', 'Sa~o'],
+    ['São', 'Sao'],
+    ["x'", 'x"'],
   ])('%s and %s are two', (one, other) => expect(skeleton(other)).not.toBe(skeleton(one)));
+
+  it('reads spaces as nothing and accents as accents', () => {
+    expect(skeleton(' ~ a b ~ ')).toBe('~ab~');
+    const marks = [...LOOKS.keys()].filter((char) => /[\p{M}\p{Z}]/u.test(char));
+    expect(marks).toEqual(['\u030c', '\u0326']); // which are read as other accents: breve, cedilla
+  });
+
+  it('looks up single characters as they are folded, and none leads to another', () => {
+    for (const [char, seen] of LOOKS) {
+      expect([[...char].length, fold(char)]).toEqual([1, char]);
+      expect([seen, asSeen(seen)]).toEqual([seen, seen]);
+    }
+  });
+
+  it('has another rule when the table is another: what is kept is made anew', () => {
+    const table = createHash('sha256')
+      .update(JSON.stringify([...LOOKS]))
+      .digest('hex');
+    expect([SKELETON_RULE, table.slice(0, 16)]).toEqual(['2', 'c40a0bb494cf9e4c']);
+  });
 
   it('is the same in upper case for plain names, and never throws', () => {
     fc.assert(

@@ -3,6 +3,8 @@ import Keygrip from 'keygrip';
 import { describe, expect, it } from 'vitest';
 import { startChat } from '../harness.js';
 
+const deep = '['.repeat(3000) + ']'.repeat(3000);
+
 describe('a room', () => {
   it('says hello, history, list, and who comes and goes, by person and not by socket', async () => {
     const chat = await startChat();
@@ -74,6 +76,31 @@ describe('a room', () => {
     const created = await ann.post('/api/rooms/lobby/messages', { data: 'new', cid: 'c2' });
     expect([created.status, (await created.json()).id]).toEqual([201, 2]);
     expect(room.numbered).toHaveLength(2);
+  });
+
+  it.each([
+    ['{"type":"chat","data":{"__proto__":1}}', `{"type":"chat","data":${deep}}`, '{"type":"chat","data":7}'],
+    ['{"type":"chat"}', '{"type":"edit","target":"1","data":"x"}', '{"type":"edit","target":1,"data":[]}'],
+    ['{"type":"delete","target":{}}', '{"type":"react","target":1,"data":null}', '[]'],
+  ])('closes 4400 after %j and two more that no client says', async (...frames) => {
+    const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
+    for (const frame of frames) room.sends(frame);
+    expect(await room.closed).toBe(4400);
+    expect(room.frames.filter(({ type }) => type === 'error')).toHaveLength(3);
+  });
+
+  it('stays open after mistakes of people, however many', async () => {
+    const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
+    const data = ['', 'x'.repeat(4001), '\ud800'];
+    for (const text of data) room.sends({ type: 'chat', data: text });
+    for (const target of [0, -1, 1.5]) room.sends({ type: 'delete', target });
+    for (const text of ['x', 'x'.repeat(65), '']) room.sends({ type: 'react', target: 1, data: text });
+    room.sends('nonsense');
+    room.sends({ type: 'chat', data: 7 });
+    room.sends({ type: 'chat', data: '' }); // not three in a row
+    room.sends('nonsense');
+    await room.seesAll({ type: 'error' }, 13);
+    await room.sees({ type: 'chat', cid: room.says('still here') });
   });
 
   it('closes by the table', async () => {

@@ -1,0 +1,46 @@
+/** Files of public/, asked for again. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { startChat } from '../harness.js';
+
+const ASKED_AGAIN = ['/version.json', '/sw.js', '/manifest.webmanifest', '/icon.svg', '/icon-192.png'];
+
+describe('a file that is asked for again', () => {
+  it.each(ASKED_AGAIN)('%s is answered 304 without a body until it is another', async (path) => {
+    const { origin } = await startChat();
+    const get = (headers: Record<string, string> = {}, method = 'GET') =>
+      fetch(origin + path, { method, headers, cache: 'no-store' });
+    const first = await get();
+    const [modified, tag] = [first.headers.get('last-modified') ?? '', first.headers.get('etag') ?? ''];
+    expect([first.status, first.headers.get('cache-control'), tag]).toEqual([
+      200,
+      'no-cache',
+      expect.stringMatching(/^"[\w-]{16}"$/),
+    ]);
+    expect(Buffer.from(await first.arrayBuffer())).toEqual(readFileSync(`public${path}`));
+    for (const asked of [
+      { 'if-modified-since': modified },
+      { 'if-none-match': tag },
+      { 'if-none-match': `W/${tag}`, 'if-modified-since': modified }, // as nginx hands it on when it compresses
+    ]) {
+      const again = await get({ 'cache-control': 'max-age=0', ...asked });
+      expect([again.status, await again.text()]).toEqual([304, '']);
+      expect(again.headers.get('etag')).toBe(tag);
+      expect(again.headers.get('cache-control')).toBe('no-cache');
+      expect((await get({ 'cache-control': 'max-age=0', ...asked }, 'HEAD')).status).toBe(304);
+    }
+    const later = new Date(Date.parse(modified) + 5000).toUTCString();
+    for (const asked of [
+      { 'if-modified-since': new Date(0).toUTCString() },
+      { 'if-none-match': '"another"', 'if-modified-since': later }, // what a newer version had
+    ])
+      expect((await get({ 'cache-control': 'max-age=0', ...asked })).status).toBe(200);
+  });
+
+  it('is not there for other methods, and not at all when it is none', async () => {
+    const { origin } = await startChat();
+    const headers = { 'if-none-match': '*', 'if-modified-since': new Date().toUTCString() };
+    expect((await fetch(`${origin}/nowhere.js`, { headers })).status).toBe(404);
+    expect((await fetch(`${origin}/sw.js`, { method: 'DELETE', headers })).status).toBe(404);
+  });
+});

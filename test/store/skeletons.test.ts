@@ -1,0 +1,72 @@
+/** Names in a database that was written under an older rule of the skeleton. */
+import Database from 'better-sqlite3';
+import { expect, it } from 'vitest';
+import { databaseFile, openDatabase } from '../../src/store/open.js';
+import { verify } from '../../src/store/verify.js';
+import { startChat, temporaryFolder } from '../harness.js';
+
+const DAY = 24 * 3600 * 1000;
+
+type Row = readonly [id: string, name: string, skeleton: string | null, daysAgo: number];
+
+/** As it was left by a server that took a space for a ~. */
+function before(...people: readonly Row[]): string {
+  const folder = temporaryFolder();
+  const db = openDatabase(databaseFile(folder));
+  db.exec("DELETE FROM meta WHERE key = 'skeletons'");
+  const add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
+  for (const [id, name, skeleton, daysAgo] of people) add.run(id, name, skeleton, Date.now() - daysAgo * DAY);
+  db.close();
+  return folder;
+}
+
+function skeletonsOf(folder: string): unknown {
+  const db = new Database(databaseFile(folder), { readonly: true });
+  const rows = db.prepare('SELECT id, name, skeleton FROM people ORDER BY person').raw().all();
+  db.close();
+  return rows;
+}
+
+it('are brought to the new one: of two that are one now, who was seen last owns it, and both keep their name', () => {
+  const folder = before(
+    ['late', 'Ann Lee', 'ann~lee', 1],
+    ['early', 'AnnLee', 'annlee', 2],
+    ['first', 'A B', 'a~b', 9],
+    ['then', 'AB', 'ab', 3],
+    ['both', 'C D E', 'c~d~e', 5],
+    ['too', 'CD E', 'cd~e', 4],
+    ['gone', 'A  B', null, 1],
+    ['other', 'Bob', 'bob', 20],
+    ['moves', 'C˜', 'c~~', 1],
+  );
+  openDatabase(databaseFile(folder)).close();
+  const renewed = [
+    ['late', 'Ann Lee', 'annlee'],
+    ['early', 'AnnLee', null],
+    ['first', 'A B', null],
+    ['then', 'AB', 'ab'],
+    ['both', 'C D E', null],
+    ['too', 'CD E', 'cde'],
+    ['gone', 'A  B', null],
+    ['other', 'Bob', 'bob'],
+    ['moves', 'C˜', 'c~'],
+  ];
+  expect(skeletonsOf(folder)).toEqual(renewed);
+  openDatabase(databaseFile(folder)).close();
+  expect(skeletonsOf(folder)).toEqual(renewed);
+  expect(verify(databaseFile(folder), () => {}).fault).toBeUndefined();
+});
+
+it('call who is called, spaces or not, and are taken with and without them', async () => {
+  const chat = await startChat({ dataDir: before(['annleeannlee', 'Ann Lee', 'ann~lee', 1]) });
+  const bob = await chat.signIn('Bob');
+  const room = await bob.enters('lobby');
+  for (const text of ['@AnnLee', '@Ann  Lee', '@ann lee!']) {
+    const said = await room.sees({ type: 'chat', cid: room.says(text) });
+    expect(said['mentions']).toEqual([{ id: 'annleeannlee', name: 'Ann Lee' }]);
+  }
+  expect((await chat.post('/signin', { name: 'AnnLee' })).status).toBe(409);
+  expect((await chat.post('/signin', { name: 'Ann~Lee' })).status).toBe(200);
+  const found = await (await bob.get('/api/people?q=ann+l')).json();
+  expect(found).toMatchObject({ people: [{ name: 'Ann Lee' }] });
+});
