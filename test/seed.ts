@@ -94,6 +94,7 @@ async function others(stage: Stage): Promise<void> {
   await stage.reads('Ann', 'lobby', 1);
   await stage.reads('Ann', '码头', 1);
   await stage.reads('Ann', ROOMS.odd, 10);
+  await stage.reads('Ann', ROOMS.busy, 20);
   const mentions = ['the crane is yours at ten', 'thanks for the tea', 'where is the tide table?'];
   for (const text of mentions) await stage.says('Bob Okonkwo', 'night-watch', `@Ann ${text}`);
 }

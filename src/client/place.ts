@@ -36,10 +36,11 @@ export class Place {
   /** the message to bring into view and to highlight */
   readonly shown: Signal<number | undefined> = signal(undefined);
   readonly draft: Draft;
+  /** where the line "new since you were here" stands, and what is unread */
+  readonly stop: Stop;
   readonly #parts: PlaceParts;
   readonly #line: Line;
   readonly #teller: Teller;
-  readonly #stop: Stop;
   #target: number | undefined;
   #unwatch = () => {};
 
@@ -48,10 +49,10 @@ export class Place {
     this.#parts = parts;
     this.name = name;
     this.draft = new Draft(shelf, user, name);
-    this.#stop = new Stop(parts.register.rooms, name);
+    this.stop = new Stop(parts.register.rooms, name);
     this.#line = new Line(parts, {
       start: () => this.#start(),
-      opened: () => this.#stop.opened(this.room.transcript.peek().last),
+      opened: () => this.stop.opened(this.room.transcript.peek().last),
     });
     this.room = this.#line.room;
     this.connection = this.#line.connection;
@@ -61,10 +62,6 @@ export class Place {
   /** what was asked for and is not in the log yet: chat, edit, delete, react, unreact */
   get letters(): ReadonlySignal<readonly Letter[]> {
     return this.#outbox.letters;
-  }
-  /** My read mark as it was when I opened the room, if anything is after it: the line "new since you were here" stands there. */
-  get mark(): ReadonlySignal<number | undefined> {
-    return this.#stop.at;
   }
 
   /** Each at any time: it is kept until it can be sent. */
@@ -136,7 +133,7 @@ export class Place {
 
   /** The page is looked at again: the line stands where one stopped. */
   remark(): void {
-    this.#stop.lookedAt(this.room.transcript.peek().last);
+    this.stop.lookedAt(this.room.transcript.peek().last);
   }
 
   /** The page may be frozen or closed: another tab sends meanwhile. */

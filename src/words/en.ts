@@ -198,7 +198,6 @@ export const words = {
     nothing: (room: string) => `Nothing has been said in ${own(room)} yet.`,
     first: 'The first message gets number 1.',
     newBelow: (count: number) => `${numeral(count)} new below`,
-    someBelow: 'New messages below',
     toLatest: 'To the latest',
   },
   composer: {

@@ -186,7 +186,6 @@ export const words: Words = {
     nothing: (room) => `${own(room)} 里还没有人说话。`,
     first: '第一条消息的编号是 1。',
     newBelow: (count) => `下方有 ${numeral(count)} 条新消息`,
-    someBelow: '下方有新消息',
     toLatest: '回到最新',
   },
   composer: {

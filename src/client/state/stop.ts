@@ -17,6 +17,11 @@ export class Stop {
     return this.#at;
   }
 
+  /** How many numbers are past my read mark now. Reads signals. */
+  get unread(): number {
+    return this.#rooms.list.value.find(({ room }) => room === this.#room)?.unread ?? 0;
+  }
+
   /** The room is opened anew. `last`: its newest number, as far as the room itself knows. */
   opened(last: number): void {
     this.#at.value = undefined;

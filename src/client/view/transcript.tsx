@@ -1,9 +1,9 @@
 /** The room's messages: those in the log, then those on their way; and what is below when one reads further up. */
 import { useComputed } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { Place } from '../place.js';
 import { type Row, Rows } from '../state/rows.js';
-import { bottom, hasOlder, isAttached, type Transcript as Log_ } from '../state/transcript.js';
+import { bottom, hasOlder, isAttached, type Transcript as Log_, top } from '../state/transcript.js';
 import { words } from '../words.js';
 import { DrawnRows } from './drawn.js';
 import { DownIcon } from './icons.js';
@@ -51,7 +51,7 @@ function RoomLog({ place }: { place: Place }) {
         />
         <Drawn rows={shown} tools={tools} />
       </Log>
-      {!t.pinned && <Below t={t} go={() => void room.toLatest()} />}
+      {!t.pinned && <Below t={t} unread={place.stop.unread} go={() => void room.toLatest()} />}
       <Typing place={place} />
       <p class="unseen" role="status">
         {tools.told}
@@ -68,14 +68,14 @@ function upTo(t: Log_, id: number): number {
 
 function useRows(place: Place) {
   const maker = useMemo(() => new Rows(), [place]);
-  const { room, letters, mark } = place;
+  const { room, letters, stop } = place;
   return useComputed(() => {
     const t = room.transcript.value;
     const me = room.me.value;
     return maker.make({
       events: t.events,
       letters: letters.value,
-      mark: mark.value,
+      mark: stop.at.value,
       me,
       atEnd: isAttached(t),
     });
@@ -162,20 +162,16 @@ function Beginning({ older, empty, name }: { older: boolean; empty: boolean; nam
   );
 }
 
-/** How many have come since the end was in view: exact while the window reaches there, else that there are some. */
-function Below({ t, go }: { t: Log_; go: () => void }) {
-  const left = useRef(t.seen ?? 0);
-  useEffect(() => {
-    left.current = t.seen ?? 0;
-  }, []);
-  const { newBelow, someBelow, toLatest } = words.value.message;
-  const count = t.events.filter(({ id, type }) => type === 'chat' && id > left.current).length;
-  const some = (t.seen ?? 0) > left.current;
-  const text = isAttached(t) ? (count > 0 ? newBelow(count) : toLatest) : some ? someBelow : toLatest;
+/** How many are past my read mark: messages, where the window has them all; else numbers, as in the list of rooms. */
+function Below({ t, unread, go }: { t: Log_; unread: number; go: () => void }) {
+  const { newBelow, toLatest } = words.value.message;
+  const read = t.last - unread;
+  const all = isAttached(t) && top(t) <= read + 1;
+  const count = all ? t.events.filter(({ id, type }) => type === 'chat' && id > read).length : unread;
   return (
     <button class="below" type="button" onClick={go}>
       <DownIcon />
-      {text}
+      {count > 0 ? newBelow(count) : toLatest}
     </button>
   );
 }
