@@ -5,7 +5,7 @@ import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { LIMITS } from '../../protocol.js';
 import { reach } from '../milestones.js';
 import type { Place } from '../place.js';
-import { hasShortcode, withEmoji } from '../state/emoji.js';
+import { beginsShortcode, withEmoji } from '../state/emoji.js';
 import { type Writing, writingIn } from '../state/writing.js';
 import { words } from '../words.js';
 import type { Completion } from './completion.js';
@@ -58,7 +58,7 @@ export class Pen {
     this.#mirror(field);
     this.writing.keep(field.value);
     if (field.value !== '' && this.writing.mode.peek().kind !== 'edit') this.#parts.place.typing();
-    if (hasShortcode(field.value)) void emojiBook().catch(() => {}); // will be wanted when it is sent
+    if (beginsShortcode(field.value)) void emojiBook().catch(() => {}); // will be wanted when it is sent
     this.#parts.completion.look(field);
   }
 
@@ -76,7 +76,7 @@ export class Pen {
         this.#parts.hint.value = words.peek().composer.emptyEdit;
       return;
     }
-    if (!this.#sending && !hasShortcode(whole.value)) this.#say(whole.value);
+    if (!this.#sending && !beginsShortcode(whole.value)) this.#say(whole.value);
     else this.#sayLater(whole.value);
   }
 
