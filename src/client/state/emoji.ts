@@ -98,12 +98,14 @@ const KEPT = [
 const WORD = '(?![\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])[\\p{L}\\p{N}_]';
 /** One, or several that follow each other. */
 const SHORTCODES = `(?<![:/\\\\]|${WORD})(?::[a-z0-9_+-]{1,40}:)+(?!:|${WORD})`;
-const BEGUN = new RegExp(`(?<![:/\\\\]|${WORD}):(?:[a-z0-9_+-]|$)`, 'u');
 
 /** Somebody has begun to write one, or has written it. */
 export function beginsShortcode(text: string): boolean {
-  return BEGUN.test(text);
+  if (!text.includes(':')) return false; // the tables of all letters are slow to make
+  begun ??= new RegExp(`(?<![:/\\\\]|${WORD}):(?:[a-z0-9_+-]|$)`, 'u');
+  return begun.test(text);
 }
+let begun: RegExp | undefined;
 
 /** `:thumbsup:` becomes what it names; an unknown name stays as it is written. */
 export function withEmoji(text: string, { all }: EmojiBook): string {
