@@ -134,6 +134,27 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect(await focus(page)).toBe(label); // the pen
   });
 
+  it('come after the menu: Esc shuts that first, and gives the focus back', async () => {
+    const stage = await openStage();
+    for (let n = 1; n <= 3; n++) await stage.says('Ann', 'harbour', `line ${n}`);
+    const page = await enter(stage, 'Ann', 'harbour');
+    const open = page.locator(':popover-open');
+    const menu = page.getByRole('button', { name: 'Menu' });
+    for (const within of [false, true]) {
+      await menu.focus();
+      await page.keyboard.press('Enter');
+      await open.waitFor();
+      if (within) await page.keyboard.press('Tab');
+      await page.keyboard.press('Escape');
+      expect([await open.count(), await focus(page)]).toEqual([0, 'Menu']);
+    }
+    await page.locator('li.message[data-id="2"]').hover();
+    await page.getByRole('button', { name: 'More', exact: true }).click();
+    await open.waitFor();
+    await page.keyboard.press('Escape');
+    expect([await open.count(), await focus(page)]).toEqual([0, 'More']);
+  });
+
   it('leave single keys alone for whom they are in the way', async () => {
     const page = await enter(await openStage(), 'Ann', 'harbour');
     await page.getByRole('button', { name: 'Menu' }).click();
