@@ -264,6 +264,13 @@ describe('a reply', () => {
     ]);
   });
 
+  it('to what was deleted names it all the same', () => {
+    expect(parseMarks(replyTo({ ...message, data: '' }, 'yes'))).toEqual([
+      { kind: 'quote', from: { name: 'Ann', id: 12 }, of: [] },
+      'yes',
+    ]);
+  });
+
   it('of a long one takes the beginning', () => {
     const long = replyTo({ ...message, data: 'word '.repeat(500) }, 'yes');
     expect(long.length).toBeLessThan(230);
