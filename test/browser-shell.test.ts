@@ -155,6 +155,22 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect([await open.count(), await focus(page)]).toEqual([0, 'More']);
   });
 
+  it('and the emoji are shut by one Esc, also from a field with something in it', async () => {
+    const page = await enter(await openStage(), 'Ann', 'harbour');
+    await page.locator('.composer textarea').focus();
+    const label = await focus(page);
+    await page.keyboard.press('Control+Shift+F');
+    await page.getByRole('searchbox').pressSequentially('tide');
+    await page.keyboard.press('Escape');
+    await panel(page).waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe(label);
+    await page.getByRole('button', { name: 'Put in an emoji' }).click();
+    await page.getByRole('searchbox').pressSequentially('tada');
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe(label);
+  });
+
   it('leave single keys alone for whom they are in the way', async () => {
     const page = await enter(await openStage(), 'Ann', 'harbour');
     await page.getByRole('button', { name: 'Menu' }).click();
