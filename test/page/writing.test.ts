@@ -54,4 +54,21 @@ describe.runIf(hasChromium)('what is written', { timeout: 60_000 }, () => {
     expect(await told()).toContain('> Bob, #1: \\n\\nyes');
     expect(await told()).not.toContain('secret');
   });
+
+  it('is sent by Enter once a name is written in full; until then Enter completes it', async () => {
+    const server = await start();
+    for (const name of ['Bob', 'Bobby']) await says(await visitor(server, name), 'kitchen', 'hi');
+    const { page } = await openPage(server, 'Ann');
+    await page.locator('.dot.live').waitFor();
+    await field(page).pressSequentially('hello @bob');
+    await page.getByRole('option', { name: 'Bobby' }).waitFor();
+    await field(page).press('Enter');
+    await shows(page, ['1 hello @bob']);
+    await eventually(() => page.getByRole('option').count()).toBe(0);
+    await field(page).pressSequentially('hello @bob');
+    await page.getByRole('option', { name: 'Bobby' }).waitFor();
+    await field(page).press('ArrowDown');
+    await field(page).press('Enter');
+    expect(await field(page).inputValue()).toBe('hello @Bobby ');
+  });
 });

@@ -63,6 +63,7 @@ export class Pen {
 
   send(): void {
     const whole = this.writing.whole(named(this.field?.value ?? ''));
+    this.#parts.completion.close();
     this.field?.focus();
     if (!whole.ok) {
       if (whole.problem.code !== 'empty_text')
