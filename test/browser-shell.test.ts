@@ -97,6 +97,23 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
   });
 });
 
+describe.runIf(hasChromium)('a drawer', { timeout: 60_000 }, () => {
+  it('is shut when the page grows wide enough to do without, and stays shut', async () => {
+    const page = await enter(await openStage(), 'Ann', 'harbour', PHONE);
+    for (const name of ['Rooms', /^Who is here/]) {
+      await page.getByRole('button', { name }).click();
+      await page.getByRole('dialog', { name }).waitFor();
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect(await focus(page)).not.toBe('nothing');
+      await page.setViewportSize(PHONE);
+      await page.getByRole('button', { name: 'Rooms' }).waitFor();
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      expect(await focus(page)).not.toBe('nothing');
+    }
+  });
+});
+
 describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
   it('open and shut by key, and never lose the focus', async () => {
     const stage = await openStage();
