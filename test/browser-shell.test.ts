@@ -97,6 +97,23 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
   });
 });
 
+describe.runIf(hasChromium)('a drawer', { timeout: 60_000 }, () => {
+  it('is shut when the page grows wide enough to do without, and stays shut', async () => {
+    const page = await enter(await openStage(), 'Ann', 'harbour', PHONE);
+    for (const name of ['Rooms', /^Who is here/]) {
+      await page.getByRole('button', { name }).click();
+      await page.getByRole('dialog', { name }).waitFor();
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect(await focus(page)).not.toBe('nothing');
+      await page.setViewportSize(PHONE);
+      await page.getByRole('button', { name: 'Rooms' }).waitFor();
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      expect(await focus(page)).not.toBe('nothing');
+    }
+  });
+});
+
 describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
   it('open and shut by key, and never lose the focus', async () => {
     const stage = await openStage();
@@ -132,6 +149,43 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     await panel(page).waitFor({ state: 'detached' });
     await page.keyboard.press('Escape');
     expect(await focus(page)).toBe(label); // the pen
+  });
+
+  it('come after the menu: Esc shuts that first, and gives the focus back', async () => {
+    const stage = await openStage();
+    for (let n = 1; n <= 3; n++) await stage.says('Ann', 'harbour', `line ${n}`);
+    const page = await enter(stage, 'Ann', 'harbour');
+    const open = page.locator(':popover-open');
+    const menu = page.getByRole('button', { name: 'Menu' });
+    for (const within of [false, true]) {
+      await menu.focus();
+      await page.keyboard.press('Enter');
+      await open.waitFor();
+      if (within) await page.keyboard.press('Tab');
+      await page.keyboard.press('Escape');
+      expect([await open.count(), await focus(page)]).toEqual([0, 'Menu']);
+    }
+    await page.locator('li.message[data-id="2"]').hover();
+    await page.getByRole('button', { name: 'More', exact: true }).click();
+    await open.waitFor();
+    await page.keyboard.press('Escape');
+    expect([await open.count(), await focus(page)]).toEqual([0, 'More']);
+  });
+
+  it('and the emoji are shut by one Esc, also from a field with something in it', async () => {
+    const page = await enter(await openStage(), 'Ann', 'harbour');
+    await page.locator('.composer textarea').focus();
+    const label = await focus(page);
+    await page.keyboard.press('Control+Shift+F');
+    await page.getByRole('searchbox').pressSequentially('tide');
+    await page.keyboard.press('Escape');
+    await panel(page).waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe(label);
+    await page.getByRole('button', { name: 'Put in an emoji' }).click();
+    await page.getByRole('searchbox').pressSequentially('tada');
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
+    expect(await focus(page)).toBe(label);
   });
 
   it('leave single keys alone for whom they are in the way', async () => {

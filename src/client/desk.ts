@@ -9,7 +9,7 @@ import * as api from './api.js';
 import { burn } from './burn.js';
 import { TabCaller } from './caller.js';
 import { afterFrame, beforeDrawing, isSeen } from './draw.js';
-import { goToSignIn, letIn } from './gate.js';
+import { goToSignIn, isSessionOver, letIn } from './gate.js';
 import { keepMe, recallMe } from './me.js';
 import { atEase } from './pace.js';
 import type { Place, PlaceParts } from './place.js';
@@ -30,12 +30,8 @@ import { checkVersion, newer } from './version.js';
 import { onWake } from './wake.js';
 import { startWorker } from './worker.js';
 
-/** Gone from the server's side: we are somebody else now, or nobody. */
-const SESSION_OVER: ReadonlySet<number> = new Set([4001, 4002]);
-
 /** A panel over the page. */
 export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
-
 export type SearchWhere = { readonly room?: string; readonly before?: number };
 
 export class Desk {
@@ -117,6 +113,10 @@ export class Desk {
     return (await api.people(q)) ?? [];
   }
 
+  /** How many letters, of whatever room, would be dropped with it. */
+  unsent(): Promise<number> {
+    return this.#sweep.unsent(this.#places.letters);
+  }
   async signOut(): Promise<void> {
     this.#leaving = true; // the socket is closed at once, and must not lead away before all is burned
     this.#leaving = await api.signOut();
@@ -154,7 +154,7 @@ export class Desk {
       hello: (user, epoch) => this.#welcomed(user, epoch),
       moved: (frame) => this.#moved(frame),
       news: (events) => void this.attention.heard(name, events),
-      closed: (code) => SESSION_OVER.has(code) && !this.#leaving && goToSignIn(),
+      closed: (code) => isSessionOver(code) && !this.#leaving && goToSignIn(),
     };
   }
 

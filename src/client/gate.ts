@@ -4,6 +4,11 @@
  */
 const MARK = 'oneport.sent-to-sign-in';
 
+/** Closed from the server's side, by code: we are somebody else now, or nobody. */
+export function isSessionOver(code: number): boolean {
+  return code === 4001 || code === 4002;
+}
+
 /** True when the browser is on its way; false when it was there already since we were last let in. */
 export function goToSignIn(): boolean {
   if (recall() !== null) return false;

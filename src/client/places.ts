@@ -1,5 +1,6 @@
 /** The rooms that were shown last: at hand at once when they are shown again. */
 import { Place, type PlaceParts } from './place.js';
+import type { Letter } from './state/letter.js';
 
 const AT_HAND = 5;
 
@@ -9,6 +10,11 @@ export class Places {
 
   constructor(make: (name: string) => PlaceParts) {
     this.#make = make;
+  }
+
+  /** What was said in them and is not in the log yet. */
+  get letters(): readonly Letter[] {
+    return [...this.#all.values()].flatMap(({ letters }) => letters.peek());
   }
 
   /** Made or found; the one that was not shown for the longest time is let go. */

@@ -3,7 +3,7 @@ import { post } from './api.js';
 import { lockName, locks, MailNews, newCid } from './mail.js';
 import { type Clock, within } from './state/clock.js';
 import { drain } from './state/drain.js';
-import { isWaiting, type OutboxStore } from './state/letter.js';
+import { isWaiting, type Letter, type OutboxStore } from './state/letter.js';
 import { Outbox, PATIENCE_MS } from './state/outbox.js';
 import { httpTransport } from './state/transports.js';
 
@@ -35,6 +35,15 @@ export class Sweep {
   /** The room comes into view: its letters go by its socket. */
   stop(room: string): void {
     this.#running.get(room)?.abort();
+  }
+
+  /** How many letters this person has not sent: kept ones of all rooms, and those shown here that the store did not take. */
+  async unsent(shown: readonly Letter[]): Promise<number> {
+    const { store, user, clock } = this.#parts;
+    const cids = new Set(shown.map(({ cid }) => cid));
+    const read = store.all(user).then((kept) => kept.forEach(({ cid }) => void cids.add(cid)));
+    await within(clock, PATIENCE_MS, read);
+    return cids.size;
   }
 
   /** Drops everything this person has not sent: they leave this browser. A store that does not answer holds nobody. */

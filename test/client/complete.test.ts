@@ -1,6 +1,6 @@
 /** What can be completed at the caret. */
 import { describe, expect, it } from 'vitest';
-import { begunAt, candidates, completed } from '../../src/client/state/complete.js';
+import { begunAt, candidates, completed, isWhole } from '../../src/client/state/complete.js';
 
 /** The caret is where the stroke is. */
 function at(text: string): string | undefined {
@@ -53,5 +53,18 @@ describe('completing', () => {
     expect(candidates('an', here, [user('Ann'), user('Andy'), user('Carl')]).map(({ name }) => name)).toEqual(
       ['Ann', 'Andy', 'Bob Ann'],
     );
+  });
+
+  it('offers whose name it is before those whose name only begins so', () => {
+    const here = [
+      { id: '1', name: 'Bobby' },
+      { id: '2', name: 'Bob' },
+    ];
+    expect(candidates('bob', here, []).map(({ name }) => name)).toEqual(['Bob', 'Bobby']);
+    expect([isWhole('bob', 'Bob'), isWhole('Zo\u0301e', 'Zóe'), isWhole('Bob', 'Bobby')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 });

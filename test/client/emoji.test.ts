@@ -1,6 +1,6 @@
 /** The emoji: found by name in two languages, written by shortcode. */
 import { describe, expect, it } from 'vitest';
-import { findEmoji, hasShortcode, isEmojiOnly, withEmoji } from '../../src/client/state/emoji.js';
+import { beginsShortcode, findEmoji, isEmojiOnly, withEmoji } from '../../src/client/state/emoji.js';
 import { loadBook } from '../../src/client/view/emojidata.js';
 
 const [english, chinese] = await Promise.all([loadBook('en'), loadBook('zh-CN')]);
@@ -24,12 +24,47 @@ describe('emoji', () => {
     expect(first(english, 'no such thing at all')).toEqual([]);
   });
 
-  it('are put in place of their codes, but not in code', () => {
-    expect(withEmoji('yes :tada: :nonsense: `:tada:` 10:30:00', english)).toBe(
-      'yes 🎉 :nonsense: `:tada:` 10:30:00',
-    );
-    expect(hasShortcode('a :tada: b')).toBe(true);
-    expect(hasShortcode('at 10:30')).toBe(false);
+  it.each([
+    ['yes :tada: :nonsense: 10:30:00', 'yes 🎉 :nonsense: 10:30:00'],
+    [':tada::100:', '🎉💯'],
+    ['(:tada:), **:tada:**!', '(🎉), **🎉**!'],
+    ['好:tada:的', '好🎉的'],
+    ['🎉:tada:', '🎉🎉'],
+    ['a\n:tada:', 'a\n🎉'],
+  ])('are put in place of their codes: %j', (written, said) => {
+    expect(withEmoji(written, english)).toBe(said);
+    expect(beginsShortcode(written)).toBe(true);
+  });
+
+  it.each([
+    'https://h.test/a:x:b',
+    'https://h.test/?q=:x: and www.h.test/(:x:)',
+    'user:id:42',
+    '1:100:1',
+    '10:30:45',
+    'C:\\a:key:b',
+    'C:\\:x:',
+    'é:x: x:x: :x:é _:x:_',
+    '::x::',
+    'std::x::y',
+    '`:tada:` ``a ` :tada:`` ```\n:tada:\n``` ```:tada:',
+    '~~~\n:tada:\n~~~',
+  ])('leave what is none as it is: %j', (text) => {
+    expect(withEmoji(text, english)).toBe(text);
+  });
+
+  it('are expected as soon as one is begun, and not at each colon', () => {
+    for (const text of [':', 'a :t', '好:', '(:tada:)']) expect(beginsShortcode(text), text).toBe(true);
+    for (const text of ['at 10:30', 'note: this', 'https://x.org', 'a:b'])
+      expect(beginsShortcode(text), text).toBe(false);
+  });
+
+  it('are found in hostile texts without growing tired', () => {
+    for (const bit of ['`', '`a``', '~~~\n', 'a', ':', ':a', ':a:', 'a:/', '```', 'www.', ': '])
+      expect(
+        timeOf(() => withEmoji(`${bit.repeat(4000 / bit.length)} :tada`, english)),
+        bit,
+      ).toBeLessThan(300);
   });
 
   it('one to three alone are shown large', () => {
@@ -37,3 +72,10 @@ describe('emoji', () => {
     for (const text of ['🎉🎉🎉🎉', '1', 'a🎉', '12']) expect(isEmojiOnly(text), text).toBe(false);
   });
 });
+
+/** Milliseconds of work. */
+function timeOf(work: () => unknown): number {
+  const from = process.cpuUsage();
+  work();
+  return process.cpuUsage(from).user / 1_000;
+}

@@ -58,6 +58,28 @@ describe('marks', () => {
       expect(plainText(parseMarks(text)).replace(/^ (?=\[)/, '- ')).toBe(text);
   });
 
+  it.each([
+    '[](http://evil.example)',
+    '[ ](http://x.y)',
+    '[\u200b\u3164\u2800](http://x.y)',
+    '[` `](http://x.y)',
+    '**\u200b**',
+    '` `',
+    '>',
+    '```',
+    '~~~\n~~~',
+    '* ',
+  ])('shows %j as it is written: nothing of it could be seen', (text) => {
+    expect(parseMarks(text)).toEqual([text]);
+  });
+
+  it('takes the word behind a fence for the text when there is no other', () => {
+    for (const text of ['```hello', '```hello\n```', '~~~hello\n\n\n~~~'])
+      expect(parseMarks(text)).toEqual([{ kind: 'block', text: 'hello', language: '' }]);
+    expect(parseMarks('```hello there')).toEqual([{ kind: 'block', text: 'hello there', language: '' }]);
+    expect(parseMarks('a\n```')).toEqual(['a\n```']);
+  });
+
   it('reads Chinese as it is written', () => {
     expect(parseMarks('**注意：**请看')).toEqual([{ kind: 'strong', of: ['注意：'] }, '请看']);
     expect(parseMarks('好的~ 明天见~')).toEqual(['好的~ 明天见~']);
@@ -138,6 +160,15 @@ describe('any text', () => {
     fc.string({ unit: 'grapheme' }),
     fc.array(fc.constantFrom(...bits), { maxLength: 40 }).map((list) => list.join('')),
   );
+
+  it('can be seen', () => {
+    const some = text.filter((written) => /[\p{L}\p{N}\p{P}\p{S}]/u.test(written));
+    const letter = /[^\s\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}]/u;
+    fc.assert(
+      fc.property(some, (written) => letter.test(plainText(parseMarks(written, [ANN])))),
+      { numRuns: 2_000 },
+    );
+  });
 
   it('loses no letter but the marks, and makes known nodes only', () => {
     fc.assert(
@@ -260,6 +291,13 @@ describe('a reply', () => {
         from: { name: 'Ann', id: 12 },
         of: ['one ', { kind: 'strong', of: ['two'] }, '\nthree'],
       },
+      'yes',
+    ]);
+  });
+
+  it('to what was deleted names it all the same', () => {
+    expect(parseMarks(replyTo({ ...message, data: '' }, 'yes'))).toEqual([
+      { kind: 'quote', from: { name: 'Ann', id: 12 }, of: [] },
       'yes',
     ]);
   });

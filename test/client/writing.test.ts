@@ -1,13 +1,22 @@
 /** What is being written: nothing of it is lost when it becomes something else for a while. */
-import { expect, it } from 'vitest';
+import { signal } from '@preact/signals';
+import { describe, expect, it } from 'vitest';
+import type { LogEvent } from '../../src/client/state/events.js';
+import * as log from '../../src/client/state/transcript.js';
+import { jumped } from '../../src/client/state/turns.js';
 import { Writing } from '../../src/client/state/writing.js';
 import type { ChatEvent } from '../../src/protocol.js';
 
-const message: ChatEvent = { id: 7, type: 'chat', user: { id: 'a', name: 'Ann' }, data: 'old', at: 0 };
+const ANN = { id: 'a', name: 'Ann' };
+const message: ChatEvent = { id: 7, type: 'chat', user: ANN, data: 'old', at: 0 };
+const line = (id: number): ChatEvent => ({ ...message, id, data: `line ${id}` });
+const lines = (first: number, last: number) =>
+  Array.from({ length: last - first + 1 }, (_, n) => line(first + n));
 
 function desk() {
   const done: string[] = [];
   let kept = '';
+  const transcript = signal(log.restored({ epoch: 'e', events: [message], seen: 7 }));
   const writing = new Writing({
     say: (text) => done.push(`say ${text}`),
     edit: (id, text) => done.push(`edit ${id} ${text}`),
@@ -17,8 +26,16 @@ function desk() {
         kept = text;
       },
     },
+    transcript,
   });
-  return { writing, done };
+  const comes = (...events: readonly LogEvent[]) => {
+    transcript.value = log.received(transcript.peek(), events);
+  };
+  const answers = (text: string) => {
+    const whole = writing.whole(text);
+    if (whole.ok) writing.send(whole.value);
+  };
+  return { writing, done, transcript, comes, answers };
 }
 
 it('keeps the draft while a message is edited', () => {
@@ -45,12 +62,63 @@ it('an edit that changes nothing is none, and one that is left neither', () => {
 });
 
 it('an answer goes out with its quote, and is measured with it', () => {
-  const { writing, done } = desk();
+  const { writing, done, answers } = desk();
   writing.reply(message);
-  const whole = writing.whole(' yes ');
-  if (whole.ok) writing.send(whole.value);
+  answers(' yes ');
   expect(done).toEqual(['say > Ann, #7: old\n\nyes']);
   writing.reply(message);
   expect(writing.whole('a'.repeat(3_990))).toMatchObject({ ok: false, problem: { code: 'text_too_long' } });
   expect(writing.whole(' ')).toMatchObject({ ok: false, problem: { code: 'empty_text' } });
+});
+
+describe('what is answered', () => {
+  const edit = { id: 8, type: 'edit', target: 7, user: ANN, data: 'new', at: 1 } as const;
+  const deletion = { id: 8, type: 'delete', target: 7, user: ANN, at: 1 } as const;
+
+  it('is quoted as it is now', () => {
+    const { writing, done, comes, answers } = desk();
+    writing.reply(message);
+    comes(edit);
+    expect(writing.about.value?.data).toBe('new');
+    answers('yes');
+    expect(done).toEqual(['say > Ann, #7: new\n\nyes']);
+    expect(writing.about.value).toBeUndefined();
+  });
+
+  it('is quoted without its words once it is deleted', () => {
+    const { writing, done, comes, answers } = desk();
+    writing.reply(message);
+    comes(deletion);
+    expect(writing.about.value).toMatchObject({ data: '', deleted: 8 });
+    answers('yes');
+    expect(done).toEqual(['say > Ann, #7: \n\nyes']);
+  });
+
+  it('is known with its changes also when the window has moved on', () => {
+    const { writing, transcript, comes } = desk();
+    transcript.value = log.restored({ epoch: 'e', events: [message], seen: 900 });
+    writing.reply(message);
+    transcript.value = jumped(transcript.peek(), { last: 900, messages: lines(801, 900) });
+    expect(log.chatAt(transcript.peek(), 7)).toBeUndefined();
+    expect(writing.about.value?.data).toBe('old');
+    comes({ ...edit, id: 901 });
+    expect(writing.about.value?.data).toBe('new');
+    comes({ ...deletion, id: 902 });
+    expect(writing.about.value).toMatchObject({ data: '', deleted: 902 });
+  });
+
+  it('keeps its words to itself when nobody can say what became of it', () => {
+    const { writing, transcript } = desk();
+    writing.reply(message);
+    transcript.value = log.greeted(log.EMPTY, { epoch: 'e', last: 5_000, complete: true });
+    expect(writing.about.value).toEqual({ ...message, data: '' });
+    transcript.value = log.restored({ epoch: 'another', events: [message], seen: 7 });
+    expect(writing.about.value?.data).toBe('');
+  });
+
+  it('is taken from the log, and not with what is asked for and lies over it', () => {
+    const { writing } = desk();
+    writing.reply({ ...message, data: 'not said yet' });
+    expect(writing.about.value?.data).toBe('old');
+  });
 });

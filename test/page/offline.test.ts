@@ -55,6 +55,16 @@ function keptText(page: Page): Promise<string> {
   );
 }
 
+/** As a link of the page does. */
+async function goTo(page: Page, path: string): Promise<void> {
+  await page.evaluate((href) => {
+    const link = document.createElement('a');
+    link.href = href;
+    document.body.append(link);
+    link.click();
+  }, path);
+}
+
 async function open(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage();
   watch(page);
@@ -131,6 +141,22 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     expect([texts.includes('secret'), await keptKeys(page)]).toEqual([false, []]);
   });
 
+  it('who signs out is asked about what waits in any room', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const { page } = await openPage(server, 'Ann');
+    await page.locator('.dot.live').waitFor();
+    await stop(server);
+    await say(page, 'not sent yet');
+    await page.locator('li.pending.waiting').waitFor();
+    await goTo(page, '/r/kitchen');
+    await say(page, 'nor this');
+    await page.locator('li.pending.waiting').waitFor();
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Drop 2 unsent and sign out?' }).waitFor();
+  });
+
   it('a text that is deleted while another room is in view does not stay in this browser', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const bob = await visitor(server, 'Bob');
@@ -139,12 +165,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     await shows(page, ['1 a slip', '2 another']);
     await kept(page);
     expect(await keptText(page)).toContain('a slip');
-    await page.evaluate(() => {
-      const link = document.createElement('a');
-      link.href = '/r/kitchen';
-      document.body.append(link);
-      link.click();
-    });
+    await goTo(page, '/r/kitchen');
     await shows(page, []);
     await posts(bob, 'lobby', { type: 'delete', target: 1 });
     await eventually(() => keptText(page)).not.toContain('a slip');

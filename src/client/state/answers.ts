@@ -64,7 +64,7 @@ function parseFoundMessage(value: unknown): FoundMessage | undefined {
 
 /** `GET /api/people` */
 export function parsePeople(value: unknown): readonly User[] | undefined {
-  return parsedList(value, parseUser);
+  return isObject(value) ? list(value, 'people', parseUser) : undefined;
 }
 
 /** `{code, message}` as it is in `error` frames and in the API's errors. A code we do not know is a refusal too. */

@@ -42,20 +42,32 @@ export function completed(
 
 const MOST = 8;
 
-/** Those whose name, or a word of it, begins so; who is here first. Nobody twice. */
+/** Those whose name is it or begins so, or a word of it; who is here first. Nobody twice. */
 export function candidates(query: string, here: readonly User[], others: readonly User[]): readonly User[] {
-  const wanted = query.normalize('NFC').toLowerCase();
+  const wanted = compared(query);
   const known = new Map([...here, ...others].map((user) => [user.id, user]));
   const ranked = [...known.values()]
-    .map((user) => ({ user, rank: rankOf(user.name.toLowerCase(), wanted) }))
-    .filter(({ rank }) => rank < 2);
+    .map((user) => ({ user, rank: rankOf(compared(user.name), wanted) }))
+    .filter(({ rank }) => rank < NO);
   return ranked
     .sort((a, b) => a.rank - b.rank)
     .slice(0, MOST)
     .map(({ user }) => user);
 }
+const NO = 3;
 
 function rankOf(name: string, wanted: string): number {
-  if (name.startsWith(wanted)) return 0;
-  return name.split(/[\s_.-]/).some((word) => word.startsWith(wanted)) ? 1 : 2;
+  if (name === wanted) return 0;
+  if (name.startsWith(wanted)) return 1;
+  return name.split(/[\s_.-]/).some((word) => word.startsWith(wanted)) ? 2 : NO;
+}
+
+/** It is written in full: nothing is left to be completed. */
+export function isWhole(query: string, name: string): boolean {
+  return compared(query) === compared(name);
+}
+
+/** Almost as the server compares names: of two that only look alike one would be written, the other meant. */
+function compared(name: string): string {
+  return name.normalize('NFC').toLowerCase();
 }

@@ -87,21 +87,34 @@ function rankOf({ codes, label, tags }: Emoji, whole: string, wanted: readonly s
   return wanted.every((word) => tags.includes(word)) ? 3 : 4;
 }
 
-/** In code it stays what it is. */
-const CODE = /(```[\s\S]*?(?:```|$)|`[^`\n]*`)/;
-const SHORTCODE = /:([a-z0-9_+-]{1,40}):/g;
+/** In code and in addresses it stays what it is. */
+const KEPT = [
+  /```[\s\S]*?(?:```|(?![\s\S]))/,
+  /^~~~[\s\S]*?(?:^~~~|(?![\s\S]))/,
+  /(?<!`)(``?)(?!`).+?(?<!`)\1(?!`)/,
+  /(?<![\w+.-])(?:[a-z][\w+.-]*:\/\/|www\.)\S+/,
+];
+/** What it may not stand beside: so `user:id:42`, `10:30:45` stay. In Chinese and Japanese no space is put there. */
+const WORD = '(?![\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])[\\p{L}\\p{N}_]';
+/** One, or several that follow each other. */
+const SHORTCODES = `(?<![:/\\\\]|${WORD})(?::[a-z0-9_+-]{1,40}:)+(?!:|${WORD})`;
 
-export function hasShortcode(text: string): boolean {
-  return text.search(SHORTCODE) >= 0;
+/** Somebody has begun to write one, or has written it. */
+export function beginsShortcode(text: string): boolean {
+  if (!text.includes(':')) return false; // the tables of all letters are slow to make
+  begun ??= new RegExp(`(?<![:/\\\\]|${WORD}):(?:[a-z0-9_+-]|$)`, 'u');
+  return begun.test(text);
 }
+let begun: RegExp | undefined;
 
 /** `:thumbsup:` becomes what it names; an unknown name stays as it is written. */
 export function withEmoji(text: string, { all }: EmojiBook): string {
+  if (!beginsShortcode(text)) return text;
   const chars = new Map(all.flatMap(({ codes, char }) => codes.map((code) => [code, char])));
-  return text
-    .split(CODE)
-    .map((part, index) => (index % 2 ? part : part.replace(SHORTCODE, (raw, code) => chars.get(code) ?? raw)))
-    .join('');
+  const parts = new RegExp([...KEPT.map(({ source }) => source), SHORTCODES].join('|'), 'gimu');
+  return text.replace(parts, (part: string) =>
+    part.startsWith(':') ? part.replace(/:([^:]+):/g, (raw, code) => chars.get(code) ?? raw) : part,
+  );
 }
 
 /** One to three emoji and nothing else: they are shown large. */

@@ -1,7 +1,8 @@
 /**
  * From the text of a message to what is shown of it: a tree of a few known nodes. The grammar is in grammar.ts.
  * What must stay true:
- * 1. No letter is lost but the marks themselves: what is not known is shown as it was written, line ends too.
+ * 1. No letter is lost but the marks themselves: what is not known, or would leave nothing to be seen, is shown as it was
+ *    written, line ends too.
  * 2. A link leads to http, https or mailto, and to nowhere else.
  */
 import type { Token, Tokens } from 'marked';
@@ -46,7 +47,8 @@ export function marksOf(event: ChatEvent): Marks {
 
 export function parseMarks(text: string, mentions: readonly User[] = []): Marks {
   if (text.split('\n').every((line) => PLAIN.test(line))) return [text];
-  return tidy(blocks(tokensOf(text), mentions));
+  const marks = tidy(blocks(tokensOf(text), mentions));
+  return canBeSeen(plainText(marks)) ? marks : [text];
 }
 
 function blocks(tokens: readonly Token[], mentions: readonly User[]): Marks {
@@ -67,7 +69,7 @@ function mark(token: Tokens.Generic, mentions: readonly User[]): Marks {
     case 'codespan':
       return [{ kind: 'code', text: String(token['text']) }];
     case 'code':
-      return [block(String(token['text']), String(token['lang'] ?? ''))];
+      return [block(token.raw, String(token['text']), String(token['lang'] ?? ''))];
     case 'link':
       return link(token as Tokens.Link, of);
     case 'blockquote':
@@ -81,8 +83,10 @@ function mark(token: Tokens.Generic, mentions: readonly User[]): Marks {
   }
 }
 
-/** What stands behind the fence and is no language is text like the rest. */
-function block(text: string, language: string): Mark {
+/** What stands behind the fence and is no language, or is all there is, is text like the rest. */
+function block(raw: string, text: string, language: string): Mark {
+  const [said, empty] = [language.trim() !== '', text.trim() === ''];
+  if (empty) return said ? { kind: 'block', text: language, language: '' } : raw;
   if (/^[\w+#.-]{0,24}$/.test(language)) return { kind: 'block', text, language };
   return { kind: 'block', text: `${language}\n${text}`, language: '' };
 }
@@ -97,12 +101,13 @@ function listed({ raw, tokens }: Tokens.ListItem, mentions: readonly User[]): It
   return number === undefined ? { of } : { value: Number(number), of };
 }
 
-/** A link says where it leads: one that looks like another address is shown with both. */
+/** A link says where it leads: one that looks like another address is shown with both, and so is one that says nothing. */
 function link({ raw, href, text, title }: Tokens.Link, of: () => Marks): Marks {
   const safe = safeHref(href);
   const itself = text === raw || raw === `<${text}>`;
   if (safe === undefined || title || (!itself && LOOKS_LIKE_ADDRESS.test(text))) return [raw];
-  return [{ kind: 'link', href: safe, of: itself ? [text] : of() }];
+  const words = itself ? [text] : of();
+  return canBeSeen(plainText(words)) ? [{ kind: 'link', href: safe, of: words }] : [raw];
 }
 const LOOKS_LIKE_ADDRESS = /:\/\/|www\.|\w\.[a-z]{2,}(?:[/\s]|$)/i;
 
@@ -149,4 +154,12 @@ export function plainText(marks: Marks): string {
       return 'of' in one ? plainText(one.of) : one.text;
     })
     .join('');
+}
+
+/** Most texts hold what the first can tell: the tables of all letters are slow to make. */
+function canBeSeen(text: string): boolean {
+  return (
+    /[!-~\u00ae-\u02ff\u3041-\u30ff\u4e00-\u9fff]/.test(text) ||
+    /[^\s\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\p{M}\u2800]/u.test(text)
+  );
 }

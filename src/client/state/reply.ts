@@ -7,7 +7,7 @@ import type { ChatEvent } from '../../protocol.js';
 const LINES = 3;
 const CHARACTERS = 200;
 
-/** `> Ann, #12: what she said …`, an empty line, the answer. */
+/** `> Ann, #12: what she said …`, an empty line, the answer. Of a message without words name and number are left. */
 export function replyTo({ id, user, data }: ChatEvent, answer: string): string {
   const [first = '', ...rest] = excerpt(data).split('\n');
   return [`> ${user.name}, #${id}: ${first}`, ...rest.map((line) => `> ${line}`), '', answer].join('\n');

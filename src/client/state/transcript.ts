@@ -9,6 +9,7 @@
  *    fold.ts bears.)
  * 5. Texts live in messages only: once a message is deleted, no event here holds what it said.
  */
+import type { ChatEvent } from '../../protocol.js';
 import { applied, bare, type Changes, isChange, remembered } from './changes.js';
 import type { LogEvent } from './events.js';
 import { runAfter } from './runs.js';
@@ -140,6 +141,12 @@ export function bottom(t: Transcript): number {
 
 export function holds(t: Transcript, id: number): boolean {
   return t.events.length > 0 && top(t) <= id && id <= bottom(t);
+}
+
+/** The message of this number, if it is in the window. */
+export function chatAt(t: Transcript, id: number): ChatEvent | undefined {
+  const event = t.events[id - top(t)];
+  return event?.type === 'chat' ? event : undefined;
 }
 
 /** The message that a number of the window leads to: itself, what a change is of, else the one before it. */

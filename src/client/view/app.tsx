@@ -1,6 +1,6 @@
 /** The page: the rooms, the room in view, who is here; and what lies over it. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import type { Desk } from '../desk.js';
 import { words } from '../words.js';
 import { Composer } from './composer.js';
@@ -26,6 +26,11 @@ export function App({ desk }: { desk: Desk }) {
   const shut = () => {
     drawer.value = undefined;
   };
+  const { value: open } = drawer;
+  const needless = open === 'rooms' ? roomsBeside.value : open === 'people' && peopleBeside.value;
+  useLayoutEffect(() => {
+    if (needless) shut(); // else it would lie open again when the page is narrow again
+  }, [needless]);
   const people = <People people={room.people.value} me={desk.me.value?.id} away={away} />;
   const beside = peopleBeside.value && wantsPeople.value;
   return (

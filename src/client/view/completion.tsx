@@ -4,7 +4,7 @@
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { User } from '../../protocol.js';
-import { type Begun, begunAt, candidates, completed } from '../state/complete.js';
+import { type Begun, begunAt, candidates, completed, isWhole } from '../state/complete.js';
 import { findEmoji } from '../state/emoji.js';
 import { words } from '../words.js';
 import { Avatar } from './avatar.js';
@@ -46,6 +46,12 @@ export class Completion {
   }
   get open(): boolean {
     return this.#choices.value.length > 0;
+  }
+
+  /** What is chosen stands there already. */
+  get whole(): boolean {
+    const user = this.#choices.peek()[this.#at.peek()]?.user;
+    return user !== undefined && isWhole(this.#begun?.query ?? '', user.name);
   }
 
   /** The text or the caret has changed. */

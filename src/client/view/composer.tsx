@@ -41,7 +41,7 @@ export function Composer({ place, desk }: ComposerProps) {
         pen.send();
       }}
     >
-      <ModeLine mode={mode} leave={() => pen.leave()} show={(id) => void place.goTo(id)} />
+      <ModeLine writing={pen.writing} leave={() => pen.leave()} show={(id) => void place.goTo(id)} />
       <Choices completion={completion} field={() => field.current} />
       <Field place={place} pen={pen} completion={completion} field={field} />
       <button class="send" type="submit" aria-label={mode.kind === 'edit' ? w.save : w.send}>

@@ -84,9 +84,14 @@ function Modal({ kind, label, close, children }: ModalProps) {
   );
 }
 
-/** To where it was; when that is gone or cannot be seen, to the field in which one writes. */
+/** To where it was; when that is gone or cannot be seen, or goes with the same drawing, to the field in which one writes. */
 function giveFocus(before: Element | null): void {
   const back = before instanceof HTMLElement && before.checkVisibility() && before !== document.body;
-  const target = back ? before : document.querySelector<HTMLElement>('.composer textarea');
-  target?.focus({ preventScroll: true });
+  if (back) before.focus({ preventScroll: true });
+  else toField();
+  queueMicrotask(() => document.activeElement === document.body && toField());
+}
+
+function toField(): void {
+  document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true });
 }

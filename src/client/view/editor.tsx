@@ -1,27 +1,27 @@
 /** What the field is writing when it is not simply something new: an answer, or another text for a message. */
-import type { Mode } from '../state/writing.js';
+import type { Writing } from '../state/writing.js';
 import { words } from '../words.js';
 import { EditIcon, ReplyIcon } from './glyphs.js';
 import { CloseIcon } from './icons.js';
 
-export function ModeLine({
-  mode,
-  leave,
-  show,
-}: {
-  mode: Mode;
-  leave: () => void;
-  show: (id: number) => void;
-}) {
+interface ModeLineProps {
+  readonly writing: Writing;
+  readonly leave: () => void;
+  readonly show: (id: number) => void;
+}
+
+export function ModeLine({ writing, leave, show }: ModeLineProps) {
   const { editing, answering, leave: label } = words.value.composer;
-  if (mode.kind === 'new') return null;
-  const message = mode.kind === 'edit' ? mode.of : mode.to;
-  const text = mode.kind === 'edit' ? editing(message.id) : answering(message.user.name, message.id);
+  const edits = writing.mode.value.kind === 'edit';
+  const message = writing.about.value;
+  if (!message) return null;
+  const { id, user, data, deleted } = message;
   return (
     <div class="mode">
-      {mode.kind === 'edit' ? <EditIcon /> : <ReplyIcon />}
-      <button class="what" type="button" onClick={() => show(message.id)}>
-        <span>{text}</span> <bdi>{message.data.slice(0, 200)}</bdi>
+      {edits ? <EditIcon /> : <ReplyIcon />}
+      <button class="what" type="button" onClick={() => show(id)}>
+        <span>{edits ? editing(id) : answering(user.name, id)}</span>{' '}
+        <bdi>{deleted === undefined ? data.slice(0, 200) : words.value.message.deleted}</bdi>
       </button>
       <button class="tool" type="button" aria-label={label} title={label} onClick={leave}>
         <CloseIcon />

@@ -14,17 +14,25 @@ export async function pickEmoji(opener: Element): Promise<string | undefined> {
   }
 }
 
-const books = new Map<string, Promise<EmojiBook>>();
+const books = new Map<string, { readonly loading: Promise<EmojiBook>; readonly loaded?: EmojiBook }>();
 
 /** In the language of the page. What could not be loaded is tried again the next time. */
 export function emojiBook(): Promise<EmojiBook> {
   const { tag } = words.peek().language;
   const before = books.get(tag);
-  if (before) return before;
-  const book = load(tag);
-  books.set(tag, book);
-  book.catch(() => books.delete(tag));
-  return book;
+  if (before) return before.loading;
+  const loading = load(tag);
+  books.set(tag, { loading });
+  loading.then(
+    (loaded) => books.set(tag, { loading, loaded }),
+    () => books.delete(tag),
+  );
+  return loading;
+}
+
+/** For what cannot wait: undefined until it has been loaded. */
+export function loadedBook(): EmojiBook | undefined {
+  return books.get(words.peek().language.tag)?.loaded;
 }
 
 async function load(tag: string): Promise<EmojiBook> {

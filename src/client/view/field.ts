@@ -36,3 +36,10 @@ export function wrap(field: HTMLTextAreaElement, mark: string): void {
 export function composing(event: KeyboardEvent): boolean {
   return event.isComposing || event.keyCode === 229;
 }
+
+/** Esc, taken: where one searches the browser would only empty the field, and what it is in would stay open. */
+export function isEscape(event: KeyboardEvent): boolean {
+  if (event.key !== 'Escape' || composing(event)) return false;
+  event.preventDefault();
+  return true;
+}

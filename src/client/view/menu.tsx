@@ -52,27 +52,27 @@ function Item({ act, icon, text, hint }: ItemProps) {
   );
 }
 
-/** Leaving drops what was not sent, for nobody could send it later: so it asks first if there is anything. */
+/** Leaving drops what was not sent, in any room, for nobody could send it later: so it asks first if there is anything. */
 function SignOut({ desk }: { desk: Desk }) {
-  const asked = useSignal(false);
-  const unsent = desk.here.value.letters.value.length;
+  /** how many it has asked about */
+  const asked = useSignal(0);
   const { signOut, dropAndSignOut } = words.value.header;
-  const leave = () => {
-    if (unsent > 0 && !asked.value) asked.value = true;
-    else void desk.signOut();
+  const leave = async () => {
+    const unsent = await desk.unsent();
+    if (unsent > asked.value) asked.value = unsent;
+    else await desk.signOut();
   };
-  const sure = asked.value && unsent > 0;
   return (
     <button
-      class={sure ? 'quiet sure' : 'quiet'}
+      class={asked.value > 0 ? 'quiet sure' : 'quiet'}
       type="button"
-      onClick={leave}
+      onClick={() => void leave()}
       onBlur={() => {
-        asked.value = false;
+        asked.value = 0;
       }}
     >
       <LeaveIcon />
-      {sure ? dropAndSignOut(unsent) : signOut}
+      {asked.value > 0 ? dropAndSignOut(asked.value) : signOut}
     </button>
   );
 }

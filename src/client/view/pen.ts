@@ -5,17 +5,15 @@ import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { LIMITS } from '../../protocol.js';
 import { reach } from '../milestones.js';
 import type { Place } from '../place.js';
-import { hasShortcode, withEmoji } from '../state/emoji.js';
+import { beginsShortcode, withEmoji } from '../state/emoji.js';
 import { type Writing, writingIn } from '../state/writing.js';
 import { words } from '../words.js';
 import type { Completion } from './completion.js';
-import { emojiBook } from './emoji.js';
+import { emojiBook, loadedBook } from './emoji.js';
 import { lastOfMine } from './mine.js';
 
 /** From here on it is said how much room is left. */
 const WARN_AT = LIMITS.text - 500;
-/** Sending does not wait longer for the names of the emoji. */
-const PATIENCE_MS = 1_500;
 
 interface PenParts {
   readonly place: Place;
@@ -27,8 +25,6 @@ interface PenParts {
 export class Pen {
   readonly writing: Writing;
   readonly #parts: PenParts;
-  /** what waits for the emoji's names is sent in its order */
-  #sending: Promise<void> | undefined;
 
   constructor(parts: PenParts) {
     this.#parts = parts;
@@ -58,7 +54,6 @@ export class Pen {
     this.#mirror(field);
     this.writing.keep(field.value);
     if (field.value !== '' && this.writing.mode.peek().kind !== 'edit') this.#parts.place.typing();
-    if (hasShortcode(field.value)) void emojiBook().catch(() => {}); // will be wanted when it is sent
     this.#parts.completion.look(field);
   }
 
@@ -67,7 +62,8 @@ export class Pen {
   }
 
   send(): void {
-    const whole = this.writing.whole(this.field?.value ?? '');
+    const whole = this.writing.whole(named(this.field?.value ?? ''));
+    this.#parts.completion.close();
     this.field?.focus();
     if (!whole.ok) {
       if (whole.problem.code !== 'empty_text')
@@ -76,8 +72,7 @@ export class Pen {
         this.#parts.hint.value = words.peek().composer.emptyEdit;
       return;
     }
-    if (!this.#sending && !hasShortcode(whole.value)) this.#say(whole.value);
-    else this.#sayLater(whole.value);
+    this.#say(whole.value);
   }
 
   leave(): void {
@@ -98,29 +93,6 @@ export class Pen {
     this.#write(this.writing.read());
   }
 
-  /** The field is empty at once; what was in it goes out with its emoji, as soon as their names are there. */
-  #sayLater(text: string): void {
-    const mode = this.writing.mode.peek();
-    const { place } = this.#parts;
-    const before = this.#sending ?? Promise.resolve();
-    const after = before
-      .then(() => Promise.race([emojiBook(), wait(PATIENCE_MS)]))
-      .catch(() => undefined)
-      .then((book) => {
-        const said = book ? withEmoji(text, book) : text;
-        if (mode.kind === 'edit') place.edit(mode.of.id, said);
-        else {
-          place.say(said);
-          this.#follow();
-        }
-        if (this.#sending === after) this.#sending = undefined;
-      });
-    this.#sending = after;
-    if (mode.kind !== 'edit') place.draft.keep('');
-    this.writing.leave();
-    this.#write(this.writing.read());
-  }
-
   /** One wants to see what one has said. */
   #follow(): void {
     void this.#parts.place.room.toLatest();
@@ -137,6 +109,7 @@ export class Pen {
   #mirror(field: HTMLTextAreaElement): void {
     if (field.parentElement) field.parentElement.dataset['mirror'] = field.value;
     this.#parts.hint.value = roomLeft(field.value);
+    if (beginsShortcode(field.value)) void emojiBook().catch(() => {}); // will be wanted when it is sent
   }
 }
 
@@ -167,6 +140,8 @@ function roomLeft(text: string): string {
   return left > LIMITS.text - WARN_AT ? '' : left < 0 ? tooMany(-left) : some(left);
 }
 
-function wait(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms));
+/** With its emoji, if their names are here by now. Nothing waits for them: it would be lost with the tab. */
+function named(text: string): string {
+  const book = loadedBook();
+  return book ? withEmoji(text, book) : text;
 }

@@ -8,6 +8,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { type Emoji, type EmojiBook, findEmoji } from '../state/emoji.js';
 import { words } from '../words.js';
 import { Grid } from './emojigrid.js';
+import { composing, isEscape } from './field.js';
 import { byFinger } from './media.js';
 import { putNear } from './near.js';
 import { keepSkinTone, recentEmoji, skinTone, usedEmoji } from './recent.js';
@@ -72,10 +73,12 @@ function Picker({ opener, book, done }: PickerProps) {
   const matching = (text: string) =>
     text.trim() === '' ? inGroup(book, group.value) : findEmoji(book, text, FOUND);
   const shown = matching(query.value);
-  const choose = (emoji: Emoji) => {
-    const chosen = emoji.tones[tone.value - 1] ?? emoji.char;
+  const leave = (chosen?: string) => {
     box.current?.close(); // gives the focus back
     done(chosen);
+  };
+  const choose = (emoji: Emoji) => {
+    leave(emoji.tones[tone.value - 1] ?? emoji.char);
   };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it; by keyboard Esc closes it
@@ -86,14 +89,11 @@ function Picker({ opener, book, done }: PickerProps) {
       tabIndex={-1}
       onCancel={(event) => {
         event.preventDefault();
-        box.current?.close();
-        done();
+        leave();
       }}
       onClick={(event) => {
         const dialog = event.currentTarget;
-        if (event.target !== dialog || within(dialog, event)) return;
-        dialog.close();
-        done();
+        if (event.target === dialog && !within(dialog, event)) leave();
       }}
     >
       <div class="find">
@@ -104,9 +104,10 @@ function Picker({ opener, book, done }: PickerProps) {
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => (query.value = event.currentTarget.value)}
-          onKeyDown={(event) =>
-            fromSearch(event, box.current, matching(event.currentTarget.value)[0], choose)
-          }
+          onKeyDown={(event) => {
+            if (isEscape(event)) leave();
+            else fromSearch(event, box.current, matching(event.currentTarget.value)[0], choose);
+          }}
         />
         <Tone tone={tone} />
       </div>
@@ -187,7 +188,7 @@ function fromSearch(
   first: Emoji | undefined,
   choose: (emoji: Emoji) => void,
 ): void {
-  if (event.isComposing || event.keyCode === 229) return;
+  if (composing(event)) return;
   if (event.key === 'Enter' && first) {
     event.preventDefault();
     choose(first);

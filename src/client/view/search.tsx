@@ -5,6 +5,7 @@ import { type FoundMessage, LIMITS } from '../../protocol.js';
 import type { Desk } from '../desk.js';
 import { termsOf } from '../state/excerpt.js';
 import { words } from '../words.js';
+import { isEscape } from './field.js';
 import { Finds } from './finds.js';
 import type { PanelProps } from './panels.js';
 
@@ -55,6 +56,7 @@ export function Search({ desk, close }: PanelProps) {
               query.value = event.currentTarget.value;
             }}
             onKeyDown={(event) => {
+              if (isEscape(event)) close();
               if (event.key !== 'ArrowDown' && (event.key !== 'Enter' || event.isComposing)) return;
               box.current?.querySelector<HTMLElement>('.finds a')?.focus();
               event.preventDefault();

@@ -11,8 +11,23 @@ export function listenToKeys(desk: Desk): () => void {
     event.preventDefault();
     act();
   };
+  document.addEventListener('keydown', menuFirst, true);
   document.addEventListener('keydown', pressed);
-  return () => document.removeEventListener('keydown', pressed);
+  return () => {
+    document.removeEventListener('keydown', menuFirst, true);
+    document.removeEventListener('keydown', pressed);
+  };
+}
+
+/** A menu lies over all else: Esc shuts it before anybody hears of the key, for who takes it keeps the browser from doing so. */
+function menuFirst(event: KeyboardEvent): void {
+  if (event.key !== 'Escape' || event.isComposing) return;
+  const menu = [...document.querySelectorAll<HTMLElement>(':popover-open')].at(-1);
+  if (!menu) return;
+  event.preventDefault();
+  event.stopPropagation();
+  menu.hidePopover();
+  document.querySelector<HTMLElement>(`[popovertarget="${menu.id}"]`)?.focus();
 }
 
 type Act = (() => void) | undefined;

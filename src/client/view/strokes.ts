@@ -18,6 +18,7 @@ function choosing({ key, shiftKey }: KeyboardEvent, pen: Pen, completion: Comple
   if (key === 'ArrowDown') return () => completion.move(1);
   if (key === 'ArrowUp') return () => completion.move(-1);
   if (key === 'Escape') return () => completion.close();
+  if (key === 'Enter' && completion.whole) return undefined; // who has written all of it means to send
   if ((key === 'Enter' || key === 'Tab') && !shiftKey)
     return () => {
       if (pen.field) completion.choose(pen.field);

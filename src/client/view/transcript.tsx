@@ -3,7 +3,7 @@ import { useComputed } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Place } from '../place.js';
 import { type Row, Rows } from '../state/rows.js';
-import { bottom, hasOlder, isAttached, type Transcript as Log_, top } from '../state/transcript.js';
+import { bottom, chatAt, hasOlder, isAttached, type Transcript as Log_, top } from '../state/transcript.js';
 import { words } from '../words.js';
 import { DrawnRows } from './drawn.js';
 import { DownIcon } from './icons.js';
@@ -84,11 +84,7 @@ function useRows(place: Place) {
 
 /** The list listens for all its rows: there may be hundreds, and new ones by the hundred a second. */
 function listens(tools: Tools): ListEvents {
-  const messageOf = (id: number) => {
-    const { events } = tools.place.room.transcript.peek();
-    const event = events[id - (events[0]?.id ?? 0)];
-    return event?.type === 'chat' ? event : undefined;
-  };
+  const messageOf = (id: number) => chatAt(tools.place.room.transcript.peek(), id);
   return {
     onPointerOver: (event: PointerEvent) => pointed(event, tools),
     onPointerLeave: () => {

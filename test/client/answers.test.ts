@@ -1,0 +1,18 @@
+/** What the page reads out of answers: out of the server's own, so that neither changes alone. */
+import { expect, it } from 'vitest';
+import { parseFound, parsePage, parsePeople, parseRooms } from '../../src/client/state/answers.js';
+import { startChat } from '../harness.js';
+
+it('the page reads what the server answers', async () => {
+  const chat = await startChat();
+  const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+  await bob.post('/api/rooms/lobby/messages', { data: 'tide, @Ann' });
+  const asked = async (path: string): Promise<unknown> => (await ann.get(path)).json();
+  expect(parsePage(await asked('/api/rooms/lobby/messages'))?.messages).toMatchObject([
+    { data: 'tide, @Ann' },
+  ]);
+  expect(parseRooms(await asked('/api/rooms'))).toMatchObject([{ room: 'lobby', last: 1 }]);
+  expect(parseFound(await asked('/api/search?q=tide'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
+  expect(parseFound(await asked('/api/mentions'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
+  expect(parsePeople(await asked('/api/people?q=bo'))).toEqual([bob.user]);
+});

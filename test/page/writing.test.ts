@@ -1,0 +1,74 @@
+/** What is being written, in a real browser: nothing of it waits, is lost, or says what is not there any more. */
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium, openBrowser, say, shows, signInByForm } from '../chromium.js';
+import { temporaryFolder } from '../harness.js';
+import { startServer } from '../process.js';
+import { eventually, openPage, posts, says, visitor } from './people.js';
+
+const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
+const field = (page: Page) => page.getByRole('textbox', { name: 'Message' });
+
+async function answer(page: Page, id: number): Promise<void> {
+  await page.locator(`li.message[data-id="${id}"]`).focus();
+  await page.keyboard.press('r');
+  await page.locator('.mode').waitFor();
+}
+
+describe.runIf(hasChromium)('what is written', { timeout: 60_000 }, () => {
+  it('outlives the tab at once, also while the names of the emoji are on their way', async () => {
+    const { origin } = await start();
+    const context = await (await openBrowser()).newContext({ serviceWorkers: 'block' }); // they are not to be kept
+    const page = await context.newPage();
+    await signInByForm(page, origin, 'Ann');
+    const asked: string[] = [];
+    await page.route(/emojidata|compact/, (route) => void asked.push(route.request().url())); // never answered
+    await say(page, 'frist');
+    await shows(page, ['1 frist']);
+    await field(page).press('ArrowUp');
+    await eventually(() => field(page).inputValue()).toBe('frist');
+    await say(page, 'first :tada:');
+    await say(page, ':tada: one');
+    await say(page, 'two');
+    await page.reload();
+    await shows(page, ['1 first :tada:', '3 :tada: one', '4 two']);
+    expect(asked.length).toBeGreaterThan(0);
+  });
+
+  it('does not say again what was deleted since the answer was begun', async () => {
+    const server = await start();
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'lobby', 'a secret', 'a slip');
+    const { page } = await openPage(server, 'Ann');
+    await shows(page, ['1 a secret', '2 a slip']);
+    await answer(page, 1);
+    await posts(bob, 'lobby', { type: 'delete', target: 1 });
+    await page.locator('.mode', { hasText: 'Message deleted' }).waitFor();
+    await say(page, 'yes');
+    await answer(page, 2);
+    await posts(bob, 'lobby', { type: 'edit', target: 2, data: 'a ship' });
+    await page.locator('.mode', { hasText: 'a ship' }).waitFor();
+    await say(page, 'oh');
+    const told = async () => JSON.stringify(await (await bob.get('/api/rooms/lobby/messages')).json());
+    await eventually(told).toContain('> Bob, #2: a ship\\n\\noh');
+    expect(await told()).toContain('> Bob, #1: \\n\\nyes');
+    expect(await told()).not.toContain('secret');
+  });
+
+  it('is sent by Enter once a name is written in full; until then Enter completes it', async () => {
+    const server = await start();
+    for (const name of ['Bob', 'Bobby']) await says(await visitor(server, name), 'kitchen', 'hi');
+    const { page } = await openPage(server, 'Ann');
+    await page.locator('.dot.live').waitFor();
+    await field(page).pressSequentially('hello @bob');
+    await page.getByRole('option', { name: 'Bobby' }).waitFor();
+    await field(page).press('Enter');
+    await shows(page, ['1 hello @bob']);
+    await eventually(() => page.getByRole('option').count()).toBe(0);
+    await field(page).pressSequentially('hello @bob');
+    await page.getByRole('option', { name: 'Bobby' }).waitFor();
+    await field(page).press('ArrowDown');
+    await field(page).press('Enter');
+    expect(await field(page).inputValue()).toBe('hello @Bobby ');
+  });
+});
