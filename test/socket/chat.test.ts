@@ -1,6 +1,7 @@
 /** The live room as people meet it: real sockets. */
 import Keygrip from 'keygrip';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Connection } from '../../src/socket/connection.js';
 import { startChat } from '../harness.js';
 
 const deep = '['.repeat(3000) + ']'.repeat(3000);
@@ -151,6 +152,39 @@ describe('a room', () => {
     expect(await flood.closed).toBe(4429);
     one.says('still here', 'c-here');
     await one.sees({ type: 'chat', cid: 'c-here' });
+  });
+
+  it('is told a burst of 1,900 in order, nothing lost, reading paused after two seconds', async () => {
+    const pauses = vi.spyOn(Connection.prototype, 'pause');
+    onTestFinished(() => pauses.mockRestore());
+    const chat = await startChat({ env: { MESSAGE_RATE: '250' } });
+    const room = await (await chat.signIn('Ann')).enters('lobby');
+    const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
+    await room.seesAll({ type: 'chat' }, 550);
+    expect(pauses).not.toHaveBeenCalled();
+    for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
+    const seen = await room.seesAll({ type: 'chat' }, said.length, 15_000);
+    expect(seen.map(({ cid }) => cid)).toEqual(said);
+    expect(pauses).toHaveBeenCalled();
+  });
+
+  it.each([
+    ['ordinary ones', 60, 1],
+    ['long ones', 1000, 1],
+    ['the longest', 16_000, 1],
+    ['ordinary ones over five sockets', 60, 5],
+  ])('closes 4429 who sends thousands at once by default: %s', async (_, length, sockets) => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const witness = await bob.enters('lobby');
+    const rooms = await Promise.all(Array.from({ length: sockets }, () => ann.enters('lobby')));
+    const text = '😀'.repeat(length / 4);
+    for (let n = 0; n < 3000; n++) rooms[n % sockets]?.sends({ type: 'chat', data: text });
+    const from = Date.now();
+    expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual(rooms.map(() => 4429));
+    expect(Date.now() - from).toBeLessThan(5000);
+    await witness.sees({ type: 'chat', cid: witness.says('still here') });
+    expect(witness.numbered.length).toBeLessThan(60);
   });
 
   it('only counts its people when they are many', async () => {
