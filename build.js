@@ -8,6 +8,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -29,6 +31,7 @@ const pageSources = [
   'src/client',
   'src/worker',
   'src/words',
+  'src/language.ts',
   'src/protocol.ts',
   'src/parse.ts',
   'src/fold.ts',
@@ -69,6 +72,7 @@ async function buildPage() {
     chunkNames: '[name]-[hash]',
     outdir: 'public/js',
     splitting: true,
+    banner: { js: COMPILED },
     sourcemap: true,
     format: 'esm',
     jsx: 'automatic',
@@ -89,6 +93,7 @@ async function buildPage() {
   const files = filesOf({ outputs: { ...metafile.outputs, ...early.metafile.outputs } });
   writeFileSync(join(root, 'public', 'js', 'files.json'), JSON.stringify(files.named));
   writeFileSync(join(root, 'public', 'version.json'), JSON.stringify({ version }));
+  await Promise.all(files.all.map((path) => pack(join(root, 'public', path))));
   const shell = [...files.all, ...HAND.filter((name) => name !== 'index.html').map((name) => `/${name}`)];
   await build({
     ...common,
@@ -97,6 +102,23 @@ async function buildPage() {
     format: 'iife',
     define: { VERSION: JSON.stringify(version), SHELL: JSON.stringify(shell) },
   });
+}
+
+/**
+ * Has V8 compile all functions of a file while it loads, on another thread (v8.dev/blog/explicit-compile-hints). Nearly all are
+ * called for the first drawing; else each is compiled when it is called, and the page waits.
+ */
+const COMPILED = '//# allFunctionsCalledOnLoad';
+
+/** Beside each file it as browsers take it, as small as it gets: koa-static gives them that. */
+async function pack(path) {
+  const bytes = readFileSync(path);
+  const [gz, br] = await Promise.all([
+    promisify(gzip)(bytes, { level: 9 }),
+    promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+  ]);
+  writeFileSync(`${path}.gz`, gz);
+  writeFileSync(`${path}.br`, br);
 }
 
 /** Files of more bytes, but for the page's own, are kept by the service worker when they were used, not before: data of the emoji. */
@@ -111,9 +133,20 @@ function filesOf({ outputs }) {
   const [script, { imports = [] } = {}] = files.find(([, { inputs }]) => inputs['src/client/chat.tsx']) ?? [];
   const [style] = entry('src/client/style/chat.css');
   const [early] = entry('src/client/early.ts');
+  // English is in the page itself
+  const words = files.flatMap(([path, { entryPoint }]) => {
+    const [, tag] = /^src\/words\/([\w-]+)\.ts$/.exec(entryPoint ?? '') ?? [];
+    return tag === undefined || tag === 'en' || tag === 'words' ? [] : [[`words ${tag}`, url(path)]];
+  });
   const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
   return {
-    named: { '/js/chat.js': url(script), '/js/chat.css': url(style), '/js/early.js': url(early), first },
+    named: {
+      '/js/chat.js': url(script),
+      '/js/chat.css': url(style),
+      '/js/early.js': url(early),
+      first,
+      ...Object.fromEntries(words),
+    },
     all: files.filter(([path, { bytes }]) => path === script || bytes < HEAVY).map(([path]) => url(path)),
   };
 }
@@ -126,9 +159,8 @@ const oneFirst = {
   name: 'one-first',
   setup({ onLoad, onResolve, resolve }) {
     const page = join(root, 'src', 'client', 'chat.tsx');
-    // loaded by a name that is put together, so not seen being resolved; the page has the first two itself
-    const words = join(root, 'src', 'words');
-    const own = new Set(['words.ts', 'en.ts'].map((name) => join(words, name)));
+    const words = join(root, 'src', 'words'); // loaded by a name that is put together, so not seen being resolved
+    const english = join(words, 'en.ts'); // the page needs it itself, and before it: must not name it
     const later = new Set();
     onResolve({ filter: /^\.\.?\// }, async ({ path, kind, pluginData, ...from }) => {
       if (kind !== 'dynamic-import' || pluginData === oneFirst) return undefined;
@@ -137,7 +169,7 @@ const oneFirst = {
       return found;
     });
     onLoad({ filter: /[\\/]src[\\/].*\.tsx?$/ }, ({ path }) => {
-      if (!later.has(path) && (own.has(path) || !path.startsWith(words))) return undefined;
+      if (path === english || !(later.has(path) || path.startsWith(words))) return undefined;
       const contents = `${readFileSync(path, 'utf8')}\nimport ${JSON.stringify(page)};\n`;
       return { contents, loader: path.endsWith('x') ? 'tsx' : 'ts' };
     });

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { MIGRATIONS } from '../dist/store/migrations.js';
 import { ERA } from '../dist/store/search/era.js';
+import { PART } from '../dist/store/search/short.js';
 import { Store } from '../dist/store/store.js';
 
 /** @type {typeof import('better-sqlite3')} */
@@ -95,14 +96,14 @@ async function index(store) {
   );
 }
 
-/** Until the frequent words have their bits, as far as eras are over. @param {Store} store */
+/** Until the frequent words have their bits and the messages are in shorthand, as far as eras are over. @param {Store} store */
 async function quicken(store) {
   const db = new Database(file, { readonly: true });
-  const done = db.prepare("SELECT value FROM meta WHERE key = 'frequent'").pluck();
+  const done = db.prepare('SELECT max(part) + 1 FROM shorthand').pluck();
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const from = performance.now();
   delay.enable();
-  while (Number(done.get() ?? 0) < Math.floor((MESSAGES + 1) / ERA)) {
+  while (Number(done.get() ?? 0) < Math.floor((MESSAGES + 1) / ERA) * (ERA / PART)) {
     store.tick();
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
@@ -110,9 +111,10 @@ async function quicken(store) {
   const { words, size } = /** @type {{ words: number, size: number | null }} */ (
     db.prepare('SELECT count(*) AS words, sum(length(bits)) AS size FROM frequent').get()
   );
+  const short = Number(db.prepare('SELECT sum(length(shorts)) FROM shorthand').pluck().get() ?? 0);
   db.close();
   say(
-    `made quick in ${((performance.now() - from) / 1000).toFixed(0)} s: ${words} frequent words of eras, ${((size ?? 0) / 2 ** 20).toFixed(1)} MB; event loop held p99 ${(delay.percentile(99) / 1e6).toFixed(1)}, most ${(delay.max / 1e6).toFixed(1)} ms`,
+    `made quick in ${((performance.now() - from) / 1000).toFixed(0)} s: ${words} frequent words of eras, ${((size ?? 0) / 2 ** 20).toFixed(1)} MB, shorthand ${(short / 2 ** 20).toFixed(1)} MB; event loop held p99 ${(delay.percentile(99) / 1e6).toFixed(1)}, most ${(delay.max / 1e6).toFixed(1)} ms`,
   );
 }
 
@@ -129,9 +131,14 @@ const QUERIES = [
   ['a phrase of frequent words', `"${common} ${second}"`],
   ['a phrase that is not there', '"odd even"'],
   ['another, whose words meet often', `"odd ${common}"`],
+  ['a phrase with a less frequent word', `"${words[14]} odd"`],
+  ['a phrase of two less frequent words', `"${words[14]} ${words[15]}"`],
+  ['twenty frequent words as a phrase', `"${words.slice(0, 20).join(' ')}"`],
   ['a frequent character', String(han[0])],
   ['a run of two characters', `${han[0]}${han[1]}`],
   ['a run of six frequent ones', han.slice(0, 6).join('')],
+  ['a run of three, the pairs of which meet', `${han[0]}${han[1]}${han[0]}`],
+  ['a run of twenty frequent ones', han.slice(0, 20).join('')],
   ['frequent characters, another script', `${han[0]} ${common}`],
   ['from a rare person, a frequent word', 'odd from:rare'],
   ['from a rare person, words that never meet', 'odd even from:rare'],
@@ -167,6 +174,32 @@ async function measure(store, q, room) {
   };
 }
 
+/** Phrases of frequent words or characters, most of them nowhere, some with a further word, phrase or room. */
+function phrase() {
+  /** @param {readonly string[]} list @param {number} size */
+  const some = (list, size) => Array.from({ length: size }, () => list[Math.floor(random() * list.length)]);
+  const size = 2 + Math.floor(random() * random() * 18);
+  const top = 6 << Math.floor(random() * 3);
+  const frequent = [...words.slice(0, top), 'odd', 'even'];
+  const run = random() < 0.5 ? `"${some(frequent, size).join(' ')}"` : some(han.slice(0, top), size).join('');
+  const word = random() < 0.2 ? ` ${some(frequent, 1)}` : '';
+  const second = random() < 0.1 ? ` "${some(frequent, 2).join(' ')}"` : '';
+  return run + word + second + (random() < 0.1 ? ' in:room7' : '');
+}
+
+/** @param {Store} store @param {number} count */
+async function measurePhrases(store, count) {
+  state = 7; // the same ones whether the log was just filled or not
+  /** @type {number[]} */
+  const times = [];
+  for (let n = 0; n < count; n++) times.push((await measure(store, phrase(), undefined)).median);
+  times.sort((a, b) => a - b);
+  const part = (/** @type {number} */ p) => (times[Math.ceil(count * p) - 1] ?? 0).toFixed(1);
+  say(
+    `${count} phrases of frequent words by chance: p50 ${part(0.5)}, p90 ${part(0.9)}, p99 ${part(0.99)}, most ${part(1)} ms`,
+  );
+}
+
 if (!existsSync(file)) {
   fill();
   const from = performance.now();
@@ -185,5 +218,6 @@ for (const [what, q, room] of QUERIES) {
     `${what.padEnd(44)}${String(found).padStart(4)} found, ${median.toFixed(1).padStart(7)} ms (most ${most.toFixed(1)}), cpu ${cpu.toFixed(1)} ms, loop held ${held.toFixed(1)} ms`,
   );
 }
+await measurePhrases(store, 200);
 store.close();
 if (named === undefined) rmSync(folder, { recursive: true });

@@ -367,6 +367,25 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(measure).toBeLessThanOrEqual(1000);
   });
 
+  it.each([1000, 1280, 1930, 2560])('stands together in %i pixels', async (width) => {
+    const stage = await openStage();
+    await stage.says('Bob', 'harbour', 'hello');
+    const page = await enter(stage, 'Ann', 'harbour', { width, height: 600 });
+    const edges = async (selector: string) => {
+      const box = await page.locator(selector).first().boundingBox();
+      return { left: box?.x, right: box && box.x + box.width };
+    };
+    await page.locator('li.message').waitFor();
+    expect((await edges('.message .avatar')).left).toBe((await edges('.field')).left);
+    expect((await edges('.message')).right).toBe((await edges('.send')).right);
+    // what is at the end of the top line is over the people, as wide as the rooms are on the other side
+    const menu = (await edges('[popovertarget=menu]')).right ?? Number.NaN;
+    const rooms = (await edges('.rooms')).left ?? Number.NaN;
+    if (width > 1600) expect(Math.abs(width - menu - rooms)).toBeLessThan(30);
+    await page.locator('[popovertarget=menu]').click();
+    expect((await edges('.menu')).right).toBe(menu);
+  });
+
   it('has its landmarks, one heading of the first rank, and a way past the rooms', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');

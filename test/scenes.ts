@@ -48,6 +48,8 @@ export const SCENES: readonly Scene[] = [
   { name: 'signin-phone', view: { ...signin, ...SMALL } },
   { name: 'signin-error', view: signin, play: takenName },
   { name: 'signin-error-chinese', view: { ...signin, language: 'zh-CN' }, play: takenName },
+  { name: 'lost', view: { ...signin, path: '/nowhere' } },
+  { name: 'lost-room-phone-chinese', view: { path: '/r/!', ...SMALL, dark: true, language: 'zh-CN' } },
   { name: 'talk', view: talk },
   { name: 'talk-dark', view: { ...talk, dark: true } },
   { name: 'talk-chinese', view: { ...talk, language: 'zh-CN' } },
@@ -59,6 +61,9 @@ export const SCENES: readonly Scene[] = [
   { name: 'talk-wide', view: { ...talk, ...WIDE } },
   { name: 'talk-forced-colors', view: { ...talk, options: { forcedColors: 'active' } } },
   { name: 'talk-tools', view: talk, play: (page) => message(page, 7).hover() },
+  { name: 'talk-tools-phone', view: { ...talk, ...PHONE }, play: tapped },
+  { name: 'talk-tools-phone-chinese', view: { ...talk, ...SMALL, language: 'zh-CN' }, play: tapped },
+  { name: 'talk-tools-keys', view: { ...talk, dark: true }, play: walked },
   { name: 'talk-linked', view: { ...talk, path: `${room(ROOMS.talk)}#3` } },
   { name: 'empty', view: { ...talk, path: room(ROOMS.empty) } },
   { name: 'empty-chinese', view: { ...talk, path: room(ROOMS.empty), language: 'zh-CN' } },
@@ -128,6 +133,19 @@ async function takenName(page: Page): Promise<void> {
   await page.locator('.problem:not(:empty)').waitFor();
 }
 
+/** By a finger to a message. */
+async function tapped(page: Page): Promise<void> {
+  await message(page, 15).locator('.text').first().tap();
+  await message(page, 15).locator('.dates').waitFor();
+}
+
+/** By key to a message. */
+async function walked(page: Page): Promise<void> {
+  await message(page, 7).focus();
+  await page.keyboard.press('ArrowUp');
+  await message(page, 6).locator('.dates').waitFor();
+}
+
 async function openMenu(page: Page): Promise<void> {
   await page.locator('[popovertarget=menu]').click();
   await page.locator('.menu').waitFor();
@@ -159,6 +177,7 @@ export async function offline(page: Page): Promise<void> {
   await page.locator('.composer textarea').fill('Said while the cable is out.');
   await page.keyboard.press('Enter');
   await page.locator('.pending').waitFor();
+  await page.locator('.top .count').waitFor({ state: 'hidden' });
 }
 
 /** The server says no to the next message. */

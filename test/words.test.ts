@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { acceptedLanguages, chosenLanguage, counting } from '../src/language.js';
 import { words as english } from '../src/words/en.js';
-import { acceptedLanguages, chosenLanguage, counting, type Words } from '../src/words/words.js';
+import type { Words } from '../src/words/words.js';
 
 const src = fileURLToPath(new URL('../src', import.meta.url));
 const tags = readdirSync(join(src, 'words'))

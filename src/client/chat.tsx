@@ -3,9 +3,12 @@ import { options, render } from 'preact';
 import { addressOf } from './address.js';
 import { keepAppearance } from './appearance.js';
 import { Desk } from './desk.js';
-import { beforeDrawing } from './draw.js';
+import { afterFrame, beforeDrawing } from './draw.js';
+import { shelf } from './shelf.js';
 import { snapshotOf } from './snapshot.js';
+import { Settings } from './state/settings.js';
 import { App } from './view/app.js';
+import { tellTimes } from './view/when.js';
 
 options.debounceRendering = beforeDrawing;
 
@@ -13,8 +16,13 @@ const root = document.getElementById('app');
 const user = root?.dataset['user'];
 const address = addressOf(location);
 if (root && user && address) {
+  const settings = new Settings(shelf);
+  const dressed = keepAppearance(settings); // its language may have to be loaded: meanwhile the rest is made
   const snapshot = snapshotOf(user, address);
-  const desk = new Desk(user, address, snapshot);
+  const desk = new Desk(user, address, settings, snapshot);
   desk.open(address, snapshot);
-  void keepAppearance(desk.settings).then(() => render(<App desk={desk} />, root));
+  void dressed.then(() => {
+    render(<App desk={desk} />, root);
+    beforeDrawing(() => afterFrame(tellTimes));
+  });
 } else location.replace('/'); // not the page of a room

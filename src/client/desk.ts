@@ -23,7 +23,7 @@ import { Database } from './state/database.js';
 import { Keep } from './state/keep.js';
 import { OutboxDb } from './state/outboxdb.js';
 import type { Rooms } from './state/rooms.js';
-import { Settings } from './state/settings.js';
+import type { Settings } from './state/settings.js';
 import { Sweep } from './sweep.js';
 import { keepTitle } from './title.js';
 import { checkVersion, newer } from './version.js';
@@ -44,7 +44,7 @@ export class Desk {
   /** The room in view; another one after `go`. */
   readonly here: ReadonlySignal<Place>;
   readonly rooms: Rooms;
-  readonly settings = new Settings(shelf);
+  readonly settings: Settings;
   readonly attention: Attention;
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
   /** A newer version of the page was deployed: a reason to reload when it suits. */
@@ -62,8 +62,9 @@ export class Desk {
   readonly #caller: TabCaller;
 
   /** `user`: id of the person whose page this is; `snapshot`: what it was delivered with, unless it was kept. */
-  constructor(user: string, { room }: Address, snapshot?: Snapshot) {
+  constructor(user: string, { room }: Address, settings: Settings, snapshot?: Snapshot) {
     this.#user = user;
+    this.settings = settings;
     this.#keep = new Keep(this.#database, clock, user);
     this.#sweep = new Sweep({ user, store: this.#letters, clock });
     this.#register = new Register(this.#keep, clock);
@@ -72,9 +73,8 @@ export class Desk {
       go: (to, id) => this.go(to, id),
       called: (called, id) => this.rooms.called(called, id),
     });
-    const { rooms, settings } = this;
+    const { rooms, changed } = this.#register;
     const caller = this.#caller;
-    const changed = this.#register.changed;
     this.attention = new Attention({ me: user, rooms, settings, caller, load: api.messages, changed, clock });
     this.me = this.#me = signal(snapshot?.user ?? recallMe(user));
     this.here = this.#here = signal(this.#places.of(room));

@@ -6,6 +6,7 @@ import { effect } from '@preact/signals';
 import type { ChangeEvent, RoomFrame, RoomSummary } from '../protocol.js';
 import * as api from './api.js';
 import type { Snapshot } from './state/answers.js';
+import { Asking } from './state/asking.js';
 import type { Clock } from './state/clock.js';
 import type { Keep, KeptWindow } from './state/keep.js';
 import { ReadMarks } from './state/readmarks.js';
@@ -17,11 +18,13 @@ export class Register {
   readonly marks: ReadMarks;
   readonly #keep: Keep;
   #epoch: string | undefined;
-  /** a list that was asked for before this one is not heard any more */
-  #turn = 0;
+  readonly #lists: Asking;
+  readonly #calls: Asking;
 
-  constructor(keep: Keep, clock: Clock) {
+  constructor(keep: Keep, clock: Clock, random: () => number = Math.random) {
     this.#keep = keep;
+    this.#lists = new Asking(clock, random);
+    this.#calls = new Asking(clock, random);
     this.marks = new ReadMarks({ rooms: this.rooms, put: api.read, clock });
   }
 
@@ -79,15 +82,20 @@ export class Register {
     this.#keepRooms();
   }
 
-  /** The next greeting asks again for what cannot be had now. A room that opens waits for the list, not for the mentions. */
+  /** Until both are there, or a greeting asks anew. A room that opens waits for the list, not for the mentions. */
   async refresh(): Promise<void> {
-    await Promise.all([this.#refreshRooms(), this.#refreshMentions()]);
+    await Promise.all([
+      this.#lists.start((newest) => this.#refreshRooms(newest)),
+      this.#calls.start(() => this.#refreshMentions()),
+    ]);
   }
 
-  async #refreshRooms(): Promise<void> {
-    const turn = ++this.#turn;
+  /** A list that was overtaken by a newer question is not heard any more. */
+  async #refreshRooms(newest: () => boolean): Promise<boolean> {
     const list = await api.rooms();
-    if (list && turn === this.#turn) this.#heard(list);
+    if (!list || !newest()) return false;
+    this.#heard(list);
+    return true;
   }
 
   #heard(list: readonly RoomSummary[]): void {
@@ -96,12 +104,14 @@ export class Register {
     this.#keepRooms();
   }
 
-  async #refreshMentions(): Promise<void> {
+  async #refreshMentions(): Promise<boolean> {
     const epoch = this.#epoch;
     const found = await api.mentions({});
-    if (epoch !== this.#epoch) return;
-    for (const { room, id, edited = id } of found?.messages ?? []) this.rooms.called(room, edited);
+    if (!found) return false;
+    if (epoch !== this.#epoch) return true;
+    for (const { room, id, edited = id } of found.messages) this.rooms.called(room, edited);
     this.#keepRooms();
+    return true;
   }
 
   #otherLog(): void {

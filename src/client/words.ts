@@ -3,8 +3,9 @@
  * the page; the others are loaded when they are used, and until then it stands in.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
+import { chosenLanguage } from '../language.js';
 import { words as english } from '../words/en.js';
-import { chosenLanguage, type Words } from '../words/words.js';
+import type { Words } from '../words/words.js';
 
 export interface Language {
   /** BCP 47, which is also the name of its file in src/words */

@@ -12,7 +12,9 @@ import { isOurHost, isOurOrigin } from '../request.js';
 import { type ApiParts, apiRoutes } from './api.js';
 import { BODY_MAX, bodies, tooBig } from './body.js';
 import { faults, HttpFault } from './fault.js';
+import { FaultPage } from './faultpage.js';
 import { type HealthParts, healthRoutes } from './health.js';
+import { manifestRoute } from './manifest.js';
 import { pageRoutes } from './page.js';
 import { type SigninParts, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
@@ -34,11 +36,17 @@ const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
 export function createApp(parts: AppParts): Koa {
   const app = new Koa();
   app.silent = true; // faults() logs
-  app.use(faults(parts.logger));
+  app.use(faults(parts.logger, new FaultPage(parts.publicDir)));
   app.use(securityHeaders());
   app.use(guard(parts));
   app.use(bodies());
-  for (const routes of [healthRoutes(parts), signinRoutes(parts), apiRoutes(parts), pageRoutes(parts)]) {
+  for (const routes of [
+    healthRoutes(parts),
+    signinRoutes(parts),
+    apiRoutes(parts),
+    pageRoutes(parts),
+    manifestRoute(parts),
+  ]) {
     app.use(routes.routes());
     app.use(routes.allowedMethods());
   }

@@ -2,6 +2,7 @@
 import type Koa from 'koa';
 import type { Logger } from 'pino';
 import { isObject } from '../parse.js';
+import type { FaultPage } from './faultpage.js';
 
 export class HttpFault extends Error {
   readonly status: number;
@@ -16,29 +17,30 @@ export class HttpFault extends Error {
   }
 }
 
-/** The one outer handler: every fault leaves as `{"error":{"code","message"}}`. */
-export function faults(logger: Logger): Koa.Middleware {
+/** The one outer handler: every fault leaves as `{"error":{"code","message"}}`, or as a page for who asks for one. */
+export function faults(logger: Logger, page: FaultPage): Koa.Middleware {
   return async (ctx, next) => {
     try {
       await next();
       if (ctx.status === 404 && ctx.body === undefined)
         throw new HttpFault(404, 'not_found', 'There is nothing here.');
       if (ctx.status === 405 && ctx.body === undefined)
-        answer(ctx, new HttpFault(405, 'wrong_method', 'Not with this method.'));
+        throw new HttpFault(405, 'wrong_method', 'Not with this method.');
     } catch (error) {
       const fault = toFault(error);
       if (fault.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
-      answer(ctx, fault);
+      answer(ctx, fault, page);
     }
   };
 }
 
-function answer(ctx: Koa.Context, fault: HttpFault): void {
+function answer(ctx: Koa.Context, fault: HttpFault, page: FaultPage): void {
   ctx.status = fault.status;
   ctx.set(fault.headers);
   // what is left of a body that was refused is not read
   if (fault.status === 413 || fault.status === 503) ctx.set('Connection', 'close');
-  ctx.body = { error: { code: fault.code, message: fault.message } };
+  if (page.isAskedBy(ctx)) page.show(ctx, fault);
+  else ctx.body = { error: { code: fault.code, message: fault.message } };
 }
 
 function toFault(error: unknown): HttpFault {

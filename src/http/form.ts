@@ -1,14 +1,13 @@
 /**
- * The sign-in form, in the reader's language: the one they chose (cookie `lang`, which this form and the page set), or
- * the best that their browser asks for. Works without JavaScript, the choice of a language too. What is filled in is escaped.
+ * The sign-in form, in the reader's language. Works without JavaScript, the choice of a language too (cookie `lang`,
+ * which the page sets as well). What is filled in is escaped.
  */
 import type Koa from 'koa';
 import { parseName } from '../chat/name.js';
-import { words as english } from '../words/en.js';
-import { acceptedLanguages, chosenLanguage, type Words } from '../words/words.js';
-import { readHtml } from './assets.js';
+import type { Words } from '../words/words.js';
+import { filled, readHtml } from './assets.js';
 import type { HttpFault } from './fault.js';
-import { languages } from './languages.js';
+import { languages, wordsOf } from './languages.js';
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
@@ -35,27 +34,23 @@ export class SigninForm {
     const blanks = { title, lead, label: words.signIn.name, enter, error, name, next };
     ctx.status = fault?.status ?? 200;
     ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
-    ctx.vary('Accept-Language, Cookie');
     ctx.type = 'html';
     const html = this.#html
-      .replace('<html lang="en">', `<html lang="${tag}">`)
-      .replace('aria-invalid="false"', `aria-invalid="${fault !== undefined}"`);
-    ctx.body = filled(html, { ...blanks, languages: words.signIn.languages }, choices(tag));
+      .replace('aria-invalid="false"', `aria-invalid="${fault !== undefined}"`)
+      .replace('{{choices}}', choices(tag));
+    ctx.body = filled(html, tag, { ...blanks, languages: words.signIn.languages });
   }
 }
 
 /** A language that is asked for in the address is kept. */
 function chosenWords(ctx: Koa.Context): Words {
   const { lang } = ctx.query;
+  const words = wordsOf(ctx);
   const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
-  if (asked) {
-    const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
-    ctx.cookies.set('lang', asked.language.tag, options);
-    return asked;
-  }
-  const kept = ctx.cookies.get('lang', { signed: false }) ?? 'system';
-  const reads = acceptedLanguages(ctx.get('accept-language'));
-  return languages.get(chosenLanguage(kept, reads, [...languages.keys()])) ?? english;
+  if (!asked) return words;
+  const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+  ctx.cookies.set('lang', asked.language.tag, options);
+  return asked;
 }
 
 function explained(fault: HttpFault, raw: string, words: Words): string {
@@ -81,14 +76,4 @@ function choices(now: string): string {
         : `<button class="language" name="lang" value="${tag}" lang="${tag}" formmethod="get" formnovalidate>${name}</button>`,
     )
     .join('\n');
-}
-
-function filled(html: string, blanks: Readonly<Record<string, string>>, choices: string): string {
-  return html.replace(/\{\{(\w+)\}\}/g, (_, key: string) =>
-    key === 'choices' ? choices : escapeHtml(blanks[key] ?? ''),
-  );
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }

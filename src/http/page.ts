@@ -7,8 +7,9 @@ import type Koa from 'koa';
 import Router from 'koa-router';
 import { parseRoomSegment } from '../parse.js';
 import { DEFAULT_ROOM, type Snapshot } from '../protocol.js';
-import { readHtml } from './assets.js';
+import { filled, readHtml } from './assets.js';
 import { HttpFault } from './fault.js';
+import { languages, wordsOf } from './languages.js';
 import { type SessionParts, sessionOf } from './session.js';
 import { inHtml, type SnapshotParts, snapshotOf } from './snapshot.js';
 
@@ -18,7 +19,7 @@ export interface PageParts extends SessionParts, SnapshotParts {
 
 export function pageRoutes(parts: PageParts): Router {
   const router = new Router();
-  const html = pieces(readHtml(parts.publicDir, 'index.html'));
+  const html = new Map([...languages.keys()].map((tag) => [tag, piecesIn(tag, parts.publicDir)]));
   router.get('/', (ctx) => {
     const home = `/r/${DEFAULT_ROOM}`;
     ctx.redirect(sessionOf(ctx, parts) ? home : signinFirst(home));
@@ -27,7 +28,8 @@ export function pageRoutes(parts: PageParts): Router {
     const room = parseRoomSegment(ctx.path.slice('/r/'.length));
     if (room === undefined) throw new HttpFault(404, 'invalid_room', 'There can be no room of this name.');
     const session = sessionOf(ctx, parts);
-    if (session) showPage(ctx, html, await snapshotOf(session.user, room, parts));
+    const pieces = html.get(wordsOf(ctx).language.tag);
+    if (session && pieces) showPage(ctx, pieces, await snapshotOf(session.user, room, parts));
     else ctx.redirect(signinFirst(`/r/${encodeURIComponent(room)}`));
   });
   return router;
@@ -37,7 +39,8 @@ export function pageRoutes(parts: PageParts): Router {
 type Pieces = readonly [string, string, string];
 
 /** @throws when the build and this file do not fit each other */
-function pieces(html: string): Pieces {
+function piecesIn(tag: string, publicDir: string): Pieces {
+  const html = filled(readHtml(publicDir, 'index.html', tag), tag, {});
   const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
   const [before, between, after] = three;
   if (before === undefined || between === undefined || after === undefined)

@@ -1,6 +1,6 @@
 /**
  * The files of public/, by koa-static. Only names that were there as plain files at the start are served: no path can
- * climb out, and no link leads elsewhere.
+ * climb out, and no link leads elsewhere. Beside those of the page lie packed ones (build.js): who takes that is given them.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -19,6 +19,7 @@ export function staticFiles(publicDir: string): Koa.Middleware {
   return async (ctx, next) => {
     if (!files.has(ctx.path)) return next();
     ctx.set('Cache-Control', HASHED.test(ctx.path) ? FOR_EVER : 'no-cache'); // asked again each time, answered 304
+    ctx.vary('Accept-Encoding');
     await send(ctx, next);
     const tag = tags.get(ctx.path);
     if (tag && ctx.status === 200) ctx.etag = tag;
@@ -36,13 +37,16 @@ function hash(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('base64url').slice(0, 16);
 }
 
+/** HTML is filled in, and packed files are given under the names of what is in them. */
+const HIDDEN = /^\.|\.(html|gz|br)$/;
+
 /** URL paths of all plain files; the page and the form have routes of their own. */
 function filesBelow(dir: string, prefix: string): ReadonlySet<string> {
   const files = new Set<string>();
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = posix.join(prefix, entry.name);
     if (entry.isDirectory()) for (const file of filesBelow(join(dir, entry.name), path)) files.add(file);
-    else if (entry.isFile() && !entry.name.endsWith('.html') && !entry.name.startsWith('.')) files.add(path);
+    else if (entry.isFile() && !HIDDEN.test(entry.name)) files.add(path);
   }
   return files;
 }

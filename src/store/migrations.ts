@@ -110,4 +110,11 @@ export const MIGRATIONS: readonly string[] = [
      word TEXT PRIMARY KEY,            -- as the index has it, with its era
      bits BLOB NOT NULL                -- which messages of the era have it
    ) STRICT, WITHOUT ROWID;`,
+
+  // What makes searches of phrases of frequent words quick: made likewise, for the eras that have those (search/shorthand.ts).
+  `CREATE TABLE shorthand (
+     part INTEGER PRIMARY KEY,         -- of so many messages one after the other
+     shorts BLOB NOT NULL              -- their frequent words in their order, a byte for each (search/short.ts)
+   ) STRICT;
+   INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
 ];

@@ -92,7 +92,8 @@ export class Store implements Book {
 
   /** Something of what follows behind the log is still to be made. */
   get catchingUp(): boolean {
-    return this.log.places.behind || this.#index.behind || this.#index.frequent.behind(this.#index.reach);
+    const { behind, frequent, shorthand, reach } = this.#index;
+    return this.log.places.behind || behind || frequent.behind(reach) || shorthand.behind;
   }
 
   /** Once a second: what follows behind the log follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */

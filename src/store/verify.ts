@@ -6,7 +6,7 @@
  */
 import Database from 'better-sqlite3';
 import { openForReading } from './open.js';
-import { faultOfFrequent } from './search/sound.js';
+import { faultOfFrequent, faultOfShorthand } from './search/sound.js';
 import { faultOfChanges } from './soundness.js';
 
 export interface Verdict {
@@ -158,7 +158,7 @@ function faultOfRooms(db: Database.Database): string | undefined {
 
 function faultOfWhatBecame(db: Database.Database, report: Report): string | undefined {
   report('checking changes, reactions and marks');
-  return faultOfChanges(db) ?? faultOfFrequent(db);
+  return faultOfChanges(db) ?? faultOfFrequent(db) ?? faultOfShorthand(db);
 }
 
 interface Twice {

@@ -1,6 +1,7 @@
 /** What people read, in English: the list that every other language has to fill, held by its type. */
+
+import { counting } from '../language.js';
 import { type ErrorCode, LIMITS } from '../protocol.js';
-import { counting } from './words.js';
 
 const numeral = counting('en');
 
@@ -38,6 +39,16 @@ export const words = {
     stacked: 'The name stacks too many accents on one letter.',
     unseen: 'The name has nothing that can be seen.',
   },
+  /** on the page for an address that leads nowhere */
+  lost: {
+    home: 'To the chat',
+    number: (status: number) => `Error ${status}`,
+  },
+  /** of the page as an app that can be installed */
+  app: {
+    description: 'Chat on one port: numbered messages that are never lost, repeated or reordered',
+    lobby: 'Lobby',
+  },
   header: {
     skip: 'Skip to the messages',
     rooms: 'Rooms',
@@ -69,6 +80,7 @@ export const words = {
   people: {
     title: 'Who is here',
     now: 'Here now',
+    before: 'Last seen here',
     you: 'you',
     nobody: 'Nobody yet.',
     more: (count: number) => `and ${numeral(count)} more`,

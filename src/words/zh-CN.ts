@@ -1,6 +1,8 @@
 /** What people read, in simplified Chinese. */
+
+import { counting } from '../language.js';
 import { LIMITS } from '../protocol.js';
-import { counting, type Words } from './words.js';
+import type { Words } from './words.js';
 
 const numeral = counting('zh-CN');
 
@@ -29,6 +31,14 @@ export const words: Words = {
     hidden: '名字里有不可见字符或控制字符，请去掉后重新输入。',
     stacked: '名字里有一个字母叠加了太多符号。',
     unseen: '名字里没有任何可见的字符。',
+  },
+  lost: {
+    home: '回到聊天',
+    number: (status) => `错误 ${status}`,
+  },
+  app: {
+    description: '一个端口上的聊天：每条消息都有编号，不丢失、不重复、不乱序',
+    lobby: '大厅',
   },
   header: {
     skip: '跳到消息',
@@ -61,6 +71,7 @@ export const words: Words = {
   people: {
     title: '在场的人',
     now: '现在在场',
+    before: '断线前在场',
     you: '我',
     nobody: '还没有人。',
     more: (count) => `还有 ${numeral(count)} 人`,

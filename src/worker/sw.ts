@@ -86,10 +86,11 @@ async function takeOver(): Promise<void> {
 
 /** From the network; the kept one when there is none, or what is there is broken. */
 async function page(event: FetchEvent): Promise<Response> {
-  const cache = await caches.open(CACHE);
-  const kept = await cache.match(PAGE);
   const forPerson = person;
   const asked = fetch(event.request);
+  asked.catch(() => {}); // it may fail while what is kept is looked for
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(PAGE);
   const answer = await (kept ? inTime(asked) : asked).catch((error: unknown) => {
     if (kept) return kept;
     throw error;

@@ -11,6 +11,7 @@ vi.mock('../../src/client/api.js');
 /** What was asked for and is not answered yet, in order. */
 let lists: ((rooms: readonly RoomSummary[] | undefined) => void)[];
 let calls: ((messages: readonly FoundMessage[]) => void)[];
+let clock: HandClock;
 let register: Register;
 /** of which log something is kept in this browser */
 let keptOf: string | undefined;
@@ -50,7 +51,8 @@ beforeEach(() => {
     clear: async () => cleared++,
     rooms: async () => keptOf && { epoch: keptOf, rooms: [room('kept', 9)] },
   };
-  register = new Register(keep as unknown as Keep, new HandClock()); // what the register asks of it
+  clock = new HandClock();
+  register = new Register(keep as unknown as Keep, clock, () => 0.5); // what the register asks of it
 });
 
 test('each greeting asks for the list; an answer that a newer one has overtaken is not heard', async () => {
@@ -110,4 +112,39 @@ test('what was kept of another log than the delivered one is thrown away', async
   keptOf = 'before';
   await register.begin(snapshot('one'));
   expect([shown(), cleared]).toEqual([['lobby 4'], 1]);
+});
+
+test('a list that cannot be had is asked for again, after longer and longer, until it is there', async () => {
+  vi.mocked(api.mentions).mockResolvedValue({ messages: [], complete: true });
+  register.greeted('one');
+  for (const [asked, wait] of [1_250, 1_500, 2_000, 3_000].entries()) {
+    lists[asked]?.(undefined);
+    await settled();
+    clock.turn(wait - 1);
+    expect(lists).toHaveLength(asked + 1);
+    clock.turn(1);
+    expect(lists).toHaveLength(asked + 2);
+  }
+  lists[4]?.([room('lobby', 5)]);
+  await settled();
+  expect(shown()).toEqual(['lobby 5']);
+  clock.turn(60_000);
+  expect(lists).toHaveLength(5);
+});
+
+test('so are the mentions; a greeting asks at once, and only once', async () => {
+  vi.mocked(api.rooms).mockResolvedValue([room('lobby', 5)]);
+  const mentions = vi.mocked(api.mentions).mockReset().mockResolvedValue(undefined);
+  register.greeted('one');
+  await settled();
+  clock.turn(1_250);
+  expect(mentions).toHaveBeenCalledTimes(2);
+  await settled();
+  mentions.mockResolvedValue({ messages: [called('lobby', 3)], complete: true });
+  register.greeted('one');
+  expect(mentions).toHaveBeenCalledTimes(3);
+  await settled();
+  clock.turn(60_000);
+  expect(mentions).toHaveBeenCalledTimes(3);
+  expect(shown()).toEqual(['lobby 5@']);
 });

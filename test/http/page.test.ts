@@ -1,4 +1,6 @@
 /** What a room's page is delivered with. */
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { Snapshot } from '../../src/protocol.js';
 import { startChat, type Visitor } from '../harness.js';
@@ -86,4 +88,38 @@ test('who has not signed in is told nothing', async () => {
   const answer = await chat.visitor().get('/r/lobby');
   expect([answer.status, answer.headers.get('location')]).toEqual([302, '/signin?next=%2Fr%2Flobby']);
   expect(await answer.text()).not.toContain('among us');
+});
+
+test('it is in the language of who reads it, whose words are loaded with the script', async () => {
+  const chat = await startChat();
+  const { cookie } = await chat.signIn('Ann');
+  const inLanguage = async (headers: Record<string, string>) => {
+    const html = await (await fetch(`${chat.origin}/r/lobby`, { headers })).text();
+    return [/<html lang="([^"]+)"/.exec(html)?.[1], /modulepreload" href="\/js\/zh-CN-\w+\.js"/.test(html)];
+  };
+  expect(await inLanguage({ cookie, 'accept-language': 'zh-Hans,en;q=0.5' })).toEqual(['zh-CN', true]);
+  expect(await inLanguage({ cookie, 'accept-language': 'fr,en;q=0.5' })).toEqual(['en', false]);
+  expect(await inLanguage({ cookie: `${cookie}; lang=zh-CN`, 'accept-language': 'en' })).toEqual([
+    'zh-CN',
+    true,
+  ]);
+});
+
+test('texts that look like the blanks of other pages stay texts', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('Ann {{title}}');
+  await says(ann, 'lobby', '{{title}} <html lang="en"> data-user="x"');
+  const { user, page } = await snapshotOf(ann, 'lobby');
+  expect([user.name, page.messages.map((event) => 'data' in event && event.data)]).toEqual([
+    'Ann {{title}}',
+    ['{{title}} <html lang="en"> data-user="x"'],
+  ]);
+});
+
+test('its script is light: at most 70 KB, packed, in three files', async () => {
+  const read = (path: string) => readFileSync(new URL(`../../public${path}`, import.meta.url));
+  const files = JSON.parse(read('/js/files.json').toString()) as { '/js/chat.js': string; first: string[] };
+  const loaded = [files['/js/chat.js'], ...files.first];
+  const bytes = loaded.map((path) => gzipSync(read(path)).length).reduce((sum, one) => sum + one, 0);
+  expect([loaded.length, bytes <= 70_000]).toEqual([3, true]);
 });

@@ -1,9 +1,9 @@
 /** Files of public/, asked for again. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { startChat } from '../harness.js';
 
-const ASKED_AGAIN = ['/version.json', '/sw.js', '/manifest.webmanifest', '/icon.svg', '/icon-192.png'];
+const ASKED_AGAIN = ['/version.json', '/sw.js', '/icon.svg', '/icon-192.png'];
 
 describe('a file that is asked for again', () => {
   it.each(ASKED_AGAIN)('%s is answered 304 without a body until it is another', async (path) => {
@@ -42,5 +42,36 @@ describe('a file that is asked for again', () => {
     const headers = { 'if-none-match': '*', 'if-modified-since': new Date().toUTCString() };
     expect((await fetch(`${origin}/nowhere.js`, { headers })).status).toBe(404);
     expect((await fetch(`${origin}/sw.js`, { method: 'DELETE', headers })).status).toBe(404);
+  });
+});
+
+describe('a file of the page', () => {
+  const script = readdirSync('public/js').find((name) => /^chunk-.*\.js\.br$/.test(name)) ?? 'none';
+  const path = `/js/${script.replace(/\.br$/, '')}`;
+
+  it.each([
+    ['gzip, deflate, br', 'br'],
+    ['gzip', 'gzip'],
+    ['identity', null],
+    ['br;q=0', null],
+  ])('is packed as who asks takes it: %s', async (takes, encoding) => {
+    const { origin } = await startChat();
+    const answer = await fetch(origin + path, { headers: { 'accept-encoding': takes } });
+    const { headers } = answer;
+    expect([answer.status, headers.get('content-encoding'), headers.get('vary')]).toEqual([
+      200,
+      encoding,
+      'Accept-Encoding',
+    ]);
+    expect([headers.get('content-type'), headers.get('cache-control')]).toEqual([
+      'text/javascript; charset=utf-8',
+      'public, max-age=31536000, immutable',
+    ]);
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(readFileSync(`public${path}`));
+  });
+
+  it('has no other name for it', async () => {
+    const { origin } = await startChat();
+    for (const packed of ['br', 'gz']) expect((await fetch(`${origin}${path}.${packed}`)).status).toBe(404);
   });
 });

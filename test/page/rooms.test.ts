@@ -150,3 +150,28 @@ function readMarks(page: Page): Promise<Record<string, number>> {
     return Object.fromEntries(rooms.map(({ room, read }) => [room, read]));
   });
 }
+
+describe.runIf(hasChromium)('while the line is away', { timeout: 60_000 }, () => {
+  it('nothing says how many people are where; when it is back, all does', async () => {
+    const server = await start();
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'kitchen', 'hi');
+    await bob.enters('kitchen');
+    const { context, page } = await openPage(server, 'Ann');
+    await page.setViewportSize({ width: 1280, height: 720 });
+    const kitchen = page.locator('.rooms a', { hasText: 'kitchen' }).locator('.present');
+    const counts = page.locator('.present, .top .count, .people .count');
+    const seen = async () => (await counts.all()).map((one) => one.isVisible());
+    await eventually(() => kitchen.isVisible()).toBe(true);
+    await page.getByRole('button', { name: 'Who is here: 1' }).waitFor();
+    const before = (await seen()).length;
+    expect(await Promise.all(await seen())).not.toContain(false);
+    await context.setOffline(true);
+    await page.getByRole('heading', { name: 'Last seen here' }).waitFor();
+    await eventually(async () => Promise.all(await seen())).toEqual(Array(before).fill(false));
+    await page.getByRole('button', { name: 'Who is here', exact: true }).waitFor();
+    await context.setOffline(false);
+    await page.getByRole('heading', { name: /^Here now/ }).waitFor();
+    await eventually(async () => Promise.all(await seen())).not.toContain(false);
+  });
+});

@@ -56,6 +56,10 @@ const FAULTS: readonly (readonly [sql: string, words: string])[] = [
     "INSERT INTO frequent (word, bits) VALUES ('0' || char(57344) || 'm1', zeroblob(8192))",
     'm1 are not what the index has',
   ],
+  [
+    'INSERT INTO shorthand (part, shorts) VALUES (0, zeroblob(9))',
+    'the shorthand of events 0 to 1023 is not',
+  ],
   ["UPDATE words_data SET block = x'00' WHERE id > 10", 'the file is damaged'],
 ];
 

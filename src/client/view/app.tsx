@@ -20,15 +20,16 @@ export function App({ desk }: { desk: Desk }) {
   const wantsPeople = useSignal(true);
   useEffect(() => listenToKeys(desk), [desk]);
   const place = desk.here.value;
-  const { room } = place;
+  const { room, connection } = place;
+  const away = connection.link.value.state !== 'live';
   const { skip, rooms } = words.value.header;
   const shut = () => {
     drawer.value = undefined;
   };
-  const people = <People people={room.people.value} me={desk.me.value?.id} />;
+  const people = <People people={room.people.value} me={desk.me.value?.id} away={away} />;
   const beside = peopleBeside.value && wantsPeople.value;
   return (
-    <div class={beside ? 'page' : 'page alone'}>
+    <div class={`page${beside ? '' : ' alone'}${away ? ' away' : ''}`}>
       <button class="skip" type="button" onClick={skipToLog}>
         {skip}
       </button>

@@ -17,11 +17,13 @@ export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
   const { name, room, connection } = desk.here.value;
   const { count } = room.people.value;
   const link = connection.link.value.state;
-  const { header, status } = words.value;
+  const { header, status, people } = words.value;
   const show = (panel: 'search' | 'mentions') => () => {
     desk.dialog.value = panel;
   };
-  const state = link === 'live' ? status.live : status.lost;
+  const live = link === 'live';
+  const state = live ? status.live : status.lost;
+  const here = live ? header.people(count) : people.title;
   return (
     <header class="top">
       {!roomsBeside.value && <Helm desk={desk} show={showRooms} />}
@@ -53,12 +55,14 @@ export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
         class="quiet"
         type="button"
         aria-pressed={open}
-        aria-label={header.people(count)}
-        title={header.people(count)}
+        aria-label={here}
+        title={here}
         onClick={togglePeople}
       >
         <PeopleIcon />
-        <span aria-hidden="true">{count}</span>
+        <span class="count" aria-hidden="true">
+          {count}
+        </span>
       </button>
       <Menu desk={desk} />
     </header>

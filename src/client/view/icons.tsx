@@ -26,7 +26,9 @@ const drawn = (d: string) => () => (
 export const SendIcon = drawn('M12 19V5M5.5 11.5 12 5l6.5 6.5');
 export const DownIcon = drawn('M12 5v14M5.5 12.5 12 19l6.5-6.5');
 export const CloseIcon = drawn('M6 6l12 12M18 6 6 18');
-export const MoreIcon = drawn('M5 12h.01M12 12h.01M19 12h.01');
+export const MoreIcon = drawn(
+  'M4.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0M11.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0M18.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0',
+);
 export const PlusIcon = drawn('M12 5.5v13M5.5 12h13');
 export const LeaveIcon = drawn(
   'M14 4.5H6.5a1 1 0 0 0-1 1v13a1 1 0 0 0 1 1H14M10.5 12h10M17 8.5l3.5 3.5-3.5 3.5',
@@ -61,5 +63,12 @@ export const ClockIcon = () => (
   <Icon>
     <circle cx="12" cy="12" r="8.5" />
     <path d="M12 7.5V12l3 2" />
+  </Icon>
+);
+
+export const RefusedIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <path d="M12 7.5v5M12 16h.01" />
   </Icon>
 );

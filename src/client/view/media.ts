@@ -14,3 +14,5 @@ function matches(query: string): ReadonlySignal<boolean> {
 export const roomsBeside = matches('(min-width: 54rem)');
 /** So do the people. */
 export const peopleBeside = matches('(min-width: 75rem)');
+/** Nothing but fingers: whatever takes the focus to be written in brings the keyboard over half of the page. */
+export const byFinger = matches('(hover: none) and (pointer: coarse)');

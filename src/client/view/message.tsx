@@ -8,10 +8,10 @@ import type { LetterRow, MessageRow } from '../state/rows.js';
 import { words } from '../words.js';
 import { Avatar } from './avatar.js';
 import { fullDate } from './dates.js';
-import { ClockIcon } from './icons.js';
+import { ClockIcon, RefusedIcon } from './icons.js';
 import { Text } from './marks.js';
 import { Reactions } from './reactions.js';
-import { Ask, Toolbar } from './toolbar.js';
+import { Ask, DATES_ID, Toolbar } from './toolbar.js';
 import type { Tools } from './tools.js';
 import { Unsettled, Why } from './unsettled.js';
 import { Time } from './when.js';
@@ -33,12 +33,14 @@ export function Message({ row, mine, current, active, asking, found, tools }: Me
   const { number, deleted, row: named } = words.value.message;
   const gone = event.deleted !== undefined;
   const hand = current ? tools.within : tools.without;
+  const handy = active && !asking;
   return (
     <li
       class={classes({ message: true, leads, mine, gone, found, active, waiting: letters.length > 0 })}
       data-id={event.id}
       tabIndex={current ? 0 : -1}
       aria-label={current ? named(event.user.name, event.id, gone ? deleted : event.data) : undefined}
+      aria-describedby={handy ? DATES_ID : undefined}
     >
       <a class="number" href={tools.linkTo(event.id)} tabIndex={-1} aria-label={number(event.id)}>
         {event.id}
@@ -55,7 +57,7 @@ export function Message({ row, mine, current, active, asking, found, tools }: Me
         {event.edited !== undefined && <Edited at={editedAt} />}
         <Time at={event.at} />
       </span>
-      {active && !gone && <Toolbar event={event} mine={mine} tools={tools} />}
+      {handy && <Toolbar event={event} mine={mine} tools={tools} editedAt={editedAt} />}
     </li>
   );
 }
@@ -78,9 +80,7 @@ export function Pending({ row, me, tools }: { row: LetterRow; me: User | undefin
   const state = stateOf(letter);
   return (
     <li class={`message pending ${state}`} data-cid={letter.cid}>
-      <span class="number">
-        <ClockIcon />
-      </span>
+      <span class="number">{state === 'refused' ? <RefusedIcon /> : <ClockIcon />}</span>
       <div class="body">
         <span class="name unseen">{you}</span>
         <Text event={asEvent(row, me)} hand={tools.without} />

@@ -8,6 +8,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { type Emoji, type EmojiBook, findEmoji } from '../state/emoji.js';
 import { words } from '../words.js';
 import { Grid } from './emojigrid.js';
+import { byFinger } from './media.js';
 import { putNear } from './near.js';
 import { keepSkinTone, recentEmoji, skinTone, usedEmoji } from './recent.js';
 
@@ -57,9 +58,16 @@ function Picker({ opener, book, done }: PickerProps) {
   const w = words.value.emoji;
   useEffect(() => {
     const dialog = box.current;
-    dialog?.showModal();
-    if (dialog) putNear(dialog, opener);
-    return () => dialog?.close();
+    const put = () => dialog && putNear(dialog, opener);
+    if (!dialog) return;
+    dialog.showModal(); // the field has the focus, which brings the keyboard of a phone
+    if (byFinger.peek()) dialog.focus();
+    put();
+    addEventListener('resize', put); // also by the keyboard of a phone
+    return () => {
+      removeEventListener('resize', put);
+      dialog.close();
+    };
   }, []);
   const matching = (text: string) =>
     text.trim() === '' ? inGroup(book, group.value) : findEmoji(book, text, FOUND);
@@ -75,6 +83,7 @@ function Picker({ opener, book, done }: PickerProps) {
       class="picker"
       ref={box}
       aria-label={w.title}
+      tabIndex={-1}
       onCancel={(event) => {
         event.preventDefault();
         box.current?.close();

@@ -1,5 +1,6 @@
 /** The state of the connection in words: quiet while all is well, with something to do when not; and what else one should know. */
 import { type Signal, useComputed, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Desk } from '../desk.js';
 import { signInUrl } from '../gate.js';
@@ -37,16 +38,34 @@ interface TroubleProps {
 function Trouble({ link, again, waiting, retry }: TroubleProps) {
   const online = useOnline();
   const { connecting, again: anew, lost, offline, kept, now } = words.value.status;
-  const mine = waiting > 0 ? ` ${kept(waiting)}` : '';
+  const mine = waiting > 0 && <span> {kept(waiting)}</span>;
   if (link.state === 'ended') return <Ended link={link} retry={retry} />;
-  if (!online.value) return <p>{`${offline}${mine}`}</p>;
-  if (link.state === 'connecting') return <p>{`${again ? anew : connecting}${mine}`}</p>;
+  if (!online.value) return <Told text={offline} more={mine} />;
+  if (link.state === 'connecting') return <Told text={again ? anew : connecting} more={mine} soft />;
   return (
     <p>
-      {`${lost}${mine}`} <Countdown until={link.until} />
+      <span>{lost}</span>
+      {mine} <Countdown until={link.until} />
       <button type="button" onClick={retry}>
         {now}
       </button>
+    </p>
+  );
+}
+
+interface ToldProps {
+  readonly text: string;
+  readonly more: ComponentChildren;
+  /** nothing to worry about yet */
+  readonly soft?: boolean;
+}
+
+/** Two sentences, each a part of its own where there is no room for both in a line. */
+function Told({ text, more, soft }: ToldProps) {
+  return (
+    <p class={soft ? 'soft' : undefined}>
+      <span>{text}</span>
+      {more}
     </p>
   );
 }

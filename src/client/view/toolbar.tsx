@@ -1,4 +1,7 @@
-/** What can be done with a message: a few reactions, an answer, and a menu with the rest. Only the row in hand has it. */
+/**
+ * What is over the message in hand: when it was said, and what can be done with it: a few reactions, an answer, and a
+ * menu with the rest.
+ */
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent } from '../../protocol.js';
 import { words } from '../words.js';
@@ -7,6 +10,7 @@ import { MoreIcon } from './icons.js';
 import { putNear } from './near.js';
 import { recentEmoji } from './recent.js';
 import { focusRow, type Tools } from './tools.js';
+import { Dates } from './when.js';
 
 interface Props {
   readonly event: ChatEvent;
@@ -15,11 +19,26 @@ interface Props {
 }
 
 const QUICK = 3;
+/** Only one message is in hand. */
+export const DATES_ID = 'dates';
 
-export function Toolbar({ event, mine, tools }: Props) {
+/** It stays in view while any of its message is: it sticks within a rail as long as the row (message.css). */
+export function Toolbar({ editedAt, ...rest }: Props & { readonly editedAt: number | undefined }) {
+  const { at, deleted } = rest.event;
+  return (
+    <div class={editedAt === undefined ? 'rail' : 'rail twice'}>
+      <div class="tools">
+        <Dates id={DATES_ID} at={at} edited={editedAt} />
+        {deleted === undefined && <Buttons {...rest} />}
+      </div>
+    </div>
+  );
+}
+
+function Buttons({ event, mine, tools }: Props) {
   const { actions, react, reactWith, reply } = words.value.message;
   return (
-    <div class="tools" role="toolbar" aria-label={actions}>
+    <div class="buttons" role="toolbar" aria-label={actions}>
       {recentEmoji()
         .slice(0, QUICK)
         .map((emoji) => (

@@ -9,6 +9,7 @@ import { type Writing, writingIn } from '../state/writing.js';
 import { words } from '../words.js';
 import { copyText } from './copy.js';
 import { pickEmoji } from './emoji.js';
+import { byFinger } from './media.js';
 
 /** Links and buttons within a row are in the order of Tab only while it is the current one. */
 export interface Hand {
@@ -27,7 +28,7 @@ export class Tools {
   readonly current = signal<number | undefined>(undefined);
   /** the mouse was moved after the focus */
   readonly pointing = signal(true);
-  /** the one whose toolbar is shown */
+  /** the one in hand: its toolbar is shown */
   readonly active = computed(() => {
     const [hovered, focused] = [this.hovered.value, this.focused.value];
     return this.pointing.value ? (hovered ?? focused) : (focused ?? hovered);
@@ -42,6 +43,11 @@ export class Tools {
   constructor(place: Place) {
     this.place = place;
     this.writing = writingIn(place);
+  }
+
+  /** Nothing is in hand any more. */
+  leave(): void {
+    this.focused.value = undefined;
   }
 
   mine(event: ChatEvent): boolean {
@@ -86,6 +92,7 @@ export class Tools {
     const emoji = await pickEmoji(opener);
     if (emoji !== undefined) this.place.react(event.id, emoji);
     focusRow(event.id);
+    if (emoji !== undefined && byFinger.peek()) this.leave();
   }
 
   async copy(text: string): Promise<boolean> {

@@ -10,7 +10,7 @@ import { DownIcon } from './icons.js';
 import { type ListEvents, Log } from './log.js';
 import { Message, Pending } from './message.js';
 import { useOpening } from './opening.js';
-import { pointed } from './pointer.js';
+import { clicked, pointed, useFinger } from './pointer.js';
 import { idOf, pressed, rowOf } from './rowkeys.js';
 import { Tools } from './tools.js';
 import { Typing } from './typing.js';
@@ -27,6 +27,7 @@ function RoomLog({ place }: { place: Place }) {
   const rows = useRows(place);
   const drawn = useMemo(() => new DrawnRows(rows, place), [rows, place]);
   const opened = useOpening(place, rows, tools);
+  useFinger(tools);
   const t = room.transcript.value;
   const shown = drawn.now.value;
   const list = useMemo(() => listens(tools), [tools]);
@@ -102,11 +103,7 @@ function listens(tools: Tools): ListEvents {
     onFocusOut: (event: FocusEvent) => {
       if (!rowOf(event.relatedTarget)) tools.focused.value = undefined;
     },
-    /** a finger: no browser on a phone gives the focus to what is no field or button */
-    onClick: (event: MouseEvent) => {
-      const id = idOf(rowOf(event.target));
-      if (id !== undefined) tools.focused.value = id;
-    },
+    onClick: (event: MouseEvent) => clicked(event, tools),
     onKeyDown: (event: KeyboardEvent) => {
       if (pressed(event, tools, messageOf)) event.preventDefault();
     },

@@ -40,8 +40,9 @@ export class Filler {
 
   /** One piece of what makes searches quick; true when there is more to do. */
   #quicken(): boolean {
-    const { frequent, reach } = this.#index;
-    return frequent.behind(reach) && this.#beside(() => frequent.work());
+    const { frequent, shorthand, reach } = this.#index;
+    if (frequent.behind(reach)) return this.#beside(() => frequent.work());
+    return shorthand.behind && this.#beside(() => shorthand.work(performance.now() + SLICE));
   }
 
   readonly #go = (): void => {

@@ -6,11 +6,10 @@
  */
 import type Database from 'better-sqlite3';
 import { LIMIT } from '../limit.js';
+import { and, type Bits, bitsOf, bytesOf, noBits, or, set } from './bits.js';
 import { ERA } from './era.js';
-import { contentOf, eraOf, inEra, type Place } from './words.js';
-
-/** A bit for each place of an era, the lowest of a byte first: so it is in the file. */
-export type Bits = Uint32Array;
+import { CODES, type Codes } from './short.js';
+import { contentOf, eraOf, inEra, MARK, type Place } from './words.js';
 
 interface Row extends Omit<Place, 'seq'> {
   readonly text: string;
@@ -30,9 +29,11 @@ interface Work {
 }
 
 /** Messages that are looked at for frequent words, for how long at most; and the part of them that must have one. */
-const SAMPLE = { messages: 256, ms: 4, part: 1 / 20, least: 3 } as const;
+const SAMPLE = { messages: 512, ms: 6, part: 1 / 40, least: 3 } as const;
 /** By which they are spread over the era: odd, so that each is another one. */
 const STRIDE = 40_503;
+/** Words of an era at most, the most frequent ones: whatever people write, all their bits take a megabyte. */
+const MOST = 128;
 /** Messages of a word in one piece of work. */
 const PIECE = 4096;
 
@@ -41,6 +42,7 @@ export class Frequent {
   readonly #having: Database.Statement<[string, number, number], number>;
   readonly #bits: Database.Statement<[string], Uint8Array>;
   readonly #put: Database.Statement<[string, Uint8Array]>;
+  readonly #words: Database.Statement<[string, string], string>;
   readonly #keepNext: Database.Statement<[string]>;
   /** the era that is worked on; those before it are done */
   #next: number;
@@ -55,10 +57,28 @@ export class Frequent {
       )
       .pluck();
     this.#bits = db.prepare<[string], Uint8Array>('SELECT bits FROM frequent WHERE word = ?').pluck();
+    this.#words = db
+      .prepare<[string, string], string>(
+        'SELECT word FROM frequent WHERE word > ? AND word < ? ORDER BY word',
+      )
+      .pluck();
     this.#put = db.prepare('REPLACE INTO frequent (word, bits) VALUES (?, ?)');
     this.#keepNext = db.prepare("REPLACE INTO meta (key, value) VALUES ('frequent', ?)");
     const next = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'frequent'").pluck().get();
     this.#next = Number(next ?? 0);
+  }
+
+  /** So many from the first on have their frequent words. */
+  get eras(): number {
+    return this.#next;
+  }
+
+  /** A number for each of the words of an era: those of texts, not who and where. */
+  codesOf(era: number): Codes {
+    const begin = inEra(era, '');
+    const words = this.#words.all(begin, `${begin}\u{10ffff}`).map((word) => word.slice(begin.length));
+    const ofTexts = words.filter((word) => !word.startsWith(MARK)).slice(0, CODES);
+    return new Map(ofTexts.map((word, n) => [word, n + 1]));
   }
 
   /** Whether there is something to make of an index that reaches so far. */
@@ -148,43 +168,11 @@ export class Frequent {
         counts.set(word, (counts.get(word) ?? 0) + 1);
     }
     const least = Math.max(SAMPLE.least, messages * SAMPLE.part);
-    return [...counts].flatMap(([word, count]) => (count >= least ? [word] : []));
+    const frequent = [...counts].filter(([, count]) => count >= least).sort(([, a], [, b]) => b - a);
+    return frequent.slice(0, MOST).map(([word]) => word);
   }
 }
-
-/** Those of an era whose bit is set, before a place in the log, newest first. */
-export function seqsOf(bits: Bits, era: number, end: number, count: number): number[] {
-  const seqs: number[] = [];
-  const start = era * ERA;
-  for (let n = bits.length - 1; n >= 0 && seqs.length < count; n--) {
-    for (let rest = bits[n] ?? 0; rest !== 0 && seqs.length < count; ) {
-      const bit = 31 - Math.clz32(rest);
-      rest &= ~(1 << bit);
-      const seq = start + n * 32 + bit;
-      if (seq < end) seqs.push(seq);
-    }
-  }
-  return seqs;
-}
-
-const and = (other: Bits) => (bits: number, n: number) => bits & (other[n] ?? 0);
-const or = (other: Bits) => (bits: number, n: number) => bits | (other[n] ?? 0);
 
 function notBegun(words: readonly string[]): Work {
-  return { words, bits: new Uint32Array(ERA / 32), from: 0 };
-}
-
-function set(bits: Bits, place: number, there: boolean): void {
-  const [at, bit] = [place >>> 5, 1 << (place & 31)];
-  const before = bits[at] ?? 0;
-  bits[at] = there ? before | bit : before & ~bit;
-}
-
-/** As they are in the file. */
-export function bitsOf({ buffer, byteOffset, length }: Uint8Array): Bits {
-  return new Uint32Array(buffer.slice(byteOffset, byteOffset + length));
-}
-
-function bytesOf(bits: Bits): Uint8Array {
-  return new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  return { words, bits: noBits(), from: 0 };
 }

@@ -7,6 +7,7 @@ import type Database from 'better-sqlite3';
 import type { Message, Person } from '../../chat/book.js';
 import { LIMIT } from '../limit.js';
 import { Frequent } from './frequent.js';
+import { Shorthand } from './shorthand.js';
 import { entryOf, VERSION } from './words.js';
 
 interface Row {
@@ -22,14 +23,16 @@ interface Outdated extends Row {
   readonly words: string;
 }
 
-/** Rows read at once, and added between two looks at the clock. */
+/** Rows read at once. */
 const ROWS = 64;
-const LOOK = 8;
+/** Pages that are merged between two looks at the clock. */
+const MERGED = 16;
 
 export class WordIndex {
   /** deleted messages whose words were taken out, since the start */
   erased = 0;
   readonly frequent: Frequent;
+  readonly shorthand: Shorthand;
   /** the seq up to which it reaches */
   #reach: number;
   readonly #end: Database.Statement<[], number | null>;
@@ -40,6 +43,8 @@ export class WordIndex {
   readonly #forget: Database.Statement<[number]>;
   readonly #add: Database.Statement<[number, string]>;
   readonly #remove: Database.Statement<[number, string]>;
+  readonly #merge: Database.Statement<[]>;
+  readonly #changes: Database.Statement<[], number>;
   readonly #keepReach: Database.Statement<[string]>;
 
   constructor(db: Database.Database) {
@@ -55,9 +60,12 @@ export class WordIndex {
     this.#forget = db.prepare('DELETE FROM outdated WHERE event = ?');
     this.#add = db.prepare('INSERT INTO words (rowid, text) VALUES (?, ?)');
     this.#remove = db.prepare("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)");
+    this.#merge = db.prepare(`INSERT INTO words (words, rank) VALUES ('merge', ${MERGED})`);
+    this.#changes = db.prepare<[], number>('SELECT total_changes()').pluck();
     this.#keepReach = db.prepare("REPLACE INTO meta (key, value) VALUES ('indexed', ?)");
     this.#reach = reachOf(db);
     this.frequent = new Frequent(db);
+    this.shorthand = new Shorthand(db, this.frequent);
   }
 
   get reach(): number {
@@ -75,7 +83,7 @@ export class WordIndex {
   }
 
   /** Within a beat: the message is about to be changed; the person said it. */
-  outdate(message: Message, person: Person): void {
+  outdate(message: Pick<Message, 'key' | 'roomKey' | 'text'>, person: Pick<Person, 'key'>): void {
     if (message.key > this.#reach) return; // it will come in as it is by then
     const place = { seq: message.key, person: person.key, room: message.roomKey };
     this.#note.run(message.key, entryOf(place, message.text));
@@ -86,8 +94,9 @@ export class WordIndex {
     return this.#noted.get(event) !== undefined;
   }
 
-  /** Within a transaction of its own: works until the time (performance.now()) has come; one row at least. */
+  /** Within a transaction of its own: works until the time (performance.now()) has come. */
   work(until: number): () => void {
+    if (!this.#merged(until)) return () => {};
     const erased = this.#correct(until);
     const reach = this.#extend(until);
     return () => {
@@ -96,11 +105,21 @@ export class WordIndex {
     };
   }
 
+  /** What was written lately is merged into what was before, piece by piece: by itself FTS5 does it in a commit, much at once. */
+  #merged(until: number): boolean {
+    for (;;) {
+      const before = this.#changes.get() ?? 0;
+      this.#merge.run();
+      if ((this.#changes.get() ?? 0) - before < 2) return true; // so it says that nothing is left
+      if (performance.now() > until) return false;
+    }
+  }
+
   #correct(until: number): number {
     let erased = 0;
     for (let row = this.#outdated.get(1); row; row = this.#outdated.get(1)) {
       this.#remove.run(row.seq, row.words);
-      this.frequent.change(row.seq, row.words, false);
+      this.#changed(row.seq, row.words, false);
       this.#forget.run(row.seq);
       if (row.deleted === null) this.#addAgain(row);
       else erased++;
@@ -112,17 +131,23 @@ export class WordIndex {
   #addAgain(row: Row): void {
     const entry = entryOf(row, row.text);
     this.#add.run(row.seq, entry);
-    this.frequent.change(row.seq, entry, true);
+    this.#changed(row.seq, entry, true);
+  }
+
+  /** What is made of the index is made likewise. */
+  #changed(seq: number, entry: string, there: boolean): void {
+    this.frequent.change(seq, entry, there);
+    this.shorthand.change(seq, entry, there);
   }
 
   #extend(until: number): number {
-    let [reach, added] = [this.#reach, 0];
+    let reach = this.#reach;
     do {
       const rows = this.#rows.all(reach, ROWS);
       for (const row of rows) {
         if (row.type === 'chat' && row.deleted === null) this.#add.run(row.seq, entryOf(row, row.text));
         reach = row.seq;
-        if (++added % LOOK === 0 && performance.now() > until) break;
+        if (performance.now() > until) break; // one text may take milliseconds
       }
       if (rows.length < ROWS) break;
     } while (performance.now() < until);
@@ -137,7 +162,7 @@ function reachOf(db: Database.Database): number {
   if (meta.get('words') === VERSION) return Number(meta.get('indexed') ?? 0);
   db.transaction(() => {
     db.exec(
-      `INSERT INTO words (words) VALUES ('delete-all'); DELETE FROM outdated; DELETE FROM frequent;
+      `INSERT INTO words (words) VALUES ('delete-all'); DELETE FROM outdated; DELETE FROM frequent; DELETE FROM shorthand;
        DELETE FROM meta WHERE key IN ('indexed', 'frequent')`,
     );
     db.prepare("REPLACE INTO meta (key, value) VALUES ('words', ?)").run(VERSION);

@@ -48,7 +48,7 @@ export class Search {
   constructor(db: Database.Database, parts: SearchParts) {
     this.#parts = parts;
     this.#db = db;
-    this.#lookup = new Lookup(db, parts.index.frequent);
+    this.#lookup = new Lookup(db, parts.index);
     this.#room = db.prepare('SELECT room AS key, last FROM rooms WHERE name = ?');
   }
 

@@ -1,7 +1,11 @@
-/** Whether the bits of frequent words are what the index has. */
+/** Whether the bits of frequent words, and the shorthand made of them, are what the index has. */
 import type Database from 'better-sqlite3';
+import { bitsOf, seqsOf } from './bits.js';
 import { ERA } from './era.js';
-import { bitsOf, seqsOf } from './frequent.js';
+import { Frequent } from './frequent.js';
+import { PART } from './short.js';
+import { Shorthand } from './shorthand.js';
+import { eraOf } from './words.js';
 
 interface Row {
   readonly word: string;
@@ -25,4 +29,14 @@ function isSame(seqs: readonly number[], { word, bits }: Row): boolean {
   const era = Number.parseInt(word, 10); // it begins with it
   const others = seqsOf(bitsOf(bits), era, (era + 1) * ERA, ERA);
   return seqs.length === others.length && seqs.every((seq, n) => seq === others[n]);
+}
+
+/** The first fault in words, or undefined. What the index has is told from the texts, of which it was made. */
+export function faultOfShorthand(db: Database.Database): string | undefined {
+  const frequent = new Frequent(db);
+  const shorthand = new Shorthand(db, frequent);
+  const parts = db.prepare<[], number>('SELECT part FROM shorthand').pluck().all();
+  const wrong = parts.find((part) => eraOf(part * PART) >= frequent.eras || !shorthand.isRight(part));
+  if (wrong === undefined) return undefined;
+  return `the shorthand of events ${wrong * PART} to ${(wrong + 1) * PART - 1} is not what the index has`;
 }

@@ -16,7 +16,7 @@ const ACCENTS = /[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u06
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
 const ASCII = /^[\u0000-\u007f]*$/;
 /** Begins words that no text can hold: private characters are none of its words. */
-const MARK = '\ue000';
+export const MARK = '\ue000';
 
 /** A text's words, one space between each two; '' when it has none. */
 export function wordsOf(text: string): string {
@@ -44,6 +44,13 @@ export function contentOf({ person, room }: Omit<Place, 'seq'>, text: string): s
 /** All that the index holds of a message. */
 export function entryOf(place: Place, text: string): string {
   return inEra(eraOf(place.seq), contentOf(place, text));
+}
+
+/** The words of its text, from what the index holds of a message. */
+export function wordsInEntry(entry: string): string[] {
+  const marks = 2; // who and where
+  const words = entry.split(' ').slice(marks);
+  return words.map((word) => word.slice(word.indexOf(MARK) + 1));
 }
 
 export function eraOf(seq: number): number {
