@@ -3,7 +3,6 @@
  * origin, size, then the routes, then the static files. `ctx.state.session` says who asks, or nobody.
  */
 import type { IncomingMessage } from 'node:http';
-import bodyParser from '@koa/bodyparser';
 import Koa from 'koa';
 import helmet from 'koa-helmet';
 import type { Logger } from 'pino';
@@ -11,6 +10,7 @@ import type { Config } from '../config.js';
 import type { Identity } from '../identity.js';
 import { isOurHost, isOurOrigin } from '../request.js';
 import { type ApiParts, apiRoutes } from './api.js';
+import { BODY_MAX, bodies, tooBig } from './body.js';
 import { faults, HttpFault } from './fault.js';
 import { FaultPage } from './faultpage.js';
 import { type HealthParts, healthRoutes } from './health.js';
@@ -29,7 +29,6 @@ export interface AppParts extends ApiParts, SigninParts, HealthParts {
   readonly full: () => boolean;
 }
 
-const BODY_MAX = 64 * 1024;
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Asked by machines of the operator, which come by any name of the host. */
 const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
@@ -40,9 +39,7 @@ export function createApp(parts: AppParts): Koa {
   app.use(faults(parts.logger, new FaultPage(parts.publicDir)));
   app.use(securityHeaders());
   app.use(guard(parts));
-  app.use(
-    bodyParser({ enableTypes: ['json', 'form'], jsonLimit: BODY_MAX, formLimit: BODY_MAX, onError: badBody }),
-  );
+  app.use(bodies());
   for (const routes of [
     healthRoutes(parts),
     signinRoutes(parts),
@@ -106,12 +103,5 @@ export function bodyFits(request: IncomingMessage): boolean {
 function checkChange(request: IncomingMessage, config: Config): void {
   if (!isOurOrigin(request, config))
     throw new HttpFault(403, 'wrong_origin', 'Requests that change something must come from our own pages.');
-  if (!bodyFits(request)) throw new HttpFault(413, 'too_big', `A body has at most ${BODY_MAX} bytes.`);
-}
-
-function badBody(error: Error): void {
-  const status = 'status' in error && error.status === 413 ? 413 : 400;
-  throw status === 413
-    ? new HttpFault(413, 'too_big', `A body has at most ${BODY_MAX} bytes.`)
-    : new HttpFault(400, 'bad_body', 'The body is not what its Content-Type says.');
+  if (!bodyFits(request)) throw tooBig();
 }

@@ -11,8 +11,9 @@ import { Connection, type Opening } from './connection.js';
 import { Following, type FollowingParts } from './following.js';
 import { textFrame } from './frame.js';
 import { Heartbeat } from './heartbeat.js';
+import { Lane } from './lane.js';
 import { Outlet } from './outlet.js';
-import { Person, QUEUE } from './person.js';
+import { Person } from './person.js';
 import { replay } from './replay.js';
 import { LiveRoom, type Pages } from './room.js';
 import { tellTyping } from './typing.js';
@@ -45,8 +46,7 @@ export class Hub {
   readonly #people = new Map<string, Person>();
   /** those of them without a socket */
   readonly #idle = new Set<Person>();
-  readonly #slowed = new Set<Person>();
-  #lane: NodeJS.Timeout | undefined;
+  readonly #lane = new Lane();
 
   constructor(parts: HubParts) {
     this.#parts = parts;
@@ -147,7 +147,7 @@ export class Hub {
 
   stop(): void {
     this.outlet.stop();
-    clearInterval(this.#lane);
+    this.#lane.stop();
     this.following.stop();
   }
 
@@ -184,37 +184,21 @@ export class Hub {
 
   #take(connection: Connection, posting: Posting, bytes: number): void {
     const { person } = connection;
-    if (person.waiting === 0 && person.budget.take(performance.now())) {
+    const now = performance.now();
+    if (person.waiting === 0 && person.budget.take(now)) {
       this.#post(connection, posting);
       return;
     }
     person.wait({ bytes, post: () => this.#post(connection, posting) });
-    if (person.waiting >= QUEUE.cut) this.#throwOut(person);
-    else if (person.shouldPause) connection.pause();
-    this.#slow(person);
+    if (person.keepsTooMuch) person.throwOut();
+    else if (person.shouldPause(now)) connection.pause();
+    this.#lane.add(person);
   }
 
   #post(connection: Connection, posting: Posting): void {
     const { room, person } = connection;
     const command = commandOf(posting, room.name, person.user, this.#parts.now());
     this.#parts.submit(command, (outcome) => answer(connection, outcome, posting.cid));
-  }
-
-  #throwOut(person: Person): void {
-    person.forgetWaiting();
-    for (const connection of person.connections) connection.close(CLOSE.tooFast);
-  }
-
-  /** One timer for all who are slowed, and only while somebody is. */
-  #slow(person: Person): void {
-    this.#slowed.add(person);
-    this.#lane ??= setInterval(() => {
-      for (const slowed of this.#slowed)
-        if (slowed.postWaiting(performance.now())) this.#slowed.delete(slowed);
-      if (this.#slowed.size > 0) return;
-      clearInterval(this.#lane);
-      this.#lane = undefined;
-    }, 50);
   }
 
   #publish({ room: name, event }: Extract<Outcome, { kind: 'said' }>): void {

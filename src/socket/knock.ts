@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { parseCount, parseRoomSegment } from '../parse.js';
+import { parseRoomSegment } from '../parse.js';
 import { COMMANDS, LIMITS, PLAIN } from '../protocol.js';
 import type { Place } from './hub.js';
 
@@ -33,11 +33,16 @@ export function parseTarget(url: string): Target | 'malformed' | 'elsewhere' {
   if (!path.startsWith('/ws/')) return 'elsewhere';
   const asked = new URLSearchParams(query);
   const place = {
-    after: parseCount(asked.get('after') ?? ''),
+    after: numberIn(asked.get('after')),
     epoch: asked.get('epoch') ?? undefined,
-    history: Math.min(parseCount(asked.get('history') ?? '') ?? LIMITS.defaultPage, LIMITS.page),
+    history: Math.min(numberIn(asked.get('history')) ?? LIMITS.defaultPage, LIMITS.page),
   };
   return { room: parseRoomSegment(path.slice('/ws/'.length)), place };
+}
+
+/** Of any size: beyond what can be counted it was given all the same, and is beyond the last. What is no number was not. */
+function numberIn(raw: string | null): number | undefined {
+  return raw !== null && /^\d+$/.test(raw) ? Math.min(Number(raw), Number.MAX_SAFE_INTEGER) : undefined;
 }
 
 function split(text: string, mark: string): [string, string] {

@@ -3,7 +3,7 @@
  * what they said too fast. Most have one socket and are silent: what only others need is made when they need it.
  */
 import type { Limits } from '../config.js';
-import type { User } from '../protocol.js';
+import { CLOSE, type User } from '../protocol.js';
 import { Budget } from './budget.js';
 import type { Connection } from './connection.js';
 
@@ -14,11 +14,14 @@ export interface Waiting {
 }
 
 export const QUEUE = {
-  /** reading is paused from so many bytes or messages on, and goes on below half of it */
+  /** reading is paused when so many bytes or messages wait, and goes on below half of it */
   pauseBytes: 64 * 1024,
   pauseCount: 1000,
-  /** who keeps so many waiting is cut off (4429) */
-  cut: 2000,
+  /** but only after so many milliseconds: thousands sent in one go would stay unseen behind the pause */
+  lookOn: 2000,
+  /** who keeps so much waiting is cut off (4429) */
+  cutBytes: 2 * 1024 * 1024,
+  cutCount: 2000,
 } as const;
 
 export class Person {
@@ -36,6 +39,8 @@ export class Person {
   #budget: Budget | undefined;
   #waiting: Waiting[] | undefined;
   #bytes = 0;
+  /** since when so much waits that reading is to be paused, as performance.now() */
+  #fullSince: number | undefined;
 
   constructor(user: User, limits: Limits) {
     this.user = user;
@@ -77,12 +82,20 @@ export class Person {
     return this.#waiting?.length ?? 0;
   }
 
-  get shouldPause(): boolean {
-    return this.#bytes >= QUEUE.pauseBytes || this.waiting >= QUEUE.pauseCount;
+  /** bytes that wait */
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  get mayResume(): boolean {
-    return this.#bytes < QUEUE.pauseBytes / 2 && this.waiting < QUEUE.pauseCount / 2;
+  get keepsTooMuch(): boolean {
+    return this.#bytes >= QUEUE.cutBytes || this.waiting >= QUEUE.cutCount;
+  }
+
+  /** To be asked whenever something waits. `now` as performance.now(). */
+  shouldPause(now: number): boolean {
+    if (this.#bytes < QUEUE.pauseBytes && this.waiting < QUEUE.pauseCount) return false;
+    this.#fullSince ??= now;
+    return now - this.#fullSince >= QUEUE.lookOn;
   }
 
   wait(said: Waiting): void {
@@ -98,8 +111,19 @@ export class Person {
       this.#bytes -= said?.bytes ?? 0;
       said?.post();
     }
-    if (this.mayResume) for (const connection of this.connections) connection.resume();
+    this.#readOn();
     return this.waiting === 0;
+  }
+
+  #readOn(): void {
+    if (this.#bytes >= QUEUE.pauseBytes / 2 || this.waiting >= QUEUE.pauseCount / 2) return;
+    this.#fullSince = undefined;
+    for (const connection of this.connections) connection.resume();
+  }
+
+  throwOut(): void {
+    this.forgetWaiting();
+    for (const connection of this.connections) connection.close(CLOSE.tooFast);
   }
 
   /** Forgets what waits: they were thrown out, or signed out. */

@@ -1,6 +1,7 @@
 /** The live room as people meet it: real sockets. */
 import Keygrip from 'keygrip';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Connection } from '../../src/socket/connection.js';
 import { startChat } from '../harness.js';
 
 const deep = '['.repeat(3000) + ']'.repeat(3000);
@@ -151,6 +152,47 @@ describe('a room', () => {
     expect(await flood.closed).toBe(4429);
     one.says('still here', 'c-here');
     await one.sees({ type: 'chat', cid: 'c-here' });
+  });
+
+  it('takes a burst of 1,900 in order, nothing lost, and pauses reading when two seconds later there is more', async () => {
+    let now = performance.now();
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const pauses = vi.spyOn(Connection.prototype, 'pause');
+    onTestFinished(() => [clock, pauses].forEach((spy) => void spy.mockRestore()));
+    const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });
+    const room = await (await chat.signIn('Ann')).enters('lobby');
+    const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
+    room.sends({ type: 'ping' });
+    await room.sees({ type: 'pong' }); // all of it was read
+    expect(pauses).not.toHaveBeenCalled();
+    now += 2000;
+    for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
+    await vi.waitFor(() => expect(pauses).toHaveBeenCalled(), 10_000);
+    for (let seen = 340; seen < said.length; seen += 300) {
+      await room.seesAll({ type: 'chat' }, seen, 10_000);
+      now += 15_000;
+    }
+    const seen = await room.seesAll({ type: 'chat' }, said.length, 10_000);
+    expect(seen.map(({ cid }) => cid)).toEqual(said);
+  });
+
+  it.each([
+    ['ordinary ones', 60, 1],
+    ['long ones', 1000, 1],
+    ['the longest', 16_000, 1],
+    ['ordinary ones over five sockets', 60, 5],
+  ])('closes 4429 who sends thousands at once by default: %s', async (_, length, sockets) => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const witness = await bob.enters('lobby');
+    const rooms = await Promise.all(Array.from({ length: sockets }, () => ann.enters('lobby')));
+    const text = '😀'.repeat(length / 4);
+    for (let n = 0; n < 3000; n++) rooms[n % sockets]?.sends({ type: 'chat', data: text });
+    const from = Date.now();
+    expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual(rooms.map(() => 4429));
+    expect(Date.now() - from).toBeLessThan(5000);
+    await witness.sees({ type: 'chat', cid: witness.says('still here') });
+    expect(witness.numbered.length).toBeLessThan(60);
   });
 
   it('only counts its people when they are many', async () => {

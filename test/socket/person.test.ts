@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import type { Connection } from '../../src/socket/connection.js';
-import { Person } from '../../src/socket/person.js';
+import { Person, QUEUE } from '../../src/socket/person.js';
 
 const { limits } = readConfig({});
 
@@ -34,4 +34,55 @@ it('is rested until they said something, and again when that is long ago', () =>
   ann.budget.take(1000);
   expect(ann.rested(1000)).toBe(false);
   expect(ann.rested(60_000)).toBe(true);
+});
+
+/** Somebody with one socket who has used up what they may say at once; the clock stands at 0. */
+function hasty() {
+  const done: string[] = [];
+  const socket = {
+    resume: () => done.push('reads on'),
+    close: ([code]: [number]) => done.push(`closes ${code}`),
+  };
+  const ann = new Person({ id: 'a', name: 'Ann' }, limits);
+  ann.connected(socket as unknown as Connection);
+  while (ann.budget.take(0));
+  const says = (count: number, bytes = 60) => {
+    for (let n = 0; n < count; n++) ann.wait({ bytes, post: () => done.push('says') });
+  };
+  return { ann, says, done };
+}
+
+it('is paused when much waits, but looked at for two seconds before, and read again below half', () => {
+  const { ann, says, done } = hasty();
+  says(999);
+  expect(ann.shouldPause(0)).toBe(false);
+  says(1);
+  expect([0, 1999, 2000, 9000].map((now) => ann.shouldPause(now))).toEqual([false, false, true, true]);
+  for (let now = 200; now <= 100_000; now += 200) ann.postWaiting(now);
+  expect([ann.waiting, done.filter((what) => what === 'reads on')]).toEqual([500, []]);
+  expect(ann.shouldPause(100_000)).toBe(false);
+  says(500);
+  expect(ann.shouldPause(100_000)).toBe(true); // it has not been read on
+  for (let now = 100_200; now <= 200_200; now += 200) ann.postWaiting(now);
+  expect([ann.waiting, done.at(-1)]).toEqual([499, 'reads on']);
+  says(600);
+  expect([ann.shouldPause(201_000), ann.shouldPause(203_000)]).toEqual([false, true]);
+});
+
+it('is paused by bytes too', () => {
+  const { ann, says } = hasty();
+  says(4, 16_384);
+  expect([ann.shouldPause(0), ann.shouldPause(2000)]).toEqual([false, true]);
+});
+
+it('keeps too much at 2,000 messages or 2 MiB, not at 1,999 or a hundred of the longest; thrown out, nothing waits', () => {
+  const [many, long] = [hasty(), hasty()];
+  many.says(QUEUE.cutCount - 1);
+  long.says(100, 16_384);
+  expect([many.ann.keepsTooMuch, long.ann.keepsTooMuch]).toEqual([false, false]);
+  many.says(1);
+  long.says(28, 16_384);
+  expect([many.ann.keepsTooMuch, long.ann.keepsTooMuch]).toEqual([true, true]);
+  many.ann.throwOut();
+  expect([many.done, many.ann.waiting, many.ann.bytes]).toEqual([['closes 4429'], 0, 0]);
 });

@@ -1,0 +1,63 @@
+/**
+ * Bodies: JSON or a form, of limited size, strictly UTF-8. The parser is only let to read: it would make U+FFFD of what is
+ * no UTF-8, and that would be said and kept. It hands on the bytes, one a character.
+ */
+import bodyParser from '@koa/bodyparser';
+import type Koa from 'koa';
+import { HttpFault } from './fault.js';
+
+export const BODY_MAX = 64 * 1024;
+const TYPES = ['application/json', 'application/x-www-form-urlencoded'];
+
+/** Reads the body into `ctx.request.body`: what the JSON holds, or the fields of the form; {} when there is none. */
+export function bodies(): Koa.Middleware {
+  const read = bodyParser({
+    enableTypes: ['text'],
+    extendTypes: { text: TYPES },
+    encoding: 'binary',
+    textLimit: BODY_MAX,
+    onError: unread,
+  });
+  return (ctx, next) =>
+    read(ctx, () => {
+      ctx.request.body = parsed(ctx);
+      return next();
+    });
+}
+
+export function tooBig(): HttpFault {
+  return new HttpFault(413, 'too_big', `A body has at most ${BODY_MAX} bytes.`);
+}
+
+function unread(error: Error): void {
+  throw 'status' in error && error.status === 413 ? tooBig() : badBody();
+}
+
+function parsed(ctx: Koa.Context): unknown {
+  const bytes: unknown = ctx.request.body;
+  if (typeof bytes !== 'string' || bytes === '') return {};
+  if (!/^(utf-?8)?$/i.test(ctx.request.charset)) throw badBody();
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(bytes, 'binary'));
+    return ctx.is('json') ? parseJson(text) : parseForm(text);
+  } catch {
+    throw badBody();
+  }
+}
+
+/** @throws SyntaxError when it is neither object nor list */
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (typeof value === 'object' && value !== null) return value;
+  throw new SyntaxError('no object');
+}
+
+/** @throws URIError when its escapes are no UTF-8: URLSearchParams, too, would make U+FFFD of them */
+function parseForm(text: string): Readonly<Record<string, string>> {
+  for (const [escapes] of text.matchAll(/(?:%[\da-f]{2})+/gi)) decodeURIComponent(escapes);
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
+function badBody(): HttpFault {
+  return new HttpFault(400, 'bad_body', 'The body is not what its Content-Type says, in UTF-8.');
+}
