@@ -137,7 +137,7 @@ function openDoors(
     ...(draining() ? ['the server is stopping'] : []),
     ...(store.fault === undefined ? [] : [`the store fails: ${store.fault}`]),
   ];
-  const mayPost = (user: User): boolean => hub.person(user).budget.take(performance.now());
+  const mayPost = (user: User): boolean => hub.person(user).mayPost(performance.now());
   const { log, epoch } = store;
   const metrics = createMetrics(hub, store);
   const app = createApp({

@@ -185,7 +185,7 @@ export class Hub {
   #take(connection: Connection, posting: Posting, bytes: number): void {
     const { person } = connection;
     const now = performance.now();
-    if (person.waiting === 0 && person.budget.take(now)) {
+    if (person.mayPost(now)) {
       this.#post(connection, posting);
       return;
     }

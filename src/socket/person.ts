@@ -82,6 +82,11 @@ export class Person {
     return this.#waiting?.length ?? 0;
   }
 
+  /** Takes one message from the budget; none overtakes those that wait. */
+  mayPost(now: number): boolean {
+    return this.waiting === 0 && this.budget.take(now);
+  }
+
   /** bytes that wait */
   get bytes(): number {
     return this.#bytes;

@@ -28,6 +28,55 @@ const onScreen = (page: Page) =>
     return [rows[0], rows.at(-1)].map((row) => Number(row?.getAttribute('data-id')));
   });
 
+/** Runs in the page from its first moment: how often a line of trouble was shown. */
+function countTroubles(): void {
+  const seen = { troubles: 0 };
+  Object.assign(window, { seen });
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes)
+      for (const node of addedNodes)
+        if (node instanceof Element && (node.matches('.status p') || node.querySelector('.status p')))
+          seen.troubles++;
+  }).observe(document, { childList: true, subtree: true });
+}
+const troubles = (page: Page) => page.evaluate(() => Reflect.get(Reflect.get(window, 'seen'), 'troubles'));
+
+describe.runIf(hasChromium)('a line that is there at once', { timeout: 60_000 }, () => {
+  it('is no trouble, at the opening or again; one that stays away is', async () => {
+    const stage = await openStage();
+    await stage.says('Bob', 'lobby', 'hello');
+    const context = await stage.browser.newContext();
+    await context.addCookies(cookies(await stage.person('Ann'), stage.door.origin));
+    await context.addInitScript(countTroubles);
+    let cut = () => {};
+    let back = true;
+    await context.routeWebSocket(/\/ws\//, (socket) => {
+      if (!back) return void socket.close({ code: 1013 });
+      const server = socket.connectToServer();
+      cut = () => {
+        void server.close();
+        void socket.close({ code: 1012 });
+      };
+    });
+    const page = await context.newPage();
+    watch(page);
+    await page.goto(`${stage.door.origin}/r/lobby`);
+    const live = page.locator('.dot.live');
+    await live.waitFor();
+    cut();
+    await page.locator('.dot:not(.live)').waitFor();
+    await page.evaluate(() => dispatchEvent(new Event('online'))); // it need not wait for its turn
+    await live.waitFor();
+    await stage.says('Bob', 'lobby', 'again');
+    await page.locator('li.message[data-id="2"]').waitFor();
+    expect(await troubles(page)).toBe(0);
+    back = false;
+    cut();
+    await page.locator('.status p').waitFor();
+    expect(await troubles(page)).toBe(1);
+  });
+});
+
 describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000 }, () => {
   it('is shown alone: the end of the room, who I am, and the rooms', async () => {
     const stage = await openStage();

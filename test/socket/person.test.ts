@@ -86,3 +86,12 @@ it('keeps too much at 2,000 messages or 2 MiB, not at 1,999 or a hundred of the 
   many.ann.throwOut();
   expect([many.done, many.ann.waiting, many.ann.bytes]).toEqual([['closes 4429'], 0, 0]);
 });
+
+it('overtakes by no other way what waits', () => {
+  const { ann, says } = hasty();
+  expect(ann.mayPost(10_000)).toBe(true);
+  says(1);
+  expect(ann.mayPost(20_000)).toBe(false); // though there is budget again
+  ann.postWaiting(20_000);
+  expect(ann.mayPost(20_000)).toBe(true);
+});

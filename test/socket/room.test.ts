@@ -72,7 +72,7 @@ function upTo(last: number): number[] {
 }
 
 describe('a live room', () => {
-  it('gives each member each number once and in order, in any order of doings', () => {
+  it('gives each member each number once and in order, in any order of doings', { timeout: 60_000 }, () => {
     const doing = fc.oneof(
       fc.record({ kind: fc.constant('say' as const), times: fc.integer({ min: 1, max: 30 }) }),
       fc.record({ kind: fc.constant('come' as const), times: fc.integer({ min: 1, max: 300 }) }),

@@ -11,20 +11,37 @@ import { words } from '../words.js';
 export function Status({ desk }: { desk: Desk }) {
   const { connection, letters, room } = desk.here.value;
   const link = connection.link.value;
+  const lasting = useLasting(link.state !== 'live');
   const waiting = letters.value.filter(isWaiting).length;
   const retry = () => connection.connect();
   return (
     <div class={`status ${link.state}`}>
       <div role="status">
-        {link.state === 'live' ? (
-          <span class="unseen">{words.value.status.live}</span>
-        ) : (
+        {link.state === 'live' && <span class="unseen">{words.value.status.live}</span>}
+        {link.state !== 'live' && (lasting || link.state === 'ended') && (
           <Trouble link={link} again={room.me.value !== undefined} waiting={waiting} retry={retry} />
         )}
       </div>
       <Newer desk={desk} />
     </div>
   );
+}
+
+/** A line that is there at once, at the opening or again, is no trouble: nothing moves and nothing is said. */
+const BRIEF_MS = 1_000;
+
+/** Whether it has been so for longer than that. */
+function useLasting(so: boolean): boolean {
+  const lasting = useSignal(false);
+  useEffect(() => {
+    lasting.value = false;
+    if (!so) return undefined;
+    const timer = setTimeout(() => {
+      lasting.value = true;
+    }, BRIEF_MS);
+    return () => clearTimeout(timer);
+  }, [so, lasting]);
+  return so && lasting.value;
 }
 
 interface TroubleProps {
