@@ -170,7 +170,7 @@ describe('a room', () => {
     await vi.waitFor(() => expect(pauses).toHaveBeenCalled(), 10_000);
     for (let seen = 340; seen < said.length; seen += 300) {
       await room.seesAll({ type: 'chat' }, seen, 10_000);
-      now += 15_000;
+      now += 16_000;
     }
     const seen = await room.seesAll({ type: 'chat' }, said.length, 10_000);
     expect(seen.map(({ cid }) => cid)).toEqual(said);
