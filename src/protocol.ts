@@ -190,6 +190,16 @@ export const DEFAULT_ROOM = 'lobby';
 export const PLAIN = 'chat';
 export const COMMANDS = 'superchat';
 
+/** Where a room opens: at one's read mark when more is after it than fits on a screen; else, undefined, at its end. */
+export function opensAt({ read, last }: Pick<RoomSummary, 'read' | 'last'>): number | undefined {
+  return read > 0 && last - read > LIMITS.unread ? read : undefined;
+}
+
+/** What to ask for to read as many events before a number as after it. */
+export function around(id: number): { readonly before: number; readonly limit: number } {
+  return { before: id + LIMITS.around / 2 + 1, limit: LIMITS.around };
+}
+
 /** Limits of the contract; those an operator may change are in config.ts. */
 export const LIMITS = {
   /** bytes of one frame or one request body's text */
@@ -206,6 +216,10 @@ export const LIMITS = {
   defaultPage: 50,
   /** unread events that fit on a screen: with more, a room opens where one stopped reading */
   unread: 40,
+  /** events around a number */
+  around: 100,
+  /** bytes of the messages that a page is delivered with */
+  snapshot: 64 * 1024,
   /** users named in a `list`, and the size from which a room only counts its people */
   list: 100,
   /** reactions of one message, of all kinds together */

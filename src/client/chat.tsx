@@ -3,7 +3,7 @@ import { options, render } from 'preact';
 import { addressOf } from './address.js';
 import { keepAppearance } from './appearance.js';
 import { Desk } from './desk.js';
-import { afterFrame, beforeDrawing } from './draw.js';
+import { beforeDrawing, onceDrawn } from './draw.js';
 import { shelf } from './shelf.js';
 import { snapshotOf } from './snapshot.js';
 import { Settings } from './state/settings.js';
@@ -23,6 +23,6 @@ if (root && user && address) {
   desk.open(address, snapshot);
   void dressed.then(() => {
     render(<App desk={desk} />, root);
-    beforeDrawing(() => afterFrame(tellTimes));
+    onceDrawn(tellTimes);
   });
 } else location.replace('/'); // not the page of a room

@@ -8,7 +8,7 @@ import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
 import { burn } from './burn.js';
 import { TabCaller } from './caller.js';
-import { afterFrame, beforeDrawing, isSeen } from './draw.js';
+import { isSeen, onceDrawn } from './draw.js';
 import { goToSignIn, isSessionOver, letIn } from './gate.js';
 import { keepMe, recallMe } from './me.js';
 import { atEase } from './pace.js';
@@ -86,7 +86,7 @@ export class Desk {
     addEventListener('pageshow', ({ persisted }) => persisted && this.#here.peek().resume());
     document.addEventListener('visibilitychange', () => this.#turned());
     keepTitle(() => ({ room: this.#here.value.name, unread: this.rooms.unread.value }));
-    beforeDrawing(() => afterFrame(() => this.#settle()));
+    onceDrawn(() => this.#settle());
   }
 
   /** What need not be there before something is drawn. */

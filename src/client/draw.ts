@@ -14,6 +14,17 @@ export function afterFrame(then: () => void): void {
   port2.postMessage(undefined);
 }
 
+/** Calls back once, when something has been drawn; or soon after, where nobody looks and nothing is. */
+export function onceDrawn(then: () => void): void {
+  let waits = true;
+  const go = () => {
+    if (waits) then();
+    waits = false;
+  };
+  beforeDrawing(() => afterFrame(go));
+  setTimeout(go, 1_000);
+}
+
 export function isSeen(): boolean {
   return document.visibilityState === 'visible';
 }

@@ -3,18 +3,18 @@
  * It has a socket only while it is in view (`enter` … `leave`); left, it keeps what it knows, and goes on by number.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { LIMITS } from '../protocol.js';
+import { opensAt } from '../protocol.js';
 import { Draft } from './draft.js';
 import { Line, type LineParts } from './line.js';
 import type { Register } from './register.js';
 import type { Snapshot } from './state/answers.js';
+import { Bookmark } from './state/bookmark.js';
 import { within } from './state/clock.js';
 import type { Connection } from './state/connection.js';
 import type { Letter } from './state/letter.js';
 import type { Outbox } from './state/outbox.js';
 import type { Room } from './state/room.js';
 import type { Shelf } from './state/settings.js';
-import { Stop } from './state/stop.js';
 import { Teller } from './state/typing.js';
 import { when } from './state/when.js';
 
@@ -36,8 +36,8 @@ export class Place {
   /** the message to bring into view and to highlight */
   readonly shown: Signal<number | undefined> = signal(undefined);
   readonly draft: Draft;
-  /** where the line "new since you were here" stands, and what is unread */
-  readonly stop: Stop;
+  /** where I stopped reading */
+  readonly bookmark: Bookmark;
   readonly #parts: PlaceParts;
   readonly #line: Line;
   readonly #teller: Teller;
@@ -49,10 +49,10 @@ export class Place {
     this.#parts = parts;
     this.name = name;
     this.draft = new Draft(shelf, user, name);
-    this.stop = new Stop(parts.register.rooms, name);
+    this.bookmark = new Bookmark(parts.register.rooms, name);
     this.#line = new Line(parts, {
       start: () => this.#start(),
-      opened: () => this.stop.opened(this.room.transcript.peek().last),
+      opened: () => this.bookmark.opened(this.room.transcript.peek().last),
     });
     this.room = this.#line.room;
     this.connection = this.#line.connection;
@@ -133,7 +133,7 @@ export class Place {
 
   /** The page is looked at again: the line stands where one stopped. */
   remark(): void {
-    this.stop.lookedAt(this.room.transcript.peek().last);
+    this.bookmark.lookedAt(this.room.transcript.peek().last);
   }
 
   /** The page may be frozen or closed: another tab sends meanwhile. */
@@ -146,7 +146,9 @@ export class Place {
 
   /** Opens it at once with what was delivered, unless it is to be opened where that does not reach. */
   #begin(snapshot: Snapshot, id: number | undefined): boolean {
-    const reaches = id === undefined || snapshot.page.messages.some((event) => event.id === id);
+    const { last, messages } = snapshot.page;
+    const reaches =
+      id === undefined ? last === 0 || messages.length > 0 : messages.some((event) => event.id === id);
     if (reaches) this.room.begin(snapshot);
     return reaches;
   }
@@ -165,8 +167,8 @@ export class Place {
     const { rooms } = this.#parts.register;
     await this.#soon(rooms.loaded, Boolean);
     if (this.#target !== undefined) return this.#target;
-    const { read = 0, unread = 0 } = rooms.entry(this.name) ?? {};
-    return read > 0 && unread > LIMITS.unread ? read : undefined;
+    const entry = rooms.entry(this.name);
+    return entry && opensAt(entry);
   }
 
   /** What was kept is shown until the server answers; that it does not answer is seen beside it. */

@@ -36,12 +36,14 @@ export class Register {
     this.rooms.restore(kept.rooms);
   }
 
-  /** What the page was delivered with, in place of what was kept; of another log nothing stays kept. */
+  /** What the page was delivered with. Of what was kept the read marks count, which may be further; of another log nothing stays. */
   async begin({ page: { epoch }, rooms }: Snapshot): Promise<void> {
     this.#epoch = epoch;
     this.#heard(rooms);
     const kept = await this.#keep.rooms();
     if (kept && kept.epoch !== epoch) await this.#keep.clear();
+    for (const { room, read } of kept?.epoch === epoch ? kept.rooms : [])
+      if (read <= (this.rooms.entry(room)?.last ?? 0)) this.marks.read(room, read);
   }
 
   /** Keeps what the room in view says of itself, until what is returned is called. */

@@ -28,9 +28,10 @@ export function pageRoutes(parts: PageParts): Router {
     const room = parseRoomSegment(ctx.path.slice('/r/'.length));
     if (room === undefined) throw new HttpFault(404, 'invalid_room', 'There can be no room of this name.');
     const session = sessionOf(ctx, parts);
+    if (!session) return ctx.redirect(signinFirst(`/r/${encodeURIComponent(room)}`));
     const pieces = html.get(wordsOf(ctx).language.tag);
-    if (session && pieces) showPage(ctx, pieces, await snapshotOf(session.user, room, parts));
-    else ctx.redirect(signinFirst(`/r/${encodeURIComponent(room)}`));
+    if (!pieces) throw new Error('there is no page in the language that was chosen');
+    showPage(ctx, pieces, await snapshotOf(session.user, room, parts));
   });
   return router;
 }

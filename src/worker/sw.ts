@@ -12,7 +12,7 @@ declare const SHELL: readonly string[];
 
 const PREFIX = 'oneport ';
 const CACHE = PREFIX + VERSION;
-/** The page of a room: it is the same for all rooms of one person. */
+/** The page of a room: without its snapshot it is the same for all rooms of one person. */
 const PAGE = '/page';
 /** A network that takes longer for the page is as good as none, when there is a kept one. */
 const PATIENCE_MS = 5_000;
@@ -55,14 +55,17 @@ let person = 0;
 async function keep(cache: Cache, answer: Response, forPerson: number): Promise<void> {
   const headers = new Headers(answer.headers);
   for (const name of ['content-length', 'content-encoding']) headers.delete(name); // of what came, not of what is kept
-  const page = new Response(emptied(await answer.text()), { headers });
-  if (forPerson === person) await cache.put(PAGE, page);
+  const html = emptied(await answer.text());
+  if (html !== undefined && forPerson === person) await cache.put(PAGE, new Response(html, { headers }));
   if (forPerson !== person) await cache.delete(PAGE); // signed out while it was written
 }
 
-/** Without the snapshot (src/http/snapshot.ts): it is of one room and one moment, and what was deleted since is in it. */
-function emptied(html: string): string {
-  return html.replace(/(<script type="application\/json" id="snapshot">)[^<]*/, '$1');
+/** Without the snapshot (src/http/snapshot.ts), which is of one room and one moment, with texts that may be deleted since. */
+function emptied(html: string): string | undefined {
+  const [before, after, ...more] = html.split(
+    /(?<=<script type="application\/json" id="snapshot">)[^<]*(?=<)/,
+  );
+  return after === undefined || more.length > 0 ? undefined : before + after;
 }
 
 async function forget(): Promise<void> {

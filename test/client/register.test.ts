@@ -15,6 +15,7 @@ let clock: HandClock;
 let register: Register;
 /** of which log something is kept in this browser */
 let keptOf: string | undefined;
+let keptRooms: readonly RoomSummary[];
 let cleared: number;
 
 const room = (name: string, last: number, read = 0): RoomSummary => ({
@@ -44,12 +45,14 @@ beforeEach(() => {
     () => new Promise((resolve) => calls.push((messages) => resolve({ messages, complete: true }))),
   );
   vi.mocked(api.read).mockResolvedValue(true);
+  vi.mocked(api.read).mockClear();
   keptOf = undefined;
+  keptRooms = [room('kept', 9)];
   cleared = 0;
   const keep = {
     keepRooms: () => {},
     clear: async () => cleared++,
-    rooms: async () => keptOf && { epoch: keptOf, rooms: [room('kept', 9)] },
+    rooms: async () => keptOf && { epoch: keptOf, rooms: keptRooms },
   };
   clock = new HandClock();
   register = new Register(keep as unknown as Keep, clock, () => 0.5); // what the register asks of it
@@ -106,6 +109,16 @@ test('the list that the page was delivered with holds at once, before anything i
   await settled();
   register.greeted('one');
   expect([shown(), cleared, lists.length]).toEqual([['lobby 4'], 0, 1]);
+});
+
+test('what was read here and not told yet is told', async () => {
+  keptOf = 'one';
+  keptRooms = [room('lobby', 5, 3), room('gone', 9, 9)];
+  await register.begin(snapshot('one'));
+  expect(shown()).toEqual(['lobby 2']);
+  clock.turn(2_000);
+  await settled();
+  expect(vi.mocked(api.read).mock.calls).toEqual([['lobby', 3, false]]);
 });
 
 test('what was kept of another log than the delivered one is thrown away', async () => {

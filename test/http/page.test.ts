@@ -55,6 +55,17 @@ test('with more unread than fit on a screen it is the room around my read mark',
   expect(await at(120)).toEqual([111, 160, 160]);
 });
 
+test('long texts do not hold it up: it has those around where the room opens that fit into 64 KB', async () => {
+  const chat = await startChat();
+  const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+  for (let n = 1; n <= 60; n++) await says(bob, 'lobby', `${n} ${'长'.repeat(3990)}`);
+  const bytes = async () => (await (await ann.get('/r/lobby')).text()).length;
+  const atEnd = await snapshotOf(ann, 'lobby');
+  expect([spread(atEnd), (await bytes()) < 70_000]).toEqual([[56, 60, 60], true]);
+  await ann.put('/api/rooms/lobby/read', { id: 10 });
+  expect(spread(await snapshotOf(ann, 'lobby'))).toEqual([9, 13, 60]);
+});
+
 test('no text and no name ends the element, whatever stands in it', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('</script><b>');

@@ -85,7 +85,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     await stop(server);
     const later = await open(context, `${server.origin}/`);
     await shows(later, ['1 one', '2 two']);
-    await eventually(() => later.locator('.status').textContent()).toMatch(/Connect/);
+    await eventually(() => later.locator('.status').textContent()).toMatch(/Connecting|Connection lost/);
     await say(later, 'three');
     await later.locator('li.pending.waiting').waitFor();
     const back = await startServer({ env });

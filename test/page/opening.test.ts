@@ -1,7 +1,7 @@
 /** The page is there with its HTML and its script: what it was delivered with is drawn before anything is asked for. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, watch } from '../chromium.js';
+import { hasChromium, say, watch } from '../chromium.js';
 import { cookies, openStage, type Stage } from '../stage.js';
 import { eventually, texts } from './people.js';
 
@@ -86,6 +86,8 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     await page.locator('li.message[data-id="60"]').waitFor();
     expect((await onScreen(page))[1]).toBe(60);
     await page.getByRole('link', { name: /^kitchen/ }).waitFor();
+    await eventually(() => page.locator('.status').textContent()).toBe('Connecting…'); // and not "again"
+    expect(await page.locator('.people h2').textContent()).toMatch(/^Here now/);
     await page.goto(`${stage.door.origin}/r/kitchen`);
     expect(await page.locator('li.message.mine').count()).toBe(1);
     expect(await page.locator('#snapshot').count()).toBe(0);
@@ -104,6 +106,74 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     expect(Math.abs(count - (160 - last))).toBeLessThanOrEqual(1); // a row that is cut off is not read yet
     const linked = await openAlone(stage, 'Ann', '/r/lobby#97');
     await linked.locator('li.message.found[data-id="97"]').waitFor();
+  });
+
+  it('stays at its end when what waits to be sent is put below it', async () => {
+    const stage = await openStage();
+    for (const text of texts(30)) await stage.says('Bob', 'lobby', text);
+    const page = await openAlone(stage, 'Ann', '/r/lobby');
+    for (const text of texts(25)) await say(page, `mine ${text}`);
+    for (let n = 0; n < 3; n++) {
+      await page.locator('li.pending').nth(24).waitFor();
+      const gap = () =>
+        page
+          .locator('.log')
+          .evaluate((log) => Math.round(log.scrollHeight - log.clientHeight - log.scrollTop));
+      await eventually(gap).toBeLessThan(2);
+      expect(await page.locator('.below').count()).toBe(0);
+      await page.reload();
+    }
+  });
+
+  it('is read, and goes on upward, also where nothing comes after it and nothing can be kept', async () => {
+    const stage = await openStage();
+    for (const text of texts(10)) await stage.says('Bob', 'few', text);
+    for (const text of texts(30)) await stage.says('Bob', 'liked', text);
+    for (const name of ['Bob', 'Ann'])
+      for (let target = 1; target <= 30; target++)
+        await stage.post(name, 'liked', { type: 'react', target, data: '👍' });
+    const page = await stage.open({ as: 'Ann', path: '/healthz' });
+    await page.context().addInitScript(() => {
+      IDBFactory.prototype.open = () => {
+        throw new Error('no store');
+      };
+    });
+    await page.goto(`${stage.door.origin}/r/few`);
+    const ann = await stage.person('Ann');
+    const read = async () => {
+      const rooms = (await (await ann.get('/api/rooms')).json()) as { room: string; read: number }[];
+      return rooms.find(({ room }) => room === 'few')?.read;
+    };
+    await eventually(read).toBe(10);
+    await page.goto(`${stage.door.origin}/r/liked`);
+    await page.locator('li.message[data-id="30"]').waitFor(); // the last fifty events are reactions
+  });
+
+  it('leaves no text in the browser that was deleted meanwhile, wherever the room opens', async () => {
+    const stage = await openStage();
+    for (const text of ['a slip', 'another']) await stage.says('Bob', 'lobby', text);
+    const page = await stage.open({ as: 'Ann', path: '/r/lobby' });
+    const kept = () =>
+      page.evaluate(
+        () =>
+          new Promise<string>((resolve) => {
+            const request = indexedDB.open('oneport');
+            request.onsuccess = () => {
+              const all = request.result.transaction('kept').objectStore('kept').getAll();
+              all.onsuccess = () => {
+                request.result.close();
+                resolve(JSON.stringify(all.result));
+              };
+            };
+          }),
+      );
+    await eventually(kept).toContain('a slip');
+    await page.goto(`${stage.door.origin}/healthz`);
+    await stage.post('Bob', 'lobby', { type: 'delete', target: 1 });
+    for (const text of texts(120)) await stage.says('Bob', 'lobby', text);
+    await page.goto(`${stage.door.origin}/r/lobby`);
+    await page.locator('li.fresh').waitFor();
+    await eventually(kept).not.toContain('a slip');
   });
 
   it('goes on: what is said after it was delivered follows, once', async () => {

@@ -54,6 +54,7 @@ export class Connection {
   #wire: Wire | undefined;
   #tries = 0;
   #liveSince = 0;
+  #met = false;
   #heardAt = 0;
   #missed = 0;
   #cancelTimer = () => {};
@@ -65,6 +66,11 @@ export class Connection {
 
   get link(): ReadonlySignal<Link> {
     return this.#link;
+  }
+
+  /** It was live once. */
+  get met(): boolean {
+    return this.#met;
   }
 
   /** Opens a line now, in place of whatever there is. */
@@ -118,6 +124,7 @@ export class Connection {
 
   #live(): void {
     this.#liveSince = this.#heardAt;
+    this.#met = true;
     this.#link.value = { state: 'live' };
     this.#listen(QUIET_MS);
   }

@@ -6,7 +6,7 @@
 import { field, isObject } from '../../parse.js';
 import type { ChangeEvent, RoomSummary } from '../../protocol.js';
 import { parseRooms } from './answers.js';
-import { applied } from './changes.js';
+import { applied, missedBy } from './changes.js';
 import type { Clock } from './clock.js';
 import { type Database, KEPT } from './database.js';
 import { type LogEvent, parseEvent } from './events.js';
@@ -62,9 +62,10 @@ export class Keep {
 
   keepWindow(room: string, transcript: () => Transcript): void {
     this.#later(`room ${room}`, async () => {
-      const window = windowOf(transcript(), this.#clock.now());
-      if (!window) return;
       const prefix = `${this.#user}room `;
+      const t = transcript();
+      const window = windowOf(t, this.#clock.now());
+      if (!window) return this.#write((objects) => putMissed(objects, prefix + room, t));
       await this.#write((objects) => putIfNewer(objects, prefix + room, window));
       await this.#write((objects) => prune(objects, within(prefix)));
     });
@@ -136,6 +137,17 @@ function putChanged(objects: IDBObjectStore, key: string, changes: readonly Chan
   found.onsuccess = () => {
     const window = parseWindow(found.result);
     if (window) objects.put({ ...found.result, events: applied(window.events, changes) }, key);
+  };
+}
+
+/** The room is read further up: what was kept of its end stays, with the changes since. When those are not known, it goes. */
+function putMissed(objects: IDBObjectStore, key: string, { epoch, changes }: Transcript): undefined {
+  const found = objects.get(key);
+  found.onsuccess = () => {
+    const window = parseWindow(found.result);
+    const missed = window && window.epoch === epoch ? missedBy(window.seen, changes) : undefined;
+    if (missed && window) objects.put({ ...found.result, events: applied(window.events, missed) }, key);
+    else if (epoch !== undefined) objects.delete(key);
   };
 }
 

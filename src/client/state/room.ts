@@ -56,7 +56,7 @@ export class Room {
   readonly people: ReadonlySignal<People>;
   /** Who is writing now, without me. */
   readonly typing: ReadonlySignal<readonly User[]>;
-  /** Who the server says I am; undefined until the first hello. */
+  /** Who the server says I am; undefined until it has said so. */
   readonly me: ReadonlySignal<User | undefined> = this.#me;
   /** A refusal that belongs to no message of ours. */
   readonly notice: ReadonlySignal<Problem | undefined> = this.#notice;

@@ -127,9 +127,19 @@ function spoken(letters: readonly Letter[]): readonly LetterRow[] {
 /** The first message of somebody else after my mark; none when what came before the mark is not here. */
 function newsAt(events: readonly LogEvent[], mark: number, me: User | undefined): number | undefined {
   if ((events[0]?.id ?? 0) > mark + 1) return undefined;
-  const news = events.filter((event) => event.type === 'chat' && event.id > mark);
-  const others = news.some((event) => event.type === 'chat' && event.user.id !== me?.id && !event.deleted);
-  return others ? news[0]?.id : undefined;
+  if (newsAfter(mark, events, me).length === 0) return undefined;
+  return events.find((event) => event.type === 'chat' && event.id > mark)?.id;
+}
+
+/** What others have said after a number, and stands. */
+export function newsAfter(
+  mark: number,
+  events: readonly LogEvent[],
+  me: User | undefined,
+): readonly LogEvent[] {
+  return events.filter(
+    (event) => event.type === 'chat' && event.id > mark && event.user.id !== me?.id && !event.deleted,
+  );
 }
 
 /** Numbers in the window have no hole: where the edit is follows from its number. */

@@ -31,7 +31,7 @@ export function App({ desk }: { desk: Desk }) {
   useLayoutEffect(() => {
     if (needless) shut(); // else it would lie open again when the page is narrow again
   }, [needless]);
-  const people = <People people={room.people.value} me={desk.me.value?.id} away={away} />;
+  const people = <People people={room.people.value} me={desk.me.value?.id} away={away && connection.met} />;
   const beside = peopleBeside.value && wantsPeople.value;
   return (
     <div class={`page${beside ? '' : ' alone'}${away ? ' away' : ''}`}>

@@ -22,6 +22,8 @@ export class DrawnRows {
   readonly #rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   #stretch: Stretch = { from: 0, to: 0 };
   #ends: Ends = { first: 0, last: 0 };
+  /** how many rows there were when they were drawn: those that have come since are not below, they are not there yet */
+  #of = 0;
 
   /** `rows`: all of the window. */
   constructor(rows: ReadonlySignal<readonly Row[]>, place: Place) {
@@ -35,7 +37,7 @@ export class DrawnRows {
     return this.#stretch.from > 0;
   }
   get below(): boolean {
-    return this.#stretch.to < this.#rows.peek().length;
+    return this.#stretch.to < this.#of;
   }
 
   /** Draws more above. True when that is enough; else more has to be loaded too. */
@@ -67,6 +69,7 @@ export class DrawnRows {
   #draw(): readonly Row[] {
     void this.#turns.value;
     const rows = this.#rows.value;
+    this.#of = rows.length;
     const { pinned } = this.#place.room.transcript.value;
     this.#stretch = pinned
       ? atEnd(rows, this.#fitting, this.#ends)

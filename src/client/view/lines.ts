@@ -2,6 +2,8 @@
 
 /** Nearer than this is there. */
 export const AT_BOTTOM_PX = 32;
+/** Pages are asked for before the reader sees the end. */
+export const NEAR_PX = 600;
 
 /** A row, and where it is on the screen. */
 export interface Anchor {

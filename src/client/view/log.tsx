@@ -4,7 +4,7 @@
  * And the focus is never lost with a row that goes.
  */
 import { Component, type ComponentChildren, createRef } from 'preact';
-import { type Anchor, AT_BOTTOM_PX, anchorOf, below, firstSeen, lastSeen } from './lines.js';
+import { type Anchor, AT_BOTTOM_PX, anchorOf, below, firstSeen, lastSeen, NEAR_PX } from './lines.js';
 import { idOf, rowOf } from './rowkeys.js';
 
 interface LogProps {
@@ -33,9 +33,6 @@ export interface ListEvents {
   readonly onKeyDown: (event: KeyboardEvent) => void;
 }
 
-/** Pages are asked for before the reader sees the end. */
-const NEAR_PX = 600;
-
 export class Log extends Component<LogProps> {
   readonly #box = createRef<HTMLElement>();
   readonly #list = createRef<HTMLOListElement>();
@@ -53,7 +50,7 @@ export class Log extends Component<LogProps> {
     for (const { current } of [this.#box, this.#list]) if (current) this.#watch.observe(current);
     document.addEventListener('visibilitychange', this.#look);
     this.#settle();
-    this.props.onDrawn(this);
+    this.#drawn(); // it may begin with all that it will have
   }
 
   override componentWillUnmount(): void {
@@ -69,7 +66,10 @@ export class Log extends Component<LogProps> {
 
   override componentDidUpdate(before: LogProps): void {
     this.#settle();
-    if (before.version === this.props.version) return;
+    if (before.version !== this.props.version) this.#drawn();
+  }
+
+  #drawn(): void {
     this.props.onDrawn(this);
     this.#keepFocus();
     this.#ask();

@@ -23,7 +23,7 @@ export function useOpening(
   const handled = useRef<number>(undefined);
   const look = () => {
     const asked = place.shown.peek();
-    const mark = place.stop.at.peek();
+    const mark = place.bookmark.at.peek();
     const now = rows.peek();
     if (asked !== undefined && find(asked, now, place, log.current, tools)) handled.current = mark;
     else if (mark !== handled.current && log.current?.open('.fresh')) handled.current = mark;

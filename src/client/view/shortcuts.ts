@@ -21,7 +21,7 @@ export function listenToKeys(desk: Desk): () => void {
 
 /** A menu lies over all else: Esc shuts it before anybody hears of the key, for who takes it keeps the browser from doing so. */
 function menuFirst(event: KeyboardEvent): void {
-  if (event.key !== 'Escape' || event.isComposing) return;
+  if (event.key !== 'Escape' || event.isComposing || !('popover' in HTMLElement.prototype)) return;
   const menu = [...document.querySelectorAll<HTMLElement>(':popover-open')].at(-1);
   if (!menu) return;
   event.preventDefault();

@@ -9,7 +9,7 @@ import { isWaiting } from '../state/letter.js';
 import { words } from '../words.js';
 
 export function Status({ desk }: { desk: Desk }) {
-  const { connection, letters, room } = desk.here.value;
+  const { connection, letters } = desk.here.value;
   const link = connection.link.value;
   const lasting = useLasting(link.state !== 'live');
   const waiting = letters.value.filter(isWaiting).length;
@@ -19,7 +19,7 @@ export function Status({ desk }: { desk: Desk }) {
       <div role="status">
         {link.state === 'live' && <span class="unseen">{words.value.status.live}</span>}
         {link.state !== 'live' && (lasting || link.state === 'ended') && (
-          <Trouble link={link} again={room.me.value !== undefined} waiting={waiting} retry={retry} />
+          <Trouble link={link} again={connection.met} waiting={waiting} retry={retry} />
         )}
       </div>
       <Newer desk={desk} />

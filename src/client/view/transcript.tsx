@@ -2,7 +2,7 @@
 import { useComputed } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Place } from '../place.js';
-import { type Row, Rows } from '../state/rows.js';
+import { newsAfter, type Row, Rows } from '../state/rows.js';
 import { bottom, chatAt, hasOlder, isAttached, type Transcript as Log_, top } from '../state/transcript.js';
 import { words } from '../words.js';
 import { DrawnRows } from './drawn.js';
@@ -51,7 +51,7 @@ function RoomLog({ place }: { place: Place }) {
         />
         <Drawn rows={shown} tools={tools} />
       </Log>
-      {!t.pinned && <Below t={t} unread={place.stop.unread} go={() => void room.toLatest()} />}
+      {!t.pinned && <Below place={place} t={t} />}
       <Typing place={place} />
       <p class="unseen" role="status">
         {tools.told}
@@ -68,14 +68,14 @@ function upTo(t: Log_, id: number): number {
 
 function useRows(place: Place) {
   const maker = useMemo(() => new Rows(), [place]);
-  const { room, letters, stop } = place;
+  const { room, letters, bookmark } = place;
   return useComputed(() => {
     const t = room.transcript.value;
     const me = room.me.value;
     return maker.make({
       events: t.events,
       letters: letters.value,
-      mark: stop.at.value,
+      mark: bookmark.at.value,
       me,
       atEnd: isAttached(t),
     });
@@ -158,14 +158,14 @@ function Beginning({ older, empty, name }: { older: boolean; empty: boolean; nam
   );
 }
 
-/** How many are past my read mark: messages, where the window has them all; else numbers, as in the list of rooms. */
-function Below({ t, unread, go }: { t: Log_; unread: number; go: () => void }) {
+/** How many of others' are past my read mark, where the window has them all; else how many numbers. */
+function Below({ place, t }: { place: Place; t: Log_ }) {
   const { newBelow, toLatest } = words.value.message;
-  const read = t.last - unread;
+  const { read } = place.bookmark;
   const all = isAttached(t) && top(t) <= read + 1;
-  const count = all ? t.events.filter(({ id, type }) => type === 'chat' && id > read).length : unread;
+  const count = all ? newsAfter(read, t.events, place.room.me.value).length : Math.max(0, t.last - read);
   return (
-    <button class="below" type="button" onClick={go}>
+    <button class="below" type="button" onClick={() => void place.room.toLatest()}>
       <DownIcon />
       {count > 0 ? newBelow(count) : toLatest}
     </button>

@@ -2,7 +2,7 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Rooms } from './rooms.js';
 
-export class Stop {
+export class Bookmark {
   readonly #at = signal<number | undefined>(undefined);
   readonly #rooms: Rooms;
   readonly #room: string;
@@ -17,9 +17,9 @@ export class Stop {
     return this.#at;
   }
 
-  /** How many numbers are past my read mark now. Reads signals. */
-  get unread(): number {
-    return this.#rooms.list.value.find(({ room }) => room === this.#room)?.unread ?? 0;
+  /** My read mark as it is now. Reads signals. */
+  get read(): number {
+    return this.#rooms.list.value.find(({ room }) => room === this.#room)?.read ?? 0;
   }
 
   /** The room is opened anew. `last`: its newest number, as far as the room itself knows. */
