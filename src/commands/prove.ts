@@ -26,7 +26,7 @@ export const prove: Command = {
   help: `  --kills N      so many times kill -9 [20]; 1000 take about a quarter of an hour
   --seed S       the same random choices as a run before [a new one]
   --clients C    people who talk, over sockets and HTTP, 1 to 400 [8]
-  --every MS     milliseconds from a start to the next kill, on average [400]
+  --every MS     milliseconds from the first event after a start to the next kill, on average [400]
 
 It starts a server on a temporary folder and a free port. Of what its clients send 70 % are messages, the rest edits,
 deletions and reactions, of their own and of others' messages. They send again, with the same cid, until they have an

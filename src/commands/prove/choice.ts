@@ -6,8 +6,11 @@ import { textOf } from './text.js';
 
 /** Of a hundred commands. */
 const MIX = { chat: 70, edit: 9, delete: 4, react: 10, unreact: 7 } as const;
-/** Of a hundred changes: of another's message though only one's own may be; of a number that may be any, or none. */
-const CHANCE = { foreign: 8, stray: 4 } as const;
+/**
+ * Of a hundred changes: of another's message though only one's own may be; of a number that may be any, or none. Of a
+ * hundred deletions: of a message that was edited, so that there is more to delete than its own text.
+ */
+const CHANCE = { foreign: 8, stray: 4, edited: 50 } as const;
 /** Most changes come soon: to one of so many of the newest messages, one's own or all, rather to the very newest. */
 const NEWEST = { mine: 10, all: 30, given: 100 } as const;
 const EMOJI = ['👍', '🎉', '😂', '🚀'] as const;
@@ -49,7 +52,14 @@ function targetOf(type: Posting['type'], story: Story, random: Random): number |
   const last = story.messages.at(-1) ?? 0;
   if (dice < CHANCE.stray) return between(random, 1, 2 * last + 2);
   const own = (type === 'edit' || type === 'delete') && dice >= CHANCE.stray + CHANCE.foreign;
-  return own ? newest(story.mine, NEWEST.mine, random) : newest(story.messages, NEWEST.all, random);
+  if (!own) return newest(story.messages, NEWEST.all, random);
+  const edited = type === 'delete' && random() * 100 < CHANCE.edited ? myEdited(story) : undefined;
+  return edited ?? newest(story.mine, NEWEST.mine, random);
+}
+
+function myEdited(story: Story): number | undefined {
+  const mine = story.mine.slice(-NEWEST.all);
+  return mine.findLast((id) => story.message(id)?.edited !== undefined);
 }
 
 /** A reaction of this person that stands. */

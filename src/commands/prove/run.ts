@@ -12,6 +12,7 @@ import { remains } from './erasure.js';
 import { judge } from './judge.js';
 import type { Ledger } from './ledger.js';
 import { Line } from './line.js';
+import { Passer } from './passer.js';
 import { between, type Random, randomOf } from './random.js';
 import { signIn, type Visitor } from './visitor.js';
 import { type Violation, Witness } from './witness.js';
@@ -20,7 +21,7 @@ export interface Trial {
   readonly kills: number;
   readonly seed: number;
   readonly clients: number;
-  /** milliseconds from a start to the next kill, on average */
+  /** milliseconds from the first number after a start to the next kill, on average */
   readonly every: number;
   /** the program that runs the server, and its arguments */
   readonly command: readonly string[];
@@ -79,10 +80,12 @@ async function hold(trial: Trial, server: ServerChild, port: number, witness: Wi
   const tally = { kills: 0, witness, starts: [await server.start()] };
   const random = randomOf(trial.seed);
   const clients = await invite(trial.clients, port, witness, random);
+  const passer = new Passer(await signIn(port, 'Passer by'), witness, randomOf(between(random, 0, 2 ** 32)));
   const reporting = setInterval(() => trial.report(tally), 1000);
   try {
-    for (const client of clients) client.start();
+    for (const one of [...clients, passer]) one.start();
     await killAndStart(server, trial, tally, random);
+    passer.end();
     const ledger = await conclude(clients, await signIn(port, 'Late reader'), witness);
     await checkFiles(trial.folder, ledger, witness);
     for (const client of clients) client.end();
@@ -90,7 +93,7 @@ async function hold(trial: Trial, server: ServerChild, port: number, witness: Wi
     return { ...tally, kept: ledger.last, violations: witness.violations };
   } finally {
     clearInterval(reporting);
-    for (const client of clients) client.end();
+    for (const one of [...clients, passer]) one.end();
   }
 }
 
@@ -114,7 +117,11 @@ async function killAndStart(
   tally: { kills: number; readonly witness: Witness; readonly starts: number[] },
   random: Random,
 ): Promise<void> {
-  while (tally.kills < kills && !stopped() && tally.witness.violations.length === 0) {
+  const { witness } = tally;
+  const over = (): boolean => stopped() || witness.violations.length > 0;
+  while (tally.kills < kills && !over()) {
+    const { last } = witness;
+    await until(() => witness.last > last || over()); // a server to which nobody has come back yet proves nothing
     await pause(between(random, every * 0.5, every * 1.5));
     await server.kill();
     tally.kills++;
