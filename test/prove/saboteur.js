@@ -276,6 +276,13 @@ const BUGS = {
     return {};
   },
 
+  // A deletion does not find the edits of its message: they keep their texts.
+  'deleted-in-edits': () =>
+    withLog((log) => ({
+      change: (message, person, made) =>
+        log.change(made.type === 'delete' ? { ...message, edited: undefined } : message, person, made),
+    })),
+
   // What is replayed from memory has the texts that were deleted since.
   'deleted-replayed': () => {
     Recent.prototype.forget = () => {};
