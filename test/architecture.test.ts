@@ -31,7 +31,7 @@ const BORDERS: Borders = {
     http: [...WORDS, 'words', 'language.ts', 'chat'],
     'metrics.ts': ['socket', 'store'],
     'server.ts': [...WORDS, 'chat', 'store', 'sequencer', 'socket', 'http', 'metrics.ts'],
-    commands: [...WORDS, 'chat', 'store', 'sequencer', 'server.ts'],
+    commands: [...WORDS, 'fold.ts', 'chat', 'store', 'sequencer', 'server.ts'],
     'main.ts': ['config.ts', 'store', 'server.ts', 'commands'],
   },
   packages: {

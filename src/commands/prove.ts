@@ -22,17 +22,21 @@ const OPTIONS = {
 export const prove: Command = {
   name: 'prove',
   args: '[options]',
-  does: 'kill a server of its own over and over, and check that no message is lost',
+  does: 'kill a server of its own over and over, and check that nothing said or changed is lost',
   help: `  --kills N      so many times kill -9 [20]; 1000 take about a quarter of an hour
   --seed S       the same random choices as a run before [a new one]
   --clients C    people who talk, over sockets and HTTP, 1 to 400 [8]
-  --every MS     milliseconds from a start to the next kill, on average [400]
+  --every MS     milliseconds from the first event after a start to the next kill, on average [400]
 
-It starts a server on a temporary folder and a free port. Its clients send again, with the same cid, until they have an
-acknowledgment; their connections are cut at random; the server is killed and started. In the end every acknowledged
-message must be in the log exactly once, under the number it was acknowledged with; every reader must have been told 1,
-2, 3 … without a hole and the same as all others; and "verify" must be clean. Else it ends with 1, names the first
-evidence and keeps the folder.`,
+It starts a server on a temporary folder and a free port. Of what its clients send 70 % are messages, the rest edits,
+deletions and reactions, of their own and of others' messages. They send again, with the same cid, until they have an
+answer; their connections are cut at random; the server is killed and started. In the end
+- all that was acknowledged must be in the log exactly once, under the number it was acknowledged with, and all that was
+  refused must have been against the rules at that place of the log;
+- every reader must have been told 1, 2, 3 … without a hole and the same as all others; what they make of it, a replay
+  from 0 and the pages must all come to what the log comes to;
+- deleted text must be in no replay, no page and, within seconds, no file; and "verify" must be clean.
+Else it ends with 1, names the first evidence and keeps the folder.`,
   async run(args, { out, err, now, onStop }) {
     let stopped = false;
     onStop(() => {

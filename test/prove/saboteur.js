@@ -5,12 +5,18 @@
  */
 import pino from 'pino';
 import { readConfig } from '../../dist/config.js';
+import { LocalSequencer } from '../../dist/sequencer/local.js';
 import { createServer } from '../../dist/server.js';
+import { Recent } from '../../dist/socket/recent.js';
 import { Numbers } from '../../dist/store/numbers.js';
+import { Reactions } from '../../dist/store/reactions.js';
+import { WriteAheadLog } from '../../dist/store/wal.js';
 
 /** @typedef {import('../../src/server.js').Surroundings} Surroundings */
 /** @typedef {import('../../src/chat/book.js').Book} Book */
 /** @typedef {import('../../src/chat/command.js').Outcome} Outcome */
+/** @typedef {import('../../src/chat/book.js').EventBook} EventBook */
+/** @typedef {import('../../src/protocol.js').RoomEvent} RoomEvent */
 /** @typedef {import('../../src/sequencer/sequencer.js').Beat} Beat */
 /** @typedef {import('../../src/sequencer/sequencer.js').Sequencer} Sequencer */
 
@@ -121,6 +127,80 @@ function acknowledged(outcome) {
   return outcome.kind === 'said' ? { ...outcome, kind: 'repeated' } : outcome;
 }
 
+/**
+ * The real book, but for what is named of its log.
+ * @param {(log: EventBook) => Partial<EventBook>} wrong
+ * @returns {Partial<Surroundings>}
+ */
+function withLog(wrong) {
+  return {
+    wrapBook: (book) => ({
+      people: book.people,
+      members: book.members,
+      transaction: (work) => book.transaction(work),
+      log: {
+        kept: (person, cid) => book.log.kept(person, cid),
+        message: (room, id) => book.log.message(room, id),
+        reacted: (message, person, emoji) => book.log.reacted(message, person, emoji),
+        change: (message, person, made) => book.log.change(message, person, made),
+        append: (room, person, said) => book.log.append(room, person, said),
+        ...wrong(book.log),
+      },
+    }),
+  };
+}
+
+/**
+ * The real order, in which those in the room are shown something else than what was kept.
+ * @param {(event: RoomEvent) => RoomEvent} shown
+ * @returns {Partial<Surroundings>}
+ */
+function delivering(shown) {
+  return {
+    sequence: (beat) =>
+      new LocalSequencer({
+        apply: beat.apply,
+        deliver: (outcomes) =>
+          beat.deliver(
+            outcomes.map((outcome) =>
+              outcome.kind === 'said' ? { ...outcome, event: shown(outcome.event) } : outcome,
+            ),
+          ),
+      }),
+  };
+}
+
+/**
+ * The real order, but some changes are taken out of it and answered with a number that is the newest.
+ * @returns {Partial<Surroundings>}
+ */
+function losing() {
+  let [newest, count] = [0, 0];
+  return {
+    sequence: (beat) => {
+      const real = new LocalSequencer({
+        apply: beat.apply,
+        deliver: (outcomes) => {
+          for (const outcome of outcomes) if (outcome.kind === 'said') newest = outcome.event.id;
+          beat.deliver(outcomes);
+        },
+      });
+      return {
+        close: () => real.close(),
+        submit: (command, reply) => {
+          if (command.kind !== 'change' || ++count % 10 !== 0) real.submit(command, reply);
+          else reply?.(acknowledgmentOf(command, newest));
+        },
+      };
+    },
+  };
+}
+
+/** @param {import('../../src/chat/command.js').Change} command @param {number} id @returns {Outcome} */
+function acknowledgmentOf({ room, user, target, data, at, cid = '' }, id) {
+  return { kind: 'repeated', room, event: { id, type: 'react', user, target, data, at, cid } };
+}
+
 /** @type {Readonly<Record<string, () => Partial<Surroundings>>>} */
 const BUGS = {
   none: () => ({}),
@@ -132,23 +212,88 @@ const BUGS = {
   'deliver-before-commit': () => hasty({ before: 'deliver' }),
 
   // A cid that was seen before is as good as new. The index that would object is got round.
-  'dedupe-dropped': () => ({
-    wrapBook: (book) => ({
-      people: book.people,
-      members: book.members,
-      transaction: (work) => book.transaction(work),
-      log: {
-        kept: () => undefined,
-        message: (room, id) => book.log.message(room, id),
-        reacted: (message, person, emoji) => book.log.reacted(message, person, emoji),
-        change: (message, person, made) => book.log.change(message, person, made),
-        append: (room, person, { cid, ...said }) => {
-          const known = cid === undefined || book.log.kept(person, cid) !== undefined;
-          return book.log.append(room, person, known ? said : { ...said, cid });
-        },
+  'dedupe-dropped': () =>
+    withLog((log) => ({
+      kept: () => undefined,
+      append: (room, person, { cid, ...said }) => {
+        const known = cid === undefined || log.kept(person, cid) !== undefined;
+        return log.append(room, person, known ? said : { ...said, cid });
       },
-    }),
-  }),
+      change: (message, person, { cid, ...made }) => {
+        const known = cid === undefined || log.kept(person, cid) !== undefined;
+        return log.change(message, person, known ? made : { ...made, cid });
+      },
+    })),
+
+  // The same, for edits only: applied once more, an edit brings its old text back over a newer one.
+  'edit-twice': () =>
+    withLog((log) => ({
+      kept: (person, cid) => {
+        const kept = log.kept(person, cid);
+        return kept?.event.type === 'edit' ? undefined : kept;
+      },
+      change: (message, person, { cid, ...made }) => {
+        const known = cid === undefined || log.kept(person, cid) !== undefined;
+        return log.change(message, person, known ? made : { ...made, cid });
+      },
+    })),
+
+  // The sender has its acknowledgment, and nothing is done.
+  'change-lost': losing,
+
+  // Whoever asks is taken for the author.
+  'everyone-may-edit': () => {
+    let asking = '';
+    return withLog((log) => ({
+      kept: (person, cid) => {
+        asking = person.id;
+        return log.kept(person, cid);
+      },
+      message: (room, id) => {
+        const message = log.message(room, id);
+        return message && { ...message, author: asking };
+      },
+    }));
+  },
+
+  // Every 20th message that somebody wants to change is taken for a deleted one.
+  'refused-wrongly': () => {
+    let count = 0;
+    return withLog((log) => ({
+      message: (room, id) => {
+        const message = log.message(room, id);
+        return message && { ...message, deleted: message.deleted || ++count % 20 === 0 };
+      },
+    }));
+  },
+
+  // Kept with its text, but those in the room are told of an edit without it; who reads the log later sees it.
+  'edit-shown-blank': () => delivering((event) => (event.type === 'edit' ? { ...event, data: '' } : event)),
+
+  // A reaction that was taken back has its number and is told of, and still stands on the message.
+  'unreact-forgotten': () => {
+    Reactions.prototype.remove = () => {};
+    return {};
+  },
+
+  // A deletion does not find the edits of its message: they keep their texts.
+  'deleted-in-edits': () =>
+    withLog((log) => ({
+      change: (message, person, made) =>
+        log.change(made.type === 'delete' ? { ...message, edited: undefined } : message, person, made),
+    })),
+
+  // What is replayed from memory has the texts that were deleted since.
+  'deleted-replayed': () => {
+    Recent.prototype.forget = () => {};
+    return {};
+  },
+
+  // The write-ahead log is not emptied.
+  'deleted-in-files': () => {
+    WriteAheadLog.prototype.tick = () => {};
+    return {};
+  },
 
   // Every 25th number of a room is given to nobody.
   'number-skipped': () => {

@@ -1,18 +1,19 @@
 /** What the proof reads of the server's frames and answers. It takes nothing for granted: the server is on trial. */
 import { field, isObject, parseObject } from '../../parse.js';
-import type { Told } from './witness.js';
+import type { ChatEvent, Reaction, RoomEvent, User } from '../../protocol.js';
 
 export type Heard =
   | { readonly kind: 'hello'; readonly epoch: string; readonly last: number; readonly complete: boolean }
-  | { readonly kind: 'told'; readonly told: Told; readonly cid: string | undefined }
+  | { readonly kind: 'told'; readonly event: RoomEvent }
   | { readonly kind: 'ack'; readonly cid: string; readonly id: number }
-  | {
-      readonly kind: 'error';
-      readonly cid: string | undefined;
-      readonly code: string;
-      readonly message: string;
-    }
+  | { readonly kind: 'error'; readonly cid: string | undefined; readonly problem: Trouble }
   | { readonly kind: 'other' };
+
+/** A problem, of whatever code. */
+export interface Trouble {
+  readonly code: string;
+  readonly message: string;
+}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -27,29 +28,68 @@ export function hear(frame: string): Heard {
         complete: field(fields, 'complete') === true,
       };
     case 'chat':
-      return { kind: 'told', told: toldOf(fields), cid: textOrNone(fields, 'cid') };
+    case 'edit':
+    case 'delete':
+    case 'react':
+    case 'unreact':
+      return { kind: 'told', event: eventOf(fields) };
     case 'ack':
       return { kind: 'ack', cid: text(fields, 'cid'), id: whole(fields, 'id') };
     case 'error':
-      return { kind: 'error', cid: textOrNone(fields, 'cid'), ...problemOf(field(fields, 'data')) };
+      return { kind: 'error', cid: textOrNone(fields, 'cid'), problem: troubleOf(field(fields, 'data')) };
     default:
       return { kind: 'other' };
   }
 }
 
-export function toldOf(event: unknown): Told {
-  const fields = isObject(event) ? event : {};
-  const user = field(fields, 'user');
+/** What is no change is taken for a message: a strange one is one that nobody sent. */
+export function eventOf(value: unknown): RoomEvent {
+  const fields = fieldsOf(value);
+  const cid = textOrNone(fields, 'cid');
+  const numbered = {
+    ...{ id: whole(fields, 'id'), user: userOf(fields), at: whole(fields, 'at') },
+    ...(cid === undefined ? {} : { cid }),
+  };
+  const [type, data] = [field(fields, 'type'), text(fields, 'data')];
+  switch (type) {
+    case 'edit':
+    case 'react':
+    case 'unreact':
+      return { type, ...numbered, target: whole(fields, 'target'), data };
+    case 'delete':
+      return { type, ...numbered, target: whole(fields, 'target') };
+    default:
+      return { type: 'chat', ...numbered, data, ...becameOf(fields) };
+  }
+}
+
+/** What became of a message. */
+function becameOf(fields: Fields): Pick<ChatEvent, 'edited' | 'deleted' | 'reactions'> {
+  const reactions = field(fields, 'reactions');
   return {
-    id: whole(fields, 'id'),
-    author: isObject(user) ? text(user, 'id') : '',
-    data: text(fields, 'data'),
+    ...(field(fields, 'edited') === undefined ? {} : { edited: whole(fields, 'edited') }),
+    ...(field(fields, 'deleted') === undefined ? {} : { deleted: whole(fields, 'deleted') }),
+    ...(Array.isArray(reactions) ? { reactions: reactions.map(reactionOf) } : {}),
   };
 }
 
-function problemOf(problem: unknown): { readonly code: string; readonly message: string } {
-  const fields = isObject(problem) ? problem : {};
+function reactionOf(value: unknown): Reaction {
+  const fields = fieldsOf(value);
+  return { id: whole(fields, 'id'), user: userOf(fields), data: text(fields, 'data') };
+}
+
+function userOf(fields: Fields): User {
+  const user = fieldsOf(field(fields, 'user'));
+  return { id: text(user, 'id'), name: text(user, 'name') };
+}
+
+export function troubleOf(problem: unknown): Trouble {
+  const fields = fieldsOf(problem);
   return { code: text(fields, 'code'), message: text(fields, 'message') };
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isObject(value) ? value : {};
 }
 
 /** NaN when it is no number: it equals nothing, so it is found out. */

@@ -6,8 +6,12 @@ import WebSocket from 'ws';
 import { COMMANDS, mayReturn } from '../../protocol.js';
 import { type Heard, hear } from './frames.js';
 import { between, type Random } from './random.js';
+import { Story } from './story.js';
 import { ROOM, type Visitor } from './visitor.js';
 import type { Witness } from './witness.js';
+
+/** Milliseconds until a lost connection is tried again. */
+const AWAY = [5, 60] as const;
 
 export interface Listener {
   /** The server said hello: what is not acknowledged yet can be sent again. */
@@ -18,12 +22,15 @@ export interface Listener {
 export class Line {
   /** the newest number that this reader was told */
   last = 0;
+  /** what it was told, over all its connections */
+  readonly story: Story;
   readonly #name: string;
   readonly #visitor: Visitor;
   readonly #witness: Witness;
   readonly #random: Random;
   readonly #listener: Listener;
   #ws: WebSocket | undefined;
+  #since = 0;
   #epoch: string | undefined;
   #open = false;
   #ended = false;
@@ -36,6 +43,7 @@ export class Line {
     this.#witness = witness;
     this.#random = random;
     this.#listener = listener;
+    this.story = new Story(witness.pool, visitor.id);
   }
 
   connect(): void {
@@ -46,6 +54,7 @@ export class Line {
       handshakeTimeout: 5000,
     });
     this.#ws = ws;
+    this.#since = this.#witness.now();
     ws.on('error', () => {}); // 'close' follows
     ws.on('message', (data) => {
       if (ws === this.#ws) this.#hear(hear(data.toString()));
@@ -62,15 +71,15 @@ export class Line {
     return true;
   }
 
-  /** Cuts the cable, as far as a program can: no close frame, and what was on its way to us is not read. */
-  cut(): void {
+  /** Cuts the cable, as far as a program can: no close frame, and what was on its way to us is not read. `away`: for how long. */
+  cut(away: readonly [least: number, most: number] = AWAY): void {
     const ws = this.#ws;
     this.#ws = undefined;
     this.#open = false;
     if (!ws) return; // on its way back already
     this.#witness.cuts++;
     ws.terminate();
-    this.#comeBack();
+    this.#comeBack(away);
   }
 
   end(): void {
@@ -88,16 +97,17 @@ export class Line {
     else this.#witness.accuse('refused', `${this.#name} was closed with ${code}`);
   }
 
-  #comeBack(): void {
+  #comeBack(away: readonly [least: number, most: number] = AWAY): void {
     clearTimeout(this.#timer);
-    if (!this.#ended) this.#timer = setTimeout(() => this.connect(), between(this.#random, 5, 60));
+    if (!this.#ended) this.#timer = setTimeout(() => this.connect(), between(this.#random, ...away));
   }
 
   #hear(frame: Heard): void {
     if (frame.kind === 'hello') this.#greeted(frame);
     else if (frame.kind === 'told') {
-      this.#witness.show(this.#name, this.last, frame.told);
-      this.last = frame.told.id;
+      this.#witness.show(this.#name, this.last, frame.event, this.#since);
+      this.story.tell(frame.event);
+      this.last = frame.event.id;
     }
     this.#listener.heard(frame);
   }

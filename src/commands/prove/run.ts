@@ -7,8 +7,12 @@ import { databaseFile } from '../../store/open.js';
 import { verify } from '../../store/verify.js';
 import { type Env, freePort, ServerChild } from './child.js';
 import { Client } from './client.js';
+import { comparePages, compareStory, compareTellings } from './convergence.js';
+import { remains } from './erasure.js';
 import { judge } from './judge.js';
+import type { Ledger } from './ledger.js';
 import { Line } from './line.js';
+import { Passer } from './passer.js';
 import { between, type Random, randomOf } from './random.js';
 import { signIn, type Visitor } from './visitor.js';
 import { type Violation, Witness } from './witness.js';
@@ -17,7 +21,7 @@ export interface Trial {
   readonly kills: number;
   readonly seed: number;
   readonly clients: number;
-  /** milliseconds from a start to the next kill, on average */
+  /** milliseconds from the first number after a start to the next kill, on average */
   readonly every: number;
   /** the program that runs the server, and its arguments */
   readonly command: readonly string[];
@@ -76,18 +80,20 @@ async function hold(trial: Trial, server: ServerChild, port: number, witness: Wi
   const tally = { kills: 0, witness, starts: [await server.start()] };
   const random = randomOf(trial.seed);
   const clients = await invite(trial.clients, port, witness, random);
+  const passer = new Passer(await signIn(port, 'Passer by'), witness, randomOf(between(random, 0, 2 ** 32)));
   const reporting = setInterval(() => trial.report(tally), 1000);
   try {
-    for (const client of clients) client.start();
+    for (const one of [...clients, passer]) one.start();
     await killAndStart(server, trial, tally, random);
-    const kept = await conclude(clients, await signIn(port, 'Late reader'), witness);
-    checkFile(trial.folder, witness);
+    passer.end();
+    const ledger = await conclude(clients, await signIn(port, 'Late reader'), witness);
+    await checkFiles(trial.folder, ledger, witness);
     for (const client of clients) client.end();
     await stopGently(server, witness);
-    return { ...tally, kept, violations: witness.violations };
+    return { ...tally, kept: ledger.last, violations: witness.violations };
   } finally {
     clearInterval(reporting);
-    for (const client of clients) client.end();
+    for (const one of [...clients, passer]) one.end();
   }
 }
 
@@ -111,7 +117,11 @@ async function killAndStart(
   tally: { kills: number; readonly witness: Witness; readonly starts: number[] },
   random: Random,
 ): Promise<void> {
-  while (tally.kills < kills && !stopped() && tally.witness.violations.length === 0) {
+  const { witness } = tally;
+  const over = (): boolean => stopped() || witness.violations.length > 0;
+  while (tally.kills < kills && !over()) {
+    const { last } = witness;
+    await until(() => witness.last > last || over()); // a server to which nobody has come back yet proves nothing
     await pause(between(random, every * 0.5, every * 1.5));
     await server.kill();
     tally.kills++;
@@ -119,32 +129,44 @@ async function killAndStart(
   }
 }
 
-/** Lets everything that was sent be acknowledged and shown, and judges. Resolves with the log's length. */
-async function conclude(clients: readonly Client[], late: Visitor, witness: Witness): Promise<number> {
+/** Lets everything that was sent be answered and shown, and judges. Resolves with what the log comes to. */
+async function conclude(clients: readonly Client[], late: Visitor, witness: Witness): Promise<Ledger> {
   for (const client of clients) client.calmDown();
   const calm = witness.violations.length === 0 && (await settle(clients, witness));
   const reader = new Line('a late reader', late, witness, randomOf(1), { opened() {}, heard() {} });
-  const end = Math.max(...clients.map(({ line }) => line.last));
-  if (calm) {
-    reader.connect();
-    if (!(await until(() => reader.last >= end || witness.violations.length > 0)))
-      witness.accuse('stuck', `a late reader was told ${reader.last} of ${end}`);
-    reader.end();
-  }
-  return judge(late.log(), witness, calm);
+  if (calm) await readAll(reader, witness);
+  const ledger = await judge(late.log(), witness, calm);
+  if (!calm) return ledger; // who was broken off has not been told all
+  for (const { name, line } of clients) compareStory(name, line.story, ledger, witness);
+  compareStory('a late reader', reader.story, ledger, witness);
+  await comparePages(late.back(), ledger, witness);
+  compareTellings(ledger, witness);
+  return ledger;
 }
 
-/** True when all is acknowledged and all readers are at the same number. */
+/** A replay from the first number to the last. */
+async function readAll(reader: Line, witness: Witness): Promise<void> {
+  const end = witness.last;
+  reader.connect();
+  if (!(await until(() => reader.last >= end || witness.violations.length > 0)))
+    witness.accuse('stuck', `a late reader was told ${reader.last} of ${end}`);
+  reader.end();
+}
+
+/** True when all is answered and all readers are at the same number. */
 async function settle(clients: readonly Client[], witness: Witness): Promise<boolean> {
   const settled = (): boolean =>
-    clients.every(({ waiting, line }) => waiting === 0 && line.last === witness.shown.length - 1);
+    clients.every(({ waiting, line }) => waiting === 0 && line.last === witness.last);
   if (await until(() => settled() || witness.violations.length > 0)) return witness.violations.length === 0;
-  const places = clients.map(({ line, waiting }) => `${line.last} (${waiting} unacknowledged)`);
-  witness.accuse('stuck', `readers ended at ${places.join(', ')} of ${witness.shown.length - 1}`);
+  const places = clients.map(({ line, waiting }) => `${line.last} (${waiting} unanswered)`);
+  witness.accuse('stuck', `readers ended at ${places.join(', ')} of ${witness.last}`);
   return false;
 }
 
-function checkFile(folder: string, witness: Witness): void {
+/** What must be gone first: who verifies is a reader that the write-ahead log would wait for. */
+async function checkFiles(folder: string, ledger: Ledger, witness: Witness): Promise<void> {
+  const stays = witness.violations.length === 0 ? await remains(folder, ledger.erased()) : undefined;
+  if (stays !== undefined) witness.accuse('undeleted', stays);
   const { fault } = verify(databaseFile(folder), () => {});
   if (fault !== undefined) witness.accuse('unsound', `verify says: ${fault}`);
 }

@@ -1,16 +1,16 @@
-/** A person of the proof on the server's HTTP side: signs in, posts, reads the log. */
+/** A person of the proof on the server's HTTP side: signs in, posts, reads the log from either end. */
 import { field, isObject } from '../../parse.js';
-import { toldOf } from './frames.js';
-import type { Told } from './witness.js';
+import type { Posting, RoomEvent } from '../../protocol.js';
+import { eventOf, type Trouble, troubleOf } from './frames.js';
 
 export const ROOM = 'proof';
 const PATIENCE = 10_000;
 
 /** What became of a post: its number, a no that a retry may turn into a yes, or a no that must not be. */
 export type Answer =
-  | { readonly kind: 'kept'; readonly told: Told }
+  | { readonly kind: 'kept'; readonly event: RoomEvent }
   | { readonly kind: 'later' }
-  | { readonly kind: 'refused'; readonly status: number; readonly body: string };
+  | { readonly kind: 'refused'; readonly problem: Trouble };
 
 export class Visitor {
   readonly port: number;
@@ -24,36 +24,51 @@ export class Visitor {
   }
 
   /** `quit` cuts the connection, whatever the server has done by then. */
-  async post(data: string, cid: string, quit: AbortSignal): Promise<Answer> {
+  async post(posting: Posting, quit: AbortSignal): Promise<Answer> {
     try {
       const response = await this.#fetch(`/api/rooms/${ROOM}/messages`, {
         method: 'POST',
-        body: JSON.stringify({ data, cid }),
+        body: JSON.stringify(posting),
         signal: AbortSignal.any([quit, AbortSignal.timeout(PATIENCE)]),
       });
-      const body = await response.text();
-      if (response.status === 200 || response.status === 201)
-        return { kind: 'kept', told: toldOf(JSON.parse(body)) };
+      const body: unknown = await response.json();
+      if (response.status === 200 || response.status === 201) return { kind: 'kept', event: eventOf(body) };
       if (response.status === 503 || response.status === 429) return { kind: 'later' };
-      return { kind: 'refused', status: response.status, body };
+      return { kind: 'refused', problem: troubleOf(isObject(body) ? field(body, 'error') : undefined) };
     } catch {
       return { kind: 'later' }; // cut, or the server is down: nobody knows what it did
     }
   }
 
   /** The whole log, page by page. */
-  async *log(): AsyncGenerator<Told> {
+  async *log(): AsyncGenerator<RoomEvent> {
     for (let after = 0; ; ) {
-      const query = `after=${after}&limit=500`;
-      const response = await this.#fetch(`/api/rooms/${ROOM}/messages?${query}`, {
-        signal: AbortSignal.timeout(PATIENCE),
-      });
-      const page: unknown = await response.json();
-      const events = isObject(page) ? field(page, 'messages') : undefined;
-      if (!Array.isArray(events) || events.length === 0) return;
-      for (const event of events) yield toldOf(event);
-      after = toldOf(events.at(-1)).id;
+      const events = await this.#page(`after=${after}`);
+      yield* events;
+      const last = events.at(-1);
+      if (!last) return;
+      after = last.id;
     }
+  }
+
+  /** The same from its end, the newest event first. */
+  async *back(): AsyncGenerator<RoomEvent> {
+    for (let before = ''; ; ) {
+      const events = await this.#page(before);
+      yield* events.toReversed();
+      const [first] = events;
+      if (!first) return;
+      before = `before=${first.id}`;
+    }
+  }
+
+  async #page(where: string): Promise<RoomEvent[]> {
+    const response = await this.#fetch(`/api/rooms/${ROOM}/messages?limit=500&${where}`, {
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const page: unknown = await response.json();
+    const events = isObject(page) ? field(page, 'messages') : undefined;
+    return Array.isArray(events) ? events.map(eventOf) : [];
   }
 
   #fetch(path: string, init: RequestInit): Promise<Response> {
