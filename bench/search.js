@@ -62,7 +62,7 @@ function fill() {
   db.transaction(() => {
     const person = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, 0)');
     for (let n = 1; n <= people; n++)
-      person.run(`person${n}`, `Person ${n}`, n === people ? 'rare' : `p${n}`);
+      person.run(`person${n}`, n === people ? 'Rare' : `Person ${n}`, n === people ? 'rare' : `p${n}`);
     const room = db.prepare('INSERT INTO rooms (name, last, at) VALUES (?, ?, ?)');
     for (let n = 1; n <= rooms; n++) room.run(`room${n}`, MESSAGES / rooms, MESSAGES);
     const insert = db.prepare(
