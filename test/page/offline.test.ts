@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { freePort, hasChromium, openBrowser, say, shows, watch } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { ROOT, type RunningServer, startServer } from '../process.js';
+import { keptKeys, keptText } from './kept.js';
 import { eventually, openPage, posts, says, visitor } from './people.js';
 
 async function stop(server: RunningServer): Promise<void> {
@@ -18,40 +19,6 @@ async function kept(page: Page, room = 'lobby'): Promise<void> {
   await page.evaluate(() => navigator.serviceWorker.ready);
   await eventually(async () => (await keptKeys(page)).some((key) => key.endsWith(` room ${room}`))).toBe(
     true,
-  );
-}
-
-/** The keys of what is kept in IndexedDB. */
-function keptKeys(page: Page): Promise<string[]> {
-  return page.evaluate(
-    () =>
-      new Promise<string[]>((resolve) => {
-        const request = indexedDB.open('oneport');
-        request.onsuccess = () => {
-          const keys = request.result.transaction('kept').objectStore('kept').getAllKeys();
-          keys.onsuccess = () => {
-            request.result.close();
-            resolve(keys.result.map(String));
-          };
-        };
-      }),
-  );
-}
-
-/** All that is kept, as one text. */
-function keptText(page: Page): Promise<string> {
-  return page.evaluate(
-    () =>
-      new Promise<string>((resolve) => {
-        const request = indexedDB.open('oneport');
-        request.onsuccess = () => {
-          const all = request.result.transaction('kept').objectStore('kept').getAll();
-          all.onsuccess = () => {
-            request.result.close();
-            resolve(JSON.stringify(all.result));
-          };
-        };
-      }),
   );
 }
 

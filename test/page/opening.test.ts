@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, say, watch } from '../chromium.js';
 import { cookies, openStage, type Stage } from '../stage.js';
+import { keptText } from './kept.js';
 import { eventually, texts } from './people.js';
 
 /** A page that hears nothing but its HTML and its files: no socket, no API. */
@@ -153,20 +154,7 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     const stage = await openStage();
     for (const text of ['a slip', 'another']) await stage.says('Bob', 'lobby', text);
     const page = await stage.open({ as: 'Ann', path: '/r/lobby' });
-    const kept = () =>
-      page.evaluate(
-        () =>
-          new Promise<string>((resolve) => {
-            const request = indexedDB.open('oneport');
-            request.onsuccess = () => {
-              const all = request.result.transaction('kept').objectStore('kept').getAll();
-              all.onsuccess = () => {
-                request.result.close();
-                resolve(JSON.stringify(all.result));
-              };
-            };
-          }),
-      );
+    const kept = () => keptText(page);
     await eventually(kept).toContain('a slip');
     await page.goto(`${stage.door.origin}/healthz`);
     await stage.post('Bob', 'lobby', { type: 'delete', target: 1 });
