@@ -29,18 +29,21 @@ const onScreen = (page: Page) =>
     return [rows[0], rows.at(-1)].map((row) => Number(row?.getAttribute('data-id')));
   });
 
-/** Runs in the page from its first moment: how often a line of trouble was shown. */
-function countTroubles(): void {
-  const seen = { troubles: 0 };
-  Object.assign(window, { seen });
-  new MutationObserver((changes) => {
-    for (const { addedNodes } of changes)
-      for (const node of addedNodes)
-        if (node instanceof Element && (node.matches('.status p') || node.querySelector('.status p')))
-          seen.troubles++;
-  }).observe(document, { childList: true, subtree: true });
+/** Runs in the page from its first moment: for how long the line had been away whenever trouble was shown, in milliseconds. */
+function watchTroubles(): void {
+  const troubles: number[] = [];
+  Object.assign(window, { troubles });
+  let lost: number | undefined;
+  let shown = false;
+  new MutationObserver(() => {
+    const dot = document.querySelector('.dot');
+    if (dot) lost = dot.matches('.live') ? undefined : (lost ?? performance.now());
+    const before = shown;
+    shown = document.querySelector('.status p') !== null;
+    if (shown && !before) troubles.push(performance.now() - (lost ?? performance.now()));
+  }).observe(document, { attributes: true, childList: true, subtree: true });
 }
-const troubles = (page: Page) => page.evaluate(() => Reflect.get(Reflect.get(window, 'seen'), 'troubles'));
+const troubles = (page: Page) => page.evaluate(() => Reflect.get(window, 'troubles') as number[]);
 
 describe.runIf(hasChromium)('a line that is there at once', { timeout: 60_000 }, () => {
   it('is no trouble, at the opening or again; one that stays away is', async () => {
@@ -48,7 +51,7 @@ describe.runIf(hasChromium)('a line that is there at once', { timeout: 60_000 },
     await stage.says('Bob', 'lobby', 'hello');
     const context = await stage.browser.newContext();
     await context.addCookies(cookies(await stage.person('Ann'), stage.door.origin));
-    await context.addInitScript(countTroubles);
+    await context.addInitScript(watchTroubles);
     let cut = () => {};
     let back = true;
     await context.routeWebSocket(/\/ws\//, (socket) => {
@@ -70,11 +73,12 @@ describe.runIf(hasChromium)('a line that is there at once', { timeout: 60_000 },
     await live.waitFor();
     await stage.says('Bob', 'lobby', 'again');
     await page.locator('li.message[data-id="2"]').waitFor();
-    expect(await troubles(page)).toBe(0);
     back = false;
     cut();
     await page.locator('.status p').waitFor();
-    expect(await troubles(page)).toBe(1);
+    // on a busy machine a line may well be away for a second at the opening too: then it is trouble
+    const away = await troubles(page);
+    expect([away.length > 0, away.filter((ms) => ms < 900)]).toEqual([true, []]);
   });
 });
 
