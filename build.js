@@ -30,11 +30,7 @@ const sources = [
 const pageSources = [
   'src/client',
   'src/worker',
-  'src/words',
-  'src/language.ts',
-  'src/protocol.ts',
-  'src/parse.ts',
-  'src/fold.ts',
+  'src/shared',
 ];
 
 function newest(path) {
@@ -135,8 +131,8 @@ function filesOf({ outputs }) {
   const [early] = entry('src/client/early.ts');
   // English is in the page itself
   const words = files.flatMap(([path, { entryPoint }]) => {
-    const [, tag] = /^src\/words\/([\w-]+)\.ts$/.exec(entryPoint ?? '') ?? [];
-    return tag === undefined || tag === 'en' || tag === 'words' ? [] : [[`words ${tag}`, url(path)]];
+    const [, tag] = /^src\/shared\/i18n\/([\w-]+)\.ts$/.exec(entryPoint ?? '') ?? [];
+    return tag === undefined || tag === 'en' ? [] : [[`words ${tag}`, url(path)]];
   });
   const first = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => url(path));
   return {
@@ -159,7 +155,7 @@ const oneFirst = {
   name: 'one-first',
   setup({ onLoad, onResolve, resolve }) {
     const page = join(root, 'src', 'client', 'chat.tsx');
-    const words = join(root, 'src', 'words'); // loaded by a name that is put together, so not seen being resolved
+    const words = join(root, 'src', 'shared', 'i18n'); // loaded by a name that is put together, so not seen being resolved
     const english = join(words, 'en.ts'); // the page needs it itself, and before it: must not name it
     const later = new Set();
     onResolve({ filter: /^\.\.?\// }, async ({ path, kind, pluginData, ...from }) => {
@@ -192,14 +188,14 @@ const slimEmoji = {
   },
 };
 
-/** What each file of src/words says of its language: a new one is one file more. */
+/** What each file of src/shared/i18n says of its language: a new one is one file more. */
 async function languages(build) {
-  const names = readdirSync(join(root, 'src', 'words')).filter((name) => name !== 'words.ts');
+  const names = readdirSync(join(root, 'src', 'shared', 'i18n'));
   const read = async (name) => {
     const options = { absWorkingDir: root, bundle: true, write: false, format: 'esm' };
-    const { outputFiles } = await build({ ...options, entryPoints: [join('src', 'words', name)] });
+    const { outputFiles } = await build({ ...options, entryPoints: [join('src', 'shared', 'i18n', name)] });
     const module = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
-    return module.words.language;
+    return module.translations.language;
   };
   const all = await Promise.all(names.map(read));
   return all.sort((a, b) => Number(b.tag === 'en') - Number(a.tag === 'en')); // English is what is left when nothing else fits

@@ -80,11 +80,13 @@ export function readConfig(env: Environment): Config {
   }
   return Object.freeze({
     host: text(env, 'HOST'),
-    port: whole(env, 'PORT', 65_535),
+    port: wholeNumber(env, 'PORT', 65_535),
     dataDir: resolve(text(env, 'DATA_DIR')),
     sessionKeys: readKeys(env['SESSION_KEYS']),
-    publicOrigin: env['PUBLIC_ORIGIN'] ? origin('PUBLIC_ORIGIN', env['PUBLIC_ORIGIN']) : undefined,
-    allowedOrigins: new Set(list(text(env, 'ALLOWED_ORIGINS')).map((raw) => origin('ALLOWED_ORIGINS', raw))),
+    publicOrigin: env['PUBLIC_ORIGIN'] ? parseOrigin('PUBLIC_ORIGIN', env['PUBLIC_ORIGIN']) : undefined,
+    allowedOrigins: new Set(
+      parseList(text(env, 'ALLOWED_ORIGINS')).map((raw) => parseOrigin('ALLOWED_ORIGINS', raw)),
+    ),
     trustedProxies: readProxies(text(env, 'TRUSTED_PROXIES')),
     metricsPublic: oneOf(env, 'METRICS', ['loopback', 'all']) === 'all',
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
@@ -94,12 +96,12 @@ export function readConfig(env: Environment): Config {
 
 function readLimits(env: Environment): Limits {
   return Object.freeze({
-    messageRate: whole(env, 'MESSAGE_RATE', 1e6),
-    messageBurst: whole(env, 'MESSAGE_BURST', 1e6),
-    connectionsPerPerson: whole(env, 'CONNECTIONS_PER_PERSON', 1e6),
-    connectionsPerAddress: whole(env, 'CONNECTIONS_PER_ADDRESS', 1e6),
-    signinsPerMinute: whole(env, 'SIGNINS_PER_MINUTE', 1e6),
-    sendBuffer: whole(env, 'SEND_BUFFER', 2 ** 40),
+    messageRate: wholeNumber(env, 'MESSAGE_RATE', 1e6),
+    messageBurst: wholeNumber(env, 'MESSAGE_BURST', 1e6),
+    connectionsPerPerson: wholeNumber(env, 'CONNECTIONS_PER_PERSON', 1e6),
+    connectionsPerAddress: wholeNumber(env, 'CONNECTIONS_PER_ADDRESS', 1e6),
+    signinsPerMinute: wholeNumber(env, 'SIGNINS_PER_MINUTE', 1e6),
+    sendBuffer: wholeNumber(env, 'SEND_BUFFER', 2 ** 40),
   });
 }
 
@@ -109,7 +111,7 @@ function text(env: Environment, name: string): string {
   return env[name]?.trim() || fallback;
 }
 
-function whole(env: Environment, name: string, most: number): number {
+function wholeNumber(env: Environment, name: string, most: number): number {
   const raw = text(env, name);
   const value = Number(raw);
   if (/^\d+$/.test(raw) && value <= most) return value;
@@ -122,14 +124,14 @@ function oneOf(env: Environment, name: string, allowed: readonly string[]): stri
   throw new ConfigError(`${name} is ${JSON.stringify(raw)}: give one of ${allowed.join(', ')}.`);
 }
 
-function list(raw: string): string[] {
+function parseList(raw: string): string[] {
   return raw
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
 }
 
-function origin(name: string, raw: string): string {
+function parseOrigin(name: string, raw: string): string {
   const url = URL.canParse(raw) ? new URL(raw) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.origin === raw.replace(/\/$/, '')) return url.origin;
   throw new ConfigError(
@@ -162,7 +164,7 @@ function keyFault(key: string): string | undefined {
 function readProxies(raw: string): BlockList {
   const proxies = new BlockList();
   if (raw === 'none') return proxies;
-  for (const entry of list(raw)) addProxy(proxies, entry);
+  for (const entry of parseList(raw)) addProxy(proxies, entry);
   return proxies;
 }
 

@@ -7,16 +7,12 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import pino, { type Logger } from 'pino';
-import { backup } from './commands/backup.js';
-import { type Command, CommandError, EXIT } from './commands/command.js';
-import { exportRoom } from './commands/export.js';
+import { type Command, CommandError, EXIT } from './cli/command.js';
+import { backup, exportRoom, restore, verify } from './cli/commands.js';
 import { prove } from './commands/prove.js';
-import { restore } from './commands/restore.js';
-import { verify } from './commands/verify.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { createServer, type Server } from './server.js';
-import { LockedError } from './store/lock.js';
-import { OpenError } from './store/open.js';
+import { LockedError, OpenError } from './store/database.js';
 
 /** File descriptors kept free for the database, the log and what else the process opens. */
 const RESERVED_FILES = 256;
@@ -83,7 +79,7 @@ function serve(): void {
   const config = started(() => readConfig(process.env));
   const logger = openLog(config.logLevel);
   const server = started(
-    () => createServer(config, { logger, connectionsMax: fileLimit() - RESERVED_FILES }),
+    () => createServer(config, { logger, maxConnections: fileLimit() - RESERVED_FILES }),
     config,
   );
   stopOnSignals(server, logger);

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Hub } from './socket/hub.js';
+import type { Hub } from './realtime/hub.js';
 import type { Store } from './store/store.js';
 
 /** They list every socket by name at each reading: with 18,000 that holds the event loop for 60 ms and more. Open files are counted below. */
-const DEAR = [
+const EXPENSIVE_METRICS = [
   'nodejs_active_handles',
   'nodejs_active_handles_total',
   'nodejs_active_resources',
@@ -16,12 +16,12 @@ const DEAR = [
   'process_open_fds',
 ];
 
-const OPEN_FILES = '/proc/self/fd';
+const FD_FOLDER = '/proc/self/fd';
 
 export function createMetrics(hub: Hub, store: Store): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  for (const name of DEAR) registry.removeSingleMetric(name);
+  for (const name of EXPENSIVE_METRICS) registry.removeSingleMetric(name);
   const gauge = (name: string, help: string, value: () => number | Promise<number>): void => {
     new Gauge({
       name,
@@ -43,22 +43,22 @@ export function createMetrics(hub: Hub, store: Store): Registry {
       },
     });
   };
-  if (existsSync(OPEN_FILES)) gauge('process_open_fds', 'Number of open file descriptors.', openFiles);
+  if (existsSync(FD_FOLDER)) gauge('process_open_fds', 'Number of open file descriptors.', openFiles);
   gauge('oneport_connections', 'open sockets', () => hub.connections.size);
-  gauge('oneport_people', 'people with sockets, or lately', () => hub.people);
-  gauge('oneport_rooms', 'rooms with somebody in them', () => hub.rooms);
+  gauge('oneport_people', 'people with sockets, or lately', () => hub.userCount);
+  gauge('oneport_rooms', 'rooms with somebody in them', () => hub.roomCount);
   gauge('oneport_store_failing', '1 while the disk does not take messages', () =>
-    store.fault === undefined ? 0 : 1,
+    store.writeError === undefined ? 0 : 1,
   );
-  counter('oneport_events_total', 'numbered events committed', () => hub.events);
+  counter('oneport_events_total', 'numbered events committed', () => hub.eventCount);
   return registry;
 }
 
 /** Linux from 6.2 on tells the number without the list. NaN: it cannot be read now, and the other numbers are wanted then. */
 async function openFiles(): Promise<number> {
   try {
-    const { size } = await stat(OPEN_FILES);
-    return size > 0 ? size : (await readdir(OPEN_FILES)).length - 1; // the list itself is one
+    const { size } = await stat(FD_FOLDER);
+    return size > 0 ? size : (await readdir(FD_FOLDER)).length - 1; // the list itself is one
   } catch {
     return Number.NaN;
   }

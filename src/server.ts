@@ -1,36 +1,35 @@
 /**
- * The parts, put together on one port. `createServer` opens the store and starts nothing else; `listen` is the caller's.
+ * The deps, put together on one port. `createServer` opens the store and starts nothing else; `listen` is the caller's.
  * The way of a message: socket/ or http/ → sequencer/ → chat/apply (in one transaction of store/) → socket/hub → the rooms.
  */
 import http from 'node:http';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { applyBeat } from './chat/apply.js';
-import type { Book } from './chat/book.js';
-import type { Command, Outcome } from './chat/command.js';
+import { applyBatch } from './chat/rules.js';
+import type { Command, Result, Storage } from './chat/types.js';
 import type { Config } from './config.js';
-import { bodyFits, createApp } from './http/app.js';
-import { refuseBroken } from './http/broken.js';
-import { Identity, newKey } from './identity.js';
+import { createApp, isBodySizeAllowed } from './http/app.js';
+import { onClientError } from './http/errors.js';
 import { createMetrics } from './metrics.js';
-import type { User } from './protocol.js';
+import { startHeartbeat } from './realtime/heartbeat.js';
+import { Hub } from './realtime/hub.js';
+import { UpgradeHandler } from './realtime/upgrade.js';
 import { LocalSequencer } from './sequencer/local.js';
-import type { Beat, Sequencer } from './sequencer/sequencer.js';
-import { drain } from './socket/drain.js';
-import { startHeartbeat } from './socket/heartbeat.js';
-import { Hub } from './socket/hub.js';
-import { Door } from './socket/upgrade.js';
+import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
+import { newKey, SessionCookie } from './session.js';
+import { CLOSE, type User } from './shared/protocol.js';
 import { Store } from './store/store.js';
 
-export interface Surroundings {
+export interface Dependencies {
   readonly logger: Logger;
   /** milliseconds since 1970 */
   readonly now?: () => number;
   /** connections that fit into the process's file limit; more are answered 503 */
-  readonly connectionsMax?: number;
+  readonly maxConnections?: number;
   /** How commands get their order, and what the rules write in; tests put faulty ones here to see them found out. */
-  readonly sequence?: (beat: Beat) => Sequencer;
-  readonly wrapBook?: (book: Book) => Book;
+  readonly createSequencer?: (beat: BatchHandler) => Sequencer;
+  readonly wrapStorage?: (book: Storage) => Storage;
 }
 
 export interface Server {
@@ -43,138 +42,145 @@ export interface Server {
 }
 
 /** Bytes of headers; milliseconds for them, for a whole request, and between two looks at who is late. */
-const PATIENCE = {
+const HTTP_OPTIONS = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 8_000,
   requestTimeout: 15_000,
   connectionsCheckingInterval: 1_000,
 };
-const DAY = 24 * 3600 * 1000;
-const PUBLIC = fileURLToPath(new URL('../public', import.meta.url));
+const DAY_MS = 24 * 3600 * 1000;
+const PUBLIC_DIR = fileURLToPath(new URL('../public', import.meta.url));
 
 /** @throws what opening the store throws */
-export function createServer(config: Config, surroundings: Surroundings): Server {
+export function createServer(config: Config, surroundings: Dependencies): Server {
   const { logger } = surroundings;
   const store = new Store(config.dataDir, (from, to) =>
     logger.info({ from, to }, 'bringing the database to a new shape: some seconds for a million messages'),
   );
-  const server = http.createServer(PATIENCE);
-  const { connectionsMax = 0 } = surroundings;
-  const full = connectionsMax > 0 ? fullness(server, connectionsMax) : () => false;
-  const chat = openChat(config, store, surroundings);
+  const server = http.createServer(HTTP_OPTIONS);
+  const { maxConnections: connectionsMax = 0 } = surroundings;
+  const full = connectionsMax > 0 ? connectionLimit(server, connectionsMax) : () => false;
+  const chat = createChat(config, store, surroundings);
   const { hub, sequencer } = chat;
   let draining = false;
   const doors = { draining: () => draining, full };
-  const door = openDoors(server, config, store, chat, doors, surroundings);
+  const door = attachHttpAndUpgrade(server, config, store, chat, doors, surroundings);
 
   const stops = [
-    startHeartbeat(hub.heartbeat, chat.now, () => hub.second()),
-    startTicking(store),
+    startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
+    startStoreTimer(store),
     () => hub.stop(),
   ];
   const abort = (): void => {
     for (const stop of stops) stop();
     server.close();
     server.closeAllConnections(); // the door has those that were upgraded
-    door.cut();
+    door.terminateAll();
     store.close();
   };
   const close = async (): Promise<void> => {
     draining = true; // still listening: who asks is told 503
     await sequencer.close();
-    await drain(hub);
+    await closeAllConnections(hub);
     abort();
   };
   return { http: server, epoch: store.epoch, close, abort };
 }
 
-type Chat = ReturnType<typeof openChat>;
+type Chat = ReturnType<typeof createChat>;
 
 /** From a command to what everyone sees of it. */
-function openChat(config: Config, store: Store, surroundings: Surroundings) {
-  const { logger, now = Date.now, wrapBook } = surroundings;
-  const { sequence = (beat) => new LocalSequencer(beat) } = surroundings;
-  const { log, epoch, people, members } = store;
+function createChat(config: Config, store: Store, surroundings: Dependencies) {
+  const { logger, now = Date.now, wrapStorage: wrapBook } = surroundings;
+  const { createSequencer: sequence = (beat) => new LocalSequencer(beat) } = surroundings;
+  const { events: log, epoch, people, memberships: members } = store;
   const book = wrapBook?.(store) ?? store;
   const hub = new Hub({
     log,
     epoch,
     limits: config.limits,
     now,
-    roomsOf: (user, limit) => members.of(user, limit),
+    roomsOf: (user, limit) => members.list(user, limit),
     submit: (command, reply) => sequencer.submit(command, reply),
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'a command met a bug');
   const sequencer: Sequencer = sequence({
-    apply: (commands) => applyBeat(commands, book, onBug),
-    deliver: (outcomes) => hub.deliver(outcomes),
+    apply: (commands) => applyBatch(commands, book, onBug),
+    deliver: (results) => hub.deliver(results),
   });
-  const submit = (command: Command): Promise<Outcome> =>
+  const submit = (command: Command): Promise<Result> =>
     new Promise((resolve) => sequencer.submit(command, resolve));
   const seen = (user: User): void => {
     const at = now();
-    if (at - (people.person(user.id)?.seen ?? 0) > DAY) sequencer.submit({ kind: 'seen', user, at });
+    if (at - (people.person(user.id)?.lastSeen ?? 0) > DAY_MS) sequencer.submit({ kind: 'seen', user, at });
   };
   return { hub, sequencer, submit, seen, now };
 }
 
-interface Doors {
+interface ServerState {
   readonly draining: () => boolean;
   readonly full: () => boolean;
 }
 
 /** Koa for requests, ws for upgrades, on the same server. Answers with the door of the latter. */
-function openDoors(
+function attachHttpAndUpgrade(
   server: http.Server,
   config: Config,
   store: Store,
   { hub, submit, seen, now }: Chat,
-  { draining, full }: Doors,
-  { logger }: Surroundings,
-): Door {
-  const identity = new Identity(keysOf(config, store), store.people, now);
+  { draining, full }: ServerState,
+  { logger }: Dependencies,
+): UpgradeHandler {
+  const identity = new SessionCookie(sessionKeys(config, store), store.people, now);
   const unready = (): readonly string[] => [
     ...(draining() ? ['the server is stopping'] : []),
-    ...(store.fault === undefined ? [] : [`the store fails: ${store.fault}`]),
+    ...(store.writeError === undefined ? [] : [`the store fails: ${store.writeError}`]),
   ];
-  const mayPost = (user: User): boolean => hub.person(user).mayPost(performance.now());
-  const { log, epoch } = store;
+  const mayPost = (user: User): boolean => hub.user(user).mayPost(performance.now());
+  const { events: log, epoch } = store;
   const metrics = createMetrics(hub, store);
   const app = createApp({
     config,
-    identity,
+    sessionCookie: identity,
     logger,
     now,
     submit,
-    unready,
+    unreadyReasons: unready,
     log,
     epoch,
-    mayPost,
+    takeToken: mayPost,
     hub,
     store,
     metrics,
-    publicDir: PUBLIC,
-    full,
+    publicDir: PUBLIC_DIR,
+    isFull: full,
   });
   const answer = app.callback();
   server.on('request', answer);
   server.on('checkContinue', (request, response) => {
-    if (bodyFits(request)) response.writeContinue();
+    if (isBodySizeAllowed(request)) response.writeContinue();
     void answer(request, response);
   });
   const onError = (error: unknown): void => logger.error({ err: error }, 'a socket met an error of ours');
-  const door = new Door({ config, identity, hub, seen, onError, closed: () => draining() || full() });
-  server.on('upgrade', door.enter);
-  server.on('clientError', refuseBroken);
+  const door = new UpgradeHandler({
+    config,
+    identity,
+    hub,
+    onSeen: seen,
+    onError,
+    isClosed: () => draining() || full(),
+  });
+  server.on('upgrade', door.handle);
+  server.on('clientError', onClientError);
   return door;
 }
 
-function keysOf(config: Config, store: Store): readonly string[] {
-  return config.sessionKeys.length > 0 ? config.sessionKeys : [store.remember('session_keys', newKey)];
+function sessionKeys(config: Config, store: Store): readonly string[] {
+  return config.sessionKeys.length > 0 ? config.sessionKeys : [store.getOrCreateMeta('session_keys', newKey)];
 }
 
 /** What the store does beside the beats, once a second. */
-function startTicking(store: Store): () => void {
+function startStoreTimer(store: Store): () => void {
   const timer = setInterval(() => store.tick(), 1000);
   timer.unref();
   return () => clearInterval(timer);
@@ -185,7 +191,7 @@ function startTicking(store: Store): () => void {
  * would cost 100 bytes. It tells the count a moment later: so it is asked when one comes, before that one is answered,
  * and with each question, that who has gone is noticed too.
  */
-function fullness(server: http.Server, most: number): () => boolean {
+function connectionLimit(server: http.Server, most: number): () => boolean {
   let open = 0;
   const count = (): void => {
     server.getConnections((_error, now) => {
@@ -197,4 +203,21 @@ function fullness(server: http.Server, most: number): () => boolean {
     count();
     return open > most;
   };
+}
+
+/** Sockets closed at once, so that they do not come back all in the same moment. */
+const closeBatchSize = 500;
+/** Milliseconds for all of them to answer; who does not is cut. */
+const closeTimeoutMs = 3000;
+
+/** Echoes everything that was committed, then tells the clients to reconnect, a batch at a time. */
+async function closeAllConnections(hub: Hub): Promise<void> {
+  while (hub.broadcaster.busy) await setImmediate();
+  let closing = 0;
+  for (const connection of hub.connections.values()) {
+    connection.close(CLOSE.restart);
+    if (++closing % closeBatchSize === 0) await setTimeout(20);
+  }
+  for (const until = Date.now() + closeTimeoutMs; hub.connections.size > 0 && Date.now() < until; )
+    await setTimeout(20);
 }

@@ -5,64 +5,57 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type Borders, faultsOf, type Tree } from './borders.js';
 
-const WIRE = ['protocol.ts', 'parse.ts'];
-const WORDS = [...WIRE, 'config.ts', 'identity.ts', 'request.ts'];
+const SHARED = ['shared'];
+const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts'];
 const ANY = /^/;
-/** Runs right after a commit, or between reading a room and joining it. */
-const AT_ONCE =
-  /^(chat\/|store\/(store|log|rows|changes|reactions|mentions|members|activity|found|people|search\/(index|filler|lookup|words))|sequencer\/local|socket\/(hub|room|recent|replay|outlet|typing|following|crier))/;
-
 const BORDERS: Borders = {
   parts: {
-    'protocol.ts': [],
-    'parse.ts': ['protocol.ts'],
-    'fold.ts': ['protocol.ts'],
-    'language.ts': [],
-    words: ['protocol.ts', 'language.ts'],
-    client: [...WIRE, 'fold.ts', 'words', 'language.ts'],
+    shared: [],
+    client: SHARED,
     worker: [],
     'config.ts': [],
-    'identity.ts': WIRE,
-    'request.ts': ['config.ts'],
-    chat: WIRE,
-    store: [...WIRE, 'chat'],
+    'session.ts': SHARED,
+    'origin.ts': ['config.ts'],
+    chat: SHARED,
+    store: [...SHARED, 'chat'],
     sequencer: ['chat'],
-    socket: [...WORDS, 'chat', 'sequencer'],
-    http: [...WORDS, 'words', 'language.ts', 'chat'],
-    'metrics.ts': ['socket', 'store'],
-    'server.ts': [...WORDS, 'chat', 'store', 'sequencer', 'socket', 'http', 'metrics.ts'],
-    commands: [...WORDS, 'fold.ts', 'chat', 'store', 'sequencer', 'server.ts'],
-    'main.ts': ['config.ts', 'store', 'server.ts', 'commands'],
+    realtime: [...BOTH, 'chat', 'sequencer'],
+    http: [...BOTH, 'chat'],
+    'metrics.ts': ['realtime', 'store'],
+    'server.ts': [...BOTH, 'chat', 'store', 'sequencer', 'realtime', 'http', 'metrics.ts'],
+    cli: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts'],
+    commands: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts', 'cli'],
+    'main.ts': ['config.ts', 'store', 'server.ts', 'cli', 'commands'],
   },
   packages: {
-    ws: /^(socket|commands\/prove)\//, // prove looks at the server from outside, as a client
+    ws: /^(realtime|commands\/prove)\//, // prove looks at the server from outside, as a client
     'better-sqlite3': /^store\//,
-    redis: /^(sequencer\/redis|socket\/presence)\.ts$/,
+    redis: /^(sequencer\/redis|realtime\/presence)\.ts$/,
     koa: /^http\//,
     'koa-router': /^http\//,
     'koa-static': /^http\//,
     'koa-helmet': /^http\//,
     '@koa/bodyparser': /^http\//,
-    cookies: /^http\/session\.ts$/,
-    keygrip: /^identity\.ts$/,
+    cookies: /^http\/auth\.ts$/,
+    keygrip: /^session\.ts$/,
     'prom-client': /^(metrics|http\/health)\.ts$/,
-    pino: /^(main|server|http\/(app|fault)|commands\/prove.*)\.ts$/,
+    pino: /^(main|server|http\/(app|errors)|commands\/prove.*)\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
-    marked: /^client\/state\/(marks|grammar)\.ts$/,
-    'emojibase-data': /^client\/view\/emojidata\.ts$/,
+    marked: /^client\//,
+    'emojibase-data': /^client\//,
   },
-  long: {
-    'words/en.ts': 'all that people read, so that a language is one file',
-    'words/zh-CN.ts': 'the same in Chinese',
-    'protocol.ts': 'the whole contract on one page, which the browser shares',
-    'socket/hub.ts': 'the one place where people, rooms and the order meet; its methods are short',
+  synchronous: {
+    // a commit (local) applies commands (rules) to the store and delivers the results (hub) to rooms and sockets
+    from: ['sequencer/local.ts', 'chat/rules.ts', 'store/store.ts', 'realtime/hub.ts'],
+    except: {
+      'store/search/search.ts': 'only HTTP requests call it',
+    },
   },
-  lines: 200,
   banned: [
     {
       fault: 'has a bare parameter as a LIMIT', // store/limit.ts says why
-      where: /^store\/(?!limit)/,
+      where: /^store\/(?!database)/,
       what: /\bLIMIT\s+[?:@$](?!\{)/,
       in: 'texts',
     },
@@ -87,15 +80,9 @@ const BORDERS: Borders = {
     },
     {
       fault: 'takes a module of Node',
-      where: /^(chat\/|protocol\.ts|parse\.ts|fold\.ts|language\.ts|words\/|client\/|worker\/)/,
+      where: /^(chat\/|shared\/|client\/|worker\/)/,
       what: /['"]node:\w/,
       in: 'texts',
-    },
-    {
-      fault: 'waits',
-      where: AT_ONCE,
-      what: /\b(await|async)\b|\.(then|finally)\(|\bPromise\.all/,
-      in: 'code',
     },
     {
       fault: 'has an any',
@@ -124,19 +111,19 @@ function readTree(): Tree {
 
 /** A small house in which all is well: two files may know each other's types, words in comments and texts are free. */
 const SOUND: Readonly<Record<string, string>> = {
-  'protocol.ts': '/** The words; `any` of them! Not "SELECT 1". */\nexport const word = 1;\n',
-  'chat/apply.ts': "/** The rules: no await, no Date. */\nimport { word } from '../protocol.js';\n",
-  'store/log.ts': "/** SQL. */\nimport Db from 'better-sqlite3';\ndb.prepare('SELECT 1');\n",
-  'socket/hub.ts': "/** a */\nimport type { R } from './room.js';\nsay('Hello!'); if (a !== !b) c();\n",
-  'socket/room.ts': "/** b */\nimport type { H } from './hub.js';\nimport 'ws';\n",
+  'shared/protocol.ts': '/** The types; `any` of them! Not "SELECT 1". */\nexport const word = 1;\n',
+  'chat/rules.ts': "/** The rules: no await, no Date. */\nimport { word } from '../shared/protocol.js';\n",
+  'store/events.ts': "/** SQL. */\nimport Db from 'better-sqlite3';\ndb.prepare('SELECT 1');\n",
+  'realtime/hub.ts': "/** a */\nimport { R } from './room.js';\nsay('Hello!'); if (a !== !b) c();\n",
+  'realtime/room.ts': "/** b */\nimport type { H } from './hub.js';\nimport 'ws';\n",
   'main.ts': '#!/usr/bin/env node\nprocess.exit(Number(process.env.X));\n',
 };
 
 /** What each border's fault looks like: the file that is wrong, its text after the head, what is told of it. */
 const WRONG: readonly (readonly [fault: string, file: string, text: string])[] = [
-  ['cycle: socket/a.ts -> socket/a.ts', 'socket/a.ts', "import { a } from './a.js';"],
-  ['chat/a.ts takes store/log.ts', 'chat/a.ts', "import { log } from '../store/log.js';"],
-  ['http/a.ts takes socket/hub.ts', 'http/a.ts', "import type { H } from '../socket/hub.js';"],
+  ['cycle: realtime/a.ts -> realtime/a.ts', 'realtime/a.ts', "import { a } from './a.js';"],
+  ['chat/a.ts takes store/events.ts', 'chat/a.ts', "import { log } from '../store/events.js';"],
+  ['http/a.ts takes realtime/hub.ts', 'http/a.ts', "import type { H } from '../realtime/hub.js';"],
   ['chat/a.ts takes ./gone.js, which is not there', 'chat/a.ts', "import { x } from './gone.js';"],
   ['client/a.tsx takes main.ts', 'client/a.tsx', "export * from '../main.js';"],
   ['http/a.ts takes ws', 'http/a.ts', "import {\n  type WebSocket,\n} from 'ws';"],
@@ -151,16 +138,15 @@ const WRONG: readonly (readonly [fault: string, file: string, text: string])[] =
   ['http/a.ts touches process', 'http/a.ts', 'process.exit(1);'],
   ['chat/a.ts has a clock, chance or I/O of its own', 'chat/a.ts', 'const at = Date.now();'],
   ['chat/a.ts takes a module of Node', 'chat/a.ts', "import { readFileSync } from 'node:fs';"],
-  ['socket/replay.ts waits', 'socket/replay.ts', 'await drained();'],
+  ['realtime/room.ts waits between a commit and its delivery', 'realtime/room.ts', 'await drained();'],
   ['http/a.ts has an any', 'http/a.ts', 'const a: any = 1;'],
   ['http/a.ts has an any', 'http/a.ts', 'const a = new Map<string, any>();'],
   ['http/a.ts has a non-null !', 'http/a.ts', 'const b = a!.b;'],
   ['http/a.ts has a non-null !', 'http/a.ts', 'const b = list[0]!;'],
   ['http/a.ts silences a checker', 'http/a.ts', '// @ts-expect-error: later'],
   ['http/a.ts is not done', 'http/a.ts', '// TODO: later'],
-  ['http/a.ts is long', 'http/a.ts', '\n'.repeat(200)],
   ['http/utils.ts has a name that says nothing', 'http/utils.ts', ''],
-  ['socket/roomManager.ts has a name that says nothing', 'socket/roomManager.ts', ''],
+  ['realtime/roomManager.ts has a name that says nothing', 'realtime/roomManager.ts', ''],
 ];
 
 describe('the house', () => {
@@ -174,31 +160,27 @@ describe('the house', () => {
     const order = Object.keys(BORDERS.parts);
     for (const [part, allowed] of Object.entries(BORDERS.parts))
       for (const below of allowed) expect(order.indexOf(below), part).toBeLessThan(order.indexOf(part));
-    for (const reason of Object.values(BORDERS.long)) expect(reason).not.toBe('');
   });
 });
 
 describe('the checker', () => {
-  const borders = { ...BORDERS, long: {} };
-
   it('has nothing to say of a sound house', () => {
-    expect(faultsOf(new Map(Object.entries(SOUND)), borders)).toEqual([]);
+    expect(faultsOf(new Map(Object.entries(SOUND)), BORDERS)).toEqual([]);
   });
 
   it.each(WRONG)('finds: %s', (fault, file, text) => {
     const tree = new Map(Object.entries({ ...SOUND, [file]: `/** Head. */\n${text}\n` }));
-    expect(faultsOf(tree, borders)).toEqual([fault]);
+    expect(faultsOf(tree, BORDERS)).toEqual([fault]);
   });
 
-  it('finds a circle of several files, a file without a head, and a stale entry of the long ones', () => {
+  it('finds a circle of several files, and a file without a head', () => {
     const tree: Tree = new Map([
       ['chat/a.ts', "/** a */\nimport { b } from './b.js';"],
       ['chat/b.ts', "/** b */\nimport { c } from './c.js';"],
       ['chat/c.ts', "import { a } from './a.js';"],
     ]);
-    expect(faultsOf(tree, { ...BORDERS, long: { 'chat/a.ts': 'once it was' } })).toEqual([
+    expect(faultsOf(tree, BORDERS)).toEqual([
       'chat/c.ts does not say at its head what it is',
-      'chat/a.ts is on the list of long files, and is not long',
       'cycle: chat/a.ts -> chat/b.ts -> chat/c.ts -> chat/a.ts',
     ]);
   });

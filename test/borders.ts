@@ -12,11 +12,16 @@ export interface Borders {
   readonly parts: Readonly<Record<string, readonly string[]>>;
   /** each package with the files that may import it */
   readonly packages: Readonly<Record<string, RegExp>>;
-  /** files longer than `lines`, each with its reason */
-  readonly long: Readonly<Record<string, string>>;
-  readonly lines: number;
   /** what must not stand in the code of which files */
   readonly banned: readonly Ban[];
+  readonly synchronous: SynchronousPath;
+}
+
+/** The path from a commit to its delivery: `from` and everything that it imports at run time, without an `await`. */
+export interface SynchronousPath {
+  readonly from: readonly string[];
+  /** imported files that this path never calls, each with the reason */
+  readonly except: Readonly<Record<string, string>>;
 }
 
 export interface Ban {
@@ -38,11 +43,24 @@ export function faultsOf(tree: Tree, borders: Borders): string[] {
       ...importFaults(file, tree, borders),
       ...textFaults(file, tree.get(file) ?? '', borders),
     ]),
-    ...Object.keys(borders.long)
-      .filter((file) => lineCount(tree.get(file) ?? '') <= borders.lines)
-      .map((file) => `${file} is on the list of long files, and is not long`),
     ...cycles(tree),
+    ...waits(tree, borders.synchronous),
   ];
+}
+
+const WAITS = /\b(await|async)\b|\.(then|finally)\(|\bPromise\.all/;
+
+function waits(tree: Tree, { from, except }: SynchronousPath): string[] {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file) || Object.hasOwn(except, file)) return;
+    reached.add(file);
+    for (const next of runs(file, tree)) visit(next);
+  };
+  for (const file of from) if (tree.has(file)) visit(file);
+  return [...reached]
+    .filter((file) => WAITS.test(codeOf(tree.get(file) ?? '')))
+    .map((file) => `${file} waits between a commit and its delivery`);
 }
 
 function importFaults(file: string, tree: Tree, { parts, packages }: Borders): string[] {
@@ -58,19 +76,18 @@ function importFaults(file: string, tree: Tree, { parts, packages }: Borders): s
   });
 }
 
-function textFaults(file: string, text: string, { banned, long, lines }: Borders): string[] {
+function textFaults(file: string, text: string, { banned }: Borders): string[] {
   const views = { code: codeOf(text), texts: textsOf(text), file: text };
   return [
     ...banned
       .filter((ban) => ban.where.test(file) && ban.what.test(views[ban.in]))
       .map(({ fault }) => `${file} ${fault}`),
     ...(/^(\/\*\*|#!)/.test(text) ? [] : [`${file} does not say at its head what it is`]),
-    ...(lineCount(text) > lines && !Object.hasOwn(long, file) ? [`${file} is long`] : []),
     ...(SAYS_NOTHING.test(file) ? [`${file} has a name that says nothing`] : []),
   ];
 }
 
-const SAYS_NOTHING = /(^|[/.-])(util|helper|manager|common|type|misc)s?[/.-]|(Util|Helper|Manager|Types)s?\./;
+const SAYS_NOTHING = /(^|[/.-])(util|helper|manager|common|misc)s?[/.-]|(Util|Helper|Manager)s?\./;
 
 /**
  * No file reaches itself, in the order in which modules run. `import type` is gone by then, and may close a circle inside
@@ -121,10 +138,6 @@ function packageOf(from: string): string {
     .split('/')
     .slice(0, from.startsWith('@') ? 2 : 1)
     .join('/');
-}
-
-function lineCount(text: string): number {
-  return text.replace(/\n$/, '').split('\n').length;
 }
 
 /** Texts in quotes, comments, and nothing else: enough for code that Biome has formatted. */

@@ -1,5 +1,4 @@
 /** The page as people use it: real Chromium, the real server as a process. */
-
 import { execFileSync } from 'node:child_process';
 import type { BrowserContext, Cookie } from 'playwright-core';
 import { describe, expect, it } from 'vitest';

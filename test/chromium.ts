@@ -1,5 +1,4 @@
 /** A real Chromium, and people who use the page in it. */
-
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';

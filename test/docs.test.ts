@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../src/config.js';
-import { isObject, parseObject } from '../src/parse.js';
-import * as protocol from '../src/protocol.js';
+import { isObject, parseJsonObject } from '../src/shared/parse.js';
+import * as protocol from '../src/shared/protocol.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -54,7 +54,7 @@ function union(source: string, type: string): string[] {
 }
 
 function packageFile(): Readonly<Record<string, unknown>> {
-  return parseObject(read('package.json')) ?? {};
+  return parseJsonObject(read('package.json')) ?? {};
 }
 
 function keysOf(value: unknown): string[] {
@@ -88,7 +88,10 @@ describe('docs/operations.md', () => {
   });
 
   it('names every command', () => {
-    const commands = matches(sources('src/commands'), /^ {2}name: '(\w+)',$/gm);
+    const commands = matches(
+      [sources('src/cli'), read('src/commands/prove.ts')].join('\n'),
+      /^ {2}name: '(\w+)',$/gm,
+    );
     expect(commands).toContain('verify');
     expect(matches(section(operations, 'Commands'), /main\.js (\w+)/g)).toEqual(commands);
   });
@@ -96,7 +99,7 @@ describe('docs/operations.md', () => {
 
 describe('docs/protocol.md', () => {
   const contract = read('docs/protocol.md');
-  const source = read('src/protocol.ts');
+  const source = read('src/shared/protocol.ts');
 
   it('lists every close code, and who may come back', () => {
     const listed = new Map(
@@ -105,7 +108,7 @@ describe('docs/protocol.md', () => {
       ),
     );
     for (const [code] of Object.values(protocol.CLOSE)) expect(listed.keys()).toContain(code);
-    for (const [code, back] of listed) expect([code, protocol.mayReturn(code)]).toEqual([code, back]);
+    for (const [code, back] of listed) expect([code, protocol.mayReconnect(code)]).toEqual([code, back]);
   });
 
   it('lists every error code, and no other', () => {
@@ -156,7 +159,10 @@ describe('README.md', () => {
     const used = matches(readme, /^ {4}npm install && npm (?:run )?(\w+)$/gm);
     expect(used).toEqual(['start', 'test']);
     expect(scripts).toEqual(expect.arrayContaining(used));
-    const commands = matches(sources('src/commands'), /^ {2}name: '(\w+)',$/gm);
+    const commands = matches(
+      [sources('src/cli'), read('src/commands/prove.ts')].join('\n'),
+      /^ {2}name: '(\w+)',$/gm,
+    );
     for (const command of matches(readme, /node dist\/main\.js (\w+)/g)) expect(commands).toContain(command);
   });
 

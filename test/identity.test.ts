@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import Keygrip from 'keygrip';
 import { describe, expect, it } from 'vitest';
-import { Identity, newId, newKey } from '../src/identity.js';
+import { newId, newKey, SessionCookie } from '../src/session.js';
 
 const NOW = 1_800_000_000_000;
 const KEY = 'k'.repeat(40);
 const OLD = 'o'.repeat(40);
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 const nobody = { person: () => undefined };
-const identity = new Identity([KEY, OLD], nobody, () => NOW);
+const identity = new SessionCookie([KEY, OLD], nobody, () => NOW);
 
 function sealed(payload: unknown, key = KEY): string {
   const value = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload)).toString(
@@ -21,14 +21,14 @@ const iat = NOW / 1000;
 
 describe('the cookie', () => {
   it('opens what was sealed', () => {
-    expect(identity.open(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, stale: false });
-    const value = identity.seal(ANN);
+    expect(identity.verify(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, stale: false });
+    const value = identity.sign(ANN);
     expect(JSON.parse(Buffer.from(value, 'base64').toString())).toEqual({ ...ANN, iat });
     expect(newId()).toMatch(/^[\w-]{12}$/);
     expect(Buffer.byteLength(newKey())).toBeGreaterThanOrEqual(32);
   });
   it('signed with an older key is accepted, and to be made anew', () => {
-    expect(identity.open(sealed({ ...ANN, iat }, OLD))).toMatchObject({ stale: true });
+    expect(identity.verify(sealed({ ...ANN, iat }, OLD))).toMatchObject({ stale: true });
   });
   it.each([
     null,
@@ -43,11 +43,11 @@ describe('the cookie', () => {
     { id: 7, name: 'x', iat },
     '{"__proto__":{"id":"a","name":"b","iat":1}}',
   ])('over %j is nobody, with a valid signature', (payload) =>
-    expect(identity.open(sealed(payload))).toBeUndefined(),
+    expect(identity.verify(sealed(payload))).toBeUndefined(),
   );
   it('is in date: 30 days, and a minute of another clock', () => {
-    const at = (seconds: number) => identity.open(sealed({ ...ANN, iat: iat + seconds }));
-    expect(at(-30 * 86_400 + 5)?.ends).toBe(NOW + 5000);
+    const at = (seconds: number) => identity.verify(sealed({ ...ANN, iat: iat + seconds }));
+    expect(at(-30 * 86_400 + 5)?.expiresAt).toBe(NOW + 5000);
     expect(at(50)).toBeDefined();
     expect(at(-30 * 86_400 - 5)).toBeUndefined();
     expect(at(70)).toBeUndefined();
@@ -64,21 +64,24 @@ describe('the cookie', () => {
       undefined,
       '',
     ])
-      expect(identity.open(header)).toBeUndefined();
+      expect(identity.verify(header)).toBeUndefined();
   });
   it('of who signed out is nobody; of who was renamed has the new name', () => {
     const people = { person: (id: string) => ({ name: 'Anna', signedOut: id !== ANN.id }) };
-    const knowing = new Identity([KEY], people, () => NOW);
-    expect(knowing.open(sealed({ ...ANN, iat }))?.user).toEqual({ id: ANN.id, name: 'Anna' });
-    expect(knowing.open(sealed({ ...ANN, id: 'bbbbbbbbbbbb', iat }))).toBeUndefined();
+    const knowing = new SessionCookie([KEY], people, () => NOW);
+    expect(knowing.verify(sealed({ ...ANN, iat }))?.user).toEqual({ id: ANN.id, name: 'Anna' });
+    expect(knowing.verify(sealed({ ...ANN, id: 'bbbbbbbbbbbb', iat }))).toBeUndefined();
   });
   it('never throws', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => identity.open(text) === undefined),
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 300 }),
+        (text) => identity.verify(text) === undefined,
+      ),
     );
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (payload) => {
-        expect(identity.open(sealed(payload.toWellFormed()))).toBeUndefined();
+        expect(identity.verify(sealed(payload.toWellFormed()))).toBeUndefined();
       }),
     );
   });

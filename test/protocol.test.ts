@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseCid, parseCommand, parseCount, parseRoom, parseRoomSegment, parseText } from '../src/parse.js';
-import { CLOSE, LIMITS, mayReturn } from '../src/protocol.js';
+import {
+  parseCid,
+  parseCommand,
+  parseRoom,
+  parseRoomSegment,
+  parseText,
+  parseWholeNumber,
+} from '../src/shared/parse.js';
+import { CLOSE, LIMITS, mayReconnect } from '../src/shared/protocol.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 200 });
 
@@ -102,9 +109,9 @@ describe('a command', () => {
 
 describe('small things', () => {
   it('counts are digits', () => {
-    expect([parseCount('0'), parseCount('17')]).toEqual([0, 17]);
+    expect([parseWholeNumber('0'), parseWholeNumber('17')]).toEqual([0, 17]);
     for (const raw of ['', '-1', '1.5', '1e3', ' 1', '99999999999999999', 'x'])
-      expect(parseCount(raw)).toBeUndefined();
+      expect(parseWholeNumber(raw)).toBeUndefined();
   });
   it('cids are optional', () => {
     expect(parseCid(undefined)).toEqual({ ok: true, value: undefined });
@@ -114,14 +121,14 @@ describe('small things', () => {
   it('who may come back', () => {
     expect(
       [CLOSE.restart, CLOSE.tooFast, CLOSE.tooSlow, CLOSE.newEpoch, [1006], [1001]].map(([code]) =>
-        mayReturn(Number(code)),
+        mayReconnect(Number(code)),
       ),
     ).toEqual(Array(6).fill(true));
     expect(
-      [CLOSE.notSignedIn, CLOSE.signedOut, CLOSE.invalidRoom, CLOSE.nonsense, [1008], [1009]].map(([code]) =>
-        mayReturn(Number(code)),
+      [CLOSE.notSignedIn, CLOSE.signedOut, CLOSE.invalidRoom, CLOSE.protocolError, [1008], [1009]].map(
+        ([code]) => mayReconnect(Number(code)),
       ),
     ).toEqual(Array(6).fill(false));
-    expect(LIMITS.frame).toBe(16_384);
+    expect(LIMITS.frameBytes).toBe(16_384);
   });
 });

@@ -1,12 +1,11 @@
-/** What people read: complete in each language, translated, and nowhere else than in src/words. */
+/** What people read: complete in each language, translated, and nowhere else than in src/shared/i18n. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { acceptedLanguages, chosenLanguage, counting } from '../src/language.js';
-import { words as english } from '../src/words/en.js';
-import type { Words } from '../src/words/words.js';
+import { translations as english, type Translations } from '../src/shared/i18n/en.js';
+import { acceptedLanguages, countFormatter, negotiateLanguage } from '../src/shared/locale.js';
 
 const src = fileURLToPath(new URL('../src', import.meta.url));
 const tags = readdirSync(join(src, 'words'))
@@ -62,7 +61,9 @@ function faultsOf(words: object): string[] {
 
 describe.each(tags)('the words in %s', (tag) => {
   it('are complete and translated', async () => {
-    const { words }: { words: Words } = await import(`../src/words/${tag}.ts`);
+    const { translations: words }: { translations: Translations } = await import(
+      `../src/shared/i18n/${tag}.ts`
+    );
     expect(words.language.tag).toBe(tag);
     expect(faultsOf(words)).toEqual([]);
   });
@@ -155,7 +156,7 @@ describe('the language', () => {
     ['xx', ['zh'], 'zh-CN'],
     ['<b>', ['*'], 'en'],
   ])('set to %s, for one who reads %j, is %s', (setting, reads, tag) => {
-    expect(chosenLanguage(setting, reads, has)).toBe(tag);
+    expect(negotiateLanguage(setting, reads, has)).toBe(tag);
   });
 
   it('is read from what a browser accepts, best first', () => {
@@ -166,7 +167,7 @@ describe('the language', () => {
 });
 
 it('counts as a language writes it', () => {
-  expect([0, 999, 1000, 1234567].map(counting('en'))).toEqual(['0', '999', '1,000', '1,234,567']);
-  expect(counting('de')(1234567)).toBe('1.234.567');
-  expect(counting('de')(0.5)).toBe('0,5');
+  expect([0, 999, 1000, 1234567].map(countFormatter('en'))).toEqual(['0', '999', '1,000', '1,234,567']);
+  expect(countFormatter('de')(1234567)).toBe('1.234.567');
+  expect(countFormatter('de')(0.5)).toBe('0,5');
 });

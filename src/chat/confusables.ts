@@ -5,7 +5,6 @@
  * leads into another. Ours, beyond the standard: i is l (because I is), w is vv, and Ν Η Υ by their capitals.
  * What comes apart when it is folded stands in no row, its parts do: ″ is two ′.
  */
-
 /** Latin first, then Greek, Cyrillic, Armenian, Cherokee, Lisu, Coptic, Canadian syllables, others. */
 const LATIN: readonly (readonly [string, string])[] = [
   ['a', 'ɑᴀ Α А Ꭺ ꓮ Ⲁ ᗅᗩ'],
@@ -42,7 +41,7 @@ const LATIN: readonly (readonly [string, string])[] = [
   ['8', 'ȣ'],
 ];
 
-const OTHERS: readonly (readonly [string, string])[] = [
+const OTHER_SCRIPTS: readonly (readonly [string, string])[] = [
   ['г', 'Γ Ⲅ Ꮁ'],
   ['л', 'Λ'],
   ['п', 'Π'],
@@ -86,7 +85,7 @@ const OTHERS: readonly (readonly [string, string])[] = [
 ];
 
 /** Three steps, since none alone brings ß ẞ SS, ſ S s, ς σ Σ and ı I i together; decomposed, so that é meets é. */
-export function fold(text: string): string {
+export function foldCase(text: string): string {
   const folded = text.toLowerCase().toUpperCase().toLowerCase();
   return folded.replaceAll('ς', 'σ').normalize('NFKD');
 }
@@ -100,13 +99,13 @@ const SMALL_GREEK: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Steνe is read as Steve: among Latin letters those small ones are seen as Latin. In Greek words they fold. */
-export function readSmallGreek(text: string): string {
+export function foldGreek(text: string): string {
   if (!/\p{Script=Latin}/u.test(text)) return text;
   return text.replace(/[νηυγ]/gu, (letter) => SMALL_GREEK.get(letter) ?? letter);
 }
 
 /** What compatibility (NFKC) would make a plain sigma, or a space with an accent, of: read by its look before. */
-export function readEarly(text: string): string {
+export function foldBeforeNfkc(text: string): string {
   return text
     .replace(/[ϲϹ]/g, 'c')
     .replace(/[´΄᾽᾿῾]/g, "'")
@@ -114,13 +113,15 @@ export function readEarly(text: string): string {
 }
 
 /** Each folded character that is taken for something else. */
-export const LOOKS: ReadonlyMap<string, string> = new Map([...LATIN, ...OTHERS].flatMap(entries));
+export const CONFUSABLES: ReadonlyMap<string, string> = new Map(
+  [...LATIN, ...OTHER_SCRIPTS].flatMap(confusableEntries),
+);
 
-function entries([seen, row]: readonly [string, string]): (readonly [string, string])[] {
-  return [...row.replaceAll(' ', '')].map((char) => [fold(char), seen] as const);
+function confusableEntries([seen, row]: readonly [string, string]): (readonly [string, string])[] {
+  return [...row.replaceAll(' ', '')].map((char) => [foldCase(char), seen] as const);
 }
 
 /** Folded text with each character as what it is taken for. */
-export function asSeen(folded: string): string {
-  return Array.from(folded, (char) => LOOKS.get(char) ?? char).join('');
+export function mapConfusables(folded: string): string {
+  return Array.from(folded, (char) => CONFUSABLES.get(char) ?? char).join('');
 }

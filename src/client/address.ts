@@ -1,6 +1,6 @@
 /** The address bar: /r/ROOM#ID. Going from room to room loads no page; back, forward and links of ours do the same. */
-import { parseCount, parseRoomSegment } from '../parse.js';
-import { DEFAULT_ROOM } from '../protocol.js';
+import { parseRoomSegment, parseWholeNumber } from '../shared/parse.js';
+import { DEFAULT_ROOM } from '../shared/protocol.js';
 
 export interface Address {
   readonly room: string;
@@ -12,7 +12,7 @@ export function addressOf({ pathname, hash }: URL | Location): Address | undefin
   const [, r, segment, ...rest] = pathname.split('/');
   if (pathname === '/') return { room: DEFAULT_ROOM };
   const room = r === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '') : undefined;
-  const id = parseCount(hash.slice(1));
+  const id = parseWholeNumber(hash.slice(1));
   return room === undefined ? undefined : { room, ...(id ? { id } : {}) };
 }
 

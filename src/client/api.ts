@@ -1,7 +1,6 @@
 /** The server's HTTP API, as far as the page asks it. Never throws for what a network does: undefined, or `lost`. */
-
-import { field, isObject } from '../parse.js';
-import type { FoundPage, RoomSummary, User } from '../protocol.js';
+import { field, isObject } from '../shared/parse.js';
+import type { RoomSummary, SearchPage, User } from '../shared/protocol.js';
 import { type Page, parseFound, parsePage, parsePeople, parseProblem, parseRooms } from './state/answers.js';
 import type { Outcome } from './state/drain.js';
 import type { Letter } from './state/letter.js';
@@ -17,11 +16,11 @@ export function rooms(): Promise<readonly RoomSummary[] | undefined> {
   return get('/api/rooms', parseRooms);
 }
 
-export function search(query: Query): Promise<FoundPage | undefined> {
+export function search(query: Query): Promise<SearchPage | undefined> {
   return get(withQuery('/api/search', query), parseFound);
 }
 
-export function mentions(query: Query): Promise<FoundPage | undefined> {
+export function mentions(query: Query): Promise<SearchPage | undefined> {
   return get(withQuery('/api/mentions', query), parseFound);
 }
 

@@ -1,5 +1,5 @@
 /** How this tab calls a person (state/attention.ts): notifications, a sound; and what the tabs know of each other. */
-import type { ChatEvent } from '../protocol.js';
+import type { ChatEvent } from '../shared/protocol.js';
 import { pathOf } from './address.js';
 import { locks } from './mail.js';
 import { ring } from './sound.js';

@@ -3,7 +3,7 @@
  * knows all parts, and the browser.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { FoundPage, RoomFrame, User } from '../protocol.js';
+import type { RoomFrame, SearchPage, User } from '../shared/protocol.js';
 import { type Address, onAddress, push } from './address.js';
 import * as api from './api.js';
 import { burn } from './burn.js';
@@ -102,10 +102,10 @@ export class Desk {
   }
 
   /** Newest first; undefined when the server cannot be asked. */
-  search(q: string, where: SearchWhere = {}): Promise<FoundPage | undefined> {
+  search(q: string, where: SearchWhere = {}): Promise<SearchPage | undefined> {
     return api.search({ q, ...where });
   }
-  mentions(where: Pick<SearchWhere, 'before'> = {}): Promise<FoundPage | undefined> {
+  mentions(where: Pick<SearchWhere, 'before'> = {}): Promise<SearchPage | undefined> {
     return api.mentions(where);
   }
   /** Whose name begins so, for completion. */

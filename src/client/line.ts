@@ -2,7 +2,7 @@
  * Puts the parts of one room together: the connection feeds the room, the room tells the mail what has arrived, the
  * mail sends over the connection.
  */
-import type { RoomFrame, User } from '../protocol.js';
+import type { RoomFrame, User } from '../shared/protocol.js';
 import * as api from './api.js';
 import { Mail } from './mail.js';
 import type { Clock } from './state/clock.js';

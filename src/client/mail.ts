@@ -2,7 +2,7 @@
  * The outbox of one person in one room, in this tab: its letters, and who of the tabs sends them (the leader) while
  * the room is in view. Otherwise its letters are swept (sweep.ts).
  */
-import type { Problem } from '../protocol.js';
+import type { Problem } from '../shared/protocol.js';
 import type { Clock } from './state/clock.js';
 import type { Connection } from './state/connection.js';
 import { drain } from './state/drain.js';

@@ -3,7 +3,7 @@
  * It has a socket only while it is in view (`enter` … `leave`); left, it keeps what it knows, and goes on by number.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { opensAt } from '../protocol.js';
+import { initialPosition } from '../shared/protocol.js';
 import { Draft } from './draft.js';
 import { Line, type LineParts } from './line.js';
 import type { Register } from './register.js';
@@ -168,7 +168,7 @@ export class Place {
     await this.#soon(rooms.loaded, Boolean);
     if (this.#target !== undefined) return this.#target;
     const entry = rooms.entry(this.name);
-    return entry && opensAt(entry);
+    return entry && initialPosition(entry);
   }
 
   /** What was kept is shown until the server answers; that it does not answer is seen beside it. */

@@ -3,7 +3,7 @@
  * the last time. One log stands behind it all: when that is another one, nothing of it holds.
  */
 import { effect } from '@preact/signals';
-import type { ChangeEvent, RoomFrame, RoomSummary } from '../protocol.js';
+import type { ChangeEvent, RoomFrame, RoomSummary } from '../shared/protocol.js';
 import * as api from './api.js';
 import type { Snapshot } from './state/answers.js';
 import { Asking } from './state/asking.js';

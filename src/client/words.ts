@@ -3,42 +3,41 @@
  * the page; the others are loaded when they are used, and until then it stands in.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import { chosenLanguage } from '../language.js';
-import { words as english } from '../words/en.js';
-import type { Words } from '../words/words.js';
+import { translations as english, type Translations } from '../shared/i18n/en.js';
+import { negotiateLanguage } from '../shared/locale.js';
 
 export interface Language {
-  /** BCP 47, which is also the name of its file in src/words */
+  /** BCP 47, which is also the name of its file in src/shared/i18n */
   readonly tag: string;
   /** in itself */
   readonly name: string;
 }
 
-/** Put in by build.js, from the files in src/words. */
+/** Put in by build.js, from the files in src/shared/i18n. */
 declare const LANGUAGES: readonly Language[] | undefined;
 
 /** All there are: for the choice in the settings. */
 export const languages: readonly Language[] =
   typeof LANGUAGES === 'undefined' ? [english.language] : LANGUAGES;
 
-const current = signal<Words>(english);
+const current = signal<Translations>(english);
 
-export const words: ReadonlySignal<Words> = current;
+export const words: ReadonlySignal<Translations> = current;
 
 /** Speaks the language of a setting: a tag, or `system`. Resolves when its words are there, or cannot be had. */
 export async function speak(setting: string): Promise<void> {
   const tags = languages.map(({ tag }) => tag);
-  const tag = chosenLanguage(setting, navigator.languages, tags);
+  const tag = negotiateLanguage(setting, navigator.languages, tags);
   asked = tag;
   const loaded = tag === english.language.tag ? english : await load(tag);
   if (asked === tag && loaded) current.value = loaded;
 }
 let asked = '';
 
-async function load(tag: string): Promise<Words | undefined> {
+async function load(tag: string): Promise<Translations | undefined> {
   try {
-    const module: { readonly words: Words } = await import(`../words/${tag}.ts`);
-    return module.words;
+    const module: { readonly translations: Translations } = await import(`../shared/i18n/${tag}.ts`);
+    return module.translations;
   } catch {
     return undefined; // offline, or a deploy took the file away: English is understood
   }
@@ -47,6 +46,6 @@ async function load(tag: string): Promise<Words | undefined> {
 /** The one that `system` comes to here. */
 export function browserLanguage(): Language {
   const tags = languages.map(({ tag }) => tag);
-  const tag = chosenLanguage('system', navigator.languages, tags);
+  const tag = negotiateLanguage('system', navigator.languages, tags);
   return languages.find((one) => one.tag === tag) ?? english.language;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Command, CommandError, EXIT } from './command.js';
+import { type Command, CommandError, EXIT } from '../cli/command.js';
 import { progressOf, reportOf } from './prove/report.js';
 import { type Finding, type Trial, tryServer } from './prove/run.js';
 

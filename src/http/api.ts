@@ -1,27 +1,270 @@
 /** The API: who am I, and what the other files of its routes do. Errors are JSON, with a code and what to do. */
-import Router from 'koa-router';
-import { type ListParts, listRoutes } from './lists.js';
-import { type MessageParts, messageRoutes } from './messages.js';
-import { type RoomParts, roomRoutes } from './rooms.js';
-import { type SearchParts, searchRoutes } from './search.js';
-import { requireUser } from './session.js';
 
-export interface ApiParts extends MessageParts, RoomParts, ListParts, SearchParts {
-  readonly store: RoomParts['store'] & ListParts['store'] & SearchParts['store'];
+import type Koa from 'koa';
+import Router from 'koa-router';
+import { skeleton } from '../chat/names.js';
+import { type Command, type Result, toCommand } from '../chat/types.js';
+import type { Config } from '../config.js';
+import { field, parsePost } from '../shared/parse.js';
+import {
+  LIMITS,
+  type MessagesPage,
+  type PeoplePage,
+  type RoomEvent,
+  type RoomSummary,
+  type SearchPage,
+  type User,
+} from '../shared/protocol.js';
+import { requireUser, type SessionDeps } from './auth.js';
+import { HttpError, toError } from './errors.js';
+import {
+  badRequest,
+  intParam,
+  jsonBody,
+  limitParam,
+  optionalRoomParam,
+  roomParam,
+  textParam,
+  unwrap,
+} from './params.js';
+import { RateLimiter } from './rate-limiter.js';
+
+export interface ApiDeps extends MessageDeps, RoomDeps, ListDeps, SearchDeps {
+  readonly store: RoomDeps['store'] & ListDeps['store'] & SearchDeps['store'];
 }
 
-export function apiRoutes(parts: ApiParts): Router {
+export function apiRoutes(deps: ApiDeps): Router {
   const router = new Router({ prefix: '/api' });
   router.use(async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store');
     await next();
   });
   router.get('/me', (ctx) => {
-    ctx.body = requireUser(ctx, parts);
+    ctx.body = requireUser(ctx, deps);
   });
-  messageRoutes(router, parts);
-  roomRoutes(router, parts);
-  listRoutes(router, parts);
-  searchRoutes(router, parts);
+  messageRoutes(router, deps);
+  roomRoutes(router, deps);
+  listRoutes(router, deps);
+  searchRoutes(router, deps);
   return router;
+}
+
+/** A room's messages over HTTP: read a page of them, say one, change one. */
+
+/** What pages are read from. */
+export interface LogDeps {
+  readonly log: {
+    last(room: string): number;
+    after(room: string, id: number, limit: number): RoomEvent[];
+    before(room: string, id: number, limit: number): RoomEvent[];
+  };
+  readonly epoch: string;
+}
+
+export interface MessageDeps extends SessionDeps, LogDeps {
+  readonly now: () => number;
+  readonly submit: (command: Command) => Promise<Result>;
+  /** Takes one message from the person's budget; false when they are too fast. */
+  readonly takeToken: (user: User) => boolean;
+}
+
+interface PageRequest {
+  readonly after?: number | undefined;
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+export function messageRoutes(router: Router, deps: MessageDeps): void {
+  router.get('/rooms/:room/messages', (ctx) => {
+    requireUser(ctx, deps);
+    ctx.body = readPage(ctx, roomParam(ctx), deps);
+  });
+  router.post('/rooms/:room/messages', async (ctx) => {
+    await postEvent(ctx, requireUser(ctx, deps), deps);
+  });
+}
+
+function readPage(ctx: Koa.Context, room: string, deps: LogDeps): MessagesPage {
+  const [after, before] = [intParam(ctx, 'after'), intParam(ctx, 'before')];
+  const limit = limitParam(ctx, LIMITS.pageEvents);
+  if (after !== undefined && before !== undefined) throw badRequest('Give "after" or "before", not both.');
+  return messagesPage(room, { after, before, limit }, deps);
+}
+
+/** Of an end of the log or around a place in it; without `after` and `before` the latest. */
+export function messagesPage(
+  room: string,
+  { after, before, limit }: PageRequest,
+  { log, epoch }: LogDeps,
+): MessagesPage {
+  const last = log.last(room);
+  const messages =
+    after === undefined ? log.before(room, before ?? last + 1, limit) : log.after(room, after, limit);
+  return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };
+}
+
+/** Nothing lies between what was asked and what came: the page touches the number it was asked to go on from. */
+function isComplete(
+  messages: readonly RoomEvent[],
+  { after, before, last }: { after: number | undefined; before: number | undefined; last: number },
+): boolean {
+  if (after !== undefined) return after <= last && (messages[0]?.id ?? after + 1) === after + 1;
+  const end = Math.min(before ?? last + 1, last + 1);
+  return (messages.at(-1)?.id ?? 0) === Math.max(0, end - 1);
+}
+
+async function postEvent(
+  ctx: Koa.Context,
+  user: User,
+  { submit, now, takeToken: mayPost }: MessageDeps,
+): Promise<void> {
+  const body = jsonBody(ctx, '{"type"?, "data"?, "target"?, "cid"?}');
+  const room = roomParam(ctx);
+  const type = field(body, 'type') ?? 'chat'; // as it was before there were others
+  const posting = unwrap(parsePost(body, type));
+  if (!mayPost(user))
+    throw new HttpError(429, 'too_fast', 'You are too fast; wait a second.', { 'Retry-After': '1' });
+  respondToPost(ctx, await submit(toCommand(posting, room, user, now())));
+}
+
+function respondToPost(ctx: Koa.Context, result: Result): void {
+  if (result.kind === 'rejected') throw toError(result.problem);
+  if (result.kind !== 'accepted' && result.kind !== 'duplicate')
+    throw new Error(`a message came to ${result.kind}`);
+  ctx.status = result.kind === 'accepted' ? 201 : 200;
+  ctx.body = result.event;
+}
+
+/** The rooms I have been in and those that are busy, and how far I have read. */
+
+/** What the list of rooms is made of. */
+export interface RoomListDeps {
+  readonly hub: {
+    /** resolves when it is written down where this person has been until now */
+    flushMemberships(user: User): Promise<void>;
+    /** how many people are in it now */
+    presenceCount(room: string): number;
+  };
+  readonly store: {
+    /** the rooms that somebody has been in, and others; those that moved last first */
+    readonly memberships: { list(user: User, limit: number): readonly JoinedRoom[] };
+    readonly recentRooms: {
+      list(limit: number, without: ReadonlySet<string>): readonly Omit<JoinedRoom, 'read'>[];
+    };
+  };
+}
+
+export interface RoomDeps extends SessionDeps, RoomListDeps {
+  readonly now: () => number;
+  readonly submit: (command: Command) => Promise<Result>;
+}
+
+interface JoinedRoom {
+  readonly room: string;
+  readonly last: number;
+  readonly read: number;
+}
+
+/** Rooms in the list: that I have been in, and others. */
+const MAX_ROOMS = { joined: 500, others: 100 } as const;
+
+export function roomRoutes(router: Router, deps: RoomDeps): void {
+  router.get('/rooms', async (ctx) => {
+    const user = requireUser(ctx, deps);
+    await deps.hub.flushMemberships(user);
+    ctx.body = listRooms(user, deps);
+  });
+  router.put('/rooms/:room/read', async (ctx) => {
+    await markRead(ctx, requireUser(ctx, deps), deps);
+  });
+}
+
+/** As it is now; `hub.flushMemberships` comes before it. */
+export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary[] {
+  const joined = store.memberships.list(user, MAX_ROOMS.joined);
+  const others = store.recentRooms.list(MAX_ROOMS.others, new Set(joined.map(({ room }) => room)));
+  const people = (room: string): number => hub.presenceCount(room);
+  return [
+    ...joined.map(({ room, last, read }) => ({ room, last, read, people: people(room), joined: true })),
+    ...others.map(({ room, last }) => ({ room, last, read: 0, people: people(room), joined: false })),
+  ];
+}
+
+async function markRead(ctx: Koa.Context, user: User, { submit, now }: RoomDeps): Promise<void> {
+  const id = field(jsonBody(ctx, '{"id"}'), 'id');
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0)
+    throw badRequest('"id" is a whole number.');
+  const result = await submit({ kind: 'read', room: roomParam(ctx), user, id, at: now() });
+  if (result.kind === 'rejected') throw toError(result.problem);
+  ctx.status = 204;
+}
+
+/** What calls me by name, and whose name begins like this. */
+
+export interface ListDeps extends SessionDeps {
+  readonly store: {
+    /** Messages that call somebody, newest first, before a place in the one order. */
+    listMentions(user: User, before: number, limit: number): SearchPage;
+    /** Whose skeleton begins so, those seen last first; all, when it is empty. */
+    readonly people: { withPrefix(begin: string, limit: number): readonly User[] };
+  };
+}
+
+/** Messages in one page of a list or a search. */
+export const MAX_HITS_PER_PAGE = 100;
+
+export function listRoutes(router: Router, deps: ListDeps): void {
+  router.get('/mentions', (ctx) => {
+    const user = requireUser(ctx, deps);
+    ctx.body = deps.store.listMentions(user, beforeParam(ctx), limitParam(ctx, MAX_HITS_PER_PAGE));
+  });
+  router.get('/people', (ctx) => {
+    requireUser(ctx, deps);
+    const begin = skeleton((textParam(ctx, 'q') ?? '').slice(0, LIMITS.queryCodePoints));
+    const page: PeoplePage = { people: deps.store.people.withPrefix(begin, LIMITS.suggestedUsers) };
+    ctx.body = page;
+  });
+}
+
+export function beforeParam(ctx: Koa.Context): number {
+  return intParam(ctx, 'before') ?? Number.MAX_SAFE_INTEGER;
+}
+
+/** Finds what was said, by its words. */
+
+export interface SearchDeps extends SessionDeps {
+  readonly config: Config;
+  readonly now: () => number;
+  readonly store: {
+    readonly search: {
+      find(wanted: {
+        readonly q: string;
+        readonly room: string | undefined;
+        readonly before: number | undefined;
+        readonly limit: number;
+      }): Promise<SearchPage>;
+    };
+  };
+}
+
+export function searchRoutes(router: Router, deps: SearchDeps): void {
+  const { config, now, store } = deps;
+  // who may say so much in a second may look for as much
+  const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
+  router.get('/search', async (ctx) => {
+    const user = requireUser(ctx, deps);
+    const wanted = searchParams(ctx);
+    if (throttle.take(user.id) > 0)
+      throw new HttpError(429, 'too_fast', 'You search too fast; wait a second.', { 'Retry-After': '1' });
+    ctx.body = await store.search.find(wanted);
+  });
+}
+
+function searchParams(ctx: Koa.Context) {
+  const q = textParam(ctx, 'q') ?? '';
+  if (!q.isWellFormed()) throw badRequest('"q" holds half a character.');
+  if ([...q].length > LIMITS.queryCodePoints)
+    throw badRequest(`A search has at most ${LIMITS.queryCodePoints} characters.`);
+  const [room, before] = [optionalRoomParam(ctx), intParam(ctx, 'before')];
+  return { q, room, before, limit: limitParam(ctx, MAX_HITS_PER_PAGE) };
 }

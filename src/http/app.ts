@@ -7,50 +7,48 @@ import Koa from 'koa';
 import helmet from 'koa-helmet';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import type { Identity } from '../identity.js';
-import { isOurHost, isOurOrigin } from '../request.js';
-import { type ApiParts, apiRoutes } from './api.js';
-import { BODY_MAX, bodies, tooBig } from './body.js';
-import { faults, HttpFault } from './fault.js';
-import { FaultPage } from './faultpage.js';
-import { type HealthParts, healthRoutes } from './health.js';
-import { manifestRoute } from './manifest.js';
-import { pageRoutes } from './page.js';
-import { type SigninParts, signinRoutes } from './signin.js';
+import { isOurHost, isOurOrigin } from '../origin.js';
+import type { SessionCookie } from '../session.js';
+import { type ApiDeps, apiRoutes } from './api.js';
+import { bodyReader, bodyTooLarge, MAX_BODY_BYTES } from './body.js';
+import { ErrorPage, errorHandler, HttpError } from './errors.js';
+import { type HealthDeps, healthRoutes } from './health.js';
+import { manifestRoute, pageRoutes } from './page.js';
+import { type SigninDeps, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
 
-export interface AppParts extends ApiParts, SigninParts, HealthParts {
+export interface AppDeps extends ApiDeps, SigninDeps, HealthDeps {
   readonly config: Config;
-  readonly identity: Identity;
+  readonly sessionCookie: SessionCookie;
   readonly logger: Logger;
   /** absolute path of the folder that is served as it is */
   readonly publicDir: string;
   /** no file descriptor is left for another connection */
-  readonly full: () => boolean;
+  readonly isFull: () => boolean;
 }
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Asked by machines of the operator, which come by any name of the host. */
-const PROBES = new Set(['/healthz', '/readyz', '/metrics']);
+const PROBE_PATHS = new Set(['/healthz', '/readyz', '/metrics']);
 
-export function createApp(parts: AppParts): Koa {
+export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
   app.silent = true; // faults() logs
-  app.use(faults(parts.logger, new FaultPage(parts.publicDir)));
+  app.use(errorHandler(deps.logger, new ErrorPage(deps.publicDir)));
   app.use(securityHeaders());
-  app.use(guard(parts));
-  app.use(bodies());
+  app.use(guard(deps));
+  app.use(bodyReader());
   for (const routes of [
-    healthRoutes(parts),
-    signinRoutes(parts),
-    apiRoutes(parts),
-    pageRoutes(parts),
-    manifestRoute(parts),
+    healthRoutes(deps),
+    signinRoutes(deps),
+    apiRoutes(deps),
+    pageRoutes(deps),
+    manifestRoute(deps),
   ]) {
     app.use(routes.routes());
     app.use(routes.allowedMethods());
   }
-  app.use(staticFiles(parts.publicDir));
+  app.use(staticFiles(deps.publicDir));
   return app;
 }
 
@@ -82,26 +80,26 @@ function securityHeaders(): Koa.Middleware {
 }
 
 /** Before a body is read: is the host ours, does whoever changes something come from our own pages, is it too big. */
-function guard({ config, full }: AppParts): Koa.Middleware {
+function guard({ config, isFull: full }: AppDeps): Koa.Middleware {
   return async (ctx, next) => {
     if (full())
-      throw new HttpFault(503, 'full', 'Too many connections; try again in a moment.', {
+      throw new HttpError(503, 'full', 'Too many connections; try again in a moment.', {
         'Retry-After': '2',
       });
-    if (!PROBES.has(ctx.path) && !isOurHost(ctx.req, config))
-      throw new HttpFault(403, 'wrong_host', 'This server has another name.');
-    if (!SAFE.has(ctx.method)) checkChange(ctx.req, config);
+    if (!PROBE_PATHS.has(ctx.path) && !isOurHost(ctx.req, config))
+      throw new HttpError(403, 'wrong_host', 'This server has another name.');
+    if (!SAFE_METHODS.has(ctx.method)) assertOwnOrigin(ctx.req, config);
     await next();
   };
 }
 
 /** What was announced may be read. */
-export function bodyFits(request: IncomingMessage): boolean {
-  return Number(request.headers['content-length'] ?? 0) <= BODY_MAX;
+export function isBodySizeAllowed(request: IncomingMessage): boolean {
+  return Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES;
 }
 
-function checkChange(request: IncomingMessage, config: Config): void {
+function assertOwnOrigin(request: IncomingMessage, config: Config): void {
   if (!isOurOrigin(request, config))
-    throw new HttpFault(403, 'wrong_origin', 'Requests that change something must come from our own pages.');
-  if (!bodyFits(request)) throw tooBig();
+    throw new HttpError(403, 'wrong_origin', 'Requests that change something must come from our own pages.');
+  if (!isBodySizeAllowed(request)) throw bodyTooLarge();
 }

@@ -4,36 +4,36 @@
  */
 import bodyParser from '@koa/bodyparser';
 import type Koa from 'koa';
-import { HttpFault } from './fault.js';
+import { HttpError } from './errors.js';
 
-export const BODY_MAX = 64 * 1024;
-const TYPES = ['application/json', 'application/x-www-form-urlencoded'];
+export const MAX_BODY_BYTES = 64 * 1024;
+const BODY_TYPES = ['application/json', 'application/x-www-form-urlencoded'];
 
 /** Reads the body into `ctx.request.body`: what the JSON holds, or the fields of the form; {} when there is none. */
-export function bodies(): Koa.Middleware {
+export function bodyReader(): Koa.Middleware {
   const read = bodyParser({
     enableTypes: ['text'],
-    extendTypes: { text: TYPES },
+    extendTypes: { text: BODY_TYPES },
     encoding: 'binary',
-    textLimit: BODY_MAX,
-    onError: unread,
+    textLimit: MAX_BODY_BYTES,
+    onError: onReadError,
   });
   return (ctx, next) =>
     read(ctx, () => {
-      ctx.request.body = parsed(ctx);
+      ctx.request.body = parseBody(ctx);
       return next();
     });
 }
 
-export function tooBig(): HttpFault {
-  return new HttpFault(413, 'too_big', `A body has at most ${BODY_MAX} bytes.`);
+export function bodyTooLarge(): HttpError {
+  return new HttpError(413, 'too_big', `A body has at most ${MAX_BODY_BYTES} bytes.`);
 }
 
-function unread(error: Error): void {
-  throw 'status' in error && error.status === 413 ? tooBig() : badBody();
+function onReadError(error: Error): void {
+  throw 'status' in error && error.status === 413 ? bodyTooLarge() : badBody();
 }
 
-function parsed(ctx: Koa.Context): unknown {
+function parseBody(ctx: Koa.Context): unknown {
   const bytes: unknown = ctx.request.body;
   if (typeof bytes !== 'string' || bytes === '') return {};
   if (!/^(utf-?8)?$/i.test(ctx.request.charset)) throw badBody();
@@ -58,6 +58,6 @@ function parseForm(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(new URLSearchParams(text));
 }
 
-function badBody(): HttpFault {
-  return new HttpFault(400, 'bad_body', 'The body is not what its Content-Type says, in UTF-8.');
+function badBody(): HttpError {
+  return new HttpError(400, 'bad_body', 'The body is not what its Content-Type says, in UTF-8.');
 }

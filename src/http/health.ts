@@ -2,17 +2,17 @@
 import Router from 'koa-router';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
-import { addressOf, isLoopback } from '../request.js';
-import { HttpFault } from './fault.js';
+import { addressOf, isLoopback } from '../origin.js';
+import { HttpError } from './errors.js';
 
-export interface HealthParts {
+export interface HealthDeps {
   readonly config: Config;
   /** why no message can be taken just now; empty when all is well */
-  readonly unready: () => readonly string[];
+  readonly unreadyReasons: () => readonly string[];
   readonly metrics: Registry;
 }
 
-export function healthRoutes({ config, unready, metrics }: HealthParts): Router {
+export function healthRoutes({ config, unreadyReasons: unready, metrics }: HealthDeps): Router {
   const router = new Router();
   router.get('/healthz', (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -27,7 +27,7 @@ export function healthRoutes({ config, unready, metrics }: HealthParts): Router 
   router.get('/metrics', async (ctx) => {
     const local = isLoopback(addressOf(ctx.req, config.trustedProxies));
     if (!config.metricsPublic && !local)
-      throw new HttpFault(
+      throw new HttpError(
         403,
         'forbidden',
         'Metrics are read from this machine only (METRICS=all changes it).',

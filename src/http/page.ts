@@ -3,45 +3,58 @@
  * it can keep what they write before it reaches us (an id holds nothing that HTML would read: identity.ts), and what is
  * to be read first (snapshot.ts).
  */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type Koa from 'koa';
 import Router from 'koa-router';
-import { parseRoomSegment } from '../parse.js';
-import { DEFAULT_ROOM, type Snapshot } from '../protocol.js';
-import { filled, readHtml } from './assets.js';
-import { HttpFault } from './fault.js';
-import { languages, wordsOf } from './languages.js';
-import { type SessionParts, sessionOf } from './session.js';
-import { inHtml, type SnapshotParts, snapshotOf } from './snapshot.js';
+import type { Translations } from '../shared/i18n/en.js';
+import { parseRoomSegment } from '../shared/parse.js';
+import {
+  DEFAULT_ROOM,
+  initialPosition,
+  LIMITS,
+  type MessagesPage,
+  pageAround,
+  type RoomEvent,
+  type Snapshot,
+  type User,
+} from '../shared/protocol.js';
+import { type LogDeps, listRooms, messagesPage, type RoomListDeps } from './api.js';
+import { type SessionDeps, sessionOf } from './auth.js';
+import { HttpError } from './errors.js';
+import { languages, readHtml, render, translationsFor } from './html.js';
 
-export interface PageParts extends SessionParts, SnapshotParts {
+export interface PageDeps extends SessionDeps, SnapshotDeps {
   readonly publicDir: string;
 }
 
-export function pageRoutes(parts: PageParts): Router {
+export function pageRoutes(deps: PageDeps): Router {
   const router = new Router();
-  const html = new Map([...languages.keys()].map((tag) => [tag, piecesIn(tag, parts.publicDir)]));
+  const html = new Map([...languages.keys()].map((tag) => [tag, loadPieces(tag, deps.publicDir)]));
   router.get('/', (ctx) => {
     const home = `/r/${DEFAULT_ROOM}`;
-    ctx.redirect(sessionOf(ctx, parts) ? home : signinFirst(home));
+    ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(home));
   });
   router.get('/r/:room', async (ctx) => {
     const room = parseRoomSegment(ctx.path.slice('/r/'.length));
-    if (room === undefined) throw new HttpFault(404, 'invalid_room', 'There can be no room of this name.');
-    const session = sessionOf(ctx, parts);
-    if (!session) return ctx.redirect(signinFirst(`/r/${encodeURIComponent(room)}`));
-    const pieces = html.get(wordsOf(ctx).language.tag);
+    if (room === undefined) throw new HttpError(404, 'invalid_room', 'There can be no room of this name.');
+    const session = sessionOf(ctx, deps);
+    if (!session) return ctx.redirect(signinUrl(`/r/${encodeURIComponent(room)}`));
+    const pieces = html.get(translationsFor(ctx).language.tag);
     if (!pieces) throw new Error('there is no page in the language that was chosen');
-    showPage(ctx, pieces, await snapshotOf(session.user, room, parts));
+    sendPage(ctx, pieces, await createSnapshot(session.user, room, deps));
   });
   return router;
 }
 
 /** The HTML around whose page it is and the snapshot. */
-type Pieces = readonly [string, string, string];
+type HtmlPieces = readonly [string, string, string];
 
 /** @throws when the build and this file do not fit each other */
-function piecesIn(tag: string, publicDir: string): Pieces {
-  const html = filled(readHtml(publicDir, 'index.html', tag), tag, {});
+function loadPieces(tag: string, publicDir: string): HtmlPieces {
+  const html = render(readHtml(publicDir, 'index.html', tag), tag, {});
   const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
   const [before, between, after] = three;
   if (before === undefined || between === undefined || after === undefined)
@@ -50,12 +63,86 @@ function piecesIn(tag: string, publicDir: string): Pieces {
 }
 
 /** What people said is in it: no cache may keep it, and after a deploy it is the new page. */
-function showPage(ctx: Koa.Context, [before, between, after]: Pieces, snapshot: Snapshot): void {
+function sendPage(ctx: Koa.Context, [before, between, after]: HtmlPieces, snapshot: Snapshot): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = before + snapshot.user.id + between + inHtml(snapshot) + after;
+  ctx.body = before + snapshot.user.id + between + toScriptJson(snapshot) + after;
 }
 
-function signinFirst(next: string): string {
+function signinUrl(next: string): string {
   return `/signin?next=${encodeURIComponent(next)}`;
+}
+
+/**
+ * What a room's page is delivered with (protocol.ts, Snapshot), so that it has something to read before it has asked for
+ * anything. What must stay true: all of it is as of one moment, so nothing waits between its deps; as it is written
+ * into the HTML, no text in it can end the element it stands in; and long texts do not hold up the page.
+ */
+
+export interface SnapshotDeps extends LogDeps, RoomListDeps {}
+
+export async function createSnapshot(user: User, room: string, deps: SnapshotDeps): Promise<Snapshot> {
+  await deps.hub.flushMemberships(user);
+  const rooms = listRooms(user, deps);
+  const entry = rooms.find(({ room: name }) => name === room);
+  const mark = entry && initialPosition(entry);
+  const page = messagesPage(
+    room,
+    mark === undefined ? { limit: LIMITS.defaultPageEvents } : pageAround(mark),
+    deps,
+  );
+  return { user, room, page: limitBytes(page, mark ?? page.last), rooms };
+}
+
+/** With as many messages around a number as have room: as far down as up, while there are any. */
+function limitBytes(page: MessagesPage, mark: number): MessagesPage {
+  const { messages } = page;
+  let room: number = LIMITS.snapshotBytes;
+  const fits = (event: RoomEvent | undefined): boolean => {
+    if (event) room -= Buffer.byteLength(JSON.stringify(event));
+    return event !== undefined && room >= 0;
+  };
+  const middle = messages.filter(({ id }) => id <= mark).length;
+  let [from, to] = [middle, middle];
+  for (let [up, down] = [true, true]; up || down; ) {
+    down &&= fits(messages[to]);
+    if (down) to++;
+    up &&= fits(messages[from - 1]);
+    if (up) from--;
+  }
+  return { ...page, messages: messages.slice(from, to) };
+}
+
+/** JSON for the inside of a script element, where only `<` could mean something to HTML. */
+export function toScriptJson(snapshot: Snapshot): string {
+  return JSON.stringify(snapshot).replaceAll('<', '\\u003c');
+}
+
+/**
+ * The web manifest, in the visitor's language: what an installed app is called where it is listed. Its address is one for
+ * all languages, because the browser knows the app by it; so it is sent with the cookies (`use-credentials` in the pages).
+ */
+
+const MANIFEST_FILE = 'manifest.webmanifest';
+
+export function manifestRoute({ publicDir }: { readonly publicDir: string }): Router {
+  const text = readFileSync(join(publicDir, MANIFEST_FILE), 'utf8');
+  return new Router().get(`/${MANIFEST_FILE}`, (ctx) => sendManifest(ctx, text));
+}
+
+/** Asked again each time, and answered 304 while it is the same. */
+function sendManifest(ctx: Koa.Context, text: string): void {
+  const words = translationsFor(ctx);
+  const body = translateManifest(text, words);
+  ctx.set({ 'Cache-Control': 'no-cache', 'Content-Language': words.language.tag });
+  ctx.type = 'application/manifest+json';
+  ctx.etag = createHash('sha256').update(body).digest('base64url');
+  ctx.status = 200;
+  if (ctx.fresh) ctx.status = 304;
+  else ctx.body = body;
+}
+
+function translateManifest(text: string, { language: { tag }, app }: Translations): string {
+  const blanks: Readonly<Record<string, string>> = { ...app, tag };
+  return text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => JSON.stringify(blanks[key] ?? '').slice(1, -1));
 }

@@ -1,37 +1,38 @@
 /** Sign in with a name, sign out. As a form it works without JavaScript; as JSON it is the API. */
 import type Koa from 'koa';
 import Router from 'koa-router';
-import type { Command, Outcome } from '../chat/command.js';
-import { parseName, skeleton } from '../chat/name.js';
-import { newId } from '../identity.js';
-import { field, isObject } from '../parse.js';
-import type { User } from '../protocol.js';
-import { addressOf } from '../request.js';
-import { HttpFault } from './fault.js';
-import { SigninForm } from './form.js';
-import { clearSession, type SessionParts, sessionOf, setSession } from './session.js';
-import { Throttle } from './throttle.js';
+import { parseName, skeleton } from '../chat/names.js';
+import type { Command, Result } from '../chat/types.js';
+import { addressOf } from '../origin.js';
+import { newId } from '../session.js';
+import type { Translations } from '../shared/i18n/en.js';
+import { field, isObject } from '../shared/parse.js';
+import type { User } from '../shared/protocol.js';
+import { clearSession, type SessionDeps, sessionOf, setSession } from './auth.js';
+import { HttpError } from './errors.js';
+import { languages, readHtml, render, translationsFor } from './html.js';
+import { RateLimiter } from './rate-limiter.js';
 
-export interface SigninParts extends SessionParts {
+export interface SigninDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
-  readonly submit: (command: Command) => Promise<Outcome>;
+  readonly submit: (command: Command) => Promise<Result>;
 }
 
-export function signinRoutes(parts: SigninParts): Router {
+export function signinRoutes(deps: SigninDeps): Router {
   const router = new Router();
-  const form = new SigninForm(parts.publicDir);
-  const throttle = new Throttle(parts.config.limits.signinsPerMinute, parts.now);
+  const form = new SigninForm(deps.publicDir);
+  const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the name comes along when the language is changed
-    form.show(ctx, { name: textOf(name), next: localPath(next) });
+    form.render(ctx, { name: textOf(name), next: localPath(next) });
   });
   router.post('/signin', async (ctx) => {
-    if (isJson(ctx)) await signIn(ctx, parts, throttle);
-    else await signInByForm(ctx, parts, throttle, form);
+    if (isJson(ctx)) await signIn(ctx, deps, throttle);
+    else await signInByForm(ctx, deps, throttle, form);
   });
   router.post('/signout', async (ctx) => {
-    await signOut(ctx, parts);
+    await signOut(ctx, deps);
     if (isForm(ctx)) seeOther(ctx, '/signin');
     else ctx.status = 204;
   });
@@ -40,56 +41,56 @@ export function signinRoutes(parts: SigninParts): Router {
 
 async function signInByForm(
   ctx: Koa.Context,
-  parts: SigninParts,
-  throttle: Throttle,
+  deps: SigninDeps,
+  throttle: RateLimiter,
   form: SigninForm,
 ): Promise<void> {
   const next = localPath(bodyField(ctx, 'next'));
   try {
-    await signIn(ctx, parts, throttle);
+    await signIn(ctx, deps, throttle);
     seeOther(ctx, next);
   } catch (error) {
-    if (!(error instanceof HttpFault)) throw error;
-    form.show(ctx, { fault: error, name: textOf(bodyField(ctx, 'name')), next });
+    if (!(error instanceof HttpError)) throw error;
+    form.render(ctx, { fault: error, name: textOf(bodyField(ctx, 'name')), next });
   }
 }
 
 /** Answers `{id,name}` and sets the cookies. @throws HttpFault 422, 409, 429, 503 */
-async function signIn(ctx: Koa.Context, parts: SigninParts, throttle: Throttle): Promise<void> {
-  const wait = throttle.take(addressOf(ctx.req, parts.config.trustedProxies));
+async function signIn(ctx: Koa.Context, deps: SigninDeps, throttle: RateLimiter): Promise<void> {
+  const wait = throttle.take(addressOf(ctx.req, deps.config.trustedProxies));
   if (wait > 0) {
     const message = `Too many sign-ins from your address; try again in ${wait} seconds.`;
-    throw new HttpFault(429, 'too_many', message, { 'Retry-After': String(wait) });
+    throw new HttpError(429, 'too_many', message, { 'Retry-After': String(wait) });
   }
-  const user = await takeName(nameOf(ctx), sessionOf(ctx, parts)?.user.id ?? newId(), parts);
-  setSession(ctx, user, parts);
+  const user = await takeName(nameOf(ctx), sessionOf(ctx, deps)?.user.id ?? newId(), deps);
+  setSession(ctx, user, deps);
   ctx.body = user;
 }
 
 function nameOf(ctx: Koa.Context): string {
   const name = parseName(bodyField(ctx, 'name'));
-  if (!name.ok) throw new HttpFault(422, 'bad_name', name.message);
+  if (!name.ok) throw new HttpError(422, 'bad_name', name.message);
   return name.name;
 }
 
-async function takeName(name: string, id: string, { submit, now }: SigninParts): Promise<User> {
-  const outcome = await submit({ kind: 'sign-in', user: { id, name }, skeleton: skeleton(name), at: now() });
-  if (outcome.kind === 'signed-in') return outcome.user;
-  if (outcome.kind === 'refused') throw new HttpFault(503, outcome.problem.code, outcome.problem.message);
-  throw new HttpFault(
+async function takeName(name: string, id: string, { submit, now }: SigninDeps): Promise<User> {
+  const result = await submit({ kind: 'sign-in', user: { id, name }, skeleton: skeleton(name), at: now() });
+  if (result.kind === 'signed-in') return result.user;
+  if (result.kind === 'rejected') throw new HttpError(503, result.problem.code, result.problem.message);
+  throw new HttpError(
     409,
     'name_taken',
     'This name, or one that looks like it, belongs to somebody else: choose another.',
   );
 }
 
-async function signOut(ctx: Koa.Context, parts: SigninParts): Promise<void> {
-  const session = sessionOf(ctx, parts);
+async function signOut(ctx: Koa.Context, deps: SigninDeps): Promise<void> {
+  const session = sessionOf(ctx, deps);
   if (session) {
-    const outcome = await parts.submit({ kind: 'sign-out', user: session.user });
-    if (outcome.kind === 'refused') throw new HttpFault(503, outcome.problem.code, outcome.problem.message);
+    const result = await deps.submit({ kind: 'sign-out', user: session.user });
+    if (result.kind === 'rejected') throw new HttpError(503, result.problem.code, result.problem.message);
   }
-  clearSession(ctx, parts);
+  clearSession(ctx, deps);
 }
 
 /** Only paths of our own: `//evil`, `/\evil` and `https:…` lead away, so they lead home. */
@@ -129,4 +130,78 @@ function isJson(ctx: Koa.Context): boolean {
 /** A form of a page; an empty post of a program gets the answer of the API. */
 function isForm(ctx: Koa.Context): boolean {
   return ctx.is('urlencoded') === 'urlencoded' || ctx.accepts('json', 'html') === 'html';
+}
+
+/**
+ * The sign-in form, in the reader's language. Works without JavaScript, the choice of a language too (cookie `lang`,
+ * which the page sets as well). What is filled in is escaped.
+ */
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+interface FormValues {
+  readonly fault?: HttpError;
+  readonly name: string;
+  readonly next: string;
+}
+
+export class SigninForm {
+  readonly #html: string;
+
+  /** The file is read once. */
+  constructor(publicDir: string) {
+    this.#html = readHtml(publicDir, 'signin.html');
+  }
+
+  /** Answers with the form; with a fault, its status and what is wrong in words. */
+  render(ctx: Koa.Context, { fault, name, next }: FormValues): void {
+    const words = chosenTranslations(ctx);
+    const { tag } = words.language;
+    const { title, lead, enter } = words.signIn;
+    const error = fault ? explainError(fault, name, words) : '';
+    const blanks = { title, lead, label: words.signIn.name, enter, error, name, next };
+    ctx.status = fault?.status ?? 200;
+    ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
+    ctx.type = 'html';
+    const html = this.#html
+      .replace('aria-invalid="false"', `aria-invalid="${fault !== undefined}"`)
+      .replace('{{choices}}', languageButtons(tag));
+    ctx.body = render(html, tag, { ...blanks, languages: words.signIn.languages });
+  }
+}
+
+/** A language that is asked for in the address is kept. */
+function chosenTranslations(ctx: Koa.Context): Translations {
+  const { lang } = ctx.query;
+  const words = translationsFor(ctx);
+  const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
+  if (!asked) return words;
+  const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+  ctx.cookies.set('lang', asked.language.tag, options);
+  return asked;
+}
+
+function explainError(fault: HttpError, raw: string, words: Translations): string {
+  const name = parseName(raw);
+  switch (fault.code) {
+    case 'bad_name':
+      return name.ok ? words.problems.bad_name : words.names[name.why];
+    case 'name_taken':
+      return words.signIn.taken;
+    case 'too_many':
+      return words.signIn.tooMany(Number(fault.headers['Retry-After'] ?? 60));
+    default:
+      return words.signIn.failed;
+  }
+}
+
+/** A button for each other language. They go to the form anew, with what was typed. */
+function languageButtons(now: string): string {
+  return [...languages.values()]
+    .map(({ language: { tag, name } }) =>
+      tag === now
+        ? `<span class="language" aria-current="true">${name}</span>`
+        : `<button class="language" name="lang" value="${tag}" lang="${tag}" formmethod="get" formnovalidate>${name}</button>`,
+    )
+    .join('\n');
 }

@@ -3,25 +3,25 @@
  * short. Idle, it adds no delay; busy, the turns get longer by themselves and so the beats larger, and one fsync serves
  * them all.
  */
-import type { Command, Outcome } from '../chat/command.js';
-import type { Beat, Reply, Sequencer } from './sequencer.js';
+import type { Command, Result } from '../chat/types.js';
+import type { BatchHandler, Reply, Sequencer } from './sequencer.js';
 
 /** Commands of one beat: about 10 ms of applying. */
 const BEAT_MAX = 1000;
-const STOPPING: Outcome = {
-  kind: 'refused',
+const STOPPING: Result = {
+  kind: 'rejected',
   problem: { code: 'stopping', message: 'The server is restarting; try again in a moment.' },
 };
 
 export class LocalSequencer implements Sequencer {
-  readonly #beat: Beat;
+  readonly #beat: BatchHandler;
   #commands: Command[] = [];
   #replies: (Reply | undefined)[] = [];
   #scheduled = false;
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor(beat: Beat) {
+  constructor(beat: BatchHandler) {
     this.#beat = beat;
   }
 
@@ -54,10 +54,10 @@ export class LocalSequencer implements Sequencer {
     const commands = this.#commands.splice(0, BEAT_MAX);
     const replies = this.#replies.splice(0, BEAT_MAX);
     if (this.#commands.length > 0) this.#schedule();
-    const outcomes = this.#beat.apply(commands);
-    this.#beat.deliver(outcomes);
-    outcomes.forEach((outcome, i) => {
-      replies[i]?.(outcome);
+    const results = this.#beat.apply(commands);
+    this.#beat.deliver(results);
+    results.forEach((result, i) => {
+      replies[i]?.(result);
     });
     if (this.#commands.length === 0) this.#idle?.();
   };

@@ -1,26 +1,26 @@
 /** The people's book in SQLite: who took which name, when they were last here, who signed out. */
 import type Database from 'better-sqlite3';
-import type { Person, PersonBook } from '../chat/book.js';
-import type { User } from '../protocol.js';
-import { LIMIT } from './limit.js';
+import type { PeopleStorage, Person } from '../chat/types.js';
+import type { User } from '../shared/protocol.js';
+import { LIMIT } from './database.js';
 
 interface Row {
   readonly key: number;
   readonly id: string;
   readonly name: string;
-  readonly seen: number;
+  readonly lastSeen: number;
   readonly signedOut: number;
 }
 
-const KNOWN_MOST = 1000;
-const COLUMNS = 'SELECT person AS key, id, name, seen, signed_out AS signedOut FROM people';
+const MAX_CACHED_PEOPLE = 1000;
+const COLUMNS = 'SELECT person AS key, id, name, seen AS lastSeen, signed_out AS signedOut FROM people';
 
 /** So many with a short beginning are looked at; who types on finds the rest. */
-const LOOK = 2000;
+const MAX_PREFIX_MATCHES = 2000;
 
-export class PeopleBook implements PersonBook {
+export class PeopleStore implements PeopleStorage {
   /** Looked up lately: who speaks is asked for with every message. Forgotten at every change and every rollback. */
-  readonly #known = new Map<string, Person>();
+  readonly #cache = new Map<string, Person>();
   readonly #byId: Database.Statement<[string], Row>;
   readonly #bySkeleton: Database.Statement<[string], Row>;
   readonly #named: Database.Statement<[string, string, number, number], User>;
@@ -44,17 +44,17 @@ export class PeopleBook implements PersonBook {
   }
 
   person(id: string): Person | undefined {
-    const known = this.#known.get(id);
+    const known = this.#cache.get(id);
     if (known) return known;
     const person = toPerson(this.#byId.get(id));
-    if (this.#known.size >= KNOWN_MOST) this.forget();
-    if (person) this.#known.set(id, person);
+    if (this.#cache.size >= MAX_CACHED_PEOPLE) this.clearCache();
+    if (person) this.#cache.set(id, person);
     return person;
   }
 
   /** What is remembered may be wrong: something was written, or taken back. */
-  forget(): void {
-    this.#known.clear();
+  clearCache(): void {
+    this.#cache.clear();
   }
 
   ownerOf(skeleton: string): Person | undefined {
@@ -62,33 +62,33 @@ export class PeopleBook implements PersonBook {
   }
 
   /** People whose skeleton begins so, those seen last first. */
-  named(begin: string, limit: number): User[] {
-    return this.#named.all(begin, `${begin}\u{10ffff}`, LOOK, limit);
+  withPrefix(begin: string, limit: number): User[] {
+    return this.#named.all(begin, `${begin}\u{10ffff}`, MAX_PREFIX_MATCHES, limit);
   }
 
   addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {
-    this.forget();
+    this.clearCache();
     const { lastInsertRowid } = this.#add.run(id, name, skeleton, seen);
-    return { key: Number(lastInsertRowid), id, name, signedOut: false, seen };
+    return { key: Number(lastInsertRowid), id, name, signedOut: false, lastSeen: seen };
   }
 
   rename(person: Person, name: string, skeleton: string, seen: number): void {
-    this.forget();
+    this.clearCache();
     this.#rename.run(name, skeleton, seen, person.key);
   }
 
   freeName(person: Person): void {
-    this.forget();
+    this.clearCache();
     this.#free.run(person.key);
   }
 
   signOut(person: Person): void {
-    this.forget();
+    this.clearCache();
     this.#signOut.run(person.key);
   }
 
-  touch(person: Person, seen: number): void {
-    this.forget();
+  updateLastSeen(person: Person, seen: number): void {
+    this.clearCache();
     this.#touch.run(seen, person.key);
   }
 }

@@ -1,6 +1,5 @@
 /** Brings the tables of places after the log: slice by slice when enough has gathered, and what there is once a second. */
-
-import type { Beside } from './beside.js';
+import type { BackgroundTransaction } from './database.js';
 import type { Places } from './places.js';
 
 /** Milliseconds of one slice, before its commit, and between two. */
@@ -9,10 +8,10 @@ const PAUSE = 5;
 
 export class Placer {
   readonly #places: Places;
-  readonly #beside: Beside;
+  readonly #beside: BackgroundTransaction;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(places: Places, beside: Beside) {
+  constructor(places: Places, beside: BackgroundTransaction) {
     this.#places = places;
     this.#beside = beside;
   }

@@ -1,5 +1,5 @@
 /** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
-import type { ChangeEvent, ChatEvent, Reaction, RoomEvent, User } from '../protocol.js';
+import type { ChangeEvent, ChatEvent, Reaction, RoomEvent, User } from '../shared/protocol.js';
 
 export interface Row {
   readonly seq: number;
@@ -20,14 +20,14 @@ export interface Row {
   readonly reacted: number | null;
 }
 
-const COLUMNS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
+const EVENT_COLUMNS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
   s.target, s.text, s.edited, s.deleted, s.mentions, s.reacted`;
-const WITH = `JOIN people p ON p.person = e.person JOIN rooms r ON r.room = e.room
+const EVENT_JOINS = `JOIN people p ON p.person = e.person JOIN rooms r ON r.room = e.room
   LEFT JOIN states s ON s.event = e.seq`;
 
 /** Events `e`, by their seq; and those of a room by their number, `n`. */
-export const ROWS = `${COLUMNS} FROM events e ${WITH}`;
-export const NUMBERED = `${COLUMNS} FROM numbers n CROSS JOIN events e ON e.seq = n.event ${WITH}`;
+export const SELECT_BY_SEQ = `${EVENT_COLUMNS} FROM events e ${EVENT_JOINS}`;
+export const SELECT_BY_NUMBER = `${EVENT_COLUMNS} FROM numbers n CROSS JOIN events e ON e.seq = n.event ${EVENT_JOINS}`;
 
 export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEvent {
   return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);
@@ -49,7 +49,7 @@ export function toChat(row: Row, reactions: readonly Reaction[]): ChatEvent {
     event.deleted = deleted;
     return event;
   }
-  if (mentions !== null) event.mentions = usersIn(mentions);
+  if (mentions !== null) event.mentions = parseMentions(mentions);
   if (edited !== null) event.edited = edited;
   if (reactions.length > 0) event.reactions = reactions;
   return event;
@@ -74,11 +74,11 @@ function cidOf({ cid }: Row): { readonly cid?: string } {
 }
 
 function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } {
-  return mentions === null ? {} : { mentions: usersIn(mentions) };
+  return mentions === null ? {} : { mentions: parseMentions(mentions) };
 }
 
 /** We wrote the column ourselves (`mentionsColumn`). */
-function usersIn(mentions: string): readonly User[] {
+function parseMentions(mentions: string): readonly User[] {
   return JSON.parse(mentions) as readonly User[];
 }
 

@@ -4,71 +4,75 @@
  */
 import { randomBytes } from 'node:crypto';
 import Database from 'better-sqlite3';
-import { type Book, StorageError } from '../chat/book.js';
-import type { FoundPage, User } from '../protocol.js';
-import { Activity } from './activity.js';
-import { besideBeats } from './beside.js';
-import { Found } from './found.js';
-import { lockFolder } from './lock.js';
-import { Log } from './log.js';
-import { Members } from './members.js';
-import { databaseFile, makeFolder, openDatabase, type Upgrading } from './open.js';
-import { PeopleBook } from './people.js';
+import { type Storage, StorageError } from '../chat/types.js';
+import type { SearchPage, User } from '../shared/protocol.js';
+import {
+  backgroundTransaction,
+  createDataFolder,
+  databaseFile,
+  lockDataFolder,
+  type OnMigration,
+  openDatabase,
+} from './database.js';
+import { EventStore, MessageLoader } from './events.js';
+import { MembershipStore, RecentRooms } from './memberships.js';
+import { PeopleStore } from './people.js';
 import { Placer } from './placer.js';
 import { Filler } from './search/filler.js';
 import { WordIndex } from './search/index.js';
 import { Search } from './search/search.js';
-import { WriteAheadLog } from './wal.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
-const DISK = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
+const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
 
-export class Store implements Book {
+export class Store implements Storage {
   /** Why the last write failed, in words; undefined while writing works. */
-  fault: string | undefined;
+  writeError: string | undefined;
   readonly epoch: string;
-  readonly log: Log;
-  readonly people: PeopleBook;
-  readonly members: Members;
-  readonly found: Found;
-  readonly activity: Activity;
+  readonly events: EventStore;
+  readonly people: PeopleStore;
+  readonly memberships: MembershipStore;
+  readonly messages: MessageLoader;
+  readonly recentRooms: RecentRooms;
   readonly search: Search;
   readonly #index: WordIndex;
   readonly #filler: Filler;
   readonly #placer: Placer;
   readonly #db: Database.Database;
-  readonly #wal: WriteAheadLog;
+  readonly #wal: WalTruncater;
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
-  constructor(dataDir: string, upgrading?: Upgrading) {
-    makeFolder(dataDir);
-    this.#unlock = lockFolder(dataDir);
+  constructor(dataDir: string, upgrading?: OnMigration) {
+    createDataFolder(dataDir);
+    this.#unlock = lockDataFolder(dataDir);
     try {
       this.#db = openDatabase(databaseFile(dataDir), upgrading);
     } catch (error) {
       this.#unlock();
       throw error;
     }
-    this.activity = new Activity(this.#db);
+    this.recentRooms = new RecentRooms(this.#db);
     const index = new WordIndex(this.#db);
-    this.log = new Log(this.#db, this.activity, (message, person) => index.outdate(message, person));
-    this.people = new PeopleBook(this.#db);
-    this.members = new Members(this.#db);
-    this.found = new Found(this.#db, this.log.changes.reactions);
+    this.events = new EventStore(this.#db, this.recentRooms, (message, person) =>
+      index.outdate(message, person),
+    );
+    this.people = new PeopleStore(this.#db);
+    this.memberships = new MembershipStore(this.#db);
+    this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
     this.#index = index;
-    const beside = besideBeats((work) => this.#transact(work));
+    const beside = backgroundTransaction((work) => this.#transact(work));
     this.#filler = new Filler(index, beside);
-    this.#placer = new Placer(this.log.places, beside);
+    this.#placer = new Placer(this.events.places, beside);
     this.search = new Search(this.#db, {
-      found: this.found,
+      found: this.messages,
       people: this.people,
       index,
       fill: (ms) => this.#filler.fill(ms),
-      placeOf: (room, id) => this.log.places.from(room, id),
+      placeOf: (room, id) => this.events.places.from(room, id),
     });
-    this.#wal = new WriteAheadLog(this.#db);
-    this.epoch = this.remember('epoch', () => randomBytes(9).toString('base64url'));
+    this.#wal = new WalTruncater(this.#db);
+    this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
   }
 
   transaction<T>(work: () => T): T {
@@ -78,31 +82,31 @@ export class Store implements Book {
   }
 
   #transact<T>(work: () => T): T {
-    this.log.begin();
+    this.events.begin();
     try {
       const result = this.#db.transaction(work).immediate();
-      this.fault = undefined;
+      this.writeError = undefined;
       return result;
     } catch (error) {
-      this.people.forget();
-      this.log.rollback();
-      throw this.#named(error);
+      this.people.clearCache();
+      this.events.rollback();
+      throw this.#toStorageError(error);
     }
   }
 
   /** Something of what follows behind the log is still to be made. */
   get catchingUp(): boolean {
     const { behind, frequent, shorthand, reach } = this.#index;
-    return this.log.places.behind || behind || frequent.behind(reach) || shorthand.behind;
+    return this.events.places.behind || behind || frequent.behind(reach) || shorthand.behind;
   }
 
   /** Once a second: what follows behind the log follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
   tick(): void {
-    if (this.fault !== undefined) this.probe();
+    if (this.writeError !== undefined) this.probe();
     else {
       this.#placer.tick();
       this.#filler.tick();
-      this.#wal.tick(this.log.changes.erased + this.#index.erased);
+      this.#wal.tick(this.events.changes.deletions + this.#index.erased);
     }
   }
 
@@ -118,15 +122,15 @@ export class Store implements Book {
   }
 
   /** Messages that call this person, newest first, before a place in the one order. */
-  mentionsOf(user: User, before: number, limit: number): FoundPage {
-    const seqs = this.log.changes.mentions.of(user, before, limit + 1);
+  listMentions(user: User, before: number, limit: number): SearchPage {
+    const seqs = this.events.changes.mentions.list(user, before, limit + 1);
     const next = seqs.length > limit ? seqs[limit - 1] : undefined;
-    const messages = this.found.messages(seqs.slice(0, limit));
+    const messages = this.messages.load(seqs.slice(0, limit));
     return { messages, ...(next === undefined ? {} : { next }), complete: true };
   }
 
   /** A value that is made once and kept for the life of the file. */
-  remember(key: string, make: () => string): string {
+  getOrCreateMeta(key: string, make: () => string): string {
     const known = this.#db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck().get(key);
     if (known !== undefined) return known;
     const value = make();
@@ -147,9 +151,47 @@ export class Store implements Book {
     this.#unlock();
   }
 
-  #named(error: unknown): unknown {
-    if (!(error instanceof Database.SqliteError) || !DISK.test(error.code)) return error;
-    this.fault = `${error.code}: ${error.message}`;
-    return new StorageError(this.fault, { cause: error });
+  #toStorageError(error: unknown): unknown {
+    if (!(error instanceof Database.SqliteError) || !DISK_ERROR.test(error.code)) return error;
+    this.writeError = `${error.code}: ${error.message}`;
+    return new StorageError(this.writeError, { cause: error });
+  }
+}
+
+/**
+ * The write-ahead log is emptied soon after something was deleted: it holds the pages as they were before. Not for each
+ * deletion, since it costs a sync of the whole, and never waiting for a reader (backup, verify): then it tries again.
+ */
+
+/** Ticks (seconds) from a deletion to the emptying, and so between two. */
+const TRUNCATE_AFTER_TICKS = 3;
+
+export class WalTruncater {
+  readonly #db: Database.Database;
+  #truncatedAt = -1; // a server that was killed may have left something to do
+  #ticks = 0;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  /** `erased` counts deletions: it has grown when there is something to do. */
+  tick(erased: number): void {
+    if (erased === this.#truncatedAt || ++this.#ticks < TRUNCATE_AFTER_TICKS) return;
+    this.#ticks = 0;
+    if (this.#truncate()) this.#truncatedAt = erased;
+  }
+
+  #truncate(): boolean {
+    this.#db.pragma('busy_timeout = 0');
+    try {
+      const [state] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]; // SQLite's own answer
+      return state?.busy === 0;
+    } catch (error) {
+      if (error instanceof Database.SqliteError) return false; // the disk: the next beat will say so
+      throw error;
+    } finally {
+      this.#db.pragma('busy_timeout = 1000');
+    }
   }
 }

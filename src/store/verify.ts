@@ -5,20 +5,19 @@
  * It reads one snapshot, so a server may go on writing. The first fault ends it, in words that name the place.
  */
 import Database from 'better-sqlite3';
-import { openForReading } from './open.js';
+import { openReadOnly } from './database.js';
 import { faultOfFrequent, faultOfShorthand } from './search/sound.js';
-import { faultOfChanges } from './soundness.js';
 
-export interface Verdict {
+export interface VerifyResult {
   /** undefined: sound */
-  readonly fault: string | undefined;
+  readonly finding: string | undefined;
   readonly rooms: number;
   readonly people: number;
   readonly events: number;
 }
 
 /** What is being done: so much of the events, or a step that has no parts. */
-export type Report = (step: string, done?: number, total?: number) => void;
+export type ReportProgress = (step: string, done?: number, total?: number) => void;
 
 interface Row {
   readonly seq: number;
@@ -33,87 +32,87 @@ interface Row {
 }
 
 /** Up to which seq the tables of places reach (places.ts). */
-const REACH = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'placed')";
+const INDEXED_TO = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'placed')";
 
 /** Rows between two reports. */
-const STEP = 50_000;
+const PROGRESS_ROWS = 50_000;
 
 /** @throws OpenError when the file is none of ours */
-export function verify(file: string, report: Report): Verdict {
-  const db = openForReading(file);
+export function verify(file: string, report: ReportProgress): VerifyResult {
+  const db = openReadOnly(file);
   try {
     db.pragma('cache_size = -64000'); // 64 MB: it goes through the file in other orders than it lies there
     db.exec('BEGIN');
-    return judge(db, report);
+    return runChecks(db, report);
   } catch (error) {
     if (!(error instanceof Database.SqliteError) || !/CORRUPT|NOTADB|IOERR/.test(error.code)) throw error;
-    return { fault: `the file is damaged: ${error.message}`, rooms: 0, people: 0, events: 0 };
+    return { finding: `the file is damaged: ${error.message}`, rooms: 0, people: 0, events: 0 };
   } finally {
     db.close();
   }
 }
 
-function judge(db: Database.Database, report: Report): Verdict {
+function runChecks(db: Database.Database, report: ReportProgress): VerifyResult {
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
   const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
-  placeLate(db);
+  createLateTable(db);
   const fault =
-    faultOfPages(db, report) ??
-    faultOfReferences(db, report) ??
-    faultOfNumbers(db, counts.events, report) ??
-    faultOfPlaces(db, report) ??
-    faultOfRooms(db) ??
-    faultOfCids(db, report) ??
-    faultOfWhatBecame(db, report);
-  return { fault, ...counts };
+    checkPages(db, report) ??
+    checkReferences(db, report) ??
+    checkNumbers(db, counts.events, report) ??
+    checkNumberIndex(db, report) ??
+    checkRooms(db) ??
+    checkCids(db, report) ??
+    checkChanges(db, report);
+  return { finding: fault, ...counts };
 }
 
 /** The places of the events that the tables do not reach. */
-function placeLate(db: Database.Database): void {
+function createLateTable(db: Database.Database): void {
   db.exec(`CREATE TEMP TABLE late (room INTEGER, id INTEGER, event INTEGER);
-    INSERT INTO late SELECT room, id, seq FROM events WHERE seq > ${REACH};
+    INSERT INTO late SELECT room, id, seq FROM events WHERE seq > ${INDEXED_TO};
     CREATE INDEX temp.late_number ON late (room, id)`);
 }
 
-function faultOfPages(db: Database.Database, report: Report): string | undefined {
+function checkPages(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking pages and indexes');
   const found = db.prepare<[], string>('PRAGMA integrity_check(1)').pluck().get();
   return found === 'ok' ? undefined : `the file is damaged: ${found}`;
 }
 
-interface Orphan {
+interface OrphanRow {
   readonly table: string;
   readonly rowid: number;
   readonly parent: string;
 }
 
-function faultOfReferences(db: Database.Database, report: Report): string | undefined {
+function checkReferences(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking references');
-  const orphan = db.prepare<[], Orphan>('PRAGMA foreign_key_check').get();
+  const orphan = db.prepare<[], OrphanRow>('PRAGMA foreign_key_check').get();
   return (
     orphan && `${orphan.table} row ${orphan.rowid} refers to a row of ${orphan.parent} that is not there`
   );
 }
 
-function faultOfNumbers(db: Database.Database, total: number, report: Report): string | undefined {
+function checkNumbers(db: Database.Database, total: number, report: ReportProgress): string | undefined {
   const rows = db.prepare<[], Row>(`SELECT e.seq, p.room, r.name, r.last, r.at AS latest, p.id, e.at,
       e.room = p.room AND e.id = p.id AS right
-    FROM (SELECT room, id, event FROM numbers WHERE event <= ${REACH} UNION ALL SELECT room, id, event FROM late) p
+    FROM (SELECT room, id, event FROM numbers WHERE event <= ${INDEXED_TO} UNION ALL SELECT room, id, event FROM late) p
     JOIN events e ON e.seq = p.event JOIN rooms r ON r.room = p.room ORDER BY p.room, p.id`);
   let done = 0;
   let before: Row | undefined;
   for (const row of rows.iterate()) {
-    const fault = faultBetween(before?.room === row.room ? before : undefined, row);
+    const fault = checkFollows(before?.room === row.room ? before : undefined, row);
     if (fault) return `room ${row.name}: ${fault}`;
     before = row;
-    if (++done % STEP === 0) report('checking numbers', done, total);
+    if (++done % PROGRESS_ROWS === 0) report('checking numbers', done, total);
   }
   return done < total ? `${total - done} of ${total} events have no number` : undefined;
 }
 
 /** What is wrong with an event after the one before it in its room. */
-function faultBetween(before: Row | undefined, row: Row): string | undefined {
+function checkFollows(before: Row | undefined, row: Row): string | undefined {
   if (!row.right) return `number ${row.id} leads to another event`;
   const expected = (before?.id ?? 0) + 1;
   if (row.id !== expected) return `number ${expected} is missing, ${row.id} comes next`;
@@ -124,31 +123,31 @@ function faultBetween(before: Row | undefined, row: Row): string | undefined {
   return undefined;
 }
 
-interface Misplaced {
+interface MisplacedRow {
   readonly name: string;
   readonly id: number;
 }
 
 /** Beyond its reach the table may have events already, or not: then the right ones. */
-function faultOfPlaces(db: Database.Database, report: Report): string | undefined {
+function checkNumberIndex(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking places');
   const wrong = db
-    .prepare<[], Misplaced>(`SELECT r.name, n.id FROM numbers n JOIN rooms r USING (room)
+    .prepare<[], MisplacedRow>(`SELECT r.name, n.id FROM numbers n JOIN rooms r USING (room)
       LEFT JOIN events e ON e.seq = n.event
-      WHERE n.event > ${REACH} AND (e.room IS NOT n.room OR e.id IS NOT n.id) LIMIT 1`)
+      WHERE n.event > ${INDEXED_TO} AND (e.room IS NOT n.room OR e.id IS NOT n.id) LIMIT 1`)
     .get();
   return wrong && `room ${wrong.name}: number ${wrong.id} leads to another event, or to none`;
 }
 
-interface Room {
+interface RoomRow {
   readonly name: string;
   readonly last: number;
   readonly most: number;
 }
 
-function faultOfRooms(db: Database.Database): string | undefined {
+function checkRooms(db: Database.Database): string | undefined {
   const room = db
-    .prepare<[], Room>(`SELECT name, last, most FROM (
+    .prepare<[], RoomRow>(`SELECT name, last, most FROM (
       SELECT name, last, coalesce((SELECT max(id) FROM late l WHERE l.room = r.room),
         (SELECT max(id) FROM numbers n WHERE n.room = r.room), 0) AS most FROM rooms r)
       WHERE last <> most LIMIT 1`)
@@ -156,28 +155,152 @@ function faultOfRooms(db: Database.Database): string | undefined {
   return room && `room ${room.name}: its last is ${room.last}, but its newest event is ${room.most}`;
 }
 
-function faultOfWhatBecame(db: Database.Database, report: Report): string | undefined {
+function checkChanges(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking changes, reactions and marks');
-  return faultOfChanges(db) ?? faultOfFrequent(db) ?? faultOfShorthand(db);
+  return findChangeProblem(db) ?? faultOfFrequent(db) ?? faultOfShorthand(db);
 }
 
-interface Twice {
+interface DuplicateCid {
   readonly id: string;
   readonly cid: string;
   readonly times: number;
 }
 
-function faultOfCids(db: Database.Database, report: Report): string | undefined {
+function checkCids(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking cids');
-  const twice = TWICE.map((query) => db.prepare<[], Twice>(query).get()).find((found) => found);
+  const twice = DUPLICATE_CID_QUERIES.map((query) => db.prepare<[], DuplicateCid>(query).get()).find(
+    (found) => found,
+  );
   return twice && `cid ${twice.cid} of person ${twice.id} is there ${twice.times} times`;
 }
 
 /** Each cid leads to its event; among those that the table does not reach, none is there twice. */
-const TWICE = [
+const DUPLICATE_CID_QUERIES = [
   `SELECT p.id, e.cid, 2 AS times FROM events e JOIN people p USING (person)
     LEFT JOIN cids c ON c.person = e.person AND c.cid = e.cid
-    WHERE e.cid IS NOT NULL AND c.event IS NOT e.seq AND (c.event IS NOT NULL OR e.seq <= ${REACH}) LIMIT 1`,
+    WHERE e.cid IS NOT NULL AND c.event IS NOT e.seq AND (c.event IS NOT NULL OR e.seq <= ${INDEXED_TO}) LIMIT 1`,
   `SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
-    WHERE e.seq > ${REACH} AND e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING times > 1 LIMIT 1`,
+    WHERE e.seq > ${INDEXED_TO} AND e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING times > 1 LIMIT 1`,
 ];
+
+/**
+ * What must be true of changes, reactions, mentions, marks and the index: each a fault in words and the query that finds
+ * its first case. A message's row has to be what its changes come to.
+ */
+
+interface BadEvent {
+  readonly room: string;
+  readonly id: number;
+}
+
+/** The seq of a room's event by its number; `late` is what the table does not reach (verify.ts). */
+const eventByNumber = (room: string, id: string): string =>
+  `coalesce((SELECT event FROM late WHERE late.room = ${room} AND late.id = ${id}),
+    (SELECT event FROM numbers n WHERE n.room = ${room} AND n.id = ${id}))`;
+
+/** `c` is a change with its state `d`, `m` the message with its own, `s`. */
+const CHANGES_WITH_TARGETS = `FROM states d JOIN events c ON c.seq = d.event
+  LEFT JOIN events m ON m.seq = ${eventByNumber('c.room', 'd.target')} AND m.id < c.id
+  LEFT JOIN states s ON s.event = m.seq WHERE c.type <> 'chat'`;
+
+const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
+  [
+    'is a change of nothing',
+    "SELECT c.room, c.id FROM events c LEFT JOIN states d ON d.event = c.seq WHERE c.type <> 'chat' AND d.target IS NULL",
+  ],
+  [
+    'changes a message that is not there',
+    `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND m.type IS NOT 'chat'`,
+  ],
+  [
+    'deletes a message that is not deleted by it',
+    `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND c.type = 'delete' AND s.deleted IS NOT c.id`,
+  ],
+  ['was changed after it was deleted', `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.id > s.deleted`],
+  [
+    'was changed by somebody else',
+    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type IN ('edit', 'delete') AND c.person <> m.person`,
+  ],
+  [
+    'was deleted, and some of its text is still there',
+    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND s.deleted IS NOT NULL
+      AND (m.data <> '' OR s.text IS NOT NULL OR s.mentions IS NOT NULL
+        OR c.type = 'edit' AND (c.data <> '' OR d.mentions IS NOT NULL))`,
+  ],
+  [
+    'does not have the text of its last edit',
+    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type = 'edit' AND s.deleted IS NULL
+      AND (s.edited IS NULL OR c.id > s.edited OR c.id = s.edited AND s.text IS NOT c.data)`,
+  ],
+  [
+    'is said to be edited by what is no edit of it',
+    `SELECT m.room, m.id FROM states s JOIN events m ON m.seq = s.event
+      LEFT JOIN events c ON c.seq = ${eventByNumber('m.room', 's.edited')} LEFT JOIN states d ON d.event = c.seq
+      WHERE m.type = 'chat' AND s.edited IS NOT NULL AND (c.type IS NOT 'edit' OR d.target IS NOT m.id)`,
+  ],
+  [
+    'is said to be deleted by what is no deletion of it',
+    `SELECT m.room, m.id FROM states s JOIN events m ON m.seq = s.event
+      LEFT JOIN events c ON c.seq = ${eventByNumber('m.room', 's.deleted')} LEFT JOIN states d ON d.event = c.seq
+      WHERE s.deleted IS NOT NULL AND (c.type IS NOT 'delete' OR d.target IS NOT m.id)`,
+  ],
+  [
+    'has a reaction that nobody gave',
+    `SELECT a.room, a.target AS id FROM reactions a LEFT JOIN events c ON c.seq = ${eventByNumber('a.room', 'a.id')}
+      LEFT JOIN states d ON d.event = c.seq
+      WHERE c.type IS NOT 'react' OR d.target IS NOT a.target OR c.person <> a.person OR c.data <> a.data`,
+  ],
+  [
+    'has other reactions than were given and not taken back',
+    `SELECT room, target AS id FROM (
+      SELECT c.room, d.target, c.person, c.data, max(s.deleted) AS deleted,
+        sum(CASE c.type WHEN 'react' THEN 1 ELSE -1 END) AS given,
+        (SELECT count(*) FROM reactions a
+          WHERE a.room = c.room AND a.target = d.target AND a.person = c.person AND a.data = c.data) AS stand
+      ${CHANGES_WITH_TARGETS} AND c.type IN ('react', 'unreact') GROUP BY c.room, d.target, c.person, c.data)
+      WHERE stand <> CASE WHEN deleted IS NULL THEN given ELSE 0 END`,
+  ],
+  [
+    'counts its reactions wrongly',
+    `SELECT room, id FROM (SELECT m.room, m.id, s.reacted,
+        (SELECT count(*) FROM reactions a WHERE a.room = m.room AND a.target = m.id) AS stand
+      FROM states s JOIN events m ON m.seq = s.event WHERE m.type = 'chat') WHERE coalesce(reacted, 0) <> stand`,
+  ],
+  [
+    'is in a list of mentions, and calls nobody',
+    `SELECT m.room, m.id FROM mentions n JOIN events m ON m.seq = n.event LEFT JOIN states s ON s.event = m.seq
+      WHERE m.type <> 'chat' OR s.mentions IS NULL`,
+  ],
+  [
+    'calls somebody, and is in no list of mentions',
+    `SELECT m.room, m.id FROM states s JOIN events m ON m.seq = s.event WHERE m.type = 'chat'
+      AND s.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.event = m.seq)`,
+  ],
+  [
+    'is the last, and somebody has read further',
+    'SELECT r.room, r.last AS id FROM members JOIN rooms r USING (room) WHERE read > r.last',
+  ],
+  [
+    'is outdated in the index, which does not reach that far',
+    `SELECT m.room, m.id FROM outdated o JOIN events m ON m.seq = o.event
+      WHERE m.seq > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'indexed')`,
+  ],
+];
+
+/** The first fault, in words that name the place; undefined: sound. */
+export function findChangeProblem(db: Database.Database): string | undefined {
+  for (const [fault, query] of CHANGE_CHECKS) {
+    const found = db
+      .prepare<[], BadEvent>(
+        `SELECT r.name AS room, f.id FROM (${query} LIMIT 1) f JOIN rooms r USING (room)`,
+      )
+      .get();
+    if (found) return `room ${found.room}: number ${found.id} ${fault}`;
+  }
+  const reach = db
+    .prepare<[], number>(
+      "SELECT 1 FROM meta WHERE key = 'indexed' AND CAST(value AS INTEGER) > (SELECT coalesce(max(seq), 0) FROM events)",
+    )
+    .get();
+  return reach === undefined ? undefined : 'the index reaches further than the log';
+}

@@ -1,10 +1,10 @@
 /** Edits, deletions and reactions: the rules, and that a page as of now and all that came after it come to the same. */
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { applyBeat } from '../../src/chat/apply.js';
-import { type Command, commandOf, type Outcome } from '../../src/chat/command.js';
-import { changed } from '../../src/fold.js';
-import type { ChatEvent, Posting, RoomEvent, User } from '../../src/protocol.js';
+import { applyBatch } from '../../src/chat/rules.js';
+import { type Command, type Result, toCommand } from '../../src/chat/types.js';
+import type { ChatEvent, PostCommand, RoomEvent, User } from '../../src/shared/protocol.js';
+import { applyChange } from '../../src/shared/reducer.js';
 import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../harness.js';
 
@@ -20,24 +20,24 @@ function openStore(): Store {
   return store;
 }
 
-function apply(store: Store, command: Command): Outcome {
+function apply(store: Store, command: Command): Result {
   const fail = (error: unknown): never => {
     throw error;
   };
-  const [outcome] = applyBeat([command], store, fail);
+  const [outcome] = applyBatch([command], store, fail);
   if (!outcome) throw new Error('nothing came of it');
   return outcome;
 }
 
 /** What a posting comes to: the event, or the code of its refusal. */
-function post(store: Store, user: User, posting: Posting, room = 'lobby'): RoomEvent | string {
-  const outcome = apply(store, commandOf(posting, room, user, 1000));
-  if (outcome.kind === 'said' || outcome.kind === 'repeated') return outcome.event;
-  return outcome.kind === 'refused' ? outcome.problem.code : outcome.kind;
+function post(store: Store, user: User, posting: PostCommand, room = 'lobby'): RoomEvent | string {
+  const outcome = apply(store, toCommand(posting, room, user, 1000));
+  if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') return outcome.event;
+  return outcome.kind === 'rejected' ? outcome.problem.code : outcome.kind;
 }
 
 function read(store: Store, room = 'lobby'): RoomEvent[] {
-  return store.log.after(room, 0, 500);
+  return store.events.after(room, 0, 500);
 }
 
 describe('a message', () => {
@@ -60,7 +60,7 @@ describe('a message', () => {
     ]);
     expect(post(store, BOB, { type: 'edit', target: 1, data: 'mine' })).toBe('not_yours');
     expect(post(store, BOB, { type: 'delete', target: 1 })).toBe('not_yours');
-    expect(store.log.last('lobby')).toBe(3);
+    expect(store.events.last('lobby')).toBe(3);
   });
 
   it('that was deleted keeps its number and nothing else, and nothing is done to it any more', () => {
@@ -82,7 +82,7 @@ describe('a message', () => {
     for (const type of ['edit', 'react', 'unreact'] as const)
       expect(post(store, ANN, { type, target: 1, data: HEART })).toBe('deleted');
     expect(post(store, ANN, { type: 'delete', target: 1 })).toBe('deleted');
-    expect(store.log.last('lobby')).toBe(5);
+    expect(store.events.last('lobby')).toBe(5);
   });
 
   it('is only found by its own number in its own room', () => {
@@ -92,7 +92,7 @@ describe('a message', () => {
     for (const target of [2, 3, Number.MAX_SAFE_INTEGER])
       expect(post(store, ANN, { type: 'edit', target, data: 'x' })).toBe('no_message');
     expect(post(store, ANN, { type: 'delete', target: 1 }, 'elsewhere')).toBe('no_message');
-    expect(store.log.last('elsewhere')).toBe(0);
+    expect(store.events.last('elsewhere')).toBe(0);
   });
 });
 
@@ -122,10 +122,10 @@ describe('a reaction', () => {
     post(store, ANN, { type: 'chat', data: 'hi' });
     const people = Array.from({ length: 501 }, (_, n) => ({ id: `person${n}`, name: `Person ${n}` }));
     const reactions = people.map((user) =>
-      commandOf({ type: 'react', target: 1, data: HEART }, 'lobby', user, 1000),
+      toCommand({ type: 'react', target: 1, data: HEART }, 'lobby', user, 1000),
     );
-    const outcomes = applyBeat(reactions, store, () => {});
-    expect(outcomes.at(-1)).toMatchObject({ kind: 'refused', problem: { code: 'too_many_reactions' } });
+    const outcomes = applyBatch(reactions, store, () => {});
+    expect(outcomes.at(-1)).toMatchObject({ kind: 'rejected', problem: { code: 'too_many_reactions' } });
     post(store, people[7] as User, { type: 'unreact', target: 1, data: HEART }); // there are 501
     expect(post(store, people[500] as User, { type: 'react', target: 1, data: HEART })).toMatchObject({
       type: 'react',
@@ -147,7 +147,7 @@ describe('a cid', () => {
       { type: 'delete', target: 1, cid: 'b' },
     ] as const)
       expect(post(store, ANN, other)).toBe('cid_conflict');
-    expect(store.log.last('lobby')).toBe(2);
+    expect(store.events.last('lobby')).toBe(2);
   });
 
   it('is compared with what was said, not with what became of it; what is gone conflicts with nothing', () => {
@@ -173,12 +173,12 @@ function fold(events: readonly RoomEvent[], onto: ReadonlyMap<number, ChatEvent>
       continue;
     }
     const message = messages.get(event.target);
-    if (message) messages.set(event.target, changed(message, event));
+    if (message) messages.set(event.target, applyChange(message, event));
   }
   return messages;
 }
 
-const posting: fc.Arbitrary<{ user: User; posting: Posting }> = fc.record({
+const posting: fc.Arbitrary<{ user: User; posting: PostCommand }> = fc.record({
   user: fc.constantFrom(ANN, BOB),
   posting: fc.oneof(
     fc.record({ type: fc.constant('chat' as const), data: fc.constantFrom('hi', 'you @ann', '@bob @Ann') }),
@@ -200,7 +200,7 @@ describe('a client', () => {
   it('comes to the same, from wherever it resumes', () => {
     const store = openStore();
     let rooms = 0;
-    const run = (said: readonly { user: User; posting: Posting }[]): void => {
+    const run = (said: readonly { user: User; posting: PostCommand }[]): void => {
       const room = `room-${++rooms}`;
       const live: RoomEvent[] = [];
       const pages: RoomEvent[][] = [[]];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Person } from '../../src/chat/book.js';
-import { mentionsIn } from '../../src/chat/mentions.js';
-import { skeleton } from '../../src/chat/name.js';
+import { findMentions } from '../../src/chat/mentions.js';
+import { skeleton } from '../../src/chat/names.js';
+import type { Person } from '../../src/chat/types.js';
 
 function peopleOf(...names: string[]) {
   let looks = 0;
@@ -10,7 +10,7 @@ function peopleOf(...names: string[]) {
     ownerOf(wanted: string): Person | undefined {
       looks++;
       const name = known.get(wanted);
-      return name === undefined ? undefined : { key: 1, id: name, name, signedOut: false, seen: 0 };
+      return name === undefined ? undefined : { key: 1, id: name, name, signedOut: false, lastSeen: 0 };
     },
     get looks() {
       return looks;
@@ -21,7 +21,7 @@ function peopleOf(...names: string[]) {
 const PEOPLE = peopleOf('Ann', 'Ann Lee', 'Anna-Maria', 'Борис', '王伟', '王', 'O’Neill', 'Zoë 🦊', 'नीता');
 
 function called(text: string): string[] {
-  return (mentionsIn(text, PEOPLE) ?? []).map(({ name }) => name);
+  return (findMentions(text, PEOPLE) ?? []).map(({ name }) => name);
 }
 
 describe('a text calls', () => {
@@ -50,9 +50,9 @@ describe('a text calls', () => {
 
   it('at most 20, and looks for no more than can be', () => {
     const many = Array.from({ length: 30 }, (_, n) => `Person${String.fromCharCode(97 + n)}`);
-    expect(mentionsIn(many.map((name) => `@${name}`).join(' '), peopleOf(...many))).toHaveLength(20);
+    expect(findMentions(many.map((name) => `@${name}`).join(' '), peopleOf(...many))).toHaveLength(20);
     const nobody = peopleOf();
-    expect(mentionsIn('@王'.repeat(2000), nobody)).toBeUndefined();
+    expect(findMentions('@王'.repeat(2000), nobody)).toBeUndefined();
     expect(nobody.looks).toBeLessThanOrEqual(40 * 32);
   });
 });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asSeen, fold, LOOKS } from '../../src/chat/confusables.js';
-import { parseName, SKELETON_RULE, skeleton } from '../../src/chat/name.js';
+import { CONFUSABLES, foldCase, mapConfusables } from '../../src/chat/confusables.js';
+import { parseName, SKELETON_VERSION, skeleton } from '../../src/chat/names.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 80 });
 
@@ -90,22 +90,22 @@ describe('a skeleton', () => {
 
   it('reads spaces as nothing and accents as accents', () => {
     expect(skeleton(' ~ a b ~ ')).toBe('~ab~');
-    const marks = [...LOOKS.keys()].filter((char) => /[\p{M}\p{Z}]/u.test(char));
+    const marks = [...CONFUSABLES.keys()].filter((char) => /[\p{M}\p{Z}]/u.test(char));
     expect(marks).toEqual(['\u030c', '\u0326']); // which are read as other accents: breve, cedilla
   });
 
   it('looks up single characters as they are folded, and none leads to another', () => {
-    for (const [char, seen] of LOOKS) {
-      expect([[...char].length, fold(char)]).toEqual([1, char]);
-      expect([seen, asSeen(seen)]).toEqual([seen, seen]);
+    for (const [char, seen] of CONFUSABLES) {
+      expect([[...char].length, foldCase(char)]).toEqual([1, char]);
+      expect([seen, mapConfusables(seen)]).toEqual([seen, seen]);
     }
   });
 
   it('has another rule when the table is another: what is kept is made anew', () => {
     const table = createHash('sha256')
-      .update(JSON.stringify([...LOOKS]))
+      .update(JSON.stringify([...CONFUSABLES]))
       .digest('hex');
-    expect([SKELETON_RULE, table.slice(0, 16)]).toEqual(['2', 'c40a0bb494cf9e4c']);
+    expect([SKELETON_VERSION, table.slice(0, 16)]).toEqual(['2', 'c40a0bb494cf9e4c']);
   });
 
   it('is the same in upper case for plain names, and never throws', () => {

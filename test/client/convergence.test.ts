@@ -7,8 +7,8 @@ import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/state/events.js';
 import * as log from '../../src/client/state/transcript.js';
 import * as turn from '../../src/client/state/turns.js';
-import { changed } from '../../src/fold.js';
-import type { ChangeEvent, ChatEvent, RoomEvent } from '../../src/protocol.js';
+import type { ChangeEvent, ChatEvent, RoomEvent } from '../../src/shared/protocol.js';
+import { applyChange } from '../../src/shared/reducer.js';
 
 const PEOPLE = ['ann', 'bob', 'cid'].map((id) => ({ id, name: id }));
 const EMOJI = ['👍', '🎉'];
@@ -60,7 +60,7 @@ class ServerLog {
 
   #apply(target: ChatEvent, change: ChangeEvent): void {
     this.#live.push(change);
-    this.#now.set(target.id, changed(target, change));
+    this.#now.set(target.id, applyChange(target, change));
   }
 
   #facts(who: number) {

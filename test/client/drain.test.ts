@@ -4,7 +4,7 @@ import { drain, type Outcome } from '../../src/client/state/drain.js';
 import { isWaiting, type Letter, type OutboxStore } from '../../src/client/state/letter.js';
 import { Outbox } from '../../src/client/state/outbox.js';
 import { when } from '../../src/client/state/when.js';
-import type { ErrorCode } from '../../src/protocol.js';
+import type { ErrorCode } from '../../src/shared/protocol.js';
 import { hasty } from './clock.js';
 import { memoryStore } from './memorystore.js';
 import { say, textOf } from './wish.js';

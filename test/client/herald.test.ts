@@ -1,7 +1,7 @@
 /** Which messages a screen reader is told: each once, none of the history, a busy room by its count. */
 import { describe, expect, it } from 'vitest';
 import { type Announcement, Herald } from '../../src/client/state/herald.js';
-import type { ChatEvent } from '../../src/protocol.js';
+import type { ChatEvent } from '../../src/shared/protocol.js';
 import { HandClock } from './clock.js';
 
 const said = (id: number, by = 'bob'): ChatEvent => ({

@@ -1,6 +1,6 @@
+/** A store of letters that never fails, and lives as long as the test. */
 import type { Letter, OutboxStore } from '../../src/client/state/letter.js';
 
-/** A store of letters that never fails, and lives as long as the test. */
 export function memoryStore(): OutboxStore {
   let letters: readonly Letter[] = [];
   let seq = 0;

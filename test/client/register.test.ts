@@ -3,14 +3,14 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import * as api from '../../src/client/api.js';
 import { Register } from '../../src/client/register.js';
 import type { Keep } from '../../src/client/state/keep.js';
-import type { FoundMessage, RoomSummary } from '../../src/protocol.js';
+import type { RoomSummary, SearchHit } from '../../src/shared/protocol.js';
 import { HandClock } from './clock.js';
 
 vi.mock('../../src/client/api.js');
 
 /** What was asked for and is not answered yet, in order. */
 let lists: ((rooms: readonly RoomSummary[] | undefined) => void)[];
-let calls: ((messages: readonly FoundMessage[]) => void)[];
+let calls: ((messages: readonly SearchHit[]) => void)[];
 let clock: HandClock;
 let register: Register;
 /** of which log something is kept in this browser */
@@ -25,7 +25,7 @@ const room = (name: string, last: number, read = 0): RoomSummary => ({
   people: 0,
   joined: true,
 });
-const called = (name: string, id: number): FoundMessage => ({
+const called = (name: string, id: number): SearchHit => ({
   room: name,
   id,
   type: 'chat',

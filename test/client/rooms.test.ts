@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Rooms } from '../../src/client/state/rooms.js';
-import type { RoomSummary } from '../../src/protocol.js';
+import type { RoomSummary } from '../../src/shared/protocol.js';
 
 let rooms: Rooms;
 const room = (name: string, last: number, read: number, joined = true): RoomSummary => ({

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/state/events.js';
 import type { Letter, Wish } from '../../src/client/state/letter.js';
 import { Rows, type Shown, toneOf } from '../../src/client/state/rows.js';
-import type { ChatEvent } from '../../src/protocol.js';
+import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const NOON = new Date(2026, 0, 15, 12).getTime();
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
+/** Shelves of two tabs of one browser. */
 import { expect, test } from 'vitest';
 import { burnDrafts, Draft } from '../../src/client/draft.js';
 import { Settings, type Shelf } from '../../src/client/state/settings.js';
 
-/** Shelves of two tabs of one browser. */
 function shelves(): [Shelf, Shelf] {
   const kept = new Map<string, string>();
   const followers: ((key: string) => void)[] = [];

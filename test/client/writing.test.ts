@@ -5,7 +5,7 @@ import type { LogEvent } from '../../src/client/state/events.js';
 import * as log from '../../src/client/state/transcript.js';
 import { jumped } from '../../src/client/state/turns.js';
 import { Writing } from '../../src/client/state/writing.js';
-import type { ChatEvent } from '../../src/protocol.js';
+import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const ANN = { id: 'a', name: 'Ann' };
 const message: ChatEvent = { id: 7, type: 'chat', user: ANN, data: 'old', at: 0 };

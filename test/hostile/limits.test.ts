@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import Keygrip from 'keygrip';
 import { describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { newKey } from '../../src/identity.js';
+import { newKey } from '../../src/session.js';
 import { startChat } from '../harness.js';
 
 const KEYS = [newKey(), newKey()] as const;

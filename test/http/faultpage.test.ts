@@ -5,8 +5,7 @@ import { fileURLToPath } from 'node:url';
 import Koa from 'koa';
 import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { faults } from '../../src/http/fault.js';
-import { FaultPage } from '../../src/http/faultpage.js';
+import { ErrorPage, errorHandler } from '../../src/http/errors.js';
 import { type Env, startChat } from '../harness.js';
 
 /** What Chromium sends when somebody follows a link. */
@@ -56,8 +55,8 @@ describe('a fault', () => {
 
   it('of our own is a page too, which tells nothing of it', async () => {
     const app = new Koa();
-    const page = new FaultPage(fileURLToPath(new URL('../../public', import.meta.url)));
-    app.use(faults(pino({ level: 'silent' }), page)).use(() => {
+    const page = new ErrorPage(fileURLToPath(new URL('../../public', import.meta.url)));
+    app.use(errorHandler(pino({ level: 'silent' }), page)).use(() => {
       throw new Error('secret');
     });
     const server = app.listen(0, '127.0.0.1');

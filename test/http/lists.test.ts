@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { FoundPage, User } from '../../src/protocol.js';
+import type { SearchPage, User } from '../../src/shared/protocol.js';
 import { startChat, type Visitor } from '../harness.js';
 
-async function mentionsOf(visitor: Visitor, query = ''): Promise<FoundPage> {
-  return (await (await visitor.get(`/api/mentions${query}`)).json()) as FoundPage;
+async function mentionsOf(visitor: Visitor, query = ''): Promise<SearchPage> {
+  return (await (await visitor.get(`/api/mentions${query}`)).json()) as SearchPage;
 }
 
 describe('mentions', () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import type { Snapshot } from '../../src/protocol.js';
+import type { Snapshot } from '../../src/shared/protocol.js';
 import { startChat, type Visitor } from '../harness.js';
 
 const ELEMENT = /<script type="application\/json" id="snapshot">(.*?)<\/script/gs;

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FoundPage } from '../../src/protocol.js';
+import type { SearchPage } from '../../src/shared/protocol.js';
 import { type Chat, startChat, type Visitor } from '../harness.js';
 
-async function search(visitor: Visitor, query: Record<string, string | number>): Promise<FoundPage> {
+async function search(visitor: Visitor, query: Record<string, string | number>): Promise<SearchPage> {
   const asked = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
   const response = await visitor.get(`/api/search?${asked}`);
   if (response.status !== 200) throw new Error(`${asked}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as FoundPage;
+  return (await response.json()) as SearchPage;
 }
 
 /** What a search finds, as "room number". */

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Command, Outcome } from '../../src/chat/command.js';
+import type { Command, Result } from '../../src/chat/types.js';
 import { LocalSequencer } from '../../src/sequencer/local.js';
 
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
-const say = (data: string): Command => ({ kind: 'say', room: 'r', user: ANN, data, at: 0 });
-const SEEN: Outcome = { kind: 'seen' };
+const say = (data: string): Command => ({ kind: 'message', room: 'r', user: ANN, data, at: 0 });
+const SEEN: Result = { kind: 'seen' };
 
 /** A sequencer whose doings are written down. */
 function recorded(): { sequencer: LocalSequencer; story: string[] } {
   const story: string[] = [];
-  const text = (command: Command): string => (command.kind === 'say' ? command.data : command.kind);
+  const text = (command: Command): string => (command.kind === 'message' ? command.data : command.kind);
   const sequencer = new LocalSequencer({
     apply: (commands) => {
       story.push(`apply ${commands.map(text).join(' ')}`);
@@ -58,8 +58,8 @@ describe('the local sequencer', () => {
   it('answers what comes after its end, and applies it not', async () => {
     const { sequencer, story } = recorded();
     await sequencer.close();
-    const outcome = await new Promise<Outcome>((resolve) => sequencer.submit(say('late'), resolve));
-    expect(outcome).toMatchObject({ kind: 'refused', problem: { code: 'stopping' } });
+    const outcome = await new Promise<Result>((resolve) => sequencer.submit(say('late'), resolve));
+    expect(outcome).toMatchObject({ kind: 'rejected', problem: { code: 'stopping' } });
     expect(story).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 /** How it feels to read a room of 100,000 messages: scrolling up through thousands, and jumping. */
 import type { Page } from 'playwright-core';
-import { applyBeat } from '../../src/chat/apply.js';
-import type { Command } from '../../src/chat/command.js';
+import { applyBatch } from '../../src/chat/rules.js';
+import type { Command } from '../../src/chat/types.js';
 import { Store } from '../../src/store/store.js';
 import { fitWindow, framesWhile, noted, type Spread, spread, watchSpeed } from './probe.js';
 
@@ -19,7 +19,7 @@ export async function fill(folder: string, room: string, count: number): Promise
     const beat = Array.from({ length: Math.min(BEAT, count - from) }, (_, n) =>
       command(from + n, room, begin + Math.floor(((from + n) * YEAR_MS) / count)),
     );
-    applyBeat(beat, store, (error) => {
+    applyBatch(beat, store, (error) => {
       throw error;
     });
   }
@@ -33,7 +33,7 @@ function command(n: number, room: string, at: number): Command {
   const user = { id: `filler${who}`, name: `Filler ${who}` };
   const text = WORDS.slice(0, 3 + ((n * 7) % (WORDS.length - 3))).join(' ');
   const data = n % 9 === 0 ? `**${n + 1}** \`${text}\` https://example.org/${n}` : `${n + 1} ${text}`;
-  return { kind: 'say', room, user, data, at, cid: `fill-${n}` };
+  return { kind: 'message', room, user, data, at, cid: `fill-${n}` };
 }
 
 export interface Read {

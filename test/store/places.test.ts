@@ -3,12 +3,11 @@ import { copyFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { applyBeat } from '../../src/chat/apply.js';
-import { StorageError } from '../../src/chat/book.js';
-import type { Command, Outcome, Say } from '../../src/chat/command.js';
-import type { RoomEvent } from '../../src/protocol.js';
-import { databaseFile } from '../../src/store/open.js';
-import { openRooms } from '../../src/store/reading.js';
+import { applyBatch } from '../../src/chat/rules.js';
+import { type Command, type MessageCommand, type Result, StorageError } from '../../src/chat/types.js';
+import type { RoomEvent } from '../../src/shared/protocol.js';
+import { databaseFile } from '../../src/store/database.js';
+import { openReadOnlyLog } from '../../src/store/events.js';
 import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
 import { temporaryFolder } from '../harness.js';
@@ -16,12 +15,12 @@ import { temporaryFolder } from '../harness.js';
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 const BOB = { id: 'bbbbbbbbbbbb', name: 'Bob' };
 
-function say(data: string, rest: Partial<Say> = {}): Say {
-  return { kind: 'say', room: 'lobby', user: ANN, data, at: 1000, ...rest };
+function say(data: string, rest: Partial<MessageCommand> = {}): MessageCommand {
+  return { kind: 'message', room: 'lobby', user: ANN, data, at: 1000, ...rest };
 }
 
-function beat(store: Store, ...commands: Command[]): readonly Outcome[] {
-  return applyBeat(commands, store, (error) => {
+function beat(store: Store, ...commands: Command[]): readonly Result[] {
+  return applyBatch(commands, store, (error) => {
     throw error;
   });
 }
@@ -45,11 +44,11 @@ function killed(folder: string): string {
 
 /** One group of events into the tables. */
 function slice(store: Store): void {
-  store.transaction(() => store.log.places.work(0))();
+  store.transaction(() => store.events.places.work(0))();
 }
 
 function placeAll(store: Store): void {
-  while (store.log.places.behind) slice(store);
+  while (store.events.places.behind) slice(store);
 }
 
 async function until(check: () => boolean): Promise<void> {
@@ -59,7 +58,7 @@ async function until(check: () => boolean): Promise<void> {
   }
 }
 
-const faultIn = (folder: string): string | undefined => verify(databaseFile(folder), () => {}).fault;
+const faultIn = (folder: string): string | undefined => verify(databaseFile(folder), () => {}).finding;
 
 /** One command; a transaction that fails; or something that happens to the store. */
 type Step =
@@ -109,7 +108,7 @@ describe('the newest messages', () => {
           } else expect(beat(store, commandOf(it, n))).toEqual(beat(plain, commandOf(it, n)));
           placeAll(plain);
         });
-        expect(plain.log.places.behind).toBe(false);
+        expect(plain.events.places.behind).toBe(false);
         for (const name of ['a', 'b', 'c']) samePages(store, plain, name);
         store.close();
         plain.close();
@@ -123,14 +122,14 @@ describe('the newest messages', () => {
     const store = opened();
     const many = Array.from({ length: 10_100 }, (_, n) => say(`m${n}`, { cid: `c${n}` }));
     beat(store, ...many);
-    expect(store.log.places.behind).toBe(true);
-    await until(() => !store.log.places.behind);
+    expect(store.events.places.behind).toBe(true);
+    await until(() => !store.events.places.behind);
     beat(store, say('one more'));
     await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(store.log.places.behind).toBe(true);
+    expect(store.events.places.behind).toBe(true);
     store.tick();
-    await until(() => !store.log.places.behind);
-    expect(store.log.after('lobby', 10_099, 9)).toMatchObject([
+    await until(() => !store.events.places.behind);
+    expect(store.events.after('lobby', 10_099, 9)).toMatchObject([
       { id: 10_100 },
       { id: 10_101, data: 'one more' },
     ]);
@@ -141,8 +140,8 @@ describe('the newest messages', () => {
     const store = opened();
     for (let from = 0; from < 55_000; from += 500)
       beat(store, ...Array.from({ length: 500 }, (_, n) => say(`m${from + n}`)));
-    expect(store.log.places.farBehind).toBe(false);
-    expect(store.log.before('lobby', 60_000, 1)).toMatchObject([{ id: 55_000, data: 'm54999' }]);
+    expect(store.events.places.farBehind).toBe(false);
+    expect(store.events.before('lobby', 60_000, 1)).toMatchObject([{ id: 55_000, data: 'm54999' }]);
   });
 
   it('are read and repeated while the disk takes nothing, and placed when it does again', async () => {
@@ -154,22 +153,22 @@ describe('the newest messages', () => {
     other.exec('BEGIN IMMEDIATE'); // the store waits a second, then SQLite says busy
     expect(() => slice(store)).toThrow(StorageError);
     expect(beat(store, say('meanwhile'))).toMatchObject([{ kind: 'refused' }]);
-    expect(store.log.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'before' }]);
+    expect(store.events.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'before' }]);
     other.exec('ROLLBACK');
     expect(beat(store, say('before', { cid: 'x' }), say('after'))).toMatchObject([
       { kind: 'repeated', event: { id: 1 } },
       { kind: 'said', event: { id: 2 } },
     ]);
     store.tick();
-    await until(() => !store.log.places.behind);
-    expect(store.log.after('lobby', 0, 9).map(({ id }) => id)).toEqual([1, 2]);
+    await until(() => !store.events.places.behind);
+    expect(store.events.after('lobby', 0, 9).map(({ id }) => id)).toEqual([1, 2]);
   });
 
   it('are read by another process while they are placed', () => {
     const folder = temporaryFolder();
     const store = opened(folder);
     beat(store, say('one'), say('two', { room: 'other' }), say('three'));
-    const rooms = openRooms(databaseFile(folder));
+    const rooms = openReadOnlyLog(databaseFile(folder));
     onTestFinished(() => rooms.close());
     const ids = (): number[] => rooms.after('lobby', 0, 9).map(({ id }) => id);
     expect(ids()).toEqual([1, 2]);
@@ -222,22 +221,22 @@ function fails(store: Store, name: string, n: number): void {
   if (!ann) throw new Error('Ann is gone');
   const said = { user: ANN, at: 1000 + n };
   const work = (): void => {
-    const { id } = store.log.append(name, ann, { ...said, data: 'not kept', cid: `failed${n}` });
-    const message = store.log.message(name, id);
-    if (message) store.log.change(message, ann, { ...said, type: 'edit', data: 'nor this' });
-    store.log.append(name, ann, { ...said, data: 'nor that' });
+    const { id } = store.events.append(name, ann, { ...said, data: 'not kept', cid: `failed${n}` });
+    const message = store.events.message(name, id);
+    if (message) store.events.appendChange(message, ann, { ...said, type: 'edit', data: 'nor this' });
+    store.events.append(name, ann, { ...said, data: 'nor that' });
     throw new StorageError('full');
   };
   expect(() => store.transaction(work)).toThrow('full');
-  expect(store.log.kept(ann, `failed${n}`)).toBeUndefined();
+  expect(store.events.findByCid(ann, `failed${n}`)).toBeUndefined();
 }
 
 function samePages(store: Store, plain: Store, room: string): void {
-  const last = plain.log.last(room);
-  expect(store.log.last(room)).toBe(last);
-  const pages = (log: Store['log']): readonly (readonly RoomEvent[])[] =>
+  const last = plain.events.last(room);
+  expect(store.events.last(room)).toBe(last);
+  const pages = (log: Store['events']): readonly (readonly RoomEvent[])[] =>
     [...Array.from({ length: last + 2 }, (_, id) => id), last + 70].flatMap((id) =>
       [1, 3, 50].flatMap((limit) => [log.after(room, id, limit), log.before(room, id, limit)]),
     );
-  expect(pages(store.log)).toEqual(pages(plain.log));
+  expect(pages(store.events)).toEqual(pages(plain.events));
 }

@@ -1,7 +1,7 @@
 /** Names in a database that was written under an older rule of the skeleton. */
 import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
-import { databaseFile, openDatabase } from '../../src/store/open.js';
+import { databaseFile, openDatabase } from '../../src/store/database.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 
@@ -54,7 +54,7 @@ it('are brought to the new one: of two that are one now, who was seen last owns 
   expect(skeletonsOf(folder)).toEqual(renewed);
   openDatabase(databaseFile(folder)).close();
   expect(skeletonsOf(folder)).toEqual(renewed);
-  expect(verify(databaseFile(folder), () => {}).fault).toBeUndefined();
+  expect(verify(databaseFile(folder), () => {}).finding).toBeUndefined();
 });
 
 it('call who is called, spaces or not, and are taken with and without them', async () => {

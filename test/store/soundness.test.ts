@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { databaseFile } from '../../src/store/open.js';
+import { databaseFile } from '../../src/store/database.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 
@@ -66,7 +66,7 @@ const FAULTS: readonly (readonly [sql: string, words: string])[] = [
 describe('verify', () => {
   it('finds a log with changes sound, and names whatever is wrong with them', async () => {
     const sound = await changedDatabase();
-    expect(verify(sound, () => {}).fault).toBeUndefined();
+    expect(verify(sound, () => {}).finding).toBeUndefined();
     for (const [sql, words] of FAULTS) {
       const file = join(temporaryFolder(), 'oneport.db');
       copyFileSync(sound, file);
@@ -74,7 +74,7 @@ describe('verify', () => {
       db.pragma('foreign_keys = OFF');
       db.unsafeMode().exec(sql);
       db.close();
-      expect([sql, verify(file, () => {}).fault]).toEqual([sql, expect.stringContaining(words)]);
+      expect([sql, verify(file, () => {}).finding]).toEqual([sql, expect.stringContaining(words)]);
     }
   });
 });

@@ -2,13 +2,17 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { applyBeat } from '../../src/chat/apply.js';
-import { type Book, StorageError } from '../../src/chat/book.js';
-import type { Command, Outcome, Say } from '../../src/chat/command.js';
-import type { RoomEvent } from '../../src/protocol.js';
-import { LockedError } from '../../src/store/lock.js';
-import { MIGRATIONS } from '../../src/store/migrations.js';
-import { databaseFile, OpenError } from '../../src/store/open.js';
+import { applyBatch } from '../../src/chat/rules.js';
+import {
+  type Command,
+  type MessageCommand,
+  type Result,
+  type Storage,
+  StorageError,
+} from '../../src/chat/types.js';
+import type { RoomEvent } from '../../src/shared/protocol.js';
+import { databaseFile, LockedError, OpenError } from '../../src/store/database.js';
+import { MIGRATIONS } from '../../src/store/schema.js';
 import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../harness.js';
 
@@ -21,12 +25,12 @@ function openStore(dataDir = temporaryFolder()): Store {
   return store;
 }
 
-function say(data: string, rest: Partial<Say> = {}): Say {
-  return { kind: 'say', room: 'lobby', user: ANN, data, at: 1000, ...rest };
+function say(data: string, rest: Partial<MessageCommand> = {}): MessageCommand {
+  return { kind: 'message', room: 'lobby', user: ANN, data, at: 1000, ...rest };
 }
 
-function beat(book: Book, ...commands: Command[]): readonly Outcome[] {
-  return applyBeat(commands, book, (error) => {
+function beat(book: Storage, ...commands: Command[]): readonly Result[] {
+  return applyBatch(commands, book, (error) => {
     throw error;
   });
 }
@@ -39,36 +43,36 @@ describe('the log', () => {
     first.close();
     const store = openStore(dataDir);
     beat(store, say('d'));
-    expect(store.log.after('lobby', 0, 10).map((event) => [event.id, dataOf(event)])).toEqual([
+    expect(store.events.after('lobby', 0, 10).map((event) => [event.id, dataOf(event)])).toEqual([
       [1, 'a'],
       [2, 'c'],
       [3, 'd'],
     ]);
-    expect(store.log.last('other')).toBe(1);
-    expect(store.log.last('nowhere')).toBe(0);
+    expect(store.events.last('other')).toBe(1);
+    expect(store.events.last('nowhere')).toBe(0);
     expect(store.epoch).toBe(first.epoch);
   });
 
   it('reads pages from both sides, ascending', () => {
     const store = openStore();
     beat(store, ...Array.from({ length: 10 }, (_, n) => say(`m${n + 1}`)));
-    expect(store.log.after('lobby', 3, 3).map(({ id }) => id)).toEqual([4, 5, 6]);
-    expect(store.log.before('lobby', 4, 2).map(({ id }) => id)).toEqual([2, 3]);
-    expect(store.log.after('lobby', 10, 3)).toEqual([]);
+    expect(store.events.after('lobby', 3, 3).map(({ id }) => id)).toEqual([4, 5, 6]);
+    expect(store.events.before('lobby', 4, 2).map(({ id }) => id)).toEqual([2, 3]);
+    expect(store.events.after('lobby', 10, 3)).toEqual([]);
   });
 
   it('never lets the time go back in a room', () => {
     const store = openStore();
     beat(store, say('now', { at: 5000 }), say('an hour ago', { at: 1000 }), say('later', { at: 6000 }));
-    expect(store.log.after('lobby', 0, 10).map(({ at }) => at)).toEqual([5000, 5000, 6000]);
+    expect(store.events.after('lobby', 0, 10).map(({ at }) => at)).toEqual([5000, 5000, 6000]);
   });
 
   it('keeps what was said as it was said', () => {
     const store = openStore();
     const [outcome] = beat(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
     const event = { id: 1, type: 'chat', user: ANN, data: '<b>héllo</b>\n😀', at: 1000, cid: 'c-1' };
-    expect(outcome).toEqual({ kind: 'said', room: 'lobby', event });
-    expect(store.log.after('lobby', 0, 1)).toEqual([event]);
+    expect(outcome).toEqual({ kind: 'accepted', room: 'lobby', event });
+    expect(store.events.after('lobby', 0, 1)).toEqual([event]);
   });
 });
 
@@ -81,20 +85,20 @@ describe('a cid', () => {
     first.close();
     const store = openStore(dataDir);
     expect(beat(store, say('hi', { cid: 'x', at: 9000 }))).toMatchObject([
-      { kind: 'repeated', event: { id: 1, at: 1000 } },
+      { kind: 'duplicate', event: { id: 1, at: 1000 } },
     ]);
-    expect(store.log.last('lobby')).toBe(1);
+    expect(store.events.last('lobby')).toBe(1);
   });
 
   it('with another text or in another room is refused, and the first stands', () => {
     const store = openStore();
     beat(store, say('hi', { cid: 'x' }));
-    const refused = { kind: 'refused', problem: { code: 'cid_conflict' } };
+    const refused = { kind: 'rejected', problem: { code: 'cid_conflict' } };
     expect(beat(store, say('ho', { cid: 'x' }), say('hi', { cid: 'x', room: 'b' }))).toMatchObject([
       refused,
       refused,
     ]);
-    expect(store.log.after('lobby', 0, 9).map(dataOf)).toEqual(['hi']);
+    expect(store.events.after('lobby', 0, 9).map(dataOf)).toEqual(['hi']);
   });
 
   it('belongs to one person: another may use the same', () => {
@@ -117,9 +121,9 @@ describe('a name', () => {
     const store = openStore();
     const other = { ...BOB, name: 'Ann' };
     expect(beat(store, signIn(ANN))).toMatchObject([{ kind: 'signed-in', user: ANN }]);
-    expect(beat(store, signIn(other, 30 * DAY))).toEqual([{ kind: 'taken' }]);
+    expect(beat(store, signIn(other, 30 * DAY))).toEqual([{ kind: 'name-taken' }]);
     beat(store, { kind: 'seen', user: ANN, at: 20 * DAY });
-    expect(beat(store, signIn(other, 49 * DAY))).toEqual([{ kind: 'taken' }]);
+    expect(beat(store, signIn(other, 49 * DAY))).toEqual([{ kind: 'name-taken' }]);
     expect(beat(store, signIn(other, 51 * DAY))).toMatchObject([{ kind: 'signed-in' }]);
     expect(store.people.person(ANN.id)?.name).toBe('Ann');
   });
@@ -135,7 +139,7 @@ describe('a name', () => {
     const store = openStore();
     beat(store, signIn(ANN), { kind: 'sign-out', user: ANN });
     expect(beat(store, say('still here?'), signIn({ ...BOB, name: 'Ann' }))).toMatchObject([
-      { kind: 'refused', problem: { code: 'signed_out' } },
+      { kind: 'rejected', problem: { code: 'signed_out' } },
       { kind: 'signed-in' },
     ]);
   });
@@ -144,48 +148,48 @@ describe('a name', () => {
 describe('a beat', () => {
   it('is all or nothing when the disk fails, and every command of it hears so', () => {
     const store = openStore();
-    const failing: Book = {
+    const failing: Storage = {
       people: store.people,
-      log: store.log,
-      members: store.members,
+      events: store.events,
+      memberships: store.memberships,
       transaction: (work) =>
         store.transaction(() => {
           work();
           throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
         }),
     };
-    const refused = { kind: 'refused', problem: { code: 'storage' } };
+    const refused = { kind: 'rejected', problem: { code: 'storage' } };
     expect(beat(failing, say('a'), say('b'))).toMatchObject([refused, refused]);
-    expect(store.fault).toContain('SQLITE_FULL');
-    expect(store.log.last('lobby')).toBe(0);
+    expect(store.writeError).toContain('SQLITE_FULL');
+    expect(store.events.last('lobby')).toBe(0);
     store.probe();
-    expect(store.fault).toBeUndefined();
-    expect(beat(store, say('a'))).toMatchObject([{ kind: 'said', event: { id: 1 } }]);
+    expect(store.writeError).toBeUndefined();
+    expect(beat(store, say('a'))).toMatchObject([{ kind: 'accepted', event: { id: 1 } }]);
   });
 
   it('loses only the one command that meets a bug', () => {
     const store = openStore();
     const bugs: unknown[] = [];
-    const book: Book = {
+    const book: Storage = {
       people: store.people,
-      members: store.members,
-      log: {
-        kept: (person, cid) => store.log.kept(person, cid),
-        message: (room, id) => store.log.message(room, id),
-        reacted: (message, person, emoji) => store.log.reacted(message, person, emoji),
-        change: (message, person, made) => store.log.change(message, person, made),
+      memberships: store.memberships,
+      events: {
+        findByCid: (person, cid) => store.events.findByCid(person, cid),
+        message: (room, id) => store.events.message(room, id),
+        hasReaction: (message, person, emoji) => store.events.hasReaction(message, person, emoji),
+        appendChange: (message, person, made) => store.events.appendChange(message, person, made),
         append: (room, person, said) => {
           if (said.data === 'poison') throw new TypeError('a bug');
-          return store.log.append(room, person, said);
+          return store.events.append(room, person, said);
         },
       },
       transaction: (work) => store.transaction(work),
     };
-    const outcomes = applyBeat([say('a'), say('poison'), say('b')], book, (error) => bugs.push(error));
+    const outcomes = applyBatch([say('a'), say('poison'), say('b')], book, (error) => bugs.push(error));
     expect(outcomes).toMatchObject([
-      { kind: 'said', event: { id: 1 } },
-      { kind: 'refused', problem: { code: 'internal' } },
-      { kind: 'said', event: { id: 2 } },
+      { kind: 'accepted', event: { id: 1 } },
+      { kind: 'rejected', problem: { code: 'internal' } },
+      { kind: 'accepted', event: { id: 2 } },
     ]);
     expect(bugs).toHaveLength(1);
   });

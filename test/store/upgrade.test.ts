@@ -1,8 +1,8 @@
 /** A database of the first version, taken over. */
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { MIGRATIONS } from '../../src/store/migrations.js';
-import { databaseFile } from '../../src/store/open.js';
+import { databaseFile } from '../../src/store/database.js';
+import { MIGRATIONS } from '../../src/store/schema.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 

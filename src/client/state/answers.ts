@@ -1,15 +1,15 @@
 /** Answers of the HTTP API out of JSON. What is no such answer is undefined. */
-import { field, isObject } from '../../parse.js';
+import { field, isObject } from '../../shared/parse.js';
 import type {
   Snapshot as Delivered,
   ErrorCode,
-  FoundMessage,
-  FoundPage,
   MessagesPage,
   Problem,
   RoomSummary,
+  SearchHit,
+  SearchPage,
   User,
-} from '../../protocol.js';
+} from '../../shared/protocol.js';
 import { type LogEvent, parseChat, parseEvent, parseUser } from './events.js';
 import { list, number, optional, parsedList, text } from './fields.js';
 
@@ -49,14 +49,14 @@ function parseSummary(value: unknown): RoomSummary | undefined {
 }
 
 /** `GET /api/search`, `GET /api/mentions` */
-export function parseFound(value: unknown): FoundPage | undefined {
+export function parseFound(value: unknown): SearchPage | undefined {
   if (!isObject(value)) return undefined;
   const messages = list(value, 'messages', parseFoundMessage);
   const complete = field(value, 'complete') !== false;
   return messages && { messages, complete, ...optional('next', number(value, 'next')) };
 }
 
-function parseFoundMessage(value: unknown): FoundMessage | undefined {
+function parseFoundMessage(value: unknown): SearchHit | undefined {
   if (!isObject(value)) return undefined;
   const [message, room] = [parseChat(value), text(value, 'room')];
   return message && room !== undefined ? { ...message, room } : undefined;

@@ -3,7 +3,7 @@
  * what they look at, to what they have read, to what they said, or twice to the same; one tab calls, not each.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { ChangeEvent, ChatEvent } from '../../protocol.js';
+import type { ChangeEvent, ChatEvent } from '../../shared/protocol.js';
 import type { Page } from './answers.js';
 import { isChange } from './changes.js';
 import type { Clock } from './clock.js';

@@ -3,8 +3,9 @@
  * true: `seen` holds every change from number `since` on that has passed the live edge, but for those of a message that
  * was deleted after them; so texts that were deleted are not kept here either.
  */
-import { changed } from '../../fold.js';
-import type { ChangeEvent } from '../../protocol.js';
+
+import type { ChangeEvent } from '../../shared/protocol.js';
+import { applyChange } from '../../shared/reducer.js';
 import type { LogEvent } from './events.js';
 
 /** More than pass between the reading of a page and its arrival. */
@@ -34,7 +35,7 @@ export function applied(run: readonly LogEvent[], changes: readonly ChangeEvent[
     const index = change.target - first;
     const before = (copy ?? run)[index];
     if (before?.type !== 'chat') continue;
-    const after = changed(before, change);
+    const after = applyChange(before, change);
     if (after === before) continue;
     copy ??= [...run];
     copy[index] = after;

@@ -1,5 +1,5 @@
 /** What is being written before the caret that can be completed: a person's name after @, an emoji's after a colon. Pure. */
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 
 export interface Begun {
   readonly kind: 'person' | 'emoji';

@@ -4,7 +4,7 @@
  * socket counts: what an abandoned one still says is not heard.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import { mayReturn } from '../../protocol.js';
+import { mayReconnect } from '../../shared/protocol.js';
 import { waitAfterClose } from './backoff.js';
 import type { Clock } from './clock.js';
 import { type Frame, parseFrame } from './frames.js';
@@ -162,7 +162,7 @@ export class Connection {
   #lost(code: number, reason: string): void {
     this.#abandon();
     this.#parts.closed(code);
-    if (!mayReturn(code)) {
+    if (!mayReconnect(code)) {
       this.#link.value = { state: 'ended', code, reason };
       return;
     }

@@ -1,5 +1,5 @@
 /** Where one may go by what was typed: the rooms that match, best first, then a new one of this name. Pure. */
-import { parseRoom } from '../../parse.js';
+import { parseRoom } from '../../shared/parse.js';
 import { fuzzy, type Match } from './fuzzy.js';
 import type { RoomEntry } from './rooms.js';
 

@@ -3,7 +3,7 @@
  * the order holds whatever is lost on the way, even when two tabs do this at once (each sends k+1 only after it
  * knows k is settled, and the server keeps a cid once).
  */
-import type { Problem } from '../../protocol.js';
+import type { Problem } from '../../shared/protocol.js';
 import { backoff } from './backoff.js';
 import { type Clock, pause } from './clock.js';
 import type { Letter, Wish } from './letter.js';

@@ -1,5 +1,4 @@
 /** All emoji with their names in the page's language, loaded when first used: to find, to pick, to write by `:name:`. */
-
 export interface Emoji {
   readonly char: string;
   readonly label: string;

@@ -2,8 +2,8 @@
  * Numbered events out of JSON. One that we do not know, or cannot make sense of, keeps its number: a newer server must
  * not look to us like a log with holes.
  */
-import { field, isObject } from '../../parse.js';
-import type { ChangeEvent, ChatEvent, Reaction, RoomEvent, User } from '../../protocol.js';
+import { field, isObject } from '../../shared/parse.js';
+import type { ChangeEvent, ChatEvent, Reaction, RoomEvent, User } from '../../shared/protocol.js';
 import { type Fields, list, number, optional, text } from './fields.js';
 
 /** A numbered event of a kind this page does not know. */

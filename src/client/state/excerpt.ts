@@ -1,5 +1,4 @@
 /** A part of a message around the words that were found, cut into what was found and what not. Pure. */
-
 export interface Piece {
   readonly text: string;
   readonly found: boolean;

@@ -1,5 +1,5 @@
 /** Reading fields of JSON that a server sent: the value when it is what it should be, else undefined. */
-import { field } from '../../parse.js';
+import { field } from '../../shared/parse.js';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

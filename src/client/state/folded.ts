@@ -1,5 +1,4 @@
 /** Long messages are shown in part until somebody wants all of it. Pure. */
-
 const LINES = 14;
 const CHARACTERS = 1_200;
 /** What is left of a long one: clearly less, or folding would not be worth it. */

@@ -2,8 +2,8 @@
  * From the server's JSON to typed frames. Everything is looked at once here and trusted afterwards. A frame we do
  * not know is undefined.
  */
-import { field, parseObject } from '../../parse.js';
-import type { ServerFrame } from '../../protocol.js';
+import { field, parseJsonObject } from '../../shared/parse.js';
+import type { ServerFrame } from '../../shared/protocol.js';
 import { parseProblem } from './answers.js';
 import { type OtherEvent, parseEvent, parseUser } from './events.js';
 import { type Fields, list, number, optional, text } from './fields.js';
@@ -13,7 +13,7 @@ export type { Page } from './answers.js';
 export type { LogEvent } from './events.js';
 
 export function parseFrame(json: string): Frame | undefined {
-  const fields = parseObject(json);
+  const fields = parseJsonObject(json);
   if (!fields) return undefined;
   return KNOWN.get(field(fields, 'type'))?.(fields) ?? parseEvent(fields);
 }

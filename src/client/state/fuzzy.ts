@@ -2,7 +2,6 @@
  * Finding a name by some of its letters, in their order: "ktn" finds "kitchen". The better the letters stand together
  * and at the beginning of a word, the further up it comes. Pure.
  */
-
 export interface Match {
   readonly score: number;
   /** where in the name the letters are, as [from, to) */

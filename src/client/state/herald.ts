@@ -3,7 +3,7 @@
  * none of one's own; and in a busy room how many there are instead of all of them. No DOM.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import type { Clock } from './clock.js';
 
 /** What to say next. `turn` counts up, for the same words may have to be said twice. */

@@ -3,8 +3,8 @@
  * true: of two windows of one log the one that has seen more stays, and no text of a message that was deleted is in it
  * longer than it takes to write it anew (transcript.ts, 5).
  */
-import { field, isObject } from '../../parse.js';
-import type { ChangeEvent, RoomSummary } from '../../protocol.js';
+import { field, isObject } from '../../shared/parse.js';
+import type { ChangeEvent, RoomSummary } from '../../shared/protocol.js';
 import { parseRooms } from './answers.js';
 import { applied, missedBy } from './changes.js';
 import type { Clock } from './clock.js';

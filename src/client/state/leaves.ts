@@ -1,5 +1,5 @@
 /** The small things within words: people who are called by name, and numbers of messages. Pure. */
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 
 export type Leaf =
   | string

@@ -1,8 +1,8 @@
 /** What was said, or asked for, and is not in the log yet, and the contract of where it is kept. */
-import type { Posting, Problem } from '../../protocol.js';
+import type { PostCommand, Problem } from '../../shared/protocol.js';
 
 /** A posting as it is asked for: the outbox gives it its cid. */
-export type Wish = WithoutCid<Posting>;
+export type Wish = WithoutCid<PostCommand>;
 type WithoutCid<T> = T extends unknown ? Omit<T, 'cid'> : never;
 
 export interface Unsent {

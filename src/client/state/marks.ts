@@ -6,7 +6,7 @@
  * 2. A link leads to http, https or mailto, and to nowhere else.
  */
 import type { Token, Tokens } from 'marked';
-import type { ChatEvent, User } from '../../protocol.js';
+import type { ChatEvent, User } from '../../shared/protocol.js';
 import { tokensOf } from './grammar.js';
 import { type Leaf, leaves } from './leaves.js';
 

@@ -10,7 +10,7 @@
  * 4. A cid, once used, is used for the same text only.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { Problem } from '../../protocol.js';
+import type { Problem } from '../../shared/protocol.js';
 import { type Clock, within } from './clock.js';
 import { isWaiting, type Letter, type OutboxStore, type Unsent, type Wish } from './letter.js';
 

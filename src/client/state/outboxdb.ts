@@ -2,7 +2,7 @@
  * The outbox in IndexedDB: what was said outlives the tab, the browser and the day. Keys count up by themselves
  * (`seq`), in the order in which transactions of all tabs happened.
  */
-import type { Problem } from '../../protocol.js';
+import type { Problem } from '../../shared/protocol.js';
 import { type Database, LETTERS } from './database.js';
 import type { Letter, OutboxStore, Unsent } from './letter.js';
 

@@ -3,7 +3,7 @@
  * was read before changes which are not remembered is asked for again; one of another log is not mixed in.
  */
 import type { Signal } from '@preact/signals';
-import { around } from '../../protocol.js';
+import { pageAround } from '../../shared/protocol.js';
 import type { Page } from './answers.js';
 import { backoff } from './backoff.js';
 import type { Clock } from './clock.js';
@@ -74,7 +74,7 @@ export class Pages {
   async show(id: number): Promise<boolean> {
     const wish = ++this.#wish;
     if (!log.holds(this.#now, id)) {
-      await this.#page(around(id), (t, page) => (wish === this.#wish ? turn.placed(t, page) : t));
+      await this.#page(pageAround(id), (t, page) => (wish === this.#wish ? turn.placed(t, page) : t));
     }
     if (wish !== this.#wish || !log.holds(this.#now, id)) return false;
     this.#parts.transcript.value = log.pin(this.#now, false);

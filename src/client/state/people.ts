@@ -1,7 +1,7 @@
 /**
  * Who is here, as far as the server says: up to a hundred by name, more only as a number. A pure reducer.
  */
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 import type { Frame } from './frames.js';
 
 export interface People {

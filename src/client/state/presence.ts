@@ -1,6 +1,6 @@
 /** Who is in the room, and who of them is writing. */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 import type { Clock } from './clock.js';
 import type { LogEvent } from './events.js';
 import type { Frame } from './frames.js';

@@ -1,5 +1,5 @@
 /** The reactions of a message, gathered by emoji in the order in which the first of each came. Pure. */
-import type { Reaction, User } from '../../protocol.js';
+import type { Reaction, User } from '../../shared/protocol.js';
 
 export interface Chip {
   readonly emoji: string;

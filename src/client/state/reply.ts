@@ -2,7 +2,7 @@
  * A reply is plain text that any client can read: the first words of what is answered as a quote, with who said it and
  * its number, then the answer. marks.ts finds it again by its head. Pure.
  */
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 
 const LINES = 3;
 const CHARACTERS = 200;

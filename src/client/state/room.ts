@@ -4,7 +4,7 @@
  * No DOM. How it gets pages is in pages.ts.
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
-import type { HelloFrame, Problem, User } from '../../protocol.js';
+import type { HelloFrame, Problem, User } from '../../shared/protocol.js';
 import type { Snapshot } from './answers.js';
 import { Arrivals } from './arrivals.js';
 import { bare } from './changes.js';

@@ -3,7 +3,7 @@
  * neither of the two ever goes back, whichever way and in whatever order news of them comes.
  */
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import type { RoomSummary } from '../../protocol.js';
+import type { RoomSummary } from '../../shared/protocol.js';
 
 export interface RoomEntry extends RoomSummary {
   /** how many numbers are past my read mark */

@@ -3,8 +3,9 @@
  * begins; what is asked for and not in the log yet is laid over it. What must stay true: a row that shows nothing new
  * is the very same object as before, so that it is not drawn again.
  */
-import { changed } from '../../fold.js';
-import type { ChangeEvent, ChatEvent, User } from '../../protocol.js';
+
+import type { ChangeEvent, ChatEvent, User } from '../../shared/protocol.js';
+import { applyChange } from '../../shared/reducer.js';
 import type { LogEvent } from './events.js';
 import type { Letter } from './letter.js';
 
@@ -102,7 +103,7 @@ export class Rows {
 function over(message: ChatEvent, { posting, at, problem }: Letter, me: User): ChatEvent {
   if (posting.type === 'chat' || problem) return message;
   const change: ChangeEvent = { ...posting, id: LATER, user: me, at };
-  return changed(message, change);
+  return applyChange(message, change);
 }
 
 function byTarget(letters: readonly Letter[]): ReadonlyMap<number, readonly Letter[]> {

@@ -3,7 +3,7 @@
  * tab sets. What is kept is not trusted: anything unknown is as if it were not there.
  */
 import { batch, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { field, parseObject } from '../../parse.js';
+import { field, parseJsonObject } from '../../shared/parse.js';
 
 export type Theme = 'system' | 'light' | 'dark';
 export type Notify = 'mentions' | 'all' | 'none';
@@ -79,7 +79,7 @@ export class Settings {
   }
 
   #read(): void {
-    const kept = parseObject(this.#shelf.get(KEY) ?? '') ?? {};
+    const kept = parseJsonObject(this.#shelf.get(KEY) ?? '') ?? {};
     batch(() => {
       this.theme.value = one(THEMES, field(kept, 'theme')) ?? 'system';
       const language = field(kept, 'language');

@@ -2,7 +2,7 @@
  * The message that is answered or edited, as it is now: it may be changed meanwhile. What must stay true: what was deleted
  * is not said again, wherever the window stands. Pure.
  */
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import { applied, missedBy } from './changes.js';
 import { chatAt, type Transcript } from './transcript.js';
 

@@ -9,7 +9,7 @@
  *    fold.ts bears.)
  * 5. Texts live in messages only: once a message is deleted, no event here holds what it said.
  */
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import { applied, bare, type Changes, isChange, remembered } from './changes.js';
 import type { LogEvent } from './events.js';
 import { runAfter } from './runs.js';

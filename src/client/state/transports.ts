@@ -1,5 +1,4 @@
 /** The two ways of a letter to the server: over the room's own socket, and over HTTP to rooms that no tab shows. */
-
 import { backoff } from './backoff.js';
 import { type Clock, pause } from './clock.js';
 import type { Connection } from './connection.js';

@@ -1,6 +1,6 @@
 /** Who is writing, as others tell it and as we tell others. Nobody stays longer than the last word of them is good for. */
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 import type { Clock } from './clock.js';
 
 /** So long somebody is taken to write on; so often it is told, before that runs out. */

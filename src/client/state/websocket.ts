@@ -1,9 +1,9 @@
 /** The browser's WebSocket as a `Wire`. */
-import { COMMANDS } from '../../protocol.js';
+import { JSON_SUBPROTOCOL } from '../../shared/protocol.js';
 import type { Wire, WireEvents } from './connection.js';
 
 export function openWebSocket(url: URL, events: WireEvents): Wire {
-  const socket = new WebSocket(url, COMMANDS);
+  const socket = new WebSocket(url, JSON_SUBPROTOCOL);
   socket.onmessage = ({ data }) => {
     if (typeof data === 'string') events.text(data);
   };

@@ -4,8 +4,8 @@
  * in view.
  */
 import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
-import { type Parsed, parseText } from '../../parse.js';
-import type { ChatEvent } from '../../protocol.js';
+import { type Parsed, parseText } from '../../shared/parse.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import { replyTo } from './reply.js';
 import { nowOf, type Subject, takenUp } from './subject.js';
 import type { Transcript } from './transcript.js';

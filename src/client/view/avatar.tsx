@@ -1,5 +1,5 @@
 /** The first letter of a name in the colour of its owner. */
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 import { toneOf } from '../state/rows.js';
 
 const TONES = 8;

@@ -3,7 +3,7 @@
  * choice by aria-activedescendant. (It stays a textbox: a combobox has one line only, says ARIA.)
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
-import type { User } from '../../protocol.js';
+import type { User } from '../../shared/protocol.js';
 import { type Begun, begunAt, candidates, completed, isWhole } from '../state/complete.js';
 import { findEmoji } from '../state/emoji.js';
 import { words } from '../words.js';

@@ -1,5 +1,4 @@
 /** The text field: what is put into it goes the browser's own way, so that Ctrl+Z takes it back. Pure over its element. */
-
 /** Puts text in place of a range, and the caret after it. */
 export function insert(
   field: HTMLTextAreaElement,

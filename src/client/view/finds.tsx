@@ -1,12 +1,12 @@
 /** Messages out of their rooms: what a search found, or what calls me. A click leads there; the arrows walk. */
-import type { FoundMessage } from '../../protocol.js';
+import type { SearchHit } from '../../shared/protocol.js';
 import { pathOf } from '../address.js';
 import { excerpt } from '../state/excerpt.js';
 import { words } from '../words.js';
 import { fullDate, iso, shortDate } from './dates.js';
 
 interface FindsProps {
-  readonly messages: readonly FoundMessage[];
+  readonly messages: readonly SearchHit[];
   /** the words to mark */
   readonly terms: readonly string[];
   readonly close: () => void;
@@ -35,7 +35,7 @@ export function Finds({ messages, terms, close, more }: FindsProps) {
 }
 
 interface FindProps {
-  readonly message: FoundMessage;
+  readonly message: SearchHit;
   readonly terms: readonly string[];
   readonly close: () => void;
 }

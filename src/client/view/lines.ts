@@ -1,5 +1,4 @@
 /** Where the rows of the log are on the screen. */
-
 /** Nearer than this is there. */
 export const AT_BOTTOM_PX = 32;
 /** Pages are asked for before the reader sees the end. */

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import { isEmojiOnly } from '../state/emoji.js';
 import { folded } from '../state/folded.js';
 import { type Item, type Mark, type Marks, marksOf, parseMarks } from '../state/marks.js';

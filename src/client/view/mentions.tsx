@@ -1,13 +1,13 @@
 /** Where others have called me by name, newest first. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { FoundMessage } from '../../protocol.js';
+import type { SearchHit } from '../../shared/protocol.js';
 import { words } from '../words.js';
 import { Finds } from './finds.js';
 import type { PanelProps } from './panels.js';
 
 interface Listed {
-  readonly messages: readonly FoundMessage[];
+  readonly messages: readonly SearchHit[];
   readonly next: number | undefined;
 }
 

@@ -2,7 +2,7 @@
  * One message of the log, and one that is on its way. A row is drawn again only when a property of it changes (it
  * reads signals, so @preact/signals compares them): that is what keeps a busy room cheap.
  */
-import type { ChatEvent, User } from '../../protocol.js';
+import type { ChatEvent, User } from '../../shared/protocol.js';
 import { stateOf } from '../state/letter.js';
 import type { LetterRow, MessageRow } from '../state/rows.js';
 import { words } from '../words.js';

@@ -1,5 +1,5 @@
 /** The message that the Up-arrow in an empty field means. */
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import type { Place } from '../place.js';
 
 export function lastOfMine({ room }: Place): ChatEvent | undefined {

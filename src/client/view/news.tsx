@@ -1,7 +1,7 @@
 /** Says new messages of others to screen readers, politely and once (state/herald.ts says which). */
 import { useSignalEffect } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import { browserClock } from '../state/clock.js';
 import { Herald } from '../state/herald.js';
 import type { Room } from '../state/room.js';

@@ -2,7 +2,7 @@
 import { effect, type Signal, untracked } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
-import { LIMITS } from '../../protocol.js';
+import { LIMITS } from '../../shared/protocol.js';
 import { reach } from '../milestones.js';
 import type { Place } from '../place.js';
 import { beginsShortcode, withEmoji } from '../state/emoji.js';
@@ -13,7 +13,7 @@ import { emojiBook, loadedBook } from './emoji.js';
 import { lastOfMine } from './mine.js';
 
 /** From here on it is said how much room is left. */
-const WARN_AT = LIMITS.text - 500;
+const WARN_AT = LIMITS.textCodePoints - 500;
 
 interface PenParts {
   readonly place: Place;
@@ -135,9 +135,9 @@ export function usePen(
 
 function roomLeft(text: string): string {
   if (text.length <= WARN_AT) return '';
-  const left = LIMITS.text - [...text].length;
+  const left = LIMITS.textCodePoints - [...text].length;
   const { left: some, tooMany } = words.peek().composer;
-  return left > LIMITS.text - WARN_AT ? '' : left < 0 ? tooMany(-left) : some(left);
+  return left > LIMITS.textCodePoints - WARN_AT ? '' : left < 0 ? tooMany(-left) : some(left);
 }
 
 /** With its emoji, if their names are here by now. Nothing waits for them: it would be lost with the tab. */

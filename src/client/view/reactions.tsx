@@ -1,5 +1,5 @@
 /** The reactions of a message: who gave them is said on hover and focus, one click joins in or takes back. */
-import type { ChatEvent, User } from '../../protocol.js';
+import type { ChatEvent, User } from '../../shared/protocol.js';
 import { type Chip, chipsOf } from '../state/reactions.js';
 import { words } from '../words.js';
 import { listed } from './listed.js';

@@ -1,5 +1,5 @@
 /** The log by keyboard: the rows share one place in the order of Tab; letters act on the row that has the focus. */
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import type { Tools } from './tools.js';
 
 export function rowOf(target: EventTarget | null): HTMLElement | null {

@@ -1,7 +1,7 @@
 /** Searches the messages of this room or of all, as one types. */
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { type FoundMessage, LIMITS } from '../../protocol.js';
+import { LIMITS, type SearchHit } from '../../shared/protocol.js';
 import type { Desk } from '../desk.js';
 import { termsOf } from '../state/excerpt.js';
 import { words } from '../words.js';
@@ -11,7 +11,7 @@ import type { PanelProps } from './panels.js';
 
 interface Results {
   readonly state: 'found';
-  readonly messages: readonly FoundMessage[];
+  readonly messages: readonly SearchHit[];
   readonly terms: readonly string[];
   readonly next: number | undefined;
   readonly complete: boolean;
@@ -49,7 +49,7 @@ export function Search({ desk, close }: PanelProps) {
             placeholder={label}
             aria-describedby="search-hint"
             value={query.value}
-            maxLength={LIMITS.query}
+            maxLength={LIMITS.queryCodePoints}
             autocomplete="off"
             dir="auto"
             onInput={(event) => {

@@ -3,7 +3,7 @@
  * menu with the rest.
  */
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import { words } from '../words.js';
 import { ReactIcon, ReplyIcon } from './glyphs.js';
 import { MoreIcon } from './icons.js';

@@ -3,7 +3,7 @@
  * by its properties what concerns it.
  */
 import { computed, signal } from '@preact/signals';
-import type { ChatEvent } from '../../protocol.js';
+import type { ChatEvent } from '../../shared/protocol.js';
 import type { Place } from '../place.js';
 import { type Writing, writingIn } from '../state/writing.js';
 import { words } from '../words.js';

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { CommandError, EXIT } from '../command.js';
+import { CommandError, EXIT } from '../../cli/command.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,5 @@
 /** What somebody does next, in a mixture as in real rooms; now and then what the rules forbid. */
-import type { Posting } from '../../protocol.js';
+import type { PostCommand } from '../../shared/protocol.js';
 import { between, type Random } from './random.js';
 import type { Story } from './story.js';
 import { textOf } from './text.js';
@@ -21,7 +21,7 @@ interface Reaction {
 }
 
 /** `story`: what this person was told so far. */
-export function choose(story: Story, random: Random, cid: string): Posting {
+export function choose(story: Story, random: Random, cid: string): PostCommand {
   const type = typeBy(random);
   const target = type === 'chat' ? undefined : targetOf(type, story, random);
   if (type === 'chat' || target === undefined) return { type: 'chat', data: textOf(cid, random), cid };
@@ -37,7 +37,7 @@ export function choose(story: Story, random: Random, cid: string): Posting {
   }
 }
 
-function typeBy(random: Random): Posting['type'] {
+function typeBy(random: Random): PostCommand['type'] {
   let left = random() * 100;
   for (const type of ['edit', 'delete', 'react', 'unreact'] as const) {
     left -= MIX[type];
@@ -47,7 +47,7 @@ function typeBy(random: Random): Posting['type'] {
 }
 
 /** Undefined while there is nothing to change. */
-function targetOf(type: Posting['type'], story: Story, random: Random): number | undefined {
+function targetOf(type: PostCommand['type'], story: Story, random: Random): number | undefined {
   const dice = random() * 100;
   const last = story.messages.at(-1) ?? 0;
   if (dice < CHANCE.stray) return between(random, 1, 2 * last + 2);

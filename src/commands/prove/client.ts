@@ -3,7 +3,7 @@
  * What is sent stays in the outbox, and is sent again with its cid, until the server has acknowledged or refused it on
  * the way on which it was sent. Its connections are cut at random; the server's death it notices as a page would.
  */
-import type { Posting } from '../../protocol.js';
+import type { PostCommand } from '../../shared/protocol.js';
 import { choose } from './choice.js';
 import type { Heard, Trouble } from './frames.js';
 import { Line } from './line.js';
@@ -29,7 +29,7 @@ const PASSING = ['stopping', 'storage', 'too_fast'];
 const RULES = ['no_message', 'not_yours', 'deleted', 'already_there', 'not_there', 'too_many_reactions'];
 
 interface Waiting {
-  readonly posting: Posting;
+  readonly posting: PostCommand;
   /** the newest number that anybody knew when it was last sent */
   after: number;
 }
@@ -118,7 +118,7 @@ export class Client {
   }
 
   /** Over HTTP, until there is an answer. */
-  async #post(cid: string, posting: Posting): Promise<void> {
+  async #post(cid: string, posting: PostCommand): Promise<void> {
     this.#posting++;
     for (let tries = 0; !this.#over.signal.aborted; tries++) {
       if (tries > 0) this.#witness.resent++;

@@ -1,5 +1,5 @@
 /** When all is calm: every way to read the room must come to what the log comes to, and nothing deleted may be in it. */
-import type { ChatEvent, EditEvent, RoomEvent } from '../../protocol.js';
+import type { ChatEvent, EditEvent, RoomEvent } from '../../shared/protocol.js';
 import type { Ledger } from './ledger.js';
 import { type Story, stateOf } from './story.js';
 import { cidOf, type Witness } from './witness.js';

@@ -1,6 +1,6 @@
 /** What the proof reads of the server's frames and answers. It takes nothing for granted: the server is on trial. */
-import { field, isObject, parseObject } from '../../parse.js';
-import type { ChatEvent, Reaction, RoomEvent, User } from '../../protocol.js';
+import { field, isObject, parseJsonObject } from '../../shared/parse.js';
+import type { ChatEvent, Reaction, RoomEvent, User } from '../../shared/protocol.js';
 
 export type Heard =
   | { readonly kind: 'hello'; readonly epoch: string; readonly last: number; readonly complete: boolean }
@@ -18,7 +18,7 @@ export interface Trouble {
 type Fields = Readonly<Record<string, unknown>>;
 
 export function hear(frame: string): Heard {
-  const fields = parseObject(frame) ?? {};
+  const fields = parseJsonObject(frame) ?? {};
   switch (field(fields, 'type')) {
     case 'hello':
       return {

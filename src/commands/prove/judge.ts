@@ -1,5 +1,5 @@
 /** The log against what was sent, acknowledged, refused and shown. */
-import type { RoomEvent } from '../../protocol.js';
+import type { RoomEvent } from '../../shared/protocol.js';
 import { Ledger } from './ledger.js';
 import { cidOf, lineOf, type Refusal, type Sent, type Witness } from './witness.js';
 

@@ -2,7 +2,7 @@
  * What the log comes to, by the rules of docs/protocol.md, written down a second time: of the server's own rules and of
  * the page's reducer nothing is used here, since both are on trial. It knows every message at every place of the log.
  */
-import { LIMITS, type Posting, type Reaction } from '../../protocol.js';
+import { LIMITS, type PostCommand, type Reaction } from '../../shared/protocol.js';
 import type { Became } from './story.js';
 
 /** A message after number `from`. */
@@ -18,7 +18,7 @@ interface Life {
   readonly states: State[];
 }
 
-type Change = Exclude<Posting, { readonly type: 'chat' }>;
+type Change = Exclude<PostCommand, { readonly type: 'chat' }>;
 
 export class Ledger {
   /** the newest number */
@@ -26,7 +26,7 @@ export class Ledger {
   readonly #lives = new Map<number, Life>();
 
   /** The next number is what this person sent. @returns the code with which it should have been refused */
-  enter(id: number, author: string, posting: Posting): string | undefined {
+  enter(id: number, author: string, posting: PostCommand): string | undefined {
     this.last = id;
     if (posting.type === 'chat') {
       const state = { from: id, data: posting.data, reactions: [] };
@@ -43,7 +43,7 @@ export class Ledger {
   }
 
   /** The code with which the rules refuse it right after number `place`; undefined when they allow it. */
-  refusal(posting: Posting, author: string, place: number): string | undefined {
+  refusal(posting: PostCommand, author: string, place: number): string | undefined {
     if (posting.type === 'chat') return undefined;
     const life = this.#lives.get(posting.target);
     const state = life?.states.findLast(({ from }) => from <= place);
@@ -54,7 +54,7 @@ export class Ledger {
     const stands = state.reactions.some(({ user, data }) => user.id === author && data === posting.data);
     if (posting.type === 'unreact') return stands ? undefined : 'not_there';
     if (stands) return 'already_there';
-    return state.reactions.length < LIMITS.reactions ? undefined : 'too_many_reactions';
+    return state.reactions.length < LIMITS.reactionsPerMessage ? undefined : 'too_many_reactions';
   }
 
   /** Each message, with all that it has been, in the order of their numbers. */

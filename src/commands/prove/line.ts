@@ -3,7 +3,7 @@
  * goes to the witness at once; what is for the sender goes to `listener`.
  */
 import WebSocket from 'ws';
-import { COMMANDS, mayReturn } from '../../protocol.js';
+import { JSON_SUBPROTOCOL, mayReconnect } from '../../shared/protocol.js';
 import { type Heard, hear } from './frames.js';
 import { between, type Random } from './random.js';
 import { Story } from './story.js';
@@ -49,7 +49,7 @@ export class Line {
   connect(): void {
     const epoch = this.#epoch === undefined ? '' : `&epoch=${this.#epoch}`;
     const url = `ws://127.0.0.1:${this.#visitor.port}/ws/${ROOM}?after=${this.last}${epoch}`;
-    const ws = new WebSocket(url, COMMANDS, {
+    const ws = new WebSocket(url, JSON_SUBPROTOCOL, {
       headers: { cookie: this.#visitor.cookie },
       handshakeTimeout: 5000,
     });
@@ -93,7 +93,7 @@ export class Line {
     if (this.#open && code === 1006) this.#lostAt = performance.now();
     this.#ws = undefined;
     this.#open = false;
-    if (mayReturn(code)) this.#comeBack();
+    if (mayReconnect(code)) this.#comeBack();
     else this.#witness.accuse('refused', `${this.#name} was closed with ${code}`);
   }
 

@@ -3,7 +3,7 @@
  * the judgment. It ends early with the first violation: what comes after one proves nothing.
  */
 import { join } from 'node:path';
-import { databaseFile } from '../../store/open.js';
+import { databaseFile } from '../../store/database.js';
 import { verify } from '../../store/verify.js';
 import { type Env, freePort, ServerChild } from './child.js';
 import { Client } from './client.js';
@@ -167,7 +167,7 @@ async function settle(clients: readonly Client[], witness: Witness): Promise<boo
 async function checkFiles(folder: string, ledger: Ledger, witness: Witness): Promise<void> {
   const stays = witness.violations.length === 0 ? await remains(folder, ledger.erased()) : undefined;
   if (stays !== undefined) witness.accuse('undeleted', stays);
-  const { fault } = verify(databaseFile(folder), () => {});
+  const { finding: fault } = verify(databaseFile(folder), () => {});
   if (fault !== undefined) witness.accuse('unsound', `verify says: ${fault}`);
 }
 

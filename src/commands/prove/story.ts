@@ -2,8 +2,9 @@
  * What a reader's events come to, folded as the page folds them. Readers are many and told the same: equal messages are
  * kept once for all of them, in the pool.
  */
-import { changed } from '../../fold.js';
-import type { ChatEvent, RoomEvent } from '../../protocol.js';
+
+import type { ChatEvent, RoomEvent } from '../../shared/protocol.js';
+import { applyChange } from '../../shared/reducer.js';
 
 /** All of a message that a change may alter, as one string, to compare and to show. */
 export function stateOf({ data, edited, deleted, reactions = [] }: Became): string {
@@ -62,6 +63,6 @@ export class Story {
       return;
     }
     const before = this.#states[event.target];
-    if (before) this.#states[event.target] = this.#pool.one(changed(before, event));
+    if (before) this.#states[event.target] = this.#pool.one(applyChange(before, event));
   }
 }

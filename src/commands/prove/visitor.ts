@@ -1,6 +1,6 @@
 /** A person of the proof on the server's HTTP side: signs in, posts, reads the log from either end. */
-import { field, isObject } from '../../parse.js';
-import type { Posting, RoomEvent } from '../../protocol.js';
+import { field, isObject } from '../../shared/parse.js';
+import type { PostCommand, RoomEvent } from '../../shared/protocol.js';
 import { eventOf, type Trouble, troubleOf } from './frames.js';
 
 export const ROOM = 'proof';
@@ -24,7 +24,7 @@ export class Visitor {
   }
 
   /** `quit` cuts the connection, whatever the server has done by then. */
-  async post(posting: Posting, quit: AbortSignal): Promise<Answer> {
+  async post(posting: PostCommand, quit: AbortSignal): Promise<Answer> {
     try {
       const response = await this.#fetch(`/api/rooms/${ROOM}/messages`, {
         method: 'POST',

@@ -3,7 +3,7 @@
  * twice. All readers of a number are held to what the first of them was told: that makes their transcripts equal, and
  * costs the memory of one. Only what has become of a message may differ, by when it was read.
  */
-import type { Posting, RoomEvent } from '../../protocol.js';
+import type { PostCommand, RoomEvent } from '../../shared/protocol.js';
 import { Pool } from './story.js';
 import { brief, cidIn } from './text.js';
 
@@ -26,7 +26,7 @@ export interface Violation {
 
 export interface Sent {
   readonly author: string;
-  readonly posting: Posting;
+  readonly posting: PostCommand;
   /** sent over one socket only, in the order of `turn`: it must be kept in that order */
   readonly turn: number | undefined;
   /** when it was sent first */
@@ -85,7 +85,7 @@ export class Witness {
     return ++this.#moment;
   }
 
-  send(cid: string, author: string, posting: Posting, turn: number | undefined): void {
+  send(cid: string, author: string, posting: PostCommand, turn: number | undefined): void {
     const rest = { id: undefined, shown: undefined, refused: false };
     this.sent.set(cid, { author, posting, turn, moment: this.now(), ...rest });
   }
@@ -154,7 +154,7 @@ export function cidOf(event: RoomEvent): string {
   return event.cid ?? cidIn(text) ?? '';
 }
 
-function textIn(posting: Posting): string | undefined {
+function textIn(posting: PostCommand): string | undefined {
   return posting.type === 'chat' || posting.type === 'edit' ? posting.data : undefined;
 }
 

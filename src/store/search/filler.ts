@@ -1,5 +1,5 @@
 /** Brings the index after the log in slices: at once while it is quiet, a slice a second while much is said. */
-import type { Beside } from '../beside.js';
+import type { BackgroundTransaction } from '../database.js';
 import type { WordIndex } from './index.js';
 
 /** Milliseconds of one slice, and between two. */
@@ -10,12 +10,12 @@ const BUSY = 200;
 
 export class Filler {
   readonly #index: WordIndex;
-  readonly #beside: Beside;
+  readonly #beside: BackgroundTransaction;
   #timer: NodeJS.Timeout | undefined;
   #end = 0;
   #quiet = true;
 
-  constructor(index: WordIndex, beside: Beside) {
+  constructor(index: WordIndex, beside: BackgroundTransaction) {
     this.#index = index;
     this.#beside = beside;
   }

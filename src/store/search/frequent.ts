@@ -5,7 +5,7 @@
  * looked at yet, and nothing to rely on. It is made piece by piece, from the index itself, when that has caught up.
  */
 import type Database from 'better-sqlite3';
-import { LIMIT } from '../limit.js';
+import { LIMIT } from '../database.js';
 import { and, type Bits, bitsOf, bytesOf, noBits, or, set } from './bits.js';
 import { ERA } from './era.js';
 import { CODES, type Codes } from './short.js';

@@ -4,8 +4,8 @@
  * index takes as long as a hundred beats. Every piece of work is bounded; `behind` says what is still to do.
  */
 import type Database from 'better-sqlite3';
-import type { Message, Person } from '../../chat/book.js';
-import { LIMIT } from '../limit.js';
+import type { Message, Person } from '../../chat/types.js';
+import { LIMIT } from '../database.js';
 import { Frequent } from './frequent.js';
 import { Shorthand } from './shorthand.js';
 import { entryOf, VERSION } from './words.js';

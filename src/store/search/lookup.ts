@@ -4,7 +4,7 @@
  * are what is looked for is read in their texts. Only where many are left is FTS5 asked for all words and runs.
  */
 import type Database from 'better-sqlite3';
-import { LIMIT } from '../limit.js';
+import { LIMIT } from '../database.js';
 import { bitsAt, seqsOf } from './bits.js';
 import { ERA } from './era.js';
 import type { Met } from './frequent.js';

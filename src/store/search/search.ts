@@ -3,11 +3,11 @@
  * all searches of all people take turns: the worst search there is holds up nobody, and needs no thread of its own.
  */
 import type Database from 'better-sqlite3';
-import { skeleton } from '../../chat/name.js';
-import { parseRoom } from '../../parse.js';
-import type { FoundPage } from '../../protocol.js';
-import type { Found } from '../found.js';
-import type { PeopleBook } from '../people.js';
+import { skeleton } from '../../chat/names.js';
+import { parseRoom } from '../../shared/parse.js';
+import type { SearchPage } from '../../shared/protocol.js';
+import type { MessageLoader } from '../events.js';
+import type { PeopleStore } from '../people.js';
 import { ERA } from './era.js';
 import type { WordIndex } from './index.js';
 import { Lookup, type Plan, type Terms } from './lookup.js';
@@ -23,8 +23,8 @@ export interface Wanted {
 }
 
 export interface SearchParts {
-  readonly found: Found;
-  readonly people: PeopleBook;
+  readonly found: MessageLoader;
+  readonly people: PeopleStore;
   readonly index: WordIndex;
   /** brings the index further for some milliseconds; false when nothing was left to do */
   readonly fill: (ms: number) => boolean;
@@ -52,14 +52,14 @@ export class Search {
     this.#room = db.prepare('SELECT room AS key, last FROM rooms WHERE name = ?');
   }
 
-  async find(wanted: Wanted): Promise<FoundPage> {
+  async find(wanted: Wanted): Promise<SearchPage> {
     const filled = await this.#fill();
     const terms = this.#db.open ? this.#termsOf(wanted) : undefined;
     if (terms === undefined) return { messages: [], complete: filled && this.#db.open };
     const { seqs, end } = await this.#goBack(terms, this.#before(wanted), wanted.limit + 1);
     if (!this.#db.open) return { messages: [], complete: false };
     const full = seqs.length > wanted.limit;
-    const messages = this.#parts.found.messages(seqs.slice(0, wanted.limit));
+    const messages = this.#parts.found.load(seqs.slice(0, wanted.limit));
     const next = this.#next(wanted, (full ? seqs[wanted.limit - 1] : undefined) ?? end);
     return {
       messages,

@@ -1,7 +1,7 @@
 /** Pages of a search that was broken off, or during which something changed: nothing is lost between two of them. */
 import { describe, expect, it, vi } from 'vitest';
-import { applyBeat } from '../../../src/chat/apply.js';
-import type { Command } from '../../../src/chat/command.js';
+import { applyBatch } from '../../../src/chat/rules.js';
+import type { Command } from '../../../src/chat/types.js';
 import type { Wanted } from '../../../src/store/search/search.js';
 import { Store } from '../../../src/store/store.js';
 import { temporaryFolder } from '../../harness.js';
@@ -12,7 +12,7 @@ const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 const ERAS = 8;
 
 function apply(store: Store, commands: readonly Command[]): void {
-  const outcomes = applyBeat(commands, store, (error) => {
+  const outcomes = applyBatch(commands, store, (error) => {
     throw error;
   });
   for (const { kind } of outcomes) expect(kind).toBe('said');
@@ -21,7 +21,7 @@ function apply(store: Store, commands: readonly Command[]): void {
 /** Two rooms in turn; the first message of each has the word that is looked for. */
 function talk(store: Store, data: (n: number) => string): void {
   const say = (n: number): Command => ({
-    kind: 'say',
+    kind: 'message',
     room: n % 2 === 0 ? 'lobby' : 'garden',
     user: ANN,
     data: data(n),
@@ -74,7 +74,7 @@ describe('a search that takes too long', () => {
 
   it('comes past the time in which a room was silent', async () => {
     const store = new Store(temporaryFolder());
-    const say = (data: string): Command => ({ kind: 'say', room: 'attic', user: ANN, data, at: 0 });
+    const say = (data: string): Command => ({ kind: 'message', room: 'attic', user: ANN, data, at: 0 });
     apply(store, [say('pearl'), say('dust')]);
     talk(store, (n) => `words ${n}`); // so many eras
     apply(store, [say('more dust')]);
@@ -93,7 +93,7 @@ describe('a search that takes too long', () => {
   it('says that it is complete when nothing of the room lies further back', async () => {
     const store = new Store(temporaryFolder());
     talk(store, (n) => `words ${n}`);
-    apply(store, [{ kind: 'say', room: 'attic', user: ANN, data: 'dust', at: 0 }]);
+    apply(store, [{ kind: 'message', room: 'attic', user: ANN, data: 'dust', at: 0 }]);
     await indexed(store);
     let now = 0;
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 700));

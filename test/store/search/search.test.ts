@@ -2,10 +2,10 @@
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { applyBeat } from '../../../src/chat/apply.js';
-import type { Command } from '../../../src/chat/command.js';
-import type { FoundPage } from '../../../src/protocol.js';
-import { databaseFile } from '../../../src/store/open.js';
+import { applyBatch } from '../../../src/chat/rules.js';
+import type { Command } from '../../../src/chat/types.js';
+import type { SearchPage } from '../../../src/shared/protocol.js';
+import { databaseFile } from '../../../src/store/database.js';
 import { PART } from '../../../src/store/search/short.js';
 import { Store } from '../../../src/store/store.js';
 import { verify } from '../../../src/store/verify.js';
@@ -106,7 +106,7 @@ class Talk {
     const room = ROOMS[this.#chance(2)] ?? 'lobby';
     const words = this.#words();
     this.lines.push({ room, id: this.#number(room), person, words });
-    return { kind: 'say', room, user: PEOPLE[person] ?? PEOPLE[0], data: typed(words), at: 0 };
+    return { kind: 'message', room, user: PEOPLE[person] ?? PEOPLE[0], data: typed(words), at: 0 };
   }
 
   #words(): string[] {
@@ -150,13 +150,13 @@ class Talk {
 }
 
 function apply(store: Store, commands: readonly Command[]): void {
-  const outcomes = applyBeat(commands, store, (error) => {
+  const outcomes = applyBatch(commands, store, (error) => {
     throw error;
   });
   for (const { kind } of outcomes) expect(['said']).toContain(kind);
 }
 
-async function complete(store: Store, q: string, rest: object = {}): Promise<FoundPage> {
+async function complete(store: Store, q: string, rest: object = {}): Promise<SearchPage> {
   for (;;) {
     const page = await store.search.find({ q, room: undefined, before: undefined, limit: 100, ...rest });
     if (page.complete) return page;
@@ -206,6 +206,6 @@ describe('a search', () => {
       { numRuns: 400 },
     );
     store.close();
-    expect(verify(databaseFile(talk.folder), () => {}).fault).toBeUndefined();
+    expect(verify(databaseFile(talk.folder), () => {}).finding).toBeUndefined();
   });
 });

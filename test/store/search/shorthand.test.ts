@@ -2,7 +2,7 @@
 import type Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { databaseFile, openDatabase } from '../../../src/store/open.js';
+import { databaseFile, openDatabase } from '../../../src/store/database.js';
 import { noBits, seqsOf } from '../../../src/store/search/bits.js';
 import { WordIndex } from '../../../src/store/search/index.js';
 import { narrow, PART, partOf, shortOf, shortsOf } from '../../../src/store/search/short.js';

@@ -1,0 +1,194 @@
+/**
+ * The rules. Applying is deterministic: the same commands in the same order make the same storage on every node. No clock,
+ * no randomness, no I/O but the storage. A beat is applied in one transaction; its results are in the order of its commands.
+ */
+import { type ErrorCode, LIMITS, type Problem } from '../shared/protocol.js';
+import { findMentions } from './mentions.js';
+import { skeleton } from './names.js';
+import {
+  type ChangeCommand,
+  type Command,
+  type EnterCommand,
+  type EventCommand,
+  type Message,
+  type MessageCommand,
+  type Person,
+  type ReadCommand,
+  type Result,
+  type SignInCommand,
+  type SignOutCommand,
+  type Storage,
+  StorageError,
+  type StoredCommand,
+} from './types.js';
+
+const DAY_MS = 24 * 3600 * 1000;
+/** A name is given free when its owner was not seen for this long. */
+export const NAME_RESERVED_MS = 30 * DAY_MS;
+
+/**
+ * Applies a beat. When the disk refuses, every command of it is refused. When one command meets a bug of ours, the
+ * others are applied one by one, so that only that one pays; `onBug` is told.
+ */
+export function applyBatch(
+  commands: readonly Command[],
+  storage: Storage,
+  onBug: (error: unknown) => void,
+): readonly Result[] {
+  try {
+    return storage.transaction(() => commands.map((command) => apply(command, storage)));
+  } catch (error) {
+    if (error instanceof StorageError) return commands.map(storageRejection);
+    if (commands.length > 1) return commands.flatMap((command) => applyBatch([command], storage, onBug));
+    onBug(error);
+    return [reject('internal', 'This command met an error of ours; it was logged.')];
+  }
+}
+
+export function apply(command: Command, storage: Storage): Result {
+  switch (command.kind) {
+    case 'message':
+    case 'change':
+      return applyEventCommand(command, storage);
+    case 'sign-in':
+      return signIn(command, storage);
+    case 'sign-out':
+      return signOut(command, storage);
+    case 'seen':
+      updateLastSeen(ensurePerson(command, storage), command.at, storage);
+      return { kind: 'seen' };
+    case 'enter':
+      return enterRoom(command, storage);
+    case 'read':
+      return markRead(command, storage);
+  }
+}
+
+function applyEventCommand(command: EventCommand, storage: Storage): Result {
+  const person = ensurePerson(command, storage);
+  if (person.signedOut) return rejection(SIGNED_OUT);
+  const kept = command.cid === undefined ? undefined : storage.events.findByCid(person, command.cid);
+  if (kept) return deduplicate(command, kept);
+  const result =
+    command.kind === 'message'
+      ? postMessage(command, person, storage)
+      : changeMessage(command, person, storage);
+  if (result.kind === 'accepted') updateLastSeen(person, command.at, storage);
+  return result;
+}
+
+function postMessage(command: MessageCommand, person: Person, storage: Storage): Result {
+  const mentions = findMentions(command.data, storage.people);
+  const event = storage.events.append(command.room, person, mentions ? { ...command, mentions } : command);
+  return { kind: 'accepted', room: command.room, event };
+}
+
+/** The first command of a cid stands, for ever; the same once more gets its number, another one is refused. */
+function deduplicate(command: EventCommand, { room, event, target, data }: StoredCommand): Result {
+  const [type, to] = command.kind === 'message' ? ['chat', undefined] : [command.type, command.target];
+  const same = room === command.room && event.type === type && target === to;
+  if (same && (data === undefined || data === command.data)) return { kind: 'duplicate', room, event };
+  return reject('cid_conflict', 'This cid was used before for something else: choose a new one.');
+}
+
+function enterRoom(command: EnterCommand, storage: Storage): Result {
+  const person = ensurePerson(command, storage);
+  if (!person.signedOut) storage.memberships.enter(command.room, person);
+  return { kind: 'entered' };
+}
+
+function markRead(command: ReadCommand, storage: Storage): Result {
+  const person = ensurePerson(command, storage);
+  if (person.signedOut) return rejection(SIGNED_OUT);
+  const { room, user } = command;
+  return { kind: 'read', room, user, mark: storage.memberships.advanceReadMark(room, person, command.id) };
+}
+
+function signIn({ user, skeleton: wanted, at }: SignInCommand, storage: Storage): Result {
+  const owner = storage.people.ownerOf(wanted);
+  if (owner && owner.id !== user.id) {
+    if (at - owner.lastSeen < NAME_RESERVED_MS) return { kind: 'name-taken' };
+    storage.people.freeName(owner);
+  }
+  const person = storage.people.person(user.id);
+  if (person) storage.people.rename(person, user.name, wanted, Math.max(at, person.lastSeen));
+  else storage.people.addPerson(user, wanted, at);
+  return { kind: 'signed-in', user, before: person && { id: person.id, name: person.name } };
+}
+
+function signOut(command: SignOutCommand, storage: Storage): Result {
+  const person = storage.people.person(command.user.id) ?? storage.people.addPerson(command.user, null, 0);
+  storage.people.signOut(person);
+  storage.memberships.leaveAll(person);
+  return { kind: 'signed-out', user: command.user };
+}
+
+/** The person behind a signed cookie. One that the storage lacks (it was restored) is written in, the name if it is free. */
+function ensurePerson(command: Pick<MessageCommand, 'user' | 'at'>, storage: Storage): Person {
+  const person = storage.people.person(command.user.id);
+  if (person) return person;
+  const shape = skeleton(command.user.name);
+  return storage.people.addPerson(command.user, storage.people.ownerOf(shape) ? null : shape, command.at);
+}
+
+/** To the day is enough, and spares a write for every message. */
+function updateLastSeen(person: Person, at: number, storage: Storage): void {
+  if (at - person.lastSeen > DAY_MS) storage.people.updateLastSeen(person, at);
+}
+
+function storageRejection(): Result {
+  return reject('storage', 'The message could not be kept on disk; try again soon.');
+}
+
+const SIGNED_OUT: Problem = { code: 'signed_out', message: 'You have signed out: sign in again.' };
+
+function reject(code: ErrorCode, message: string): Result {
+  return rejection({ code, message });
+}
+
+function rejection(problem: Problem): Result {
+  return { kind: 'rejected', problem };
+}
+
+/** What may be done to a message: edit and delete one's own, react to any once of a kind; nothing to a deleted one. */
+
+export function changeMessage(command: ChangeCommand, person: Person, storage: Storage): Result {
+  const message = storage.events.message(command.room, command.target);
+  const problem = message ? validateChange(command, message, person, storage) : NO_MESSAGE;
+  if (!message || problem) return { kind: 'rejected', problem: problem ?? NO_MESSAGE };
+  const mentions = command.type === 'edit' ? findMentions(command.data, storage.people) : undefined;
+  const event = storage.events.appendChange(message, person, mentions ? { ...command, mentions } : command);
+  return { kind: 'accepted', room: command.room, event };
+}
+
+const NO_MESSAGE: Problem = { code: 'no_message', message: 'There is no message with this number here.' };
+
+function validateChange(
+  { type, data }: ChangeCommand,
+  message: Message,
+  person: Person,
+  storage: Storage,
+): Problem | undefined {
+  if (message.deleted) return { code: 'deleted', message: 'This message was deleted.' };
+  switch (type) {
+    case 'edit':
+    case 'delete':
+      return message.author === person.id ? undefined : NOT_YOURS;
+    case 'react':
+      return validateReaction(message, storage.events.hasReaction(message, person, data));
+    case 'unreact':
+      return storage.events.hasReaction(message, person, data) ? undefined : NOT_THERE;
+  }
+}
+
+function validateReaction(message: Message, stands: boolean): Problem | undefined {
+  if (stands) return { code: 'already_there', message: 'You have reacted like this already.' };
+  if (message.reactions < LIMITS.reactionsPerMessage) return undefined;
+  return {
+    code: 'too_many_reactions',
+    message: `A message takes at most ${LIMITS.reactionsPerMessage} reactions.`,
+  };
+}
+
+const NOT_YOURS: Problem = { code: 'not_yours', message: 'You can edit and delete your own messages only.' };
+const NOT_THERE: Problem = { code: 'not_there', message: 'You have no such reaction on this message.' };

@@ -1,0 +1,97 @@
+/**
+ * What a command of the operator is, and what it is given: it touches neither `process` nor the environment itself.
+ * Exit codes are those of sysexits.h.
+ */
+import type { Writable } from 'node:stream';
+
+export const EXIT = {
+  ok: 0,
+  fault: 1,
+  usage: 64,
+  badData: 65,
+  noInput: 66,
+  software: 70,
+  osError: 71,
+  cannotCreate: 73,
+  ioError: 74,
+  busy: 75,
+  noPermission: 77,
+  config: 78,
+  /** by Ctrl-C, as shells say it */
+  interrupted: 130,
+} as const;
+
+export interface Terminal {
+  /** the command's answer, for other programs */
+  readonly out: Writable;
+  /** progress and complaints, for people */
+  readonly err: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** milliseconds since 1970 */
+  readonly now: () => number;
+  /** Calls back when the operator interrupts; the command then ends by itself. */
+  readonly onStop: (stop: () => void) => void;
+}
+
+export interface Command {
+  readonly name: string;
+  /** its arguments, as --help shows them */
+  readonly args: string;
+  /** one line */
+  readonly does: string;
+  /** what to know before using it */
+  readonly help: string;
+  /** Resolves with the exit code. @throws CommandError, and what main.ts explains: ConfigError, LockedError, OpenError */
+  run(args: readonly string[], terminal: Terminal): Promise<number>;
+}
+
+/** The operator's mistake, or the machine's: `message` is one line that says what to do. */
+export class CommandError extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The one argument of a command. @throws CommandError when there are none or several */
+export function singleArgument(args: readonly string[], { name, args: shape }: Command): string {
+  const [only] = args;
+  if (only !== undefined && args.length === 1) return only;
+  throw new CommandError(EXIT.usage, `usage: oneport ${name} ${shape}`);
+}
+
+/** Progress of long work on stderr: nothing in the first second, then at most a line a second. */
+
+const PROGRESS_INTERVAL_MS = 1000;
+
+/** The returned function may be called as often as one likes; the text is only made when it is shown. */
+export function progressReporter(err: Writable, now: () => number): (text: () => string) => void {
+  let shown = now();
+  return (text) => {
+    const at = now();
+    if (at - shown < PROGRESS_INTERVAL_MS) return;
+    shown = at;
+    err.write(`${text()}\n`);
+  };
+}
+
+/** "42% of 3,000,000 events" */
+export function percent(done: number, total: number, what: string): string {
+  const percent = total === 0 ? 100 : Math.floor((Math.min(done, total) / total) * 100);
+  return `${percent}% of ${total.toLocaleString('en')} ${what}`;
+}
+
+/** The same for work in steps: each is named when it begins; those with parts say how far they are. */
+export function stepReporter(
+  err: Writable,
+  now: () => number,
+  what: string,
+): (step: string, done?: number, total?: number) => void {
+  const progress = progressReporter(err, now);
+  return (step, done, total) => {
+    if (done === undefined || total === undefined) err.write(`${step} …\n`);
+    else progress(() => `${step}: ${percent(done, total, what)}`);
+  };
+}

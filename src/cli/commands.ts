@@ -1,0 +1,153 @@
+/** `oneport backup FILE`: a consistent copy of the database, also while the server runs. */
+
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import { readConfig } from '../config.js';
+import { parseRoom } from '../shared/parse.js';
+import type { RoomEvent } from '../shared/protocol.js';
+import { createBackup, ExistsError, restore as putBack } from '../store/backup.js';
+import { databaseFile } from '../store/database.js';
+import { openReadOnlyLog } from '../store/events.js';
+import { verify as check } from '../store/verify.js';
+import {
+  type Command,
+  CommandError,
+  EXIT,
+  percent,
+  progressReporter,
+  singleArgument,
+  stepReporter,
+} from './command.js';
+
+export const backup: Command = {
+  name: 'backup',
+  args: 'FILE',
+  does: 'copy the database of DATA_DIR to FILE, also while the server runs',
+  help: `FILE must not exist. It becomes the database as it was when the command started, and it is on the disk when
+the command ends with 0. It holds the signing keys: whoever reads it can be anyone. Check it with "verify FILE".`,
+  async run(args, { out, err, env, now }) {
+    const file = resolve(singleArgument(args, backup));
+    const progress = progressReporter(err, now);
+    const { bytes, epoch } = await createBackup(databaseFile(readConfig(env).dataDir), file, (done, total) =>
+      progress(() => percent(done, total, 'pages copied')),
+    ).catch(explain);
+    out.write(`${file}: ${bytes.toLocaleString('en')} bytes, epoch ${epoch}\n`);
+    return EXIT.ok;
+  },
+};
+
+function explain(error: unknown): never {
+  if (error instanceof ExistsError) throw new CommandError(EXIT.cannotCreate, error.message);
+  throw error;
+}
+
+/** `oneport restore FILE`: a checked backup in the database's place, with a new epoch. The former one is kept. */
+
+export const restore: Command = {
+  name: 'restore',
+  args: 'FILE',
+  does: 'put a backup in the place of the database of DATA_DIR; stop the server first',
+  help: `While a server runs on DATA_DIR nothing is done (exit 75). FILE is checked as "verify" does; a faulty one is
+refused. It gets a new epoch, so that clients who saw more than it holds load their rooms again. The former database is
+kept beside it as oneport.db.before-restore-TIME; delete it when you no longer want it.`,
+  async run(args, { out, err, env, now }) {
+    const file = resolve(singleArgument(args, restore));
+    const mark = `before-restore-${new Date(now()).toISOString().replace(/[:.]/g, '-')}`;
+    const { rooms, events, epoch, former } = putBack(
+      file,
+      readConfig(env).dataDir,
+      mark,
+      stepReporter(err, now, 'events'),
+    );
+    if (former !== undefined) out.write(`the former database is kept as ${former}\n`);
+    out.write(`restored: ${events} events in ${rooms} rooms, new epoch ${epoch}\n`);
+    return EXIT.ok;
+  },
+};
+
+/** `oneport verify [FILE]`: is the promise kept in this database? Exit 1 and the first fault when it is not. */
+
+export const verify: Command = {
+  name: 'verify',
+  args: '[FILE]',
+  does: 'check the database of DATA_DIR, or a backup: no number missing, no message twice',
+  help: `Reads one snapshot, also while the server runs: every room counts 1, 2, 3 … to its last without a hole, times
+never go back, every cid of a person is there once, each message is what its changes made of it, deleted text is gone,
+references and indexes are sound. Names the first fault and ends
+with 1 when there is one. The write-ahead log cannot shrink meanwhile: on a large database choose a quiet hour.`,
+  async run(args, terminal) {
+    const { out, err, env, now } = terminal;
+    const file =
+      args.length === 0 ? databaseFile(readConfig(env).dataDir) : resolve(singleArgument(args, verify));
+    const { finding: fault, rooms, people, events } = check(file, stepReporter(err, now, 'events'));
+    if (fault !== undefined) throw new CommandError(EXIT.fault, `${file}: ${fault}`);
+    out.write(`sound: ${events} events in ${rooms} rooms, ${people} people\n`);
+    return EXIT.ok;
+  },
+};
+
+/** `oneport export ROOM`: a room's events as JSON Lines, as they were on the wire, ascending. */
+
+/** Events read at once. */
+const EXPORT_PAGE_EVENTS = 500;
+
+export const exportRoom: Command = {
+  name: 'export',
+  args: 'ROOM',
+  does: 'print the events of a room as JSON Lines, also while the server runs',
+  help: `One event a line, ascending by number, as the server sends them: up to the newest at the start of the command.
+Memory stays flat, however long the room. A reader that stops early ("| head") ends it without complaint.`,
+  async run(args, { out, err, env, now }) {
+    const raw = singleArgument(args, exportRoom);
+    const rooms = openReadOnlyLog(databaseFile(readConfig(env).dataDir));
+    const room = parseRoom(raw) ?? '';
+    const last = rooms.last(room);
+    if (last === 0) {
+      rooms.close();
+      throw new CommandError(EXIT.fault, `nothing was ever said in a room ${JSON.stringify(raw)}.`);
+    }
+    const progress = progressReporter(err, now);
+    await writeAll(
+      pagesOf((after) => rooms.after(room, after, EXPORT_PAGE_EVENTS), last),
+      out,
+      (id) => progress(() => percent(id, last, 'events')),
+    );
+    rooms.close();
+    return EXIT.ok;
+  },
+};
+
+function* pagesOf(
+  read: (after: number) => readonly RoomEvent[],
+  last: number,
+): Generator<readonly RoomEvent[]> {
+  for (let after = 0; after < last; ) {
+    const page = read(after).filter(({ id }) => id <= last);
+    const newest = page.at(-1);
+    if (!newest) return;
+    yield page;
+    after = newest.id;
+  }
+}
+
+/** As fast as the reader reads; ends when it has gone. @throws what writing throws, but EPIPE */
+async function writeAll(
+  pages: Iterable<readonly RoomEvent[]>,
+  out: Writable,
+  report: (id: number) => void,
+): Promise<void> {
+  let failure: NodeJS.ErrnoException | undefined;
+  out.on('error', (error) => {
+    failure = error;
+  });
+  for (const page of pages) {
+    const taken = out.write(page.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    if (!taken)
+      await once(out, 'drain').catch(() => {}); // or 'error', which is noted above
+    else await new Promise(setImmediate);
+    if (failure || out.destroyed) break;
+    report(page.at(-1)?.id ?? 0);
+  }
+  if (failure && failure.code !== 'EPIPE') throw failure;
+}

@@ -1,0 +1,62 @@
+/** What a request asks for: room, numbers, texts out of its path and query; or the fault that says what is wrong. */
+import type Koa from 'koa';
+import { isObject, type Parsed, parseRoom, parseWholeNumber } from '../shared/parse.js';
+import { LIMITS } from '../shared/protocol.js';
+import { HttpError } from './errors.js';
+
+export function roomParam(ctx: Koa.Context): string {
+  const params: unknown = ctx['params'];
+  return toRoom(isObject(params) ? String(params['room']) : '');
+}
+
+/** The room named in the query; undefined when there is none. */
+export function optionalRoomParam(ctx: Koa.Context): string | undefined {
+  const raw = textParam(ctx, 'room');
+  return raw === undefined ? undefined : toRoom(raw);
+}
+
+/** A number from the query; undefined when it is not there. */
+export function intParam(ctx: Koa.Context, name: string): number | undefined {
+  const raw = textParam(ctx, name);
+  const count = raw === undefined ? undefined : parseWholeNumber(raw);
+  if (raw !== undefined && count === undefined) throw badRequest(`"${name}" is a whole number.`);
+  return count;
+}
+
+export function limitParam(ctx: Koa.Context, most: number): number {
+  const limit = intParam(ctx, 'limit') ?? Math.min(LIMITS.defaultPageEvents, most);
+  if (limit < 1 || limit > most) throw badRequest(`"limit" is a number from 1 to ${most}.`);
+  return limit;
+}
+
+export function textParam(ctx: Koa.Context, name: string): string | undefined {
+  const raw = ctx.query[name];
+  if (raw !== undefined && typeof raw !== 'string') throw badRequest(`Give "${name}" once.`);
+  return raw;
+}
+
+/** The object that came as JSON. `shape` says to a person what it should have been. */
+export function jsonBody(ctx: Koa.Context, shape: string): Readonly<Record<string, unknown>> {
+  const body: unknown = ctx.request.body;
+  if (ctx.is('json') !== 'json' || !isObject(body)) throw badRequest(`Send a JSON object ${shape}.`);
+  return body;
+}
+
+export function unwrap<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw new HttpError(422, parsed.problem.code, parsed.problem.message);
+}
+
+export function badRequest(message: string): HttpError {
+  return new HttpError(400, 'bad_request', message);
+}
+
+function toRoom(raw: string): string {
+  const room = parseRoom(raw);
+  if (room !== undefined) return room;
+  throw new HttpError(
+    404,
+    'invalid_room',
+    `A room is 1 to ${LIMITS.roomNameLength} letters, digits, - and _.`,
+  );
+}

@@ -1,0 +1,184 @@
+/**
+ * What people send, parsed: names of rooms, texts, cids, emoji, commands. Pure: no I/O, no clock. What leaves a parser
+ * here is trusted everywhere else. Shared by the server and the page.
+ */
+import { type ClientCommand, type ErrorCode, LIMITS, type PostCommand, type Problem } from './protocol.js';
+
+/** A value or the reason why there is none. */
+export type Parsed<T> = { readonly ok: true; readonly value: T } | Rejected;
+
+interface Rejected {
+  readonly ok: false;
+  readonly problem: Problem;
+  /** no mistake of a person: a program that speaks the protocol never sends it */
+  readonly nonsense?: true;
+}
+
+const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
+/** Most names, which are as they are: looking at them in full costs ten times as much. */
+const ASCII_ROOM = /^[a-z0-9_-]{1,64}$/;
+const CID = /^[A-Za-z0-9_-]{1,64}$/;
+// C0 but tab and newline, DEL and C1: they act on terminals and logs and show nothing.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
+const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const INVISIBLE = /^[\s\p{Default_Ignorable_Code_Point}]*$/u;
+
+/** The name of a room as it is compared and stored (NFC, lower case), or undefined when it is none. */
+export function parseRoom(raw: string): string | undefined {
+  if (ASCII_ROOM.test(raw)) return raw;
+  if (!raw.isWellFormed()) return undefined;
+  const room = raw.normalize('NFC').toLowerCase().normalize('NFC');
+  return ROOM.test(room) && codePoints(room) <= LIMITS.roomNameLength ? room : undefined;
+}
+
+/** A room's name out of a percent-encoded path segment. */
+export function parseRoomSegment(segment: string): string | undefined {
+  try {
+    return parseRoom(decodeURIComponent(segment));
+  } catch {
+    return undefined; // a broken escape
+  }
+}
+
+/**
+ * The text of a message as it is stored: line ends are \n, control characters are taken out, outer white space is
+ * trimmed. 1 to 4,000 code points of well-formed Unicode are left, at least one of which can be seen.
+ */
+export function parseText(raw: unknown): Parsed<string> {
+  if (typeof raw !== 'string') return protocolError('bad_text', 'A message is a string of text in "data".');
+  if (!raw.isWellFormed()) return reject('bad_text', 'The text holds half a character (a lone surrogate).');
+  const text = raw.replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '').trim();
+  if (INVISIBLE.test(text)) return reject('empty_text', 'The message has nothing that can be seen.');
+  if (codePoints(text) > LIMITS.textCodePoints) {
+    return reject(
+      'text_too_long',
+      `A message has at most ${LIMITS.textCodePoints} characters; send it in parts.`,
+    );
+  }
+  return { ok: true, value: text };
+}
+
+/** A client's own id for a command: 1 to 64 URL-safe characters; undefined when it gave none. */
+export function parseCid(raw: unknown): Parsed<string | undefined> {
+  if (raw === undefined) return { ok: true, value: undefined };
+  if (typeof raw === 'string' && CID.test(raw)) return { ok: true, value: raw };
+  return protocolError('bad_cid', 'A cid is 1 to 64 characters out of A-Z a-z 0-9 _ -.');
+}
+
+/** One `superchat` frame. Only known fields are read; nothing of the parsed object is kept or spread. */
+export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly cid?: string } {
+  const fields = parseJsonObject(frame);
+  if (!fields) return protocolError('bad_command', 'A command is one JSON object.');
+  const type = field(fields, 'type');
+  if (type === 'ping' || type === 'typing') return { ok: true, value: { type } };
+  return parsePost(fields, type);
+}
+
+/** What becomes an event, out of a frame or a body. `type` is handed in because a body may leave it out. */
+export function parsePost(
+  fields: Fields,
+  type: unknown = field(fields, 'type'),
+): Parsed<PostCommand> & { readonly cid?: string } {
+  const cid = parseCid(field(fields, 'cid'));
+  if (!cid.ok) return cid;
+  const parsed = parsePostOfType(type, fields);
+  if (cid.value === undefined) return parsed;
+  return parsed.ok
+    ? { ok: true, value: { ...parsed.value, cid: cid.value }, cid: cid.value }
+    : { ...parsed, cid: cid.value };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
+  switch (type) {
+    case 'chat':
+      return map(parseText(field(fields, 'data')), (data) => ({ type, data }));
+    case 'edit':
+      return parseEdit(fields);
+    case 'delete':
+      return map(parseTarget(field(fields, 'target')), (target) => ({ type, target }));
+    case 'react':
+    case 'unreact':
+      return parseReaction(type, fields);
+    default:
+      return protocolError(
+        'unknown_type',
+        'This server knows the types chat, edit, delete, react, unreact, typing and ping.',
+      );
+  }
+}
+
+function parseEdit(fields: Fields): Parsed<PostCommand> {
+  const target = parseTarget(field(fields, 'target'));
+  if (!target.ok) return target;
+  return map(parseText(field(fields, 'data')), (data) => ({ type: 'edit', target: target.value, data }));
+}
+
+function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<PostCommand> {
+  const target = parseTarget(field(fields, 'target'));
+  if (!target.ok) return target;
+  return map(parseEmoji(field(fields, 'data')), (data) => ({ type, target: target.value, data }));
+}
+
+/** The number of a message. */
+export function parseTarget(raw: unknown): Parsed<number> {
+  if (typeof raw === 'number' && Number.isSafeInteger(raw) && raw > 0) return { ok: true, value: raw };
+  const reason = 'Give the number of the message in "target".';
+  return typeof raw === 'number' ? reject('bad_target', reason) : protocolError('bad_target', reason);
+}
+
+/** One emoji as Unicode recommends it for interchange; a text-style one (\u2764) becomes the emoji (\u2764\uFE0F). */
+export function parseEmoji(raw: unknown): Parsed<string> {
+  const reason = 'A reaction is one emoji in "data".';
+  if (typeof raw !== 'string') return protocolError('bad_emoji', reason);
+  if (raw.length > 64) return reject('bad_emoji', reason);
+  emoji ??= /^\p{RGI_Emoji}$/v; // made when needed: browsers before 2023 lack the flag
+  for (const form of [raw, `${raw}\uFE0F`]) if (emoji.test(form)) return { ok: true, value: form };
+  return reject('bad_emoji', reason);
+}
+let emoji: RegExp | undefined;
+
+function map<T, U>(parsed: Parsed<T>, make: (value: T) => U): Parsed<U> {
+  return parsed.ok ? { ok: true, value: make(parsed.value) } : parsed;
+}
+
+/** The value of an own property; what sits on a prototype is not there. */
+export function field(fields: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
+/** JSON text that holds an object (not null, not an array), or undefined. Never throws. */
+export function parseJsonObject(json: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A whole number 0 … 2^53-1 in decimal digits, as in `after=17`; undefined when it is anything else. */
+export function parseWholeNumber(raw: string): number | undefined {
+  if (!/^\d{1,16}$/.test(raw)) return undefined;
+  const count = Number(raw);
+  return Number.isSafeInteger(count) ? count : undefined;
+}
+
+function reject(code: ErrorCode, message: string): Rejected {
+  return { ok: false, problem: { code, message } };
+}
+
+function protocolError(code: ErrorCode, message: string): Rejected {
+  return { ok: false, problem: { code, message }, nonsense: true };
+}
+
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}

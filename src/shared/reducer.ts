@@ -1,0 +1,48 @@
+/**
+ * What a room's events come to: the one reducer, for the page and for the tests that hold the server's own account to
+ * it. Pure. What must stay true: applying an event again, or one that the message shows already, changes nothing in the
+ * end. So a page of the log as it is now, and all that came after it, always lead to the same messages.
+ */
+import type { ChangeEvent, ChatEvent, EditEvent, ReactEvent } from './protocol.js';
+
+/** The message after a change of it. The very same one when the change says nothing new. */
+export function applyChange(message: ChatEvent, change: ChangeEvent): ChatEvent {
+  if (message.deleted !== undefined) return message;
+  switch (change.type) {
+    case 'edit':
+      return applyEdit(message, change);
+    case 'delete':
+      return applyDelete(message, change.id);
+    case 'react':
+      return applyReact(message, change);
+    case 'unreact':
+      return applyUnreact(message, change);
+  }
+}
+
+function applyEdit(message: ChatEvent, { id, data, mentions }: EditEvent): ChatEvent {
+  if ((message.edited ?? 0) >= id || data === '') return message; // '': deleted since; its deletion will come
+  const { mentions: _before, ...rest } = message;
+  return { ...rest, data, edited: id, ...(mentions ? { mentions } : {}) };
+}
+
+/** Of a deleted message its number, its writer and its time are left. */
+function applyDelete({ id, user, at, cid }: ChatEvent, deletion: number): ChatEvent {
+  return { id, type: 'chat', user, data: '', at, ...(cid === undefined ? {} : { cid }), deleted: deletion };
+}
+
+function applyReact(message: ChatEvent, { id, user, data }: ReactEvent): ChatEvent {
+  const before = message.reactions ?? [];
+  if (before.some((one) => one.user.id === user.id && one.data === data)) return message;
+  const reactions = [...before, { id, user, data }].sort((a, b) => a.id - b.id);
+  return { ...message, reactions };
+}
+
+function applyUnreact(message: ChatEvent, { id, user, data }: ReactEvent): ChatEvent {
+  const before = message.reactions ?? [];
+  const gone = before.find((one) => one.user.id === user.id && one.data === data);
+  if (!gone || gone.id > id) return message; // given again later: this is an old change once more
+  const { reactions: _before, ...rest } = message;
+  const reactions = before.filter((one) => one !== gone);
+  return reactions.length === 0 ? rest : { ...rest, reactions };
+}

@@ -1,0 +1,180 @@
+/**
+ * Opens the database: settings that make a commit durable, migrations in one transaction, and names as they are compared
+ * today. A file of a newer version is refused and stays as it is.
+ */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { StorageError } from '../chat/types.js';
+import { MIGRATIONS, rebuildNameKeys } from './schema.js';
+
+/** The file cannot be used as it is; `message` names it and says what to do. */
+export class OpenError extends Error {}
+
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, 'oneport.db');
+}
+
+/** Makes the folder, readable by its owner only. @throws the file system's error, with its `code` */
+export function createDataFolder(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+}
+
+/** Told before an existing file is brought from one version of its shape to another, which may take seconds. */
+export type OnMigration = (from: number, to: number) => void;
+
+/** @throws OpenError for a newer or foreign file */
+export function openDatabase(file: string, upgrading?: OnMigration): Database.Database {
+  const db = new Database(file, { timeout: 1000 });
+  try {
+    assertNotNewer(db, file);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL'); // a commit is on the disk when it returns
+    db.pragma('foreign_keys = ON');
+    db.pragma('secure_delete = ON'); // what was deleted is overwritten, not only forgotten
+    db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
+    migrate(db, upgrading);
+    rebuildNameKeys(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** For reading only, beside a running server. @throws OpenError when there is no file, or none of this version's shape */
+export function openReadOnly(file: string): Database.Database {
+  if (!existsSync(file)) throw new OpenError(`there is no database at ${file}: set DATA_DIR.`);
+  const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5000 });
+  try {
+    assertNotNewer(db, file);
+    const version = schemaVersion(db, file);
+    if (version === MIGRATIONS.length) return db;
+    if (version === 0) throw new OpenError(`${file} is not a database of Oneport.`);
+    throw new OpenError(
+      `${file} was written by an older Oneport: start this one on it once, then try again.`,
+    );
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Brings an existing file, as a backup of an older version, to today's shape. @throws OpenError when it is none of ours */
+export function migrateFile(file: string): void {
+  const db = new Database(file, { fileMustExist: true });
+  const version = schemaVersionAndClose(db, file);
+  if (version === 0) throw new OpenError(`${file} is not a database of Oneport.`);
+  openDatabase(file).close();
+}
+
+function schemaVersionAndClose(db: Database.Database, file: string): number {
+  try {
+    return schemaVersion(db, file);
+  } finally {
+    db.close();
+  }
+}
+
+/** The version of the file's shape, checked before anything is written. */
+function assertNotNewer(db: Database.Database, file: string): void {
+  const version = schemaVersion(db, file);
+  if (version > MIGRATIONS.length) {
+    throw new OpenError(
+      `${file} was written by a newer Oneport (shape ${version}, this one knows ${MIGRATIONS.length}): run that version, or set DATA_DIR.`,
+    );
+  }
+}
+
+function schemaVersion(db: Database.Database, file: string): number {
+  try {
+    return Number(db.pragma('user_version', { simple: true }));
+  } catch (error) {
+    if (error instanceof Database.SqliteError && /NOTADB|CORRUPT/.test(error.code)) {
+      throw new OpenError(
+        `${file} is not a sound database (${error.message}): restore a backup, or set DATA_DIR.`,
+      );
+    }
+    throw error;
+  }
+}
+
+function migrate(db: Database.Database, upgrading?: OnMigration): void {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version === MIGRATIONS.length) return;
+  if (version > 0) upgrading?.(version, MIGRATIONS.length);
+  db.transaction(() => {
+    for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  })();
+}
+
+/**
+ * One server on one data folder. The lock is SQLite's own on a file beside the database: the kernel lets go of it when
+ * the process dies, however it dies, and readers of the database (backup, verify) are not kept out.
+ */
+
+export class LockedError extends Error {}
+
+/** Holds the folder until the returned function is called. @throws LockedError when another server holds it */
+export function lockDataFolder(dataDir: string): () => void {
+  const lock = new Database(join(dataDir, 'oneport.lock'), { timeout: 0 });
+  try {
+    lock.pragma('journal_mode = MEMORY'); // no journal file is left behind
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (error instanceof Database.SqliteError && error.code === 'SQLITE_BUSY') {
+      throw new LockedError(`another Oneport server is running on ${dataDir}: stop it, or set DATA_DIR.`);
+    }
+    throw error;
+  }
+  return () => lock.close();
+}
+
+/** Files that must outlast a power cut: a file and the name it has in its folder are synced one after the other. */
+
+/** Puts a file's bytes on the disk. */
+export function syncFile(file: string): void {
+  const descriptor = openSync(file, 'r+');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Puts the names in the file's folder on the disk: after a rename, before one says that it is done. */
+export function syncFolderOf(file: string): void {
+  const descriptor = openSync(dirname(file), 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * `LIMIT` with a number that is given at each run. Written as a sum: of a bare parameter SQLite (3.53) takes the number into
+ * its plan, and so compiles the statement anew at every run, which takes five times as long as a small query itself.
+ */
+export const LIMIT = 'LIMIT ? + 0';
+
+/** Work beside the beats, each piece in a transaction of its own: what follows behind the log. */
+
+/** What the work returns is done after the commit. False: the disk did not take it, so at the next occasion. */
+export type BackgroundTransaction = (work: () => () => void) => boolean;
+
+export function backgroundTransaction(
+  transaction: (work: () => () => void) => () => void,
+): BackgroundTransaction {
+  return (work) => {
+    try {
+      transaction(work)();
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * The shape of the database. Migration k (from 1) brings version k-1 to k; one that has landed is never edited.
+ * `PRAGMA user_version` holds the version.
+ */
+import type Database from 'better-sqlite3';
+import { SKELETON_VERSION, skeleton } from '../chat/names.js';
+
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE people (
+     person INTEGER PRIMARY KEY,
+     id TEXT NOT NULL UNIQUE,
+     name TEXT NOT NULL,
+     skeleton TEXT UNIQUE,             -- null: the name is free again
+     seen INTEGER NOT NULL,
+     signed_out INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+
+   CREATE TABLE rooms (
+     room INTEGER PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE,
+     last INTEGER NOT NULL,            -- the newest number
+     at INTEGER NOT NULL               -- its time: times never go back in a room
+   ) STRICT;
+
+   CREATE TABLE events (
+     seq INTEGER PRIMARY KEY,          -- the one order of all rooms
+     room INTEGER NOT NULL REFERENCES rooms,
+     id INTEGER NOT NULL,
+     type TEXT NOT NULL,
+     person INTEGER NOT NULL REFERENCES people,
+     name TEXT NOT NULL,               -- as it was then: history does not change when people do
+     data TEXT,
+     at INTEGER NOT NULL,
+     cid TEXT
+   ) STRICT;
+   CREATE UNIQUE INDEX events_number ON events (room, id);
+   CREATE UNIQUE INDEX events_cid ON events (person, cid) WHERE cid IS NOT NULL;`,
+
+  // What becomes of messages. No row is written and no column added (to a STRICT table that reads all of it): a log of any
+  // length opens at once.
+  `CREATE TABLE states (               -- what there is to an event beyond what was said; most have none
+     event INTEGER PRIMARY KEY REFERENCES events,
+     target INTEGER,                   -- of a change: number of the message
+     text TEXT,                        -- of an edited message: as it is now; events.data stays as it was said
+     edited INTEGER,                   -- of a message: number of its last edit; of an edit: of the one before it
+     deleted INTEGER,                  -- number of the deletion; its data and text are gone then
+     mentions TEXT,                    -- whom the text calls, as JSON [{"id","name"}]
+     reacted INTEGER                   -- how many reactions stand
+   ) STRICT;
+
+   CREATE TABLE reactions (            -- those that stand
+     room INTEGER NOT NULL REFERENCES rooms,
+     target INTEGER NOT NULL,          -- number of the message
+     id INTEGER NOT NULL,              -- number of the react event
+     person INTEGER NOT NULL REFERENCES people,
+     name TEXT NOT NULL,
+     data TEXT NOT NULL,
+     PRIMARY KEY (room, target, id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE UNIQUE INDEX reactions_once ON reactions (room, target, person, data);
+
+   CREATE TABLE mentions (             -- who is called by which message, as it is now
+     person INTEGER NOT NULL REFERENCES people,
+     event INTEGER NOT NULL REFERENCES events,
+     PRIMARY KEY (person, event)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX mentions_event ON mentions (event);
+
+   CREATE TABLE members (              -- who has been in which room, and has read up to which number
+     person INTEGER NOT NULL REFERENCES people,
+     room INTEGER NOT NULL REFERENCES rooms,
+     read INTEGER NOT NULL DEFAULT 0,
+     PRIMARY KEY (person, room)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE outdated (             -- messages whose words in the index are theirs no more: to be taken out
+     event INTEGER PRIMARY KEY REFERENCES events,
+     words TEXT NOT NULL               -- what the index has
+   ) STRICT;
+
+   -- The search index. It keeps no text, so what it has of a message is taken out with its words in hand. The number of a
+   -- row is the message's seq; up to which seq it reaches is in meta. Its texts are lists of words already
+   -- (search/words.ts): the tokenizer has only to take them apart at the spaces.
+   CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
+   INSERT INTO words (words, rank) VALUES ('secure-delete', 1);`,
+
+  // Where events are (places.ts): tables instead of indexes, since they follow behind the log. This reads all of it, once.
+  // No REFERENCES: both hold what events say, and verify compares them.
+  `CREATE TABLE numbers (
+     room INTEGER NOT NULL,
+     id INTEGER NOT NULL,
+     event INTEGER NOT NULL,
+     PRIMARY KEY (room, id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO numbers SELECT room, id, seq FROM events ORDER BY room, id;
+   DROP INDEX events_number;           -- its pages are used again
+
+   CREATE TABLE cids (
+     person INTEGER NOT NULL,
+     cid TEXT NOT NULL,
+     event INTEGER NOT NULL,
+     PRIMARY KEY (person, cid)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO cids SELECT person, cid, seq FROM events WHERE cid IS NOT NULL ORDER BY person, cid;
+
+   INSERT INTO meta SELECT 'placed', max(seq) FROM events HAVING max(seq) IS NOT NULL;  -- how far both reach
+   DROP INDEX events_cid;`,
+
+  // What makes searches of frequent words quick: made of the index, piece by piece (search/frequent.ts).
+  `CREATE TABLE frequent (
+     word TEXT PRIMARY KEY,            -- as the index has it, with its era
+     bits BLOB NOT NULL                -- which messages of the era have it
+   ) STRICT, WITHOUT ROWID;`,
+
+  // What makes searches of phrases of frequent words quick: made likewise, for the eras that have those (search/shorthand.ts).
+  `CREATE TABLE shorthand (
+     part INTEGER PRIMARY KEY,         -- of so many messages one after the other
+     shorts BLOB NOT NULL              -- their frequent words in their order, a byte for each (search/short.ts)
+   ) STRICT;
+   INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
+];
+
+/**
+ * Names are owned by their skeleton (chat/name.ts), which the database keeps. When its rule has changed since the file was
+ * written, they are made anew at the opening. No new shape: the file can be written by either.
+ */
+
+interface NameOwner {
+  readonly person: number;
+  readonly name: string;
+  readonly skeleton: string;
+  readonly seen: number;
+}
+
+export function rebuildNameKeys(db: Database.Database): void {
+  const rule = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'skeletons'").pluck().get();
+  if (rule === SKELETON_VERSION) return;
+  db.transaction(() => {
+    reassignNameKeys(db, outdatedOwners(db));
+    db.prepare("REPLACE INTO meta VALUES ('skeletons', ?)").run(SKELETON_VERSION);
+  }).immediate();
+}
+
+/** Who owns a name by a skeleton that it has no more; those seen last first, and of those of one day who came first. */
+function outdatedOwners(db: Database.Database): NameOwner[] {
+  const owners = db.prepare<[], NameOwner>(
+    'SELECT person, name, skeleton, seen FROM people WHERE skeleton IS NOT NULL ORDER BY seen DESC, person',
+  );
+  const found: NameOwner[] = [];
+  for (const owner of owners.iterate()) if (owner.skeleton !== skeleton(owner.name)) found.push(owner);
+  return found;
+}
+
+/** Where two would now own the same, it belongs to the one seen last. The other is called so too, as after 30 days. */
+function reassignNameKeys(db: Database.Database, people: readonly NameOwner[]): void {
+  const set = db.prepare<[string | null, number]>('UPDATE people SET skeleton = ? WHERE person = ?');
+  const ownerOf = db.prepare<[string], NameOwner>('SELECT * FROM people WHERE skeleton = ?');
+  for (const { person } of people) set.run(null, person);
+  for (const { person, name, seen } of people) {
+    const shape = skeleton(name);
+    const owner = ownerOf.get(shape);
+    if (owner && owner.seen >= seen) continue;
+    if (owner) set.run(null, owner.person);
+    set.run(shape, person);
+  }
+}

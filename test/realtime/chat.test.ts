@@ -1,0 +1,220 @@
+/** The live room as people meet it: real sockets. */
+import Keygrip from 'keygrip';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Connection } from '../../src/realtime/connection.js';
+import { startChat } from '../harness.js';
+
+const deep = '['.repeat(3000) + ']'.repeat(3000);
+
+describe('a room', () => {
+  it('says hello, history, list, and who comes and goes, by person and not by socket', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const room = await ann.enters('Lobby');
+    await room.sees({ type: 'list', data: [ann.user], count: 1 });
+    expect(room.frames[0]).toMatchObject({
+      type: 'hello',
+      room: 'lobby',
+      last: 0,
+      user: ann.user,
+      complete: true,
+    });
+    const tab = await bob.enters('lobby');
+    await room.sees({ type: 'join', user: bob.user, data: 'Bob joined.' });
+    const second = await bob.enters('lobby');
+    await tab.leaves();
+    room.says('hi');
+    await second.sees({ type: 'chat', id: 1, data: 'hi' });
+    await second.leaves();
+    await room.sees({ type: 'left', user: bob.user, data: 'Bob left.' });
+    expect(room.frames.filter(({ type }) => type === 'join' || type === 'left')).toHaveLength(2);
+  });
+
+  it('takes plain text as the tutorial did', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    for (const protocol of ['', 'chat']) {
+      const room = await ann.enters('chat', { protocol, query: '?history=0' });
+      room.sends('{"type":"x"} is just text');
+      await room.sees({ type: 'chat', user: ann.user, data: '{"type":"x"} is just text' });
+    }
+  });
+
+  it('resumes at any number, and says when that is gone', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const room = await ann.enters('lobby');
+    for (let n = 1; n <= 60; n++) room.says(`m${n}`);
+    await room.seesAll({ type: 'chat' }, 60);
+    const epoch = String(room.frames[0]?.['epoch']);
+    const idsAfter = async (query: string): Promise<unknown[]> => {
+      const back = await ann.enters('lobby', { query });
+      await back.sees({ type: 'list' });
+      return back.numbered.map(({ id }) => id);
+    };
+    const upTo60 = (from: number) => Array.from({ length: 61 - from }, (_, n) => from + n);
+    expect(await idsAfter(`?after=57&epoch=${epoch}`)).toEqual([58, 59, 60]);
+    expect(await idsAfter('?after=0')).toEqual(upTo60(1));
+    expect(await idsAfter('?after=60')).toEqual([]);
+    expect(await idsAfter('')).toEqual(upTo60(11));
+    expect(await idsAfter('?history=0')).toEqual([]);
+    expect(await idsAfter('?after=59&epoch=other')).toEqual(upTo60(11));
+    const ahead = await ann.enters('lobby', { query: '?after=61' });
+    expect(ahead.frames[0]).toMatchObject({ complete: false, last: 60 });
+  });
+
+  it('answers a cid that it has with its number, and another text with cid_conflict', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const room = await ann.enters('lobby');
+    room.says('hi', 'c1');
+    room.says('hi', 'c1');
+    await room.sees({ type: 'ack', cid: 'c1', id: 1 });
+    room.says('ho', 'c1');
+    await room.sees({ type: 'error', cid: 'c1' });
+    const again = await ann.post('/api/rooms/lobby/messages', { data: 'hi', cid: 'c1' });
+    expect([again.status, (await again.json()).id]).toEqual([200, 1]);
+    const created = await ann.post('/api/rooms/lobby/messages', { data: 'new', cid: 'c2' });
+    expect([created.status, (await created.json()).id]).toEqual([201, 2]);
+    expect(room.numbered).toHaveLength(2);
+  });
+
+  it.each([
+    ['{"type":"chat","data":{"__proto__":1}}', `{"type":"chat","data":${deep}}`, '{"type":"chat","data":7}'],
+    ['{"type":"chat"}', '{"type":"edit","target":"1","data":"x"}', '{"type":"edit","target":1,"data":[]}'],
+    ['{"type":"delete","target":{}}', '{"type":"react","target":1,"data":null}', '[]'],
+  ])('closes 4400 after %j and two more that no client says', async (...frames) => {
+    const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
+    for (const frame of frames) room.sends(frame);
+    expect(await room.closed).toBe(4400);
+    expect(room.frames.filter(({ type }) => type === 'error')).toHaveLength(3);
+  });
+
+  it('stays open after mistakes of people, however many', async () => {
+    const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
+    const data = ['', 'x'.repeat(4001), '\ud800'];
+    for (const text of data) room.sends({ type: 'chat', data: text });
+    for (const target of [0, -1, 1.5]) room.sends({ type: 'delete', target });
+    for (const text of ['x', 'x'.repeat(65), '']) room.sends({ type: 'react', target: 1, data: text });
+    room.sends('nonsense');
+    room.sends({ type: 'chat', data: 7 });
+    room.sends({ type: 'chat', data: '' }); // not three in a row
+    room.sends('nonsense');
+    await room.seesAll({ type: 'error' }, 13);
+    await room.sees({ type: 'chat', cid: room.says('still here') });
+  });
+
+  it('closes by the table', async () => {
+    const chat = await startChat({
+      env: { CONNECTIONS_PER_PERSON: '2', SESSION_KEYS: 'abcdefghijklmnopqrstuvwxyz0123456789' },
+    });
+    const ann = await chat.signIn('Ann');
+    const witness = await ann.enters('lobby');
+    expect(await chat.visitor().knocks('/ws/lobby').closed).toBe(4001);
+    expect(await ann.knocks('/ws/no%20room').closed).toBe(4000);
+    expect(await ann.knocks('/elsewhere').closed).toBe(404);
+    expect(await ann.knocks('/ws/lobby', { headers: { origin: 'null' } }).closed).toBe(403);
+    const second = await ann.enters('lobby');
+    expect(await ann.knocks('/ws/lobby').closed).toBe(4003);
+    for (let n = 0; n < 3; n++) second.sends('nonsense');
+    expect(await second.closed).toBe(4400);
+    const third = await ann.enters('lobby');
+    third.ws.send(Buffer.from([1, 2]));
+    expect(await third.closed).toBe(1003);
+    const fourth = await ann.enters('lobby');
+    fourth.ws.send('x'.repeat(16 * 1024 + 1));
+    expect(await fourth.closed).toBe(1009);
+    const value = Buffer.from(
+      JSON.stringify({ id: 'cccccccccccc', name: 'Cleo', iat: Date.now() / 1000 - 30 * 86_400 + 2 }),
+    ).toString('base64');
+    const sig = new Keygrip(['abcdefghijklmnopqrstuvwxyz0123456789'], 'sha256').sign(`name=${value}`);
+    expect(await (await chat.visitor(`name=${value}; name.sig=${sig}`).enters('lobby')).closed).toBe(4001);
+    const out = await ann.post('/signout', {});
+    expect(out.status).toBe(204);
+    expect(await witness.closed).toBe(4002);
+    expect((await ann.get('/api/me')).status).toBe(401);
+    expect((await chat.signIn('Ann')).user.id).not.toBe(ann.user.id);
+  });
+
+  it('slows who is too fast, loses nothing, and cuts who is far too fast', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '50', MESSAGE_BURST: '5' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const [one, two] = [await ann.enters('lobby'), await ann.enters('lobby')];
+    const from = Date.now();
+    for (let n = 0; n < 20; n++) {
+      one.says(`one ${n}`);
+      two.says(`two ${n}`);
+    }
+    await one.seesAll({ type: 'chat' }, 40);
+    expect(Date.now() - from).toBeGreaterThan(500); // 35 over the burst, one budget for both sockets
+    const flood = await bob.enters('lobby', { protocol: 'chat' });
+    for (let n = 0; n < 8000; n++) flood.sends('x');
+    expect(await flood.closed).toBe(4429);
+    one.says('still here', 'c-here');
+    await one.sees({ type: 'chat', cid: 'c-here' });
+  });
+
+  it('takes a burst of 1,900 in order, nothing lost, and pauses reading when two seconds later there is more', async () => {
+    let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const pauses = vi.spyOn(Connection.prototype, 'pause');
+    onTestFinished(() => [clock, pauses].forEach((spy) => void spy.mockRestore()));
+    const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });
+    const room = await (await chat.signIn('Ann')).enters('lobby');
+    const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
+    room.sends({ type: 'ping' });
+    await room.sees({ type: 'pong' }); // all of it was read
+    expect(pauses).not.toHaveBeenCalled();
+    now += 2000;
+    for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
+    await vi.waitFor(() => expect(pauses).toHaveBeenCalled(), 10_000);
+    for (let seen = 340; seen < said.length; seen += 300) {
+      await room.seesAll({ type: 'chat' }, seen, 10_000);
+      now += 16_000;
+    }
+    const seen = await room.seesAll({ type: 'chat' }, said.length, 10_000);
+    expect(seen.map(({ cid }) => cid)).toEqual(said);
+  });
+
+  it.each([
+    ['ordinary ones', 60, 1],
+    ['long ones', 1000, 1],
+    ['the longest', 16_000, 1],
+    ['ordinary ones over five sockets', 60, 5],
+  ])('closes 4429 who sends thousands at once by default: %s', async (_, length, sockets) => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const witness = await bob.enters('lobby');
+    const rooms = await Promise.all(Array.from({ length: sockets }, () => ann.enters('lobby')));
+    const text = '😀'.repeat(length / 4);
+    for (let n = 0; n < 3000; n++) rooms[n % sockets]?.sends({ type: 'chat', data: text });
+    const from = Date.now();
+    expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual(rooms.map(() => 4429));
+    expect(Date.now() - from).toBeLessThan(5000);
+    await witness.sees({ type: 'chat', cid: witness.says('still here') });
+    expect(witness.numbered.length).toBeLessThan(60);
+  });
+
+  it('only counts its people when they are many', async () => {
+    const chat = await startChat();
+    const first = await (await chat.signIn('P0')).enters('lobby');
+    for (let n = 1; n <= 101; n++)
+      await (await chat.signIn(`Person ${String.fromCharCode(97 + (n % 26))}${n}`)).enters('lobby');
+    await first.sees({ type: 'count', data: 102 });
+    expect(first.frames.filter(({ type }) => type === 'join').length).toBeLessThanOrEqual(100);
+  });
+
+  it('follows a person who changes their name', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const [room, bobs] = [await ann.enters('lobby'), await bob.enters('lobby')];
+    expect(await (await bob.post('/signin', { name: 'Robert' })).json()).toEqual({
+      id: bob.user.id,
+      name: 'Robert',
+    });
+    await room.sees({ type: 'left', user: bob.user });
+    await room.sees({ type: 'join', user: { id: bob.user.id, name: 'Robert' } });
+    bobs.says('it is me');
+    await room.sees({ type: 'chat', user: { id: bob.user.id, name: 'Robert' } });
+  });
+});
