@@ -27,11 +27,7 @@ const sources = [
   ...HAND.map((name) => join('public', name)),
 ];
 /** what the page is made of: when none of it changes, its version does not */
-const pageSources = [
-  'src/client',
-  'src/worker',
-  'src/shared',
-];
+const pageSources = ['src/client', 'src/worker', 'src/shared'];
 
 function newest(path) {
   const info = statSync(path);
@@ -63,7 +59,7 @@ async function buildPage() {
   const common = { absWorkingDir: root, bundle: true, minify: true, target: ['es2022'], logLevel: 'warning' };
   const { metafile } = await build({
     ...common,
-    entryPoints: ['src/client/chat.tsx', { in: 'src/client/style/chat.css', out: 'chat' }],
+    entryPoints: ['src/client/main.tsx', { in: 'src/client/style/chat.css', out: 'chat' }],
     entryNames: '[name]-[hash]',
     chunkNames: '[name]-[hash]',
     outdir: 'public/js',
@@ -80,7 +76,7 @@ async function buildPage() {
   // By itself, for it runs before everything else: it must import nothing.
   const early = await build({
     ...common,
-    entryPoints: ['src/client/early.ts'],
+    entryPoints: ['src/client/theme-early.ts'],
     entryNames: '[name]-[hash]',
     outdir: 'public/js',
     format: 'iife',
@@ -126,9 +122,9 @@ function filesOf({ outputs }) {
   const files = Object.entries(outputs).filter(([path]) => !path.endsWith('.map'));
   const entry = (source) => files.find(([, output]) => output.entryPoint === source) ?? [];
   // not the entry, which imports the file where everything is, and nothing else
-  const [script, { imports = [] } = {}] = files.find(([, { inputs }]) => inputs['src/client/chat.tsx']) ?? [];
+  const [script, { imports = [] } = {}] = files.find(([, { inputs }]) => inputs['src/client/main.tsx']) ?? [];
   const [style] = entry('src/client/style/chat.css');
-  const [early] = entry('src/client/early.ts');
+  const [early] = entry('src/client/theme-early.ts');
   // English is in the page itself
   const words = files.flatMap(([path, { entryPoint }]) => {
     const [, tag] = /^src\/shared\/i18n\/([\w-]+)\.ts$/.exec(entryPoint ?? '') ?? [];
@@ -154,7 +150,7 @@ function filesOf({ outputs }) {
 const oneFirst = {
   name: 'one-first',
   setup({ onLoad, onResolve, resolve }) {
-    const page = join(root, 'src', 'client', 'chat.tsx');
+    const page = join(root, 'src', 'client', 'main.tsx');
     const words = join(root, 'src', 'shared', 'i18n'); // loaded by a name that is put together, so not seen being resolved
     const english = join(words, 'en.ts'); // the page needs it itself, and before it: must not name it
     const later = new Set();
@@ -172,7 +168,7 @@ const oneFirst = {
   },
 };
 
-/** Of the emoji's data the page gets what state/emoji.ts reads (RawEmoji): a third less to load. */
+/** Of the emoji's data the page gets what text/emoji.ts reads (RawEmoji): a third less to load. */
 const slimEmoji = {
   name: 'slim-emoji',
   setup({ onLoad }) {

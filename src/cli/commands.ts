@@ -1,5 +1,4 @@
 /** `oneport backup FILE`: a consistent copy of the database, also while the server runs. */
-
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Writable } from 'node:stream';

@@ -8,7 +8,7 @@ export interface Address {
 }
 
 /** Where a URL of this page leads; undefined when it is no room's. */
-export function addressOf({ pathname, hash }: URL | Location): Address | undefined {
+export function parseAddress({ pathname, hash }: URL | Location): Address | undefined {
   const [, r, segment, ...rest] = pathname.split('/');
   if (pathname === '/') return { room: DEFAULT_ROOM };
   const room = r === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '') : undefined;
@@ -16,25 +16,25 @@ export function addressOf({ pathname, hash }: URL | Location): Address | undefin
   return room === undefined ? undefined : { room, ...(id ? { id } : {}) };
 }
 
-export function pathOf({ room, id }: Address): string {
+export function addressPath({ room, id }: Address): string {
   return `/r/${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`;
 }
 
 /** Puts it into the address bar; a new step of the history unless we are there already. */
-export function push(address: Address): void {
-  const path = pathOf(address);
+export function pushAddress(address: Address): void {
+  const path = addressPath(address);
   if (path !== location.pathname + location.hash) history.pushState(null, '', path);
 }
 
 /** Calls `go` when the reader goes back or forward, or follows a link to a room. `push` is still to be done for those. */
-export function onAddress(go: (address: Address, pushed: boolean) => void): void {
+export function onNavigate(go: (address: Address, pushed: boolean) => void): void {
   addEventListener('popstate', () => {
-    const address = addressOf(location);
+    const address = parseAddress(location);
     if (address) go(address, true);
   });
   document.addEventListener('click', (event) => {
-    const link = plainClick(event);
-    const address = link && link.origin === location.origin ? addressOf(new URL(link.href)) : undefined;
+    const link = linkOfPlainClick(event);
+    const address = link && link.origin === location.origin ? parseAddress(new URL(link.href)) : undefined;
     if (!address) return;
     event.preventDefault();
     go(address, false);
@@ -42,7 +42,7 @@ export function onAddress(go: (address: Address, pushed: boolean) => void): void
 }
 
 /** The link of a click that means "go there", here. */
-function plainClick(event: MouseEvent): HTMLAnchorElement | undefined {
+function linkOfPlainClick(event: MouseEvent): HTMLAnchorElement | undefined {
   const { button, metaKey, ctrlKey, shiftKey, altKey, defaultPrevented, target } = event;
   if (button !== 0 || metaKey || ctrlKey || shiftKey || altKey || defaultPrevented) return undefined;
   const link = target instanceof Element ? target.closest('a') : null;

@@ -1,64 +1,67 @@
 /** The server's HTTP API, as far as the page asks it. Never throws for what a network does: undefined, or `lost`. */
 import { field, isObject } from '../shared/parse.js';
 import type { RoomSummary, SearchPage, User } from '../shared/protocol.js';
-import { type Page, parseFound, parsePage, parsePeople, parseProblem, parseRooms } from './state/answers.js';
-import type { Outcome } from './state/drain.js';
-import type { Letter } from './state/letter.js';
+import { type Page, parseFoundPage, parsePage, parsePeople, parseProblem, parseRooms } from './decode.js';
+import type { PendingMessage } from './outbox/outbox.js';
+import type { SendResult } from './outbox/sender.js';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** A page of a room's log; without `after` and `before` the latest. */
 export function messages(room: string, where: Query): Promise<Page | undefined> {
-  return get(withQuery(roomPath(room, 'messages'), where), parsePage);
+  return getJson(withQuery(roomPath(room, 'messages'), where), parsePage);
 }
 
 export function rooms(): Promise<readonly RoomSummary[] | undefined> {
-  return get('/api/rooms', parseRooms);
+  return getJson('/api/rooms', parseRooms);
 }
 
 export function search(query: Query): Promise<SearchPage | undefined> {
-  return get(withQuery('/api/search', query), parseFound);
+  return getJson(withQuery('/api/search', query), parseFoundPage);
 }
 
 export function mentions(query: Query): Promise<SearchPage | undefined> {
-  return get(withQuery('/api/mentions', query), parseFound);
+  return getJson(withQuery('/api/mentions', query), parseFoundPage);
 }
 
-export function people(q: string): Promise<readonly User[] | undefined> {
-  return get(withQuery('/api/people', { q }), parsePeople);
+export function searchPeople(q: string): Promise<readonly User[] | undefined> {
+  return getJson(withQuery('/api/people', { q }), parsePeople);
 }
 
 /** The version of the page that the server has now (build.js writes it). */
-export function version(): Promise<string | undefined> {
-  return get('/version.json', (value) => {
+export function latestVersion(): Promise<string | undefined> {
+  return getJson('/version.json', (value) => {
     const found = isObject(value) ? field(value, 'version') : undefined;
     return typeof found === 'string' ? found : undefined;
   });
 }
 
 /** Moves my read mark. False when it may help to say it again. */
-export async function read(room: string, id: number, leaving: boolean): Promise<boolean> {
-  const answer = await send('PUT', roomPath(room, 'read'), { id }, { keepalive: leaving });
-  return answer !== undefined && (answer.ok || isForGood(answer));
+export async function markRead(room: string, id: number, leaving: boolean): Promise<boolean> {
+  const answer = await sendJson('PUT', roomPath(room, 'read'), { id }, { keepalive: leaving });
+  return answer !== undefined && (answer.ok || isPermanentFailure(answer));
 }
 
 export async function signOut(): Promise<boolean> {
-  const answer = await ask('/signout', { method: 'POST', headers: { accept: 'application/json' } });
+  const answer = await request('/signout', { method: 'POST', headers: { accept: 'application/json' } });
   return answer?.ok ?? false;
 }
 
 /** Sends a letter over HTTP: the way to rooms that no tab shows. */
-export async function post({ room, posting, cid }: Letter, signal: AbortSignal): Promise<Outcome> {
-  const answer = await send('POST', roomPath(room, 'messages'), { ...posting, cid }, { signal });
+export async function sendMessage(
+  { room, posting, cid }: PendingMessage,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const answer = await sendJson('POST', roomPath(room, 'messages'), { ...posting, cid }, { signal });
   if (answer?.ok) return { kind: 'settled' };
-  if (!answer || !isForGood(answer)) return { kind: 'lost' };
-  const body = await json(answer);
+  if (!answer || !isPermanentFailure(answer)) return { kind: 'lost' };
+  const body = await readJson(answer);
   const problem = parseProblem(isObject(body) ? field(body, 'error') : undefined);
   return problem ? { kind: 'error', problem } : { kind: 'lost' };
 }
 
 /** Asked again, the answer would be the same. Not so: signed out, too fast, and all that is the server's own trouble. */
-function isForGood({ status }: Response): boolean {
+function isPermanentFailure({ status }: Response): boolean {
   return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 }
 
@@ -73,17 +76,22 @@ function withQuery(path: string, query: Query): string {
   return `${path}?${new URLSearchParams(given)}`;
 }
 
-async function get<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {
-  const answer = await ask(path);
-  return answer?.ok ? parse(await json(answer)) : undefined;
+async function getJson<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {
+  const answer = await request(path);
+  return answer?.ok ? parse(await readJson(answer)) : undefined;
 }
 
-function send(method: string, path: string, body: unknown, init: RequestInit): Promise<Response | undefined> {
+function sendJson(
+  method: string,
+  path: string,
+  body: unknown,
+  init: RequestInit,
+): Promise<Response | undefined> {
   const headers = { 'content-type': 'application/json' };
-  return ask(path, { method, headers, body: JSON.stringify(body), ...init });
+  return request(path, { method, headers, body: JSON.stringify(body), ...init });
 }
 
-async function ask(path: string, init?: RequestInit): Promise<Response | undefined> {
+async function request(path: string, init?: RequestInit): Promise<Response | undefined> {
   try {
     return await fetch(path, { ...init, redirect: 'error', cache: 'no-store' });
   } catch {
@@ -91,7 +99,7 @@ async function ask(path: string, init?: RequestInit): Promise<Response | undefin
   }
 }
 
-async function json(answer: Response): Promise<unknown> {
+async function readJson(answer: Response): Promise<unknown> {
   try {
     return await answer.json();
   } catch {

@@ -1,5 +1,4 @@
 /** The API: who am I, and what the other files of its routes do. Errors are JSON, with a code and what to do. */
-
 import type Koa from 'koa';
 import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';

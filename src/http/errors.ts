@@ -1,5 +1,4 @@
 /** What goes wrong in HTTP: the client's mistake is an HttpFault; anything else is ours, logged with its stack, 500. */
-
 import type { Duplex } from 'node:stream';
 import type Koa from 'koa';
 import type { Logger } from 'pino';

@@ -3,7 +3,6 @@
  * it can keep what they write before it reaches us (an id holds nothing that HTML would read: identity.ts), and what is
  * to be read first (snapshot.ts).
  */
-
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -2,7 +2,6 @@
  * Who is connected, and in which room. Commands go from here to the sequencer; what became of them comes back through
  * `deliver`, right after the commit and before anything else runs, and goes to the rooms.
  */
-
 import type { RawData, WebSocket } from 'ws';
 import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Limits } from '../config.js';

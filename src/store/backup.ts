@@ -3,7 +3,6 @@
  * the whole copy: SQLite would start over with each foreign commit otherwise, and never end under constant writing.
  * The copy has its name only when it is whole and on the disk.
  */
-
 import { randomBytes } from 'node:crypto';
 import { closeSync, copyFileSync, existsSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';

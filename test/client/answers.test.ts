@@ -1,6 +1,6 @@
 /** What the page reads out of answers: out of the server's own, so that neither changes alone. */
 import { expect, it } from 'vitest';
-import { parseFound, parsePage, parsePeople, parseRooms } from '../../src/client/state/answers.js';
+import { parseFoundPage, parsePage, parsePeople, parseRooms } from '../../src/client/decode.js';
 import { startChat } from '../harness.js';
 
 it('the page reads what the server answers', async () => {
@@ -12,7 +12,9 @@ it('the page reads what the server answers', async () => {
     { data: 'tide, @Ann' },
   ]);
   expect(parseRooms(await asked('/api/rooms'))).toMatchObject([{ room: 'lobby', last: 1 }]);
-  expect(parseFound(await asked('/api/search?q=tide'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
-  expect(parseFound(await asked('/api/mentions'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
+  expect(parseFoundPage(await asked('/api/search?q=tide'))?.messages).toMatchObject([
+    { room: 'lobby', id: 1 },
+  ]);
+  expect(parseFoundPage(await asked('/api/mentions'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
   expect(parsePeople(await asked('/api/people?q=bo'))).toEqual([bob.user]);
 });

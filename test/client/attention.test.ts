@@ -1,24 +1,27 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Page } from '../../src/client/state/answers.js';
-import { Attention, type AttentionParts, type Permission } from '../../src/client/state/attention.js';
-import type { LogEvent } from '../../src/client/state/events.js';
-import { Rooms } from '../../src/client/state/rooms.js';
-import { Settings } from '../../src/client/state/settings.js';
+import type { LogEvent, Page } from '../../src/client/decode.js';
+import { RoomEntries } from '../../src/client/rooms/list.js';
+import {
+  NotificationPolicy,
+  type NotificationPolicyDeps,
+  type NotifyPermission,
+} from '../../src/client/rooms/notifications.js';
+import { Settings } from '../../src/client/settings.js';
 import { HandClock } from './clock.js';
 
 const me = { id: 'me', name: 'Me' };
 const bob = { id: 'bob', name: 'Bob' };
 let clock: HandClock;
-let rooms: Rooms;
+let rooms: RoomEntries;
 let settings: Settings;
 let calls: string[];
 let erased: string[];
 let asked: object[];
 let leads: boolean;
 let watched: string | undefined;
-let permission: Permission;
+let permission: NotifyPermission;
 let log: LogEvent[];
-let attention: Attention;
+let attention: NotificationPolicy;
 
 function says(id: number, data = 'hi', user = bob): LogEvent {
   return { id, type: 'chat', user, data, at: id, ...(data.includes('@me') ? { mentions: [me] } : {}) };
@@ -34,39 +37,39 @@ async function load(_room: string, where: { after?: number; limit: number }): Pr
 async function grows(to: number, last: string): Promise<void> {
   const before = log.length;
   while (log.length < to) log.push(says(log.length + 1, log.length + 1 === to ? last : 'hi'));
-  rooms.moved('kitchen', to);
-  await attention.moved('kitchen', before);
+  rooms.setLast('kitchen', to);
+  await attention.onRoomMoved('kitchen', before);
 }
 
-function parts(): AttentionParts {
+function parts(): NotificationPolicyDeps {
   return {
     me: 'me',
     rooms,
     settings,
     load,
-    changed: (room, changes) => {
+    onChanges: (room, changes) => {
       erased.push(...changes.map(({ type, target }) => `${room} ${type} ${target}`));
     },
     clock,
-    caller: {
+    notifier: {
       permission: () => permission,
-      request: async () => {
+      requestPermission: async () => {
         permission = 'granted';
       },
       show: (room, { id }) => calls.push(`${room} ${id}`),
-      ring: () => calls.push('ring'),
-      leads: () => leads,
-      watched: async (room) => room === watched,
-      called: (room, id) => calls.push(`mark ${room} ${id}`),
+      chime: () => calls.push('ring'),
+      isLeader: () => leads,
+      isWatched: async (room) => room === watched,
+      announceMention: (room, id) => calls.push(`mark ${room} ${id}`),
     },
   };
 }
 
 beforeEach(() => {
   clock = new HandClock();
-  rooms = new Rooms();
-  rooms.refreshed([{ room: 'kitchen', last: 0, read: 0, people: 0, joined: true }]);
-  settings = new Settings({ get: () => undefined, set: () => {}, keys: () => [], follow: () => {} });
+  rooms = new RoomEntries();
+  rooms.replaceAll([{ room: 'kitchen', last: 0, read: 0, people: 0, joined: true }]);
+  settings = new Settings({ get: () => undefined, set: () => {}, keys: () => [], onChange: () => {} });
   calls = [];
   erased = [];
   asked = [];
@@ -74,21 +77,21 @@ beforeEach(() => {
   watched = undefined;
   permission = 'granted';
   log = [];
-  attention = new Attention(parts());
+  attention = new NotificationPolicy(parts());
 });
 
 test('a mention in another room calls, once, and marks the room', async () => {
   await grows(3, 'hey @me');
   expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 3', 'kitchen 3', 'ring'], true]);
-  await attention.moved('kitchen', 3);
+  await attention.onRoomMoved('kitchen', 3);
   expect([calls.length, asked]).toEqual([3, [{ after: 0, limit: 50 }]]);
 });
 
 test('other messages call where that was asked for, and nowhere when nothing was', async () => {
   await grows(1, 'hi');
-  settings.setNotifyIn('kitchen', 'all');
+  settings.setNotifyLevelIn('kitchen', 'all');
   await grows(2, 'hi');
-  settings.setNotifyIn('kitchen', 'none');
+  settings.setNotifyLevelIn('kitchen', 'none');
   await grows(3, '@me');
   expect(calls).toEqual(['kitchen 2', 'ring', 'mark kitchen 3']);
 });
@@ -96,7 +99,7 @@ test('other messages call where that was asked for, and nowhere when nothing was
 test.each([
   ['it is looked at', () => (watched = 'kitchen')],
   ['it must not disturb', () => (settings.doNotDisturb.value = true)],
-  ['it was read elsewhere', () => rooms.readTo('kitchen', 9)],
+  ['it was read elsewhere', () => rooms.setRead('kitchen', 9)],
 ])('nobody is called when %s', async (_, so) => {
   so();
   await grows(3, '@me');
@@ -110,15 +113,15 @@ test('a tab that does not lead does not even look', async () => {
 });
 
 test('what I say calls nobody; in the room in view neither does what was deleted', async () => {
-  await attention.heard('lobby', [says(1, '@me', me), { ...says(2, '@me'), deleted: 3 } as LogEvent]);
+  await attention.onEvents('lobby', [says(1, '@me', me), { ...says(2, '@me'), deleted: 3 } as LogEvent]);
   expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([]);
 });
 
 test('of many only the last is shown, and it rings once in a while', async () => {
-  await attention.heard('lobby', [says(1, '@me'), says(2, '@me'), says(3)]);
-  await attention.heard('lobby', [says(4, '@me')]);
+  await attention.onEvents('lobby', [says(1, '@me'), says(2, '@me'), says(3)]);
+  await attention.onEvents('lobby', [says(4, '@me')]);
   clock.turn(3_000);
-  await attention.heard('lobby', [says(5, '@me')]);
+  await attention.onEvents('lobby', [says(5, '@me')]);
   expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([
     'lobby 2',
     'ring',
@@ -135,11 +138,11 @@ test('a room that moved far is looked at at its end only', async () => {
 
 test('without the permission it only rings, and without sound it only shows', async () => {
   permission = 'default';
-  attention = new Attention(parts());
-  await attention.heard('lobby', [says(1, '@me')]);
-  await attention.ask();
+  attention = new NotificationPolicy(parts());
+  await attention.onEvents('lobby', [says(1, '@me')]);
+  await attention.requestPermission();
   settings.sound.value = false;
-  await attention.heard('lobby', [says(2, '@me')]);
+  await attention.onEvents('lobby', [says(2, '@me')]);
   expect([calls.filter((call) => !call.startsWith('mark')), attention.permission.value]).toEqual([
     ['ring', 'lobby 2'],
     'granted',
@@ -147,7 +150,7 @@ test('without the permission it only rings, and without sound it only shows', as
 });
 
 test('an edit that mentions me marks the room', async () => {
-  await attention.heard('kitchen', [
+  await attention.onEvents('kitchen', [
     { id: 2, type: 'edit', target: 1, user: bob, data: '@me', at: 2, mentions: [me] },
   ]);
   expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 2'], true]);
@@ -155,7 +158,7 @@ test('an edit that mentions me marks the room', async () => {
 
 test('what changed in another room is handed on, for what is kept of it', async () => {
   log.push(says(1), { id: 2, type: 'delete', target: 1, user: bob, at: 2 });
-  rooms.moved('kitchen', 2);
-  await attention.moved('kitchen', 0);
+  rooms.setLast('kitchen', 2);
+  await attention.onRoomMoved('kitchen', 0);
   expect(erased).toEqual(['kitchen delete 1']);
 });

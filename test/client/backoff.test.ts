@@ -1,25 +1,25 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { backoff, waitAfterClose } from '../../src/client/state/backoff.js';
+import { backoffMs, reconnectDelayMs } from '../../src/client/clock.js';
 
 test('the first retry comes in under half a second', () => {
-  expect(backoff(0, () => 0.999)).toBeLessThan(500);
+  expect(backoffMs(0, () => 0.999)).toBeLessThan(500);
 });
 
 test('waits double up to the cap, and no further', () => {
-  const longest = [0, 1, 2, 3, 4, 5, 6, 50, 5000].map((tries) => backoff(tries, () => 1));
+  const longest = [0, 1, 2, 3, 4, 5, 6, 50, 5000].map((tries) => backoffMs(tries, () => 1));
   expect(longest).toEqual([500, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 15000]);
 });
 
 test('jitter is full: from nothing to all of it', () => {
   fc.assert(
     fc.property(fc.nat(100), fc.double({ min: 0, max: 1, noNaN: true }), (tries, luck) => {
-      expect(backoff(tries, () => luck)).toBeCloseTo(luck * backoff(tries, () => 1));
+      expect(backoffMs(tries, () => luck)).toBeCloseTo(luck * backoffMs(tries, () => 1));
     }),
   );
 });
 
 test('a server that called us too fast is left alone for a while', () => {
-  expect(waitAfterClose(4429, 0, () => 0)).toBe(5000);
-  expect(waitAfterClose(1012, 0, () => 0)).toBe(0);
+  expect(reconnectDelayMs(4429, 0, () => 0)).toBe(5000);
+  expect(reconnectDelayMs(1012, 0, () => 0)).toBe(0);
 });

@@ -1,5 +1,5 @@
 /** A clock that tests turn by hand. */
-import type { Clock } from '../../src/client/state/clock.js';
+import type { Clock } from '../../src/client/clock.js';
 
 export class HandClock implements Clock {
   #now = 1_000_000;

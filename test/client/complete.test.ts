@@ -1,11 +1,16 @@
 /** What can be completed at the caret. */
 import { describe, expect, it } from 'vitest';
-import { begunAt, candidates, completed, isWhole } from '../../src/client/state/complete.js';
+import {
+  applyCompletion,
+  completionAt,
+  isExactMatch,
+  rankCandidates,
+} from '../../src/client/text/completion.js';
 
 /** The caret is where the stroke is. */
 function at(text: string): string | undefined {
   const caret = text.indexOf('|');
-  const begun = begunAt(text.replace('|', ''), caret);
+  const begun = completionAt(text.replace('|', ''), caret);
   return begun && `${begun.kind} ${begun.query} ${begun.from}`;
 }
 
@@ -37,11 +42,11 @@ describe('what was begun', () => {
 describe('completing', () => {
   it('puts the choice in its place, with one space after it', () => {
     const text = 'hi @an, you';
-    expect(completed(text, { kind: 'person', query: 'an', from: 3, to: 6 }, '@Ann')).toEqual({
+    expect(applyCompletion(text, { kind: 'person', query: 'an', from: 3, to: 6 }, '@Ann')).toEqual({
       text: 'hi @Ann , you',
       caret: 8,
     });
-    expect(completed('@an you', { kind: 'person', query: 'an', from: 0, to: 3 }, '@Ann')).toEqual({
+    expect(applyCompletion('@an you', { kind: 'person', query: 'an', from: 0, to: 3 }, '@Ann')).toEqual({
       text: '@Ann you',
       caret: 5,
     });
@@ -50,9 +55,9 @@ describe('completing', () => {
   it('offers those who are here first, nobody twice, by any word of the name', () => {
     const user = (name: string) => ({ id: name, name });
     const here = [user('Bob Ann'), user('Ann')];
-    expect(candidates('an', here, [user('Ann'), user('Andy'), user('Carl')]).map(({ name }) => name)).toEqual(
-      ['Ann', 'Andy', 'Bob Ann'],
-    );
+    expect(
+      rankCandidates('an', here, [user('Ann'), user('Andy'), user('Carl')]).map(({ name }) => name),
+    ).toEqual(['Ann', 'Andy', 'Bob Ann']);
   });
 
   it('offers whose name it is before those whose name only begins so', () => {
@@ -60,11 +65,11 @@ describe('completing', () => {
       { id: '1', name: 'Bobby' },
       { id: '2', name: 'Bob' },
     ];
-    expect(candidates('bob', here, []).map(({ name }) => name)).toEqual(['Bob', 'Bobby']);
-    expect([isWhole('bob', 'Bob'), isWhole('Zo\u0301e', 'Zóe'), isWhole('Bob', 'Bobby')]).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    expect(rankCandidates('bob', here, []).map(({ name }) => name)).toEqual(['Bob', 'Bobby']);
+    expect([
+      isExactMatch('bob', 'Bob'),
+      isExactMatch('Zo\u0301e', 'Zóe'),
+      isExactMatch('Bob', 'Bobby'),
+    ]).toEqual([true, true, false]);
   });
 });

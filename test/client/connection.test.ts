@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Connection, type Wire, type WireEvents } from '../../src/client/state/connection.js';
-import type { Frame } from '../../src/client/state/frames.js';
+import type { Frame } from '../../src/client/decode.js';
+import { Connection, type Socket, type SocketEvents } from '../../src/client/room/socket.js';
 import { HandClock } from './clock.js';
 
 const HELLO = JSON.stringify({
@@ -13,11 +13,11 @@ const HELLO = JSON.stringify({
 });
 
 /** A line whose other end is this test. */
-class Line implements Wire {
+class Line implements Socket {
   readonly sent: string[] = [];
   closed = false;
-  readonly events: WireEvents;
-  constructor(events: WireEvents) {
+  readonly events: SocketEvents;
+  constructor(events: SocketEvents) {
     this.events = events;
   }
   send(text: string): void {
@@ -47,8 +47,8 @@ beforeEach(() => {
     },
     clock,
     random: () => 1,
-    frame: (frame) => frames.push(frame),
-    closed: (code) => closes.push(code),
+    onFrame: (frame) => frames.push(frame),
+    onClosed: (code) => closes.push(code),
   });
 });
 
@@ -59,18 +59,18 @@ function last(): Line {
 }
 function live(): Line {
   connection.connect();
-  last().events.text(HELLO);
+  last().events.onText(HELLO);
   return last();
 }
 function state(): string {
-  return connection.link.value.state;
+  return connection.state.value.state;
 }
 
 describe('opening', () => {
   test('is live from the hello on, and sends only then', () => {
     connection.connect();
     expect([state(), connection.send('too early')]).toEqual(['connecting', false]);
-    last().events.text(HELLO);
+    last().events.onText(HELLO);
     expect([state(), connection.send('now')]).toEqual(['live', true]);
     expect(last().sent).toEqual(['now']);
   });
@@ -85,7 +85,7 @@ describe('opening', () => {
 
   test('the hello is taken before anything is sent', () => {
     let known = false;
-    connection.link.subscribe((link) => {
+    connection.state.subscribe((link) => {
       if (link.state === 'live') known = frames[0]?.type === 'hello';
     });
     live();
@@ -97,7 +97,7 @@ describe('coming back', () => {
   test('within half a second after a good line was lost', () => {
     live();
     clock.turn(5_000);
-    last().events.closed(1006, '');
+    last().events.onClosed(1006, '');
     expect(state()).toBe('waiting');
     clock.turn(500);
     expect(lines.length).toBe(2);
@@ -106,8 +106,8 @@ describe('coming back', () => {
   test('later each time while it fails', () => {
     connection.connect();
     const waits = [0, 1, 2, 3, 4, 5, 6].map(() => {
-      last().events.closed(1006, '');
-      const link = connection.link.value;
+      last().events.onClosed(1006, '');
+      const link = connection.state.value;
       const wait = link.state === 'waiting' ? link.until - clock.now() : 0;
       clock.turn(wait);
       return wait;
@@ -118,23 +118,23 @@ describe('coming back', () => {
   test('a line that dies right after its hello does not reset the wait', () => {
     for (let n = 0; n < 4; n++) {
       live();
-      last().events.closed(1013, 'overloaded');
+      last().events.onClosed(1013, 'overloaded');
     }
-    const link = connection.link.value;
+    const link = connection.state.value;
     expect(link.state === 'waiting' && link.until - clock.now()).toBe(4000);
   });
 
   test.each([4000, 4001, 4002, 4003, 4004, 4400, 1008, 1009])('not after %i', (code) => {
     live();
-    last().events.closed(code, 'why');
+    last().events.onClosed(code, 'why');
     clock.turn(60_000);
-    expect([connection.link.value, closes]).toEqual([{ state: 'ended', code, reason: 'why' }, [code]]);
+    expect([connection.state.value, closes]).toEqual([{ state: 'ended', code, reason: 'why' }, [code]]);
     expect(lines.length).toBe(1);
   });
 
   test('from wherever the room is when it opens: 4510 is told before the next attempt', () => {
     live();
-    last().events.closed(4510, 'the log changed');
+    last().events.onClosed(4510, 'the log changed');
     expect([closes, lines.length]).toEqual([[4510], 1]);
     clock.turn(500);
     expect(lines.length).toBe(2);
@@ -156,7 +156,7 @@ describe('a dead line', () => {
     const line = live();
     for (let n = 0; n < 20; n++) {
       clock.turn(15_000);
-      line.events.text('{"type":"pong"}');
+      line.events.onText('{"type":"pong"}');
     }
     expect([state(), lines.length]).toEqual(['live', 1]);
   });
@@ -165,14 +165,14 @@ describe('a dead line', () => {
     const line = live();
     for (let n = 0; n < 20; n++) {
       clock.turn(10_000);
-      line.events.text('{"type":"count","data":1}');
+      line.events.onText('{"type":"count","data":1}');
     }
     expect(line.sent).toEqual([]);
   });
 
   test('is noticed within 2 s of waking, without its close event', () => {
     const line = live();
-    connection.wake();
+    connection.checkAlive();
     expect(line.sent).toEqual(['{"type":"ping"}']);
     clock.turn(1_500);
     expect([line.closed, lines.length, state(), closes]).toEqual([true, 2, 'connecting', [1006]]);
@@ -180,23 +180,23 @@ describe('a dead line', () => {
 
   test('several reasons to wake ask once about the same line', () => {
     live();
-    for (let n = 0; n < 3; n++) connection.wake();
-    last().events.text('{"type":"pong"}');
+    for (let n = 0; n < 3; n++) connection.checkAlive();
+    last().events.onText('{"type":"pong"}');
     clock.turn(2_000);
     expect([state(), lines.length]).toEqual(['live', 1]);
   });
 
   test('waking ends the wait', () => {
     connection.connect();
-    last().events.closed(1006, '');
-    connection.wake();
+    last().events.onClosed(1006, '');
+    connection.checkAlive();
     expect([state(), lines.length]).toEqual(['connecting', 2]);
   });
 
   test('waking does not bring back what ended for good', () => {
     live();
-    last().events.closed(4003, '');
-    connection.wake();
+    last().events.onClosed(4003, '');
+    connection.checkAlive();
     clock.turn(60_000);
     expect([state(), lines.length]).toEqual(['ended', 1]);
   });
@@ -204,8 +204,8 @@ describe('a dead line', () => {
   test('is not heard any more once it was given up', () => {
     const dead = live();
     connection.connect();
-    dead.events.text('{"type":"count","data":9}');
-    dead.events.closed(4001, 'late');
+    dead.events.onText('{"type":"count","data":9}');
+    dead.events.onClosed(4001, 'late');
     expect([state(), frames.length, closes]).toEqual(['connecting', 1, []]);
   });
 });
@@ -218,10 +218,10 @@ test('who takes the hello may ask for another line: that one is not live yet', (
     },
     clock,
     random: () => 1,
-    frame: () => lines.length === 1 && connection.connect(),
-    closed: () => {},
+    onFrame: () => lines.length === 1 && connection.connect(),
+    onClosed: () => {},
   });
   connection.connect();
-  lines[0]?.events.text(HELLO);
+  lines[0]?.events.onText(HELLO);
   expect([lines.length, state()]).toEqual([2, 'connecting']);
 });

@@ -4,9 +4,8 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { LogEvent } from '../../src/client/state/events.js';
-import * as log from '../../src/client/state/transcript.js';
-import * as turn from '../../src/client/state/turns.js';
+import type { LogEvent } from '../../src/client/decode.js';
+import * as timeline from '../../src/client/room/timeline.js';
 import type { ChangeEvent, ChatEvent, RoomEvent } from '../../src/shared/protocol.js';
 import { applyChange } from '../../src/shared/reducer.js';
 
@@ -49,7 +48,7 @@ class ServerLog {
   }
 
   /** Numbers from … to, as they are read now: messages with what became of them, edits of deleted ones without text. */
-  read(from: number, to: number): turn.Read {
+  read(from: number, to: number): timeline.LoadedPage {
     const messages = this.#live.slice(Math.max(0, from - 1), Math.max(0, to)).map((event) => {
       if (event.type === 'chat') return this.#now.get(event.id) ?? event;
       const gone = this.#now.get(event.target)?.deleted !== undefined;
@@ -94,7 +93,7 @@ type Step =
 
 /** A page that reads the server's log over a line that breaks, and by pages that arrive late. */
 class Reader {
-  t: log.Transcript = log.EMPTY;
+  t: timeline.Timeline = timeline.emptyTimeline;
   /** numbers that the line has brought to the socket's end, and not further */
   #told = 0;
   /** what is on its way along the line */
@@ -109,7 +108,7 @@ class Reader {
   /** A new socket: at its number, or with the latest. */
   resume(history = 5): void {
     const { last } = this.#server;
-    this.t = log.greeted(this.t, { epoch: 'e', last, complete: true });
+    this.t = timeline.afterHello(this.t, { epoch: 'e', last, complete: true });
     const from = this.t.seen === undefined ? Math.max(1, last - history + 1) : this.t.seen + 1;
     this.#line = [...this.#server.read(from, last).messages];
     this.#told = last;
@@ -121,7 +120,7 @@ class Reader {
       const event = this.#server.live(++this.#told);
       if (event) this.#line.push(event);
     }
-    this.t = log.received(this.t, this.#line.splice(0, count));
+    this.t = timeline.receiveEvents(this.t, this.#line.splice(0, count));
   }
 
   /** One is lost on the way: that is a hole, which is filled by a page. */
@@ -132,7 +131,7 @@ class Reader {
 
   ask(kind: 'older' | 'newer' | 'latest' | 'around', pick: number): void {
     const { last } = this.#server;
-    const [top, bottom] = [log.top(this.t), log.bottom(this.t)];
+    const [top, bottom] = [timeline.firstId(this.t), timeline.lastId(this.t)];
     const around = 1 + (pick % Math.max(1, last));
     const page = {
       older: this.#server.read(top - 7, top - 1),
@@ -140,17 +139,22 @@ class Reader {
       latest: this.#server.read(last - 7, last),
       around: this.#server.read(around - 4, around + 4),
     }[kind];
-    const add = { older: turn.older, newer: turn.newer, latest: turn.jumped, around: turn.placed }[kind];
-    const wanted = { older: top > 1, newer: !log.isAttached(this.t), latest: true, around: true }[kind];
+    const add = {
+      older: timeline.prependPage,
+      newer: timeline.appendPage,
+      latest: timeline.jumpToLatest,
+      around: timeline.replaceWindow,
+    }[kind];
+    const wanted = { older: top > 1, newer: !timeline.isAttached(this.t), latest: true, around: true }[kind];
     const fits = () =>
       kind === 'latest' ||
       kind === 'around' ||
-      (kind === 'older' ? log.top(this.t) === top : log.bottom(this.t) === bottom);
+      (kind === 'older' ? timeline.firstId(this.t) === top : timeline.lastId(this.t) === bottom);
     if (!wanted || this.t.events.length === 0) return;
     this.#pages.push(() => {
-      if (turn.isTooOld(this.t, page) || !fits()) return;
+      if (timeline.isStale(this.t, page) || !fits()) return;
       this.t = add(this.t, page);
-      if (kind === 'around') this.t = log.pin(this.t, false);
+      if (kind === 'around') this.t = timeline.setPinned(this.t, false);
     });
   }
 
@@ -166,7 +170,7 @@ class Reader {
     for (let tries = 0; tries < 5; tries++) {
       const after = this.t.seen ?? 0;
       if (after < this.#server.last)
-        this.t = turn.filled(this.t, this.#server.read(after + 1, this.#server.last));
+        this.t = timeline.fillGap(this.t, this.#server.read(after + 1, this.#server.last));
     }
   }
 }
@@ -212,11 +216,11 @@ function moves(reader: Reader, { kind, pick: by }: Step): void {
   if (kind === 'older' || kind === 'newer' || kind === 'latest' || kind === 'around') reader.ask(kind, by);
   if (kind === 'arrive') reader.arrive(by);
   if (kind === 'pin' || kind === 'unpin')
-    reader.t = log.pin(reader.t, kind === 'pin' && log.isAttached(reader.t));
+    reader.t = timeline.setPinned(reader.t, kind === 'pin' && timeline.isAttached(reader.t));
 }
 
 /** What the window must hold, said by the server now: its texts are in messages only. */
-function truth(server: ServerLog, { events }: log.Transcript): readonly LogEvent[] {
+function truth(server: ServerLog, { events }: timeline.Timeline): readonly LogEvent[] {
   const { messages } = server.read(events[0]?.id ?? 1, events.at(-1)?.id ?? 0);
   return messages.map((event) => (event.type === 'edit' ? { ...event, data: '' } : event));
 }

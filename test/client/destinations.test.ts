@@ -1,9 +1,7 @@
 /** Going to rooms: by some letters, to a new one, to the neighbour. */
 import { describe, expect, it } from 'vitest';
-import { destinations, roomOf } from '../../src/client/state/destinations.js';
-import { fuzzy } from '../../src/client/state/fuzzy.js';
-import { neighbour } from '../../src/client/state/neighbour.js';
-import type { RoomEntry } from '../../src/client/state/rooms.js';
+import { neighbourRoom, type RoomEntry } from '../../src/client/rooms/list.js';
+import { fuzzyMatch, roomNameOf, suggestRooms } from '../../src/client/text/fuzzy.js';
 
 const entry = (room: string, more: Partial<RoomEntry> = {}): RoomEntry => ({
   room,
@@ -23,7 +21,7 @@ const LIST = [
   entry('chandlery', { joined: false }),
 ];
 const names = (query: string, here = 'harbour') =>
-  destinations(query, LIST, here).map(({ room, entry: known }) => (known ? room : `+${room}`));
+  suggestRooms(query, LIST, here).map(({ room, entry: known }) => (known ? room : `+${room}`));
 
 describe('some letters', () => {
   it.each([
@@ -48,11 +46,11 @@ describe('some letters', () => {
     ['', 'kitchen', []],
     ['头', '码头', [[1, 2]]],
   ])('%s finds %s', (query, name, hits) => {
-    expect(fuzzy(query, name)?.hits).toEqual(hits);
+    expect(fuzzyMatch(query, name)?.hits).toEqual(hits);
   });
 
   it('in another order find nothing', () => {
-    expect(fuzzy('nk', 'kitchen')).toBeUndefined();
+    expect(fuzzyMatch('nk', 'kitchen')).toBeUndefined();
   });
 });
 
@@ -69,27 +67,27 @@ describe('the rooms to go to', () => {
   });
 
   it('have names that rooms can have', () => {
-    expect(roomOf('#Dry  Dock ')).toBe('dry-dock');
-    expect(roomOf('a/b')).toBeUndefined();
+    expect(roomNameOf('#Dry  Dock ')).toBe('dry-dock');
+    expect(roomNameOf('a/b')).toBeUndefined();
   });
 });
 
 describe('the neighbour', () => {
   it('is the next one, all around', () => {
-    expect(neighbour(LIST, 'harbour', 1, false)).toBe('kitchen');
-    expect(neighbour(LIST, 'harbour', -1, false)).toBe('chandlery');
-    expect(neighbour(LIST, 'chandlery', 1, false)).toBe('harbour');
+    expect(neighbourRoom(LIST, 'harbour', 1, false)).toBe('kitchen');
+    expect(neighbourRoom(LIST, 'harbour', -1, false)).toBe('chandlery');
+    expect(neighbourRoom(LIST, 'chandlery', 1, false)).toBe('harbour');
   });
 
   it('with something unread, when asked for', () => {
-    expect(neighbour(LIST, 'harbour', 1, true)).toBe('kitchen');
-    expect(neighbour(LIST, 'harbour', -1, true)).toBe('night-watch');
-    expect(neighbour([entry('a'), entry('b')], 'a', 1, true)).toBeUndefined();
+    expect(neighbourRoom(LIST, 'harbour', 1, true)).toBe('kitchen');
+    expect(neighbourRoom(LIST, 'harbour', -1, true)).toBe('night-watch');
+    expect(neighbourRoom([entry('a'), entry('b')], 'a', 1, true)).toBeUndefined();
   });
 
   it('of a room that is not in the list is the first or the last', () => {
-    expect(neighbour(LIST, 'new', 1, false)).toBe('harbour');
-    expect(neighbour(LIST, 'new', -1, false)).toBe('chandlery');
-    expect(neighbour([], 'new', 1, false)).toBeUndefined();
+    expect(neighbourRoom(LIST, 'new', 1, false)).toBe('harbour');
+    expect(neighbourRoom(LIST, 'new', -1, false)).toBe('chandlery');
+    expect(neighbourRoom([], 'new', 1, false)).toBeUndefined();
   });
 });

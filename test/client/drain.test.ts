@@ -1,25 +1,24 @@
+/** What becomes of one attempt to send. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { drain, type Outcome } from '../../src/client/state/drain.js';
-import { isWaiting, type Letter, type OutboxStore } from '../../src/client/state/letter.js';
-import { Outbox } from '../../src/client/state/outbox.js';
-import { when } from '../../src/client/state/when.js';
+import { untilSignal } from '../../src/client/clock.js';
+import { isSendable, Outbox, type OutboxStore, type PendingMessage } from '../../src/client/outbox/outbox.js';
+import { type SendResult, sendLoop } from '../../src/client/outbox/sender.js';
 import type { ErrorCode } from '../../src/shared/protocol.js';
 import { hasty } from './clock.js';
 import { memoryStore } from './memorystore.js';
 import { say, textOf } from './wish.js';
 
-/** What becomes of one attempt to send. */
 type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
 
 /** A server that keeps a cid once, behind a line with a fate for each attempt. */
 class Server {
-  readonly log: Letter[] = [];
+  readonly log: PendingMessage[] = [];
   readonly #fates: Fate[];
   constructor(fates: readonly Fate[]) {
     this.#fates = [...fates];
   }
-  async submit(letter: Letter): Promise<Outcome> {
+  async submit(letter: PendingMessage): Promise<SendResult> {
     const fate = this.#fates.shift() ?? 'stored';
     await new Promise(setImmediate);
     if (fate === 'stored' || fate === 'lost-after') this.#store(letter);
@@ -27,7 +26,7 @@ class Server {
     if (fate.startsWith('lost')) return { kind: 'lost' };
     return { kind: 'error', problem: { code: fate as ErrorCode, message: fate } }; // the others are codes
   }
-  #store(letter: Letter): void {
+  #store(letter: PendingMessage): void {
     if (!this.log.some(({ cid }) => cid === letter.cid)) this.log.push(letter);
   }
 }
@@ -40,16 +39,16 @@ function openTab(store: OutboxStore, server: Server) {
     room: 'lobby',
     newCid: () => `cid-${++cids}`,
     clock: hasty,
-    changed: () => {},
-    stranded: () => {},
+    onChanged: () => {},
+    onUnpersisted: () => {},
   });
   const stop = new AbortController();
-  const transport = { ready: async () => {}, submit: (letter: Letter) => server.submit(letter) };
+  const transport = { waitReady: async () => {}, send: (letter: PendingMessage) => server.submit(letter) };
   const next = async (signal: AbortSignal) => {
-    await when(outbox.letters, (letters) => letters.some(isWaiting), signal);
+    await untilSignal(outbox.messages, (letters) => letters.some(isSendable), signal);
     return outbox.next;
   };
-  const done = drain({ outbox, transport, clock: hasty, random: Math.random, next }, stop.signal);
+  const done = sendLoop({ outbox, transport, clock: hasty, random: Math.random, next }, stop.signal);
   return { outbox, close: () => stop.abort(), done };
 }
 type Tab = ReturnType<typeof openTab>;
@@ -58,7 +57,7 @@ type Tab = ReturnType<typeof openTab>;
 async function emptied(store: OutboxStore, tabs: readonly Tab[]): Promise<void> {
   for (let turn = 0; turn < 10_000; turn++) {
     await Promise.all(tabs.map(({ outbox }) => outbox.reload()));
-    if (!(await store.all('ann')).some(isWaiting)) return;
+    if (!(await store.all('ann')).some(isSendable)) return;
     await new Promise(setImmediate);
   }
   throw new Error('letters are stuck');
@@ -68,7 +67,7 @@ test('letters arrive once and in order', async () => {
   const store = memoryStore();
   const server = new Server(['lost-after', 'lost-before', 'too_fast', 'stored', 'storage', 'lost-after']);
   const tab = openTab(store, server);
-  for (const text of ['one', 'two', 'three']) void tab.outbox.post(say(text));
+  for (const text of ['one', 'two', 'three']) void tab.outbox.add(say(text));
   await emptied(store, [tab]);
   expect(server.log.map(textOf)).toEqual(['one', 'two', 'three']);
   tab.close();
@@ -79,11 +78,11 @@ test('what is refused for good is not sent again, and holds up nobody', async ()
   const store = memoryStore();
   const server = new Server(['bad_text', 'stored']);
   const tab = openTab(store, server);
-  await Promise.all([tab.outbox.post(say('one')), tab.outbox.post(say('two'))]);
+  await Promise.all([tab.outbox.add(say('one')), tab.outbox.add(say('two'))]);
   await emptied(store, [tab]);
   expect(server.log.map(textOf)).toEqual(['two']);
   expect(
-    tab.outbox.letters.value.map(({ posting, problem }) => [textOf({ posting }), problem?.code]),
+    tab.outbox.messages.value.map(({ posting, problem }) => [textOf({ posting }), problem?.code]),
   ).toEqual([['one', 'bad_text']]);
   tab.close();
 });
@@ -92,7 +91,7 @@ test('a letter that breaks the server is given up after a few tries', async () =
   const store = memoryStore();
   const server = new Server(Array.from({ length: 6 }, () => 'internal' as const));
   const tab = openTab(store, server);
-  await Promise.all([tab.outbox.post(say('poison')), tab.outbox.post(say('two'))]);
+  await Promise.all([tab.outbox.add(say('poison')), tab.outbox.add(say('two'))]);
   await emptied(store, [tab]);
   expect(server.log.map(textOf)).toEqual(['two']);
   tab.close();
@@ -132,7 +131,7 @@ test('whatever is lost, whichever tab crashes, with or without a leader: each on
         let said = 0;
         for (const { kind, tab } of steps) {
           const which = tab === 0 ? 0 : 1;
-          if (kind === 'say') void tabs[which].outbox.post(say(`text ${++said}`));
+          if (kind === 'say') void tabs[which].outbox.add(say(`text ${++said}`));
           if (kind === 'reload') void tabs[which].outbox.reload();
           if (kind === 'breathe') await new Promise(setImmediate);
           if (kind === 'crash') {
@@ -182,7 +181,7 @@ test('whatever the store fails to do: each once, and in the order of its tab', a
         for (const { kind, tab } of steps) {
           const which = tab === 0 ? 0 : 1;
           if (kind === 'say') said[which].push(`${which}: ${said[which].length}`);
-          if (kind === 'say') void tabs[which].outbox.post(say(said[which].at(-1) ?? ''));
+          if (kind === 'say') void tabs[which].outbox.add(say(said[which].at(-1) ?? ''));
           if (kind === 'reload') void tabs[which].outbox.reload();
           if (kind === 'breathe') await new Promise(setImmediate);
         }

@@ -1,9 +1,14 @@
 /** The emoji: found by name in two languages, written by shortcode. */
 import { describe, expect, it } from 'vitest';
-import { beginsShortcode, findEmoji, isEmojiOnly, withEmoji } from '../../src/client/state/emoji.js';
-import { loadBook } from '../../src/client/view/emojidata.js';
+import {
+  containsShortcodeStart,
+  findEmoji,
+  isEmojiOnly,
+  replaceShortcodes,
+} from '../../src/client/text/emoji.js';
+import { buildIndexFor } from '../../src/client/text/emoji-data.js';
 
-const [english, chinese] = await Promise.all([loadBook('en'), loadBook('zh-CN')]);
+const [english, chinese] = await Promise.all([buildIndexFor('en'), buildIndexFor('zh-CN')]);
 const first = (book: typeof english, query: string) => findEmoji(book, query, 10).map(({ char }) => char);
 
 describe('emoji', () => {
@@ -32,8 +37,8 @@ describe('emoji', () => {
     ['🎉:tada:', '🎉🎉'],
     ['a\n:tada:', 'a\n🎉'],
   ])('are put in place of their codes: %j', (written, said) => {
-    expect(withEmoji(written, english)).toBe(said);
-    expect(beginsShortcode(written)).toBe(true);
+    expect(replaceShortcodes(written, english)).toBe(said);
+    expect(containsShortcodeStart(written)).toBe(true);
   });
 
   it.each([
@@ -50,19 +55,20 @@ describe('emoji', () => {
     '`:tada:` ``a ` :tada:`` ```\n:tada:\n``` ```:tada:',
     '~~~\n:tada:\n~~~',
   ])('leave what is none as it is: %j', (text) => {
-    expect(withEmoji(text, english)).toBe(text);
+    expect(replaceShortcodes(text, english)).toBe(text);
   });
 
   it('are expected as soon as one is begun, and not at each colon', () => {
-    for (const text of [':', 'a :t', '好:', '(:tada:)']) expect(beginsShortcode(text), text).toBe(true);
+    for (const text of [':', 'a :t', '好:', '(:tada:)'])
+      expect(containsShortcodeStart(text), text).toBe(true);
     for (const text of ['at 10:30', 'note: this', 'https://x.org', 'a:b'])
-      expect(beginsShortcode(text), text).toBe(false);
+      expect(containsShortcodeStart(text), text).toBe(false);
   });
 
   it('are found in hostile texts without growing tired', () => {
     for (const bit of ['`', '`a``', '~~~\n', 'a', ':', ':a', ':a:', 'a:/', '```', 'www.', ': '])
       expect(
-        timeOf(() => withEmoji(`${bit.repeat(4000 / bit.length)} :tada`, english)),
+        timeOf(() => replaceShortcodes(`${bit.repeat(4000 / bit.length)} :tada`, english)),
         bit,
       ).toBeLessThan(300);
   });

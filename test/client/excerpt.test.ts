@@ -1,6 +1,6 @@
 /** What is shown of a message that was found. */
 import { describe, expect, it } from 'vitest';
-import { excerpt, termsOf } from '../../src/client/state/excerpt.js';
+import { excerpt, searchTerms } from '../../src/client/text/excerpt.js';
 
 const show = (text: string, ...terms: string[]) =>
   excerpt(text, terms)
@@ -20,7 +20,7 @@ describe('the words of a query', () => {
     ['  ', []],
     ['from:Ann', []],
   ])('%s', (query, terms) => {
-    expect(termsOf(query)).toEqual(terms);
+    expect(searchTerms(query)).toEqual(terms);
   });
 });
 

@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseFound, parsePage, parseRooms } from '../../src/client/state/answers.js';
-import { parseEvent } from '../../src/client/state/events.js';
-import { parseFrame } from '../../src/client/state/frames.js';
+import { parseEvent, parseFoundPage, parseFrame, parsePage, parseRooms } from '../../src/client/decode.js';
 
 const ann = { id: 'a', name: 'Ann' };
 const chat = { id: 1, type: 'chat', user: ann, data: 'hi', at: 5, cid: 'c' };
@@ -47,10 +45,13 @@ test('a change that makes no sense keeps its number too', () => {
 test('answers of the contract come through as they are, others not at all', () => {
   const rooms = [{ room: 'lobby', last: 3, read: 1, people: 2, joined: true }];
   const found = { messages: [{ ...chat, room: 'lobby' }], complete: false, next: 9 };
-  expect([parseRooms(rooms), parseFound(found)]).toEqual([rooms, found]);
-  expect([parseRooms({}), parseRooms([{}]), parseFound([]), parseFound({ messages: [chat] })]).toEqual(
-    Array(4).fill(undefined),
-  );
+  expect([parseRooms(rooms), parseFoundPage(found)]).toEqual([rooms, found]);
+  expect([
+    parseRooms({}),
+    parseRooms([{}]),
+    parseFoundPage([]),
+    parseFoundPage({ messages: [chat] }),
+  ]).toEqual(Array(4).fill(undefined));
 });
 
 test('an ack is no event, though it has a number', () => {

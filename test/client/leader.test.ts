@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Leader } from '../../src/client/state/leader.js';
+import { TabLeader } from '../../src/client/outbox/leader.js';
 
 interface Holder {
   readonly reject: (error: Error) => void;
@@ -43,10 +43,10 @@ class Locks {
   }
 }
 
-function tab(locks: Locks | undefined, working: string[], name: string): Leader {
+function tab(locks: Locks | undefined, working: string[], name: string): TabLeader {
   // Only `request` is used of the browser's interface.
   const manager = locks as unknown as LockManager | undefined;
-  return new Leader(manager, 'outbox', (signal) => {
+  return new TabLeader(manager, 'outbox', (signal) => {
     working.push(name);
     return new Promise((resolve) => {
       signal.addEventListener('abort', () => {
@@ -65,10 +65,10 @@ test('one tab works; when it is closed the next takes over', async () => {
   one.start();
   two.start();
   await settle();
-  expect([working, one.leads, two.leads]).toEqual([['one'], true, false]);
+  expect([working, one.isLeader, two.isLeader]).toEqual([['one'], true, false]);
   one.stop();
   await settle();
-  expect([working, two.leads]).toEqual([['two'], true]);
+  expect([working, two.isLeader]).toEqual([['two'], true]);
   two.stop();
 });
 
@@ -81,7 +81,7 @@ test('a tab that sleeps can be robbed; it stands in line again', async () => {
   await settle();
   two.steal();
   await settle();
-  expect([working, one.leads, two.leads]).toEqual([['two'], false, true]);
+  expect([working, one.isLeader, two.isLeader]).toEqual([['two'], false, true]);
   two.stop();
   await settle();
   expect(working).toEqual(['one']);

@@ -1,15 +1,21 @@
 /** The marks in messages: what they mean, that no letter is lost, that nothing else comes out, that hostile ones are quick. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { folded } from '../../src/client/state/folded.js';
-import { type Mark, type Marks, parseMarks, plainText, safeHref } from '../../src/client/state/marks.js';
-import { replyTo } from '../../src/client/state/reply.js';
+import { formatReply } from '../../src/client/room/composer.js';
+import {
+  foldText,
+  type MarkdownNode,
+  type MarkdownNodes,
+  parseMarkdown,
+  plainText,
+  safeHref,
+} from '../../src/client/text/markdown.js';
 
 const ANN = { id: 'a', name: 'Ann' };
 const ANN_LEE = { id: 'l', name: 'Ann Lee' };
 
 describe('marks', () => {
-  it.each<[string, Marks]>([
+  it.each<[string, MarkdownNodes]>([
     ['plain', ['plain']],
     [
       'a **b** _c_ ~~d~~ `e`',
@@ -42,7 +48,7 @@ describe('marks', () => {
     ['[here](https://x.org)', [{ kind: 'link', href: 'https://x.org/', of: ['here'] }]],
     ['#12 and a#1', [{ kind: 'ref', id: 12, text: '#12' }, ' and a#1']],
   ])('reads %j', (text, marks) => {
-    expect(parseMarks(text)).toEqual(marks);
+    expect(parseMarkdown(text)).toEqual(marks);
   });
 
   it('keeps line ends, and everything that it does not know', () => {
@@ -55,7 +61,7 @@ describe('marks', () => {
       '    indented\n  more',
       '- [ ] to do',
     ])
-      expect(plainText(parseMarks(text)).replace(/^ (?=\[)/, '- ')).toBe(text);
+      expect(plainText(parseMarkdown(text)).replace(/^ (?=\[)/, '- ')).toBe(text);
   });
 
   it.each([
@@ -70,32 +76,32 @@ describe('marks', () => {
     '~~~\n~~~',
     '* ',
   ])('shows %j as it is written: nothing of it could be seen', (text) => {
-    expect(parseMarks(text)).toEqual([text]);
+    expect(parseMarkdown(text)).toEqual([text]);
   });
 
   it('takes the word behind a fence for the text when there is no other', () => {
     for (const text of ['```hello', '```hello\n```', '~~~hello\n\n\n~~~'])
-      expect(parseMarks(text)).toEqual([{ kind: 'block', text: 'hello', language: '' }]);
-    expect(parseMarks('```hello there')).toEqual([{ kind: 'block', text: 'hello there', language: '' }]);
-    expect(parseMarks('a\n```')).toEqual(['a\n```']);
+      expect(parseMarkdown(text)).toEqual([{ kind: 'block', text: 'hello', language: '' }]);
+    expect(parseMarkdown('```hello there')).toEqual([{ kind: 'block', text: 'hello there', language: '' }]);
+    expect(parseMarkdown('a\n```')).toEqual(['a\n```']);
   });
 
   it('reads Chinese as it is written', () => {
-    expect(parseMarks('**注意：**请看')).toEqual([{ kind: 'strong', of: ['注意：'] }, '请看']);
-    expect(parseMarks('好的~ 明天见~')).toEqual(['好的~ 明天见~']);
-    expect(plainText(parseMarks('看https://x.org/a。好'))).toBe('看https://x.org/a。好');
-    expect(parseMarks('看#12吧')[1]).toMatchObject({ kind: 'ref', id: 12 });
+    expect(parseMarkdown('**注意：**请看')).toEqual([{ kind: 'strong', of: ['注意：'] }, '请看']);
+    expect(parseMarkdown('好的~ 明天见~')).toEqual(['好的~ 明天见~']);
+    expect(plainText(parseMarkdown('看https://x.org/a。好'))).toBe('看https://x.org/a。好');
+    expect(parseMarkdown('看#12吧')[1]).toMatchObject({ kind: 'ref', id: 12 });
   });
 
   it('leaves a shrug its arm and a path its strokes', () => {
     for (const text of ['¯\\_(ツ)_/¯', '\\\\server\\share', 'C:\\dir\\name'])
-      expect(plainText(parseMarks(text))).toBe(text);
-    expect(plainText(parseMarks('\\*no\\*'))).toBe('*no*');
+      expect(plainText(parseMarkdown(text))).toBe(text);
+    expect(plainText(parseMarkdown('\\*no\\*'))).toBe('*no*');
   });
 
   it('finds those who are called, the longest name first, whatever is in it', () => {
     const odd = { id: 'o', name: 'A.*(b' };
-    const marks = parseMarks('@Ann Lee, @ann, @A.*(b and @Bob', [ANN, ANN_LEE, odd]);
+    const marks = parseMarkdown('@Ann Lee, @ann, @A.*(b and @Bob', [ANN, ANN_LEE, odd]);
     expect(
       marks.flatMap((mark) => (typeof mark === 'object' && mark.kind === 'mention' ? [mark.user.id] : [])),
     ).toEqual(['l', 'a', 'o']);
@@ -114,14 +120,14 @@ describe('marks', () => {
     'http:',
   ])('leads not to %j', (href) => {
     expect(safeHref(href)).toBeUndefined();
-    expect(linksOf(parseMarks(`[a](${href})`))).toEqual([]);
+    expect(linksOf(parseMarkdown(`[a](${href})`))).toEqual([]);
   });
 
   it('does not hide where a link leads behind another address', () => {
-    expect(parseMarks('[https://bank.com](https://evil.org)')).toEqual([
+    expect(parseMarkdown('[https://bank.com](https://evil.org)')).toEqual([
       '[https://bank.com](https://evil.org)',
     ]);
-    expect(parseMarks('[bank.com](https://evil.org)')).toEqual(['[bank.com](https://evil.org)']);
+    expect(parseMarkdown('[bank.com](https://evil.org)')).toEqual(['[bank.com](https://evil.org)']);
   });
 });
 
@@ -165,7 +171,7 @@ describe('any text', () => {
     const some = text.filter((written) => /[\p{L}\p{N}\p{P}\p{S}]/u.test(written));
     const letter = /[^\s\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}]/u;
     fc.assert(
-      fc.property(some, (written) => letter.test(plainText(parseMarks(written, [ANN])))),
+      fc.property(some, (written) => letter.test(plainText(parseMarkdown(written, [ANN])))),
       { numRuns: 2_000 },
     );
   });
@@ -173,7 +179,7 @@ describe('any text', () => {
   it('loses no letter but the marks, and makes known nodes only', () => {
     fc.assert(
       fc.property(text, (written) => {
-        const marks = parseMarks(written, [ANN]);
+        const marks = parseMarkdown(written, [ANN]);
         check(marks);
         expect(lettersOf(shown(marks).join('')).length).toBeGreaterThanOrEqual(lettersOf(written).length);
       }),
@@ -188,14 +194,14 @@ function lettersOf(text: string): string {
 }
 
 /** All that can be seen: texts, addresses, names of languages. */
-function shown(marks: Marks): readonly string[] {
+function shown(marks: MarkdownNodes): readonly string[] {
   const hidden = linksOf(marks).map((href) =>
     decodeURIComponent(href.replaceAll(/%(?![0-9A-F]{2})/g, '%25')),
   );
   return [plainText(marks), ...hidden];
 }
 
-function check(marks: Marks): void {
+function check(marks: MarkdownNodes): void {
   for (const mark of marks) {
     if (typeof mark === 'string') continue;
     expect(['strong', 'em', 'del', 'code', 'block', 'link', 'quote', 'list', 'mention', 'ref']).toContain(
@@ -206,12 +212,12 @@ function check(marks: Marks): void {
   }
 }
 
-function within(mark: Exclude<Mark, string>): readonly Marks[] {
+function within(mark: Exclude<MarkdownNode, string>): readonly MarkdownNodes[] {
   if (mark.kind === 'list') return mark.items.map(({ of }) => of);
   return 'of' in mark ? [mark.of] : [];
 }
 
-function linksOf(marks: Marks): readonly string[] {
+function linksOf(marks: MarkdownNodes): readonly string[] {
   return marks.flatMap((mark) =>
     typeof mark === 'string'
       ? []
@@ -261,9 +267,9 @@ describe('hostile texts of 4,000 characters', () => {
   ];
   it.each(bits)('reads %j over and over without growing tired', (bit) => {
     const written = bit.repeat(4000 / bit.length);
-    parseMarks(written);
+    parseMarkdown(written);
     const from = process.cpuUsage();
-    const marks = parseMarks(written);
+    const marks = parseMarkdown(written);
     const { user } = process.cpuUsage(from);
     check(marks);
     // Some milliseconds on a machine at rest; what grows with the square takes seconds.
@@ -281,11 +287,11 @@ describe('a reply', () => {
   } as const;
 
   it('is plain text that others can read', () => {
-    expect(replyTo(message, 'yes')).toBe('> Ann, #12: one **two**\n> three\n\nyes');
+    expect(formatReply(message, 'yes')).toBe('> Ann, #12: one **two**\n> three\n\nyes');
   });
 
   it('is read as what it is', () => {
-    expect(parseMarks(replyTo(message, 'yes'))).toEqual([
+    expect(parseMarkdown(formatReply(message, 'yes'))).toEqual([
       {
         kind: 'quote',
         from: { name: 'Ann', id: 12 },
@@ -296,14 +302,14 @@ describe('a reply', () => {
   });
 
   it('to what was deleted names it all the same', () => {
-    expect(parseMarks(replyTo({ ...message, data: '' }, 'yes'))).toEqual([
+    expect(parseMarkdown(formatReply({ ...message, data: '' }, 'yes'))).toEqual([
       { kind: 'quote', from: { name: 'Ann', id: 12 }, of: [] },
       'yes',
     ]);
   });
 
   it('of a long one takes the beginning', () => {
-    const long = replyTo({ ...message, data: 'word '.repeat(500) }, 'yes');
+    const long = formatReply({ ...message, data: 'word '.repeat(500) }, 'yes');
     expect(long.length).toBeLessThan(230);
     expect(long).toMatch(/…\n\nyes$/);
   });
@@ -311,10 +317,10 @@ describe('a reply', () => {
 
 describe('folding', () => {
   it('leaves short ones, and shortens long ones to what is clearly less', () => {
-    expect(folded('a\n'.repeat(13))).toBeUndefined();
-    expect(folded('a\n'.repeat(20))?.split('\n').length).toBe(10);
-    expect(folded('W'.repeat(1200))).toBeUndefined();
-    expect(folded('😀'.repeat(700))?.isWellFormed()).toBe(true);
-    expect(folded('W'.repeat(4000))?.length).toBeLessThanOrEqual(800);
+    expect(foldText('a\n'.repeat(13))).toBeUndefined();
+    expect(foldText('a\n'.repeat(20))?.split('\n').length).toBe(10);
+    expect(foldText('W'.repeat(1200))).toBeUndefined();
+    expect(foldText('😀'.repeat(700))?.isWellFormed()).toBe(true);
+    expect(foldText('W'.repeat(4000))?.length).toBeLessThanOrEqual(800);
   });
 });

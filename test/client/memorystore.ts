@@ -1,8 +1,8 @@
 /** A store of letters that never fails, and lives as long as the test. */
-import type { Letter, OutboxStore } from '../../src/client/state/letter.js';
+import type { OutboxStore, PendingMessage } from '../../src/client/outbox/outbox.js';
 
 export function memoryStore(): OutboxStore {
-  let letters: readonly Letter[] = [];
+  let letters: readonly PendingMessage[] = [];
   let seq = 0;
   const without = (cid: string | undefined) => letters.filter((letter) => letter.cid !== cid);
   return {

@@ -1,6 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { OutboxStore } from '../../src/client/state/letter.js';
-import { Outbox } from '../../src/client/state/outbox.js';
+import { Outbox, type OutboxStore } from '../../src/client/outbox/outbox.js';
 import { HandClock } from './clock.js';
 import { memoryStore } from './memorystore.js';
 import { say, textOf } from './wish.js';
@@ -14,12 +13,20 @@ beforeEach(() => {
   strandings = 0;
 });
 function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobby'): Outbox {
-  return new Outbox({ store, user, room, newCid: () => `cid-${++cids}`, clock, changed, stranded });
+  return new Outbox({
+    store,
+    user,
+    room,
+    newCid: () => `cid-${++cids}`,
+    clock,
+    onChanged: changed,
+    onUnpersisted: stranded,
+  });
 }
 /** Refused: `!`, being saved: `…`, not kept: `?`. */
 function shown(outbox: Outbox): readonly string[] {
-  return outbox.letters.value.map(
-    ({ posting, problem, unkept, seq }) =>
+  return outbox.messages.value.map(
+    ({ posting, problem, unpersisted: unkept, seq }) =>
       textOf({ posting }) + (problem ? '!' : unkept ? '?' : seq === undefined ? '…' : ''),
   );
 }
@@ -62,7 +69,7 @@ const tooLong = { code: 'text_too_long', message: 'too long' } as const;
 
 test('what is said is shown as waiting, and sent, when it is kept: not before', async () => {
   const outbox = open(memoryStore());
-  const kept = outbox.post(say('hi'));
+  const kept = outbox.add(say('hi'));
   expect([shown(outbox), outbox.next]).toEqual([[], undefined]);
   await kept;
   expect([shown(outbox), outbox.next && textOf(outbox.next)]).toEqual([['hi'], 'hi']);
@@ -70,7 +77,7 @@ test('what is said is shown as waiting, and sent, when it is kept: not before', 
 
 test('a slow store does not hide it: it is shown as being saved, and held', () => {
   const outbox = open({ ...memoryStore(), add: () => new Promise(() => {}) });
-  void outbox.post(say('hi'));
+  void outbox.add(say('hi'));
   clock.turn(300);
   expect([shown(outbox), outbox.next]).toEqual([['hi…'], undefined]);
 });
@@ -78,19 +85,19 @@ test('a slow store does not hide it: it is shown as being saved, and held', () =
 test('it outlives the tab, in order, and is there for its writer and room only', async () => {
   const store = memoryStore();
   const before = open(store);
-  for (const text of ['one', 'two', 'three']) await before.post(say(text));
+  for (const text of ['one', 'two', 'three']) await before.add(say(text));
   const after = open(store);
   const eve = open(store, undefined, 'eve');
   const elsewhere = open(store, undefined, 'ann', 'elsewhere');
   for (const outbox of [after, eve, elsewhere]) await outbox.reload();
   expect([shown(after), shown(eve), shown(elsewhere)]).toEqual([['one', 'two', 'three'], [], []]);
-  expect(after.letters.value.map(({ cid }) => cid)).toEqual(before.letters.value.map(({ cid }) => cid));
+  expect(after.messages.value.map(({ cid }) => cid)).toEqual(before.messages.value.map(({ cid }) => cid));
 });
 
 test('what is in the log is gone, for all tabs', async () => {
   const store = memoryStore();
   const outbox = open(store);
-  await outbox.post(say('hi'));
+  await outbox.add(say('hi'));
   await outbox.settle(outbox.next?.cid ?? '');
   expect([shown(outbox), await store.all('ann')]).toEqual([[], []]);
 });
@@ -98,7 +105,7 @@ test('what is in the log is gone, for all tabs', async () => {
 test('an echo of a letter that another tab wrote takes it away before this tab has read of it', async () => {
   const store = memoryStore();
   const writer = open(store);
-  await writer.post(say('hi'));
+  await writer.add(say('hi'));
   const reader = open(store);
   await reader.settle(writer.next?.cid ?? '');
   await reader.reload();
@@ -117,7 +124,7 @@ test('a slow read of the store does not bring back what is settled, nor hide wha
     },
   });
   const first = outbox.reload();
-  const kept = outbox.post(say('hi'));
+  const kept = outbox.add(say('hi'));
   await new Promise(setImmediate);
   slow[1]?.();
   await kept;
@@ -128,29 +135,29 @@ test('a slow read of the store does not bring back what is settled, nor hide wha
 
 test('a refused one says why, lets the others pass, and can be sent again or dropped', async () => {
   const outbox = open(memoryStore());
-  await outbox.post(say('one'));
-  await outbox.post(say('two'));
+  await outbox.add(say('one'));
+  await outbox.add(say('two'));
   const first = outbox.next?.cid ?? '';
   await outbox.refuse(first, tooLong);
-  expect([shown(outbox), outbox.letters.value[0]?.problem, outbox.next && textOf(outbox.next)]).toEqual([
+  expect([shown(outbox), outbox.messages.value[0]?.problem, outbox.next && textOf(outbox.next)]).toEqual([
     ['one!', 'two'],
     tooLong,
     'two',
   ]);
-  await outbox.again(first);
+  await outbox.retry(first);
   expect(shown(outbox)).toEqual(['two', 'one']);
-  expect(outbox.letters.value[1]?.cid).toBe(first);
+  expect(outbox.messages.value[1]?.cid).toBe(first);
   await outbox.refuse(first, tooLong);
-  await outbox.drop(first);
+  await outbox.discard(first);
   expect(shown(outbox)).toEqual(['two']);
 });
 
 test('one whose cid stands for another text goes again with a new one', async () => {
   const outbox = open(memoryStore());
-  await outbox.post(say('one'));
+  await outbox.add(say('one'));
   const first = outbox.next?.cid ?? '';
   await outbox.refuse(first, conflict);
-  await outbox.again(first);
+  await outbox.retry(first);
   expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
@@ -158,11 +165,11 @@ test('a store that hangs is given up after a while: what was said is sent from h
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);
   bad.hangs = true;
-  for (const text of ['one', 'two']) void outbox.post(say(text));
+  for (const text of ['one', 'two']) void outbox.add(say(text));
   clock.turn(2_999);
   expect([shown(outbox), outbox.next, strandings]).toEqual([['one…', 'two…'], undefined, 0]);
   clock.turn(1);
-  void outbox.post(say('three'));
+  void outbox.add(say('three'));
   expect(shown(outbox)).toEqual(['one?', 'two?', 'three?']);
   expect(strandings).toBeGreaterThan(0);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
@@ -174,9 +181,9 @@ test('a store that hung and comes back keeps everything, once, under the same ci
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);
   bad.hangs = true;
-  for (const text of ['one', 'two']) void outbox.post(say(text));
+  for (const text of ['one', 'two']) void outbox.add(say(text));
   clock.turn(3_000);
-  const before = outbox.letters.value.map(({ cid }) => cid);
+  const before = outbox.messages.value.map(({ cid }) => cid);
   await recover();
   expect(shown(outbox)).toEqual(['one', 'two']);
   expect((await inside()).map(({ cid }) => cid)).toEqual(before);
@@ -186,20 +193,20 @@ test('a store that fails holds nothing back, and is asked again with the next le
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);
   bad.broken = true;
-  await outbox.post(say('one'));
-  await outbox.post(say('two'));
+  await outbox.add(say('one'));
+  await outbox.add(say('two'));
   expect([shown(outbox), outbox.next && textOf(outbox.next), strandings]).toEqual([
     ['one?', 'two?'],
     'one',
     2,
   ]);
   await recover();
-  await outbox.post(say('three'));
+  await outbox.add(say('three'));
   expect(shown(outbox)).toEqual(['one', 'two', 'three']);
   expect((await inside()).map(textOf)).toEqual(['one', 'two', 'three']);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
   bad.hangs = true; // it was trusted again: the next one is waited for
-  void outbox.post(say('four'));
+  void outbox.add(say('four'));
   clock.turn(300);
   expect([shown(outbox), outbox.next]).toEqual([['four…'], undefined]);
 });
@@ -210,7 +217,7 @@ test('none is kept before one that was said earlier', async () => {
     ...store,
     add: (draft) => (textOf(draft) === 'one' ? Promise.reject() : store.add(draft)),
   });
-  await Promise.all([outbox.post(say('one')), outbox.post(say('two'))]);
+  await Promise.all([outbox.add(say('one')), outbox.add(say('two'))]);
   expect([shown(outbox), await inside(), bad.broken]).toEqual([['one?', 'two?'], [], false]);
 });
 
@@ -218,11 +225,11 @@ test('one that is not kept can be refused, and sent again', async () => {
   const { store, bad } = badStore();
   const outbox = open(store);
   bad.broken = true;
-  await outbox.post(say('one'));
+  await outbox.add(say('one'));
   const { cid } = outbox.next ?? { cid: '' };
   await outbox.refuse(cid, tooLong);
   expect([shown(outbox), outbox.next]).toEqual([['one!'], undefined]);
-  await outbox.again(cid);
+  await outbox.retry(cid);
   expect([shown(outbox), outbox.next?.cid]).toEqual([['one?'], cid]);
 });
 
@@ -241,8 +248,8 @@ test('a store that cannot be read holds nobody', async () => {
 test('other tabs are told of each change', async () => {
   let told = 0;
   const outbox = open(memoryStore(), () => told++);
-  await outbox.post(say('one'));
+  await outbox.add(say('one'));
   await outbox.refuse(outbox.next?.cid ?? '', tooLong);
-  await outbox.drop(outbox.letters.value[0]?.cid ?? '');
+  await outbox.discard(outbox.messages.value[0]?.cid ?? '');
   expect(told).toBe(3);
 });

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Frame } from '../../src/client/state/frames.js';
-import { NOBODY, people } from '../../src/client/state/people.js';
+import type { Frame } from '../../src/client/decode.js';
+import { applyPresence, noPeople } from '../../src/client/room/presence.js';
 
 const ann = { id: 'a', name: 'Ann' };
 const bob = { id: 'b', name: 'Bob' };
 const eve = { id: 'e', name: 'Eve' };
 
 function after(...frames: readonly Frame[]) {
-  return frames.reduce(people, NOBODY);
+  return frames.reduce(applyPresence, noPeople);
 }
 
 test('the list says who is here; joining and leaving change it', () => {

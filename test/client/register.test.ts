@@ -1,8 +1,8 @@
 /** The list of rooms is true whichever way answers come: late, out of order, of another log. */
 import { beforeEach, expect, test, vi } from 'vitest';
 import * as api from '../../src/client/api.js';
-import { Register } from '../../src/client/register.js';
-import type { Keep } from '../../src/client/state/keep.js';
+import type { OfflineCache } from '../../src/client/rooms/cache.js';
+import { RoomListStore } from '../../src/client/rooms/list.js';
 import type { RoomSummary, SearchHit } from '../../src/shared/protocol.js';
 import { HandClock } from './clock.js';
 
@@ -12,7 +12,7 @@ vi.mock('../../src/client/api.js');
 let lists: ((rooms: readonly RoomSummary[] | undefined) => void)[];
 let calls: ((messages: readonly SearchHit[]) => void)[];
 let clock: HandClock;
-let register: Register;
+let register: RoomListStore;
 /** of which log something is kept in this browser */
 let keptOf: string | undefined;
 let keptRooms: readonly RoomSummary[];
@@ -44,8 +44,8 @@ beforeEach(() => {
   vi.mocked(api.mentions).mockImplementation(
     () => new Promise((resolve) => calls.push((messages) => resolve({ messages, complete: true }))),
   );
-  vi.mocked(api.read).mockResolvedValue(true);
-  vi.mocked(api.read).mockClear();
+  vi.mocked(api.markRead).mockResolvedValue(true);
+  vi.mocked(api.markRead).mockClear();
   keptOf = undefined;
   keptRooms = [room('kept', 9)];
   cleared = 0;
@@ -55,12 +55,12 @@ beforeEach(() => {
     rooms: async () => keptOf && { epoch: keptOf, rooms: keptRooms },
   };
   clock = new HandClock();
-  register = new Register(keep as unknown as Keep, clock, () => 0.5); // what the register asks of it
+  register = new RoomListStore(keep as unknown as OfflineCache, clock, () => 0.5); // what the register asks of it
 });
 
 test('each greeting asks for the list; an answer that a newer one has overtaken is not heard', async () => {
-  register.greeted('one');
-  register.greeted('one');
+  register.onHello('one');
+  register.onHello('one');
   lists[1]?.([room('lobby', 5), room('kitchen', 2)]);
   await settled();
   lists[0]?.([room('lobby', 4)]);
@@ -69,8 +69,8 @@ test('each greeting asks for the list; an answer that a newer one has overtaken 
 });
 
 test('what calls me is heard from whichever answer has it, and opens no room later', async () => {
-  register.greeted('one');
-  register.greeted('one');
+  register.onHello('one');
+  register.onHello('one');
   lists[1]?.([room('lobby', 5)]);
   await settled();
   expect(register.rooms.loaded.value).toBe(true);
@@ -80,11 +80,11 @@ test('what calls me is heard from whichever answer has it, and opens no room lat
 });
 
 test('nothing of another log is heard', async () => {
-  register.greeted('one');
+  register.onHello('one');
   lists[0]?.([room('lobby', 900, 880)]);
   await settled();
-  register.greeted('one');
-  register.greeted('two');
+  register.onHello('one');
+  register.onHello('two');
   expect([shown(), register.rooms.loaded.value]).toEqual([['lobby 0'], false]);
   lists[1]?.([room('lobby', 900, 880)]);
   calls[1]?.([called('lobby', 890)]);
@@ -104,32 +104,32 @@ const snapshot = (epoch: string) => ({
 
 test('the list that the page was delivered with holds at once, before anything is asked', async () => {
   keptOf = 'one';
-  void register.begin(snapshot('one'));
+  void register.openFromSnapshot(snapshot('one'));
   expect([shown(), register.rooms.loaded.value, lists.length]).toEqual([['lobby 4'], true, 0]);
   await settled();
-  register.greeted('one');
+  register.onHello('one');
   expect([shown(), cleared, lists.length]).toEqual([['lobby 4'], 0, 1]);
 });
 
 test('what was read here and not told yet is told', async () => {
   keptOf = 'one';
   keptRooms = [room('lobby', 5, 3), room('gone', 9, 9)];
-  await register.begin(snapshot('one'));
+  await register.openFromSnapshot(snapshot('one'));
   expect(shown()).toEqual(['lobby 2']);
   clock.turn(2_000);
   await settled();
-  expect(vi.mocked(api.read).mock.calls).toEqual([['lobby', 3, false]]);
+  expect(vi.mocked(api.markRead).mock.calls).toEqual([['lobby', 3, false]]);
 });
 
 test('what was kept of another log than the delivered one is thrown away', async () => {
   keptOf = 'before';
-  await register.begin(snapshot('one'));
+  await register.openFromSnapshot(snapshot('one'));
   expect([shown(), cleared]).toEqual([['lobby 4'], 1]);
 });
 
 test('a list that cannot be had is asked for again, after longer and longer, until it is there', async () => {
   vi.mocked(api.mentions).mockResolvedValue({ messages: [], complete: true });
-  register.greeted('one');
+  register.onHello('one');
   for (const [asked, wait] of [1_250, 1_500, 2_000, 3_000].entries()) {
     lists[asked]?.(undefined);
     await settled();
@@ -148,13 +148,13 @@ test('a list that cannot be had is asked for again, after longer and longer, unt
 test('so are the mentions; a greeting asks at once, and only once', async () => {
   vi.mocked(api.rooms).mockResolvedValue([room('lobby', 5)]);
   const mentions = vi.mocked(api.mentions).mockReset().mockResolvedValue(undefined);
-  register.greeted('one');
+  register.onHello('one');
   await settled();
   clock.turn(1_250);
   expect(mentions).toHaveBeenCalledTimes(2);
   await settled();
   mentions.mockResolvedValue({ messages: [called('lobby', 3)], complete: true });
-  register.greeted('one');
+  register.onHello('one');
   expect(mentions).toHaveBeenCalledTimes(3);
   await settled();
   clock.turn(60_000);

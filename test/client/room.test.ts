@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Page } from '../../src/client/state/answers.js';
-import type { LogEvent } from '../../src/client/state/events.js';
-import type { Frame } from '../../src/client/state/frames.js';
-import { Room } from '../../src/client/state/room.js';
-import { bottom, top } from '../../src/client/state/transcript.js';
+import type { Frame, LogEvent, Page } from '../../src/client/decode.js';
+import { RoomStore } from '../../src/client/room/store.js';
+import { firstId, lastId } from '../../src/client/room/timeline.js';
 import { hasty } from './clock.js';
 
 const ann = { id: 'ann', name: 'Ann' };
@@ -20,7 +18,7 @@ let reachable: boolean;
 let changes: ReadonlyMap<number, number>;
 /** what happens between the reading of the next page and its arrival */
 let late: () => void;
-let room: Room;
+let room: RoomStore;
 
 function event(id: number): LogEvent {
   const target = changes.get(id);
@@ -64,15 +62,15 @@ beforeEach(() => {
   reachable = true;
   changes = new Map();
   late = () => {};
-  room = new Room({
+  room = new RoomStore({
     load,
     clock: hasty,
     random: () => 0,
-    settled: (cid) => settled.push(cid),
-    refused: (cid, { code }) => settled.push(`${cid}: ${code}`),
-    startOver: () => startedOver++,
-    soon: (show) => shows.push(show),
-    news: (events) => news.push(...events.map(({ id }) => id)),
+    onSettled: (cid) => settled.push(cid),
+    onRefused: (cid, { code }) => settled.push(`${cid}: ${code}`),
+    reconnect: () => startedOver++,
+    schedule: (show) => shows.push(show),
+    onEvents: (events) => news.push(...events.map(({ id }) => id)),
     start: async () => start,
     opened: () => opened++,
   });
@@ -82,20 +80,20 @@ function draw(): void {
   for (const show of shows.splice(0)) show();
 }
 async function open(): Promise<void> {
-  for (const frame of [hello(100), ...run(51, 100)]) room.take(frame);
+  for (const frame of [hello(100), ...run(51, 100)]) room.receive(frame);
   await quiet();
   draw();
 }
 /** Comes, and is drawn. */
 function comes(...frames: Frame[]): void {
-  for (const frame of frames) room.take(frame);
+  for (const frame of frames) room.receive(frame);
   draw();
 }
 
 test('knows where to go on', async () => {
-  expect(room.place).toBeUndefined();
+  expect(room.resumePosition).toBeUndefined();
   await open();
-  expect(room.place).toEqual({ after: 100, epoch: 'e' });
+  expect(room.resumePosition).toEqual({ after: 100, epoch: 'e' });
 });
 
 test('a hole in the numbers is loaded, and closed', async () => {
@@ -103,7 +101,7 @@ test('a hole in the numbers is loaded, and closed', async () => {
   server.last = 106;
   comes(event(105));
   await quiet();
-  expect([asked[0], bottom(room.transcript.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
+  expect([asked[0], lastId(room.transcript.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
 });
 
 test('a hole is loaded again until it is closed', async () => {
@@ -111,7 +109,7 @@ test('a hole is loaded again until it is closed', async () => {
   comes(event(103)); // the server we ask knows no more than 100 yet
   await quiet();
   server.last = 103;
-  while (bottom(room.transcript.value) < 103) await quiet();
+  while (lastId(room.transcript.value) < 103) await quiet();
   expect(asked.length).toBeGreaterThan(1);
 });
 
@@ -119,8 +117,8 @@ test('mine that are in the log are settled, however they were learned', async ()
   await open();
   settled.length = 0;
   comes(event(101));
-  room.take({ type: 'ack', cid: 'old', id: 3 });
-  room.take({ type: 'error', cid: 'new', data: { code: 'too_fast', message: '' } });
+  room.receive({ type: 'ack', cid: 'old', id: 3 });
+  room.receive({ type: 'error', cid: 'new', data: { code: 'too_fast', message: '' } });
   await room.loadOlder();
   expect(settled.slice(0, 3)).toEqual(['cid-101', 'old', 'new: too_fast']);
   expect(settled).toContain('cid-1');
@@ -128,12 +126,12 @@ test('mine that are in the log are settled, however they were learned', async ()
 
 test('older ones come in pages until there are none', async () => {
   server.last = 300;
-  for (const frame of [hello(300), ...run(251, 300)]) room.take(frame);
+  for (const frame of [hello(300), ...run(251, 300)]) room.receive(frame);
   await quiet();
   room.pin(false);
   for (const from of [151, 51, 1]) {
     await Promise.all([room.loadOlder(), room.loadOlder()]);
-    expect(top(room.transcript.value)).toBe(from);
+    expect(firstId(room.transcript.value)).toBe(from);
   }
   await room.loadOlder();
   expect(asked.length).toBe(3);
@@ -143,61 +141,67 @@ test('a page of another log is not mixed in: the room starts over', async () => 
   await open();
   server.epoch = 'f';
   await room.loadOlder();
-  expect([startedOver, room.transcript.value.events, room.place]).toEqual([1, [], undefined]);
+  expect([startedOver, room.transcript.value.events, room.resumePosition]).toEqual([1, [], undefined]);
 });
 
 test('another epoch: all is dropped, and what follows is taken', async () => {
   await open();
   comes(hello(2, 'f', false), ...run(1, 2));
   await quiet();
-  expect([bottom(room.transcript.value), room.place]).toEqual([2, { after: 2, epoch: 'f' }]);
+  expect([lastId(room.transcript.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
 });
 
 test('far behind, the room is opened anew instead of reading it all', async () => {
   await open();
-  room.take(hello(50_000));
-  expect([startedOver, room.place]).toEqual([1, undefined]);
+  room.receive(hello(50_000));
+  expect([startedOver, room.resumePosition]).toEqual([1, undefined]);
 });
 
 test('a refusal that belongs to nothing is said, until the next hello', async () => {
   await open();
-  room.take({ type: 'error', data: { code: 'bad_command', message: 'what?' } });
+  room.receive({ type: 'error', data: { code: 'bad_command', message: 'what?' } });
   expect(room.notice.value?.message).toBe('what?');
-  room.take(hello(100));
+  room.receive(hello(100));
   expect(room.notice.value).toBeUndefined();
 });
 
 test('what comes fast is shown together, when the page draws', async () => {
   await open();
   const before = room.transcript.value;
-  for (const one of run(101, 120)) room.take(one);
+  for (const one of run(101, 120)) room.receive(one);
   expect([room.transcript.value === before, shows.length]).toEqual([true, 1]);
   draw();
-  expect([bottom(room.transcript.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
+  expect([lastId(room.transcript.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
 });
 
 test('what is waiting to be drawn counts as known', async () => {
   await open();
-  room.take(event(101));
-  expect(room.place).toEqual({ after: 101, epoch: 'e' });
+  room.receive(event(101));
+  expect(room.resumePosition).toEqual({ after: 101, epoch: 'e' });
 });
 
 test('a page that is not drawn takes in the flood in pieces', async () => {
   await open();
-  for (const one of run(101, 1100)) room.take(one);
-  expect(bottom(room.transcript.value)).toBe(1100);
+  for (const one of run(101, 1100)) room.receive(one);
+  expect(lastId(room.transcript.value)).toBe(1100);
 });
 
 test('the room opens where one stopped reading, and goes on from its end', async () => {
   server.last = 1000;
   start = 300;
-  for (const frame of [hello(1000), ...run(951, 1000)]) room.take(frame);
+  for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
   draw();
   const t = room.transcript.value;
-  expect([top(t), bottom(t), t.pinned, room.place?.after, asked.length]).toEqual([251, 350, false, 1000, 1]);
+  expect([firstId(t), lastId(t), t.pinned, room.resumePosition?.after, asked.length]).toEqual([
+    251,
+    350,
+    false,
+    1000,
+    1,
+  ]);
   comes(event(1001));
-  expect([bottom(room.transcript.value), room.place?.after, room.transcript.value.ahead]).toEqual([
+  expect([lastId(room.transcript.value), room.resumePosition?.after, room.transcript.value.ahead]).toEqual([
     350,
     1001,
     [],
@@ -208,9 +212,9 @@ test('when that place cannot be had, it opens at its end', async () => {
   server = { epoch: 'e', last: 1000 };
   start = 300;
   reachable = false;
-  for (const frame of [hello(1000), ...run(951, 1000)]) room.take(frame);
+  for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
-  expect([bottom(room.transcript.value), room.transcript.value.pinned]).toEqual([1000, true]);
+  expect([lastId(room.transcript.value), room.transcript.value.pinned]).toEqual([1000, true]);
 });
 
 test('what comes while it is not decided where to open waits, and a second line brings it again', async () => {
@@ -218,12 +222,12 @@ test('what comes while it is not decided where to open waits, and a second line 
   let decide = (_id: undefined) => {};
   const opening = room.open(new Promise((resolve) => (decide = resolve)));
   comes(event(101));
-  expect(bottom(room.transcript.value)).toBe(100);
+  expect(lastId(room.transcript.value)).toBe(100);
   comes(hello(102), event(101), event(102));
   decide(undefined);
   await opening;
   await quiet();
-  expect([bottom(room.transcript.value), news]).toEqual([102, [101, 102]]);
+  expect([lastId(room.transcript.value), news]).toEqual([102, [101, 102]]);
 });
 
 test.each([
@@ -235,30 +239,30 @@ test.each([
   changes = new Map([[98, 12]]);
   await open();
   expect(await room.goTo(asked)).toBe(message);
-  expect([top(room.transcript.value), room.transcript.value.pinned]).toEqual([from, false]);
+  expect([firstId(room.transcript.value), room.transcript.value.pinned]).toEqual([from, false]);
 });
 
 test('goes to the last place that was asked for', async () => {
   server.last = 1000;
-  for (const frame of [hello(1000), ...run(951, 1000)]) room.take(frame);
+  for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
   expect(await Promise.all([room.goTo(100), room.goTo(500)])).toEqual([undefined, 500]);
-  expect(top(room.transcript.value)).toBe(451);
+  expect(firstId(room.transcript.value)).toBe(451);
 });
 
 test('a page that was read before changes we have forgotten is asked for again', async () => {
   server.last = 2000;
-  for (const frame of [hello(2000), ...run(1951, 2000)]) room.take(frame);
+  for (const frame of [hello(2000), ...run(1951, 2000)]) room.receive(frame);
   await quiet();
   draw();
   room.pin(false);
   late = () => {
-    for (let id = 2001; id <= 2600; id++) room.take(edit(id, 1951));
+    for (let id = 2001; id <= 2600; id++) room.receive(edit(id, 1951));
     draw();
     server.last = 2600;
   };
   await room.loadOlder();
-  expect([asked.length, top(room.transcript.value)]).toEqual([2, 1851]);
+  expect([asked.length, firstId(room.transcript.value)]).toEqual([2, 1851]);
 });
 
 describe('what the page was delivered with', () => {
@@ -268,9 +272,9 @@ describe('what the page was delivered with', () => {
   });
 
   test('is shown at once, before anything is asked or heard', () => {
-    room.begin(delivered(51, 100));
-    const { transcript, me, place } = room;
-    expect([top(transcript.value), bottom(transcript.value), transcript.value.pinned]).toEqual([
+    room.openFromSnapshot(delivered(51, 100));
+    const { transcript, me, resumePosition: place } = room;
+    expect([firstId(transcript.value), lastId(transcript.value), transcript.value.pinned]).toEqual([
       51,
       100,
       true,
@@ -279,41 +283,41 @@ describe('what the page was delivered with', () => {
   });
 
   test('goes on at its number: what was said meanwhile follows, and is news', async () => {
-    room.begin(delivered(51, 100));
+    room.openFromSnapshot(delivered(51, 100));
     const { value } = room.transcript;
     comes(hello(100));
     expect([room.transcript.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to draw
     comes(event(101));
-    expect([bottom(room.transcript.value), news, asked]).toEqual([101, [101], []]);
+    expect([lastId(room.transcript.value), news, asked]).toEqual([101, [101], []]);
   });
 
   test('settles what of mine is in it', () => {
-    room.begin(delivered(99, 100));
+    room.openFromSnapshot(delivered(99, 100));
     expect(settled).toEqual(['cid-99', 'cid-100']);
   });
 
   test('around a place further up, the room is open there, and its end is known', async () => {
     server.last = 300;
-    room.begin(delivered(51, 150, 300));
-    expect([room.transcript.value.pinned, room.place]).toEqual([false, { after: 300, epoch: 'e' }]);
+    room.openFromSnapshot(delivered(51, 150, 300));
+    expect([room.transcript.value.pinned, room.resumePosition]).toEqual([false, { after: 300, epoch: 'e' }]);
     comes(hello(301), event(301));
-    expect([bottom(room.transcript.value), room.transcript.value.last]).toEqual([150, 301]);
+    expect([lastId(room.transcript.value), room.transcript.value.last]).toEqual([150, 301]);
     await room.loadNewer();
-    expect([asked, bottom(room.transcript.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
+    expect([asked, lastId(room.transcript.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
   });
 
   test('of a log that is not there any more is dropped', async () => {
-    room.begin(delivered(51, 100));
+    room.openFromSnapshot(delivered(51, 100));
     comes(hello(2, 'f', false), ...run(1, 2));
     await quiet();
     draw();
-    expect([bottom(room.transcript.value), room.place]).toEqual([2, { after: 2, epoch: 'f' }]);
+    expect([lastId(room.transcript.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
   });
 
   test('does not take the place of what is known already', async () => {
     await open();
     comes(event(101));
-    room.begin(delivered(51, 100));
-    expect(bottom(room.transcript.value)).toBe(101);
+    room.openFromSnapshot(delivered(51, 100));
+    expect(lastId(room.transcript.value)).toBe(101);
   });
 });

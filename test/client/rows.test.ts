@@ -1,8 +1,8 @@
 /** What the page shows of the log, and what is asked for laid over it. */
 import { expect, test } from 'vitest';
-import type { LogEvent } from '../../src/client/state/events.js';
-import type { Letter, Wish } from '../../src/client/state/letter.js';
-import { Rows, type Shown, toneOf } from '../../src/client/state/rows.js';
+import type { LogEvent } from '../../src/client/decode.js';
+import type { NewCommand, PendingMessage } from '../../src/client/outbox/outbox.js';
+import { RowBuilder, type RowsInput, toneIndexOf } from '../../src/client/render/rows.js';
 import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const NOON = new Date(2026, 0, 15, 12).getTime();
@@ -13,18 +13,18 @@ function said(id: number, who: string, at = NOON): ChatEvent {
   return { id, type: 'chat', user: { id: who, name: who }, data: String(id), at };
 }
 
-function asked(cid: string, posting: Wish, more: Partial<Letter> = {}): Letter {
+function asked(cid: string, posting: NewCommand, more: Partial<PendingMessage> = {}): PendingMessage {
   return { user: 'ann', room: 'lobby', cid, posting, at: NOON, seq: 1, ...more };
 }
 
-function shown(events: readonly LogEvent[], more: Partial<Shown> = {}): Shown {
-  return { events, letters: [], mark: undefined, me: ANN, atEnd: true, ...more };
+function shown(events: readonly LogEvent[], more: Partial<RowsInput> = {}): RowsInput {
+  return { events, pending: [], readPosition: undefined, me: ANN, atEnd: true, ...more };
 }
 
 /** One word for each row: a number, with * where it opens a group. */
-function shape(what: Shown): readonly string[] {
-  return new Rows().make(what).map((row) => {
-    if (row.kind === 'message') return `${row.event.id}${row.leads ? '*' : ''}`;
+function shape(what: RowsInput): readonly string[] {
+  return new RowBuilder().build(what).map((row) => {
+    if (row.kind === 'message') return `${row.event.id}${row.startsGroup ? '*' : ''}`;
     return row.kind === 'letter' ? row.data : row.kind;
   });
 }
@@ -54,24 +54,25 @@ test('numbers that are no messages are not shown', () => {
 
 test('the news begins after the mark, with a group of its own', () => {
   const events = [said(1, 'bob'), said(2, 'bob'), said(3, 'bob')];
-  expect(shape(shown(events, { mark: 1 }))).toEqual(['day', '1*', 'new', '2*', '3']);
-  expect(shape(shown(events, { mark: 3 }))).toEqual(['day', '1*', '2', '3']);
+  expect(shape(shown(events, { readPosition: 1 }))).toEqual(['day', '1*', 'new', '2*', '3']);
+  expect(shape(shown(events, { readPosition: 3 }))).toEqual(['day', '1*', '2', '3']);
 });
 
 test('what I said myself is no news, and of a window that begins later nobody knows where it began', () => {
-  expect(shape(shown([said(1, 'bob'), said(2, 'ann')], { mark: 1 }))).toEqual(['day', '1*', '2*']);
-  expect(shape(shown([said(9, 'bob')], { mark: 5 }))).toEqual(['day', '9*']);
+  expect(shape(shown([said(1, 'bob'), said(2, 'ann')], { readPosition: 1 }))).toEqual(['day', '1*', '2*']);
+  expect(shape(shown([said(9, 'bob')], { readPosition: 5 }))).toEqual(['day', '9*']);
 });
 
 test('what waits comes last, and only where the log ends', () => {
   const letters = [asked('a', { type: 'chat', data: 'soon' })];
-  expect(shape(shown([said(1, 'bob')], { letters }))).toEqual(['day', '1*', 'soon']);
-  expect(shape(shown([said(1, 'bob')], { letters, atEnd: false }))).toEqual(['day', '1*']);
+  expect(shape(shown([said(1, 'bob')], { pending: letters }))).toEqual(['day', '1*', 'soon']);
+  expect(shape(shown([said(1, 'bob')], { pending: letters, atEnd: false }))).toEqual(['day', '1*']);
 });
 
 test('a change that waits is shown at once; one that was refused is only told of', () => {
-  const edit: Wish = { type: 'edit', target: 1, data: 'better' };
-  const row = (letter: Letter) => new Rows().make(shown([said(1, 'ann')], { letters: [letter] }))[1];
+  const edit: NewCommand = { type: 'edit', target: 1, data: 'better' };
+  const row = (letter: PendingMessage) =>
+    new RowBuilder().build(shown([said(1, 'ann')], { pending: [letter] }))[1];
   expect(row(asked('a', edit))).toMatchObject({ event: { data: 'better' }, letters: [{ cid: 'a' }] });
   const problem = { code: 'deleted', message: 'gone' } as const;
   expect(row(asked('a', edit, { problem }))).toMatchObject({ event: { data: '1' }, letters: [{ problem }] });
@@ -84,24 +85,24 @@ test('a change that waits is shown at once; one that was refused is only told of
 test('when an edit was made is known where the edit is in the window', () => {
   const edited: ChatEvent = { ...said(1, 'ann'), edited: 2 };
   const edit: LogEvent = { id: 2, type: 'edit', user: ANN, target: 1, data: '1', at: NOON + 5 };
-  expect(new Rows().make(shown([edited, edit]))[1]).toMatchObject({ editedAt: NOON + 5 });
-  expect(new Rows().make(shown([edited]))[1]).toMatchObject({ editedAt: undefined });
+  expect(new RowBuilder().build(shown([edited, edit]))[1]).toMatchObject({ editedAt: NOON + 5 });
+  expect(new RowBuilder().build(shown([edited]))[1]).toMatchObject({ editedAt: undefined });
 });
 
 test('a row that shows nothing new is the very same', () => {
-  const rows = new Rows();
+  const rows = new RowBuilder();
   const events = [said(1, 'ann'), said(2, 'bob'), said(3, 'bob')];
   const letters = [asked('a', { type: 'edit', target: 2, data: 'x' })];
-  const before = rows.make(shown(events, { letters, mark: 1 }));
-  const after = rows.make(shown([...events, said(4, 'bob')], { letters: [...letters], mark: 1 }));
+  const before = rows.build(shown(events, { pending: letters, readPosition: 1 }));
+  const after = rows.build(shown([...events, said(4, 'bob')], { pending: [...letters], readPosition: 1 }));
   expect(after.slice(0, before.length).every((row, index) => row === before[index])).toBe(true);
   const edited = { ...said(3, 'bob'), data: 'new' };
-  const third = rows.make(shown([said(1, 'ann'), said(2, 'bob'), edited], { mark: 1 }));
+  const third = rows.build(shown([said(1, 'ann'), said(2, 'bob'), edited], { readPosition: 1 }));
   expect(third.at(-1)).not.toBe(after[4]);
 });
 
 test('a person keeps one colour', () => {
-  expect(toneOf('ann', 8)).toBe(toneOf('ann', 8));
-  const tones = new Set(Array.from({ length: 200 }, (_, n) => toneOf(`person-${n}`, 8)));
+  expect(toneIndexOf('ann', 8)).toBe(toneIndexOf('ann', 8));
+  const tones = new Set(Array.from({ length: 200 }, (_, n) => toneIndexOf(`person-${n}`, 8)));
   expect([...tones].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });

@@ -1,12 +1,12 @@
 /** Shelves of two tabs of one browser. */
 import { expect, test } from 'vitest';
-import { burnDrafts, Draft } from '../../src/client/draft.js';
-import { Settings, type Shelf } from '../../src/client/state/settings.js';
+import { type KeyValueStore, Settings } from '../../src/client/settings.js';
+import { clearDrafts, Draft } from '../../src/client/storage.js';
 
-function shelves(): [Shelf, Shelf] {
+function shelves(): [KeyValueStore, KeyValueStore] {
   const kept = new Map<string, string>();
   const followers: ((key: string) => void)[] = [];
-  const one = (mine: number): Shelf => ({
+  const one = (mine: number): KeyValueStore => ({
     get: (key) => kept.get(key),
     set: (key, value) => {
       if (value === undefined) kept.delete(key);
@@ -14,7 +14,7 @@ function shelves(): [Shelf, Shelf] {
       for (const [index, follower] of followers.entries()) if (index !== mine) follower(key);
     },
     keys: () => [...kept.keys()],
-    follow: (changed) => {
+    onChange: (changed) => {
       followers[mine] = changed;
     },
   });
@@ -25,17 +25,17 @@ test('what is set is kept, and other tabs follow', () => {
   const [here, there] = shelves();
   const [mine, other] = [new Settings(here), new Settings(there)];
   mine.theme.value = 'dark';
-  mine.setNotifyIn('lobby', 'all');
+  mine.setNotifyLevelIn('lobby', 'all');
   mine.doNotDisturb.value = true;
   mine.singleKeys.value = false;
-  expect([other.theme.value, other.notifyIn('lobby'), other.doNotDisturb.value]).toEqual([
+  expect([other.theme.value, other.notifyLevelIn('lobby'), other.doNotDisturb.value]).toEqual([
     'dark',
     'all',
     true,
   ]);
   const later = new Settings(here);
   expect([other.singleKeys.value, later.singleKeys.value]).toEqual([false, false]);
-  expect([later.theme.value, later.notifyIn('lobby'), later.notifyIn('kitchen')]).toEqual([
+  expect([later.theme.value, later.notifyLevelIn('lobby'), later.notifyLevelIn('kitchen')]).toEqual([
     'dark',
     'all',
     'mentions',
@@ -45,14 +45,14 @@ test('what is set is kept, and other tabs follow', () => {
 test('a room follows what is set for all, until it has a rule of its own', () => {
   const settings = new Settings(shelves()[0]);
   settings.notify.value = 'none';
-  settings.setNotifyIn('constructor', 'all');
+  settings.setNotifyLevelIn('constructor', 'all');
   expect([
-    settings.notifyIn('lobby'),
-    settings.notifyIn('constructor'),
-    settings.notifyIn('__proto__'),
+    settings.notifyLevelIn('lobby'),
+    settings.notifyLevelIn('constructor'),
+    settings.notifyLevelIn('__proto__'),
   ]).toEqual(['none', 'all', 'none']);
-  settings.setNotifyIn('constructor', undefined);
-  expect(settings.notifyIn('constructor')).toBe('none');
+  settings.setNotifyLevelIn('constructor', undefined);
+  expect(settings.notifyLevelIn('constructor')).toBe('none');
 });
 
 test.each([
@@ -64,7 +64,7 @@ test.each([
 ])('what is kept is not trusted: %s', (kept) => {
   const [shelf] = shelves();
   shelf.set('oneport.settings', kept);
-  const { theme, notify, sound, rooms } = new Settings(shelf);
+  const { theme, notify, sound, roomRules: rooms } = new Settings(shelf);
   expect([theme.value, notify.value, sound.value, rooms.value.size]).toEqual(['system', 'mentions', true, 0]);
 });
 
@@ -77,7 +77,7 @@ test('drafts are of a person in a room, outlive the page, and are burned for tha
     'half a',
     '',
   ]);
-  burnDrafts(shelf, 'ann');
+  clearDrafts(shelf, 'ann');
   expect([new Draft(shelf, 'ann', 'lobby').read(), new Draft(shelf, 'annie', 'lobby').read()]).toEqual([
     '',
     'other',

@@ -1,13 +1,27 @@
 /** Which rows of the window are drawn. A row is written as its number; a line that is no message as its kind. */
 import { describe, expect, test } from 'vitest';
-import type { Row } from '../../src/client/state/rows.js';
-import { amid, atEnd, endsOf, grownDown, grownUp, type Stretch } from '../../src/client/state/stretch.js';
+import type { Row } from '../../src/client/render/rows.js';
+import {
+  extendDown,
+  extendUp,
+  messageRangeOf,
+  type RowRange,
+  rangeAround,
+  rangeAtEnd,
+} from '../../src/client/render/virtual-list.js';
 
 const NOTHING = { first: 0, last: 0 };
 
 function message(id: number): Row {
   const event = { id, type: 'chat', user: { id: 'ann', name: 'Ann' }, data: '', at: 0 } as const;
-  return { kind: 'message', key: `m-${id}`, event, leads: false, editedAt: undefined, letters: [] };
+  return {
+    kind: 'message',
+    key: `m-${id}`,
+    event,
+    startsGroup: false,
+    editedAt: undefined,
+    pendingChanges: [],
+  };
 }
 
 function messages(from: number, to: number): Row[] {
@@ -15,7 +29,7 @@ function messages(from: number, to: number): Row[] {
 }
 
 /** The first and the last of what is drawn. */
-function drawn(rows: readonly Row[], { from, to }: Stretch): readonly unknown[] {
+function drawn(rows: readonly Row[], { from, to }: RowRange): readonly unknown[] {
   const name = (row: Row | undefined) => (row?.kind === 'message' ? row.event.id : row?.kind);
   return [name(rows[from]), name(rows[to - 1])];
 }
@@ -24,23 +38,23 @@ describe('at the end', () => {
   const rows = messages(1, 400);
 
   test('what can be seen is drawn, and some to scroll into', () => {
-    expect(drawn(rows, atEnd(rows, 30, { first: 350, last: 399 }))).toEqual([351, 400]);
+    expect(drawn(rows, rangeAtEnd(rows, 30, { first: 350, last: 399 }))).toEqual([351, 400]);
   });
   test('of many that come at once, only what can be seen', () => {
-    expect(drawn(rows, atEnd(rows, 30, { first: 250, last: 299 }))).toEqual([371, 400]);
-    expect(drawn(rows, atEnd(rows, 30, NOTHING))).toEqual([371, 400]);
+    expect(drawn(rows, rangeAtEnd(rows, 30, { first: 250, last: 299 }))).toEqual([371, 400]);
+    expect(drawn(rows, rangeAtEnd(rows, 30, NOTHING))).toEqual([371, 400]);
   });
   test('all, when there are few', () => {
     const few = messages(1, 5);
-    expect(atEnd(few, 30, NOTHING)).toEqual({ from: 0, to: 5 });
-    expect(atEnd([], 30, NOTHING)).toEqual({ from: 0, to: 0 });
+    expect(rangeAtEnd(few, 30, NOTHING)).toEqual({ from: 0, to: 5 });
+    expect(rangeAtEnd([], 30, NOTHING)).toEqual({ from: 0, to: 0 });
   });
   test('the line where the news begins, when it is near', () => {
     const line: Row = { kind: 'new', key: 'new' };
     const near = rows.toSpliced(345, 0, line);
-    expect(drawn(near, atEnd(near, 10, { first: 1, last: 400 }))).toEqual(['new', 400]);
+    expect(drawn(near, rangeAtEnd(near, 10, { first: 1, last: 400 }))).toEqual(['new', 400]);
     const far = rows.toSpliced(300, 0, line);
-    expect(drawn(far, atEnd(far, 10, { first: 1, last: 400 }))).toEqual([371, 400]);
+    expect(drawn(far, rangeAtEnd(far, 10, { first: 1, last: 400 }))).toEqual([371, 400]);
   });
 });
 
@@ -50,38 +64,38 @@ describe('further up', () => {
   test('a screen on either side of what is asked for, or of the news, when nothing of it is there', () => {
     const rows = messages(201, 300);
     const news = rows.toSpliced(40, 0, { kind: 'new', key: 'new' });
-    expect(drawn(rows, amid(rows, 10, NOTHING, 250))).toEqual([240, 259]);
-    expect(drawn(rows, amid(rows, 10, { first: 1, last: 99 }, 205))).toEqual([201, 214]);
-    expect(drawn(news, amid(news, 10, NOTHING))).toEqual([231, 249]);
-    expect(drawn(news, amid(news, 10, NOTHING, 290))).toEqual([280, 299]);
+    expect(drawn(rows, rangeAround(rows, 10, NOTHING, 250))).toEqual([240, 259]);
+    expect(drawn(rows, rangeAround(rows, 10, { first: 1, last: 99 }, 205))).toEqual([201, 214]);
+    expect(drawn(news, rangeAround(news, 10, NOTHING))).toEqual([231, 249]);
+    expect(drawn(news, rangeAround(news, 10, NOTHING, 290))).toEqual([280, 299]);
   });
   test('what was drawn stays, whatever is put above and below', () => {
     const rows = messages(201, 500);
-    expect(drawn(rows, amid(rows, 10, before))).toEqual([351, 400]);
+    expect(drawn(rows, rangeAround(rows, 10, before))).toEqual([351, 400]);
   });
   test('it grows on either side as far as there is something', () => {
     const rows = messages(301, 410);
-    const now = amid(rows, 10, before);
-    expect(drawn(rows, grownUp(rows, now, 20, 200))).toEqual([331, 400]);
-    expect(drawn(rows, grownDown(rows, now, 5, 200))).toEqual([351, 405]);
-    expect(grownUp(rows, now, 99, 200)).toEqual({ from: 0, to: 100 });
-    expect(grownDown(rows, now, 99, 200)).toEqual({ from: 50, to: 110 });
+    const now = rangeAround(rows, 10, before);
+    expect(drawn(rows, extendUp(rows, now, 20, 200))).toEqual([331, 400]);
+    expect(drawn(rows, extendDown(rows, now, 5, 200))).toEqual([351, 405]);
+    expect(extendUp(rows, now, 99, 200)).toEqual({ from: 0, to: 100 });
+    expect(extendDown(rows, now, 99, 200)).toEqual({ from: 50, to: 110 });
   });
   test('what is far away is let go', () => {
     const rows = messages(301, 500);
-    const now = amid(rows, 10, before);
-    expect(drawn(rows, grownUp(rows, now, 20, 60))).toEqual([331, 390]);
-    expect(drawn(rows, grownDown(rows, now, 20, 60))).toEqual([361, 420]);
+    const now = rangeAround(rows, 10, before);
+    expect(drawn(rows, extendUp(rows, now, 20, 60))).toEqual([331, 390]);
+    expect(drawn(rows, extendDown(rows, now, 20, 60))).toEqual([361, 420]);
   });
   test('what is asked for is among it, with some around', () => {
     const rows = messages(1, 600);
-    expect(drawn(rows, amid(rows, 10, before, 100))).toEqual([80, 400]);
-    expect(drawn(rows, amid(rows, 10, before, 500))).toEqual([351, 519]);
-    expect(drawn(rows, amid(rows, 10, before, 375))).toEqual([351, 400]);
+    expect(drawn(rows, rangeAround(rows, 10, before, 100))).toEqual([80, 400]);
+    expect(drawn(rows, rangeAround(rows, 10, before, 500))).toEqual([351, 519]);
+    expect(drawn(rows, rangeAround(rows, 10, before, 375))).toEqual([351, 400]);
   });
   test('all, where nothing of it is there any more', () => {
     for (const rows of [messages(1, 100), messages(700, 800)])
-      expect(amid(rows, 10, before)).toEqual({ from: 0, to: rows.length });
+      expect(rangeAround(rows, 10, before)).toEqual({ from: 0, to: rows.length });
   });
   test('the line above the first goes with it, and what waits below the last', () => {
     const letter = { user: 'ann', room: 'a', cid: 'c', posting: { type: 'chat', data: '' }, at: 0 } as const;
@@ -91,8 +105,8 @@ describe('further up', () => {
       ...messages(10, 20),
       { kind: 'letter', key: 'c', letter, data: '' },
     ];
-    expect(drawn(rows, amid(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
-    expect(drawn(rows, amid(rows, 10, { first: 10, last: 19 }))).toEqual(['day', 19]);
-    expect(endsOf(rows, { from: 9, to: 22 })).toEqual({ first: 10, last: 20 });
+    expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
+    expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 19 }))).toEqual(['day', 19]);
+    expect(messageRangeOf(rows, { from: 9, to: 22 })).toEqual({ first: 10, last: 20 });
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Teller, Typing } from '../../src/client/state/typing.js';
+import { TypingList, TypingSender } from '../../src/client/room/presence.js';
 import { HandClock } from './clock.js';
 
 const ann = { id: 'a', name: 'Ann' };
@@ -7,12 +7,12 @@ const bob = { id: 'b', name: 'Bob' };
 
 test('who writes is shown for five seconds after the last word of it, in the order they began', () => {
   const clock = new HandClock();
-  const typing = new Typing(clock);
+  const typing = new TypingList(clock);
   const names = () => typing.users.value.map(({ name }) => name);
-  typing.heard(ann);
+  typing.onTyping(ann);
   clock.turn(3_000);
-  typing.heard(bob);
-  typing.heard(ann);
+  typing.onTyping(bob);
+  typing.onTyping(ann);
   clock.turn(4_999);
   expect(names()).toEqual(['Ann', 'Bob']);
   clock.turn(1);
@@ -20,10 +20,10 @@ test('who writes is shown for five seconds after the last word of it, in the ord
 });
 
 test('their message ends it', () => {
-  const typing = new Typing(new HandClock());
-  for (const one of [ann, bob]) typing.heard(one);
-  typing.stopped('a');
-  typing.stopped('nobody');
+  const typing = new TypingList(new HandClock());
+  for (const one of [ann, bob]) typing.onTyping(one);
+  typing.remove('a');
+  typing.remove('nobody');
   expect(typing.users.value).toEqual([bob]);
   typing.clear();
   expect(typing.users.value).toEqual([]);
@@ -33,24 +33,24 @@ test('I tell at the first stroke, and then every three seconds; anew after a mes
   const clock = new HandClock();
   let told = 0;
   let live = true;
-  const teller = new Teller(clock, () => {
+  const teller = new TypingSender(clock, () => {
     if (live) told++;
     return live;
   });
   for (let n = 0; n < 29; n++) {
-    teller.stroke();
+    teller.onInput();
     clock.turn(100);
   }
   expect(told).toBe(1);
   clock.turn(100);
-  teller.stroke();
-  teller.sent();
-  teller.stroke();
+  teller.onInput();
+  teller.reset();
+  teller.onInput();
   expect(told).toBe(3);
-  teller.sent();
+  teller.reset();
   live = false;
-  teller.stroke();
+  teller.onInput();
   live = true; // it could not be told: the next stroke tells it
-  teller.stroke();
+  teller.onInput();
   expect(told).toBe(4);
 });

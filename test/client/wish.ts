@@ -1,8 +1,8 @@
-import type { Wish } from '../../src/client/state/letter.js';
+import type { NewCommand } from '../../src/client/outbox/outbox.js';
 
-export function say(data: string): Wish {
+export function say(data: string): NewCommand {
   return { type: 'chat', data };
 }
-export function textOf(letter: { readonly posting: Wish }): string {
+export function textOf(letter: { readonly posting: NewCommand }): string {
   return letter.posting.type === 'chat' ? letter.posting.data : letter.posting.type;
 }

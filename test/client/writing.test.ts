@@ -1,10 +1,10 @@
 /** What is being written: nothing of it is lost when it becomes something else for a while. */
 import { signal } from '@preact/signals';
 import { describe, expect, it } from 'vitest';
-import type { LogEvent } from '../../src/client/state/events.js';
-import * as log from '../../src/client/state/transcript.js';
-import { jumped } from '../../src/client/state/turns.js';
-import { Writing } from '../../src/client/state/writing.js';
+import type { LogEvent } from '../../src/client/decode.js';
+import { ComposerState } from '../../src/client/room/composer.js';
+import * as timeline from '../../src/client/room/timeline.js';
+import { jumpToLatest } from '../../src/client/room/timeline.js';
 import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const ANN = { id: 'a', name: 'Ann' };
@@ -16,9 +16,9 @@ const lines = (first: number, last: number) =>
 function desk() {
   const done: string[] = [];
   let kept = '';
-  const transcript = signal(log.restored({ epoch: 'e', events: [message], seen: 7 }));
-  const writing = new Writing({
-    say: (text) => done.push(`say ${text}`),
+  const transcript = signal(timeline.fromCache({ epoch: 'e', events: [message], seen: 7 }));
+  const writing = new ComposerState({
+    post: (text) => done.push(`say ${text}`),
     edit: (id, text) => done.push(`edit ${id} ${text}`),
     draft: {
       read: () => kept,
@@ -29,10 +29,10 @@ function desk() {
     transcript,
   });
   const comes = (...events: readonly LogEvent[]) => {
-    transcript.value = log.received(transcript.peek(), events);
+    transcript.value = timeline.receiveEvents(transcript.peek(), events);
   };
   const answers = (text: string) => {
-    const whole = writing.whole(text);
+    const whole = writing.prepare(text);
     if (whole.ok) writing.send(whole.value);
   };
   return { writing, done, transcript, comes, answers };
@@ -40,14 +40,14 @@ function desk() {
 
 it('keeps the draft while a message is edited', () => {
   const { writing, done } = desk();
-  writing.keep('half a thought');
+  writing.setText('half a thought');
   writing.edit(message);
-  expect(writing.read()).toBe('old');
-  writing.keep('new');
-  expect(writing.read()).toBe('new');
+  expect(writing.readText()).toBe('old');
+  writing.setText('new');
+  expect(writing.readText()).toBe('new');
   writing.send('new');
   expect(done).toEqual(['edit 7 new']);
-  expect(writing.read()).toBe('half a thought');
+  expect(writing.readText()).toBe('half a thought');
 });
 
 it('an edit that changes nothing is none, and one that is left neither', () => {
@@ -55,8 +55,8 @@ it('an edit that changes nothing is none, and one that is left neither', () => {
   writing.edit(message);
   writing.send('old');
   writing.edit(message);
-  writing.keep('x');
-  writing.leave();
+  writing.setText('x');
+  writing.reset();
   expect(done).toEqual([]);
   expect(writing.mode.value.kind).toBe('new');
 });
@@ -67,8 +67,8 @@ it('an answer goes out with its quote, and is measured with it', () => {
   answers(' yes ');
   expect(done).toEqual(['say > Ann, #7: old\n\nyes']);
   writing.reply(message);
-  expect(writing.whole('a'.repeat(3_990))).toMatchObject({ ok: false, problem: { code: 'text_too_long' } });
-  expect(writing.whole(' ')).toMatchObject({ ok: false, problem: { code: 'empty_text' } });
+  expect(writing.prepare('a'.repeat(3_990))).toMatchObject({ ok: false, problem: { code: 'text_too_long' } });
+  expect(writing.prepare(' ')).toMatchObject({ ok: false, problem: { code: 'empty_text' } });
 });
 
 describe('what is answered', () => {
@@ -79,46 +79,50 @@ describe('what is answered', () => {
     const { writing, done, comes, answers } = desk();
     writing.reply(message);
     comes(edit);
-    expect(writing.about.value?.data).toBe('new');
+    expect(writing.subject.value?.data).toBe('new');
     answers('yes');
     expect(done).toEqual(['say > Ann, #7: new\n\nyes']);
-    expect(writing.about.value).toBeUndefined();
+    expect(writing.subject.value).toBeUndefined();
   });
 
   it('is quoted without its words once it is deleted', () => {
     const { writing, done, comes, answers } = desk();
     writing.reply(message);
     comes(deletion);
-    expect(writing.about.value).toMatchObject({ data: '', deleted: 8 });
+    expect(writing.subject.value).toMatchObject({ data: '', deleted: 8 });
     answers('yes');
     expect(done).toEqual(['say > Ann, #7: \n\nyes']);
   });
 
   it('is known with its changes also when the window has moved on', () => {
     const { writing, transcript, comes } = desk();
-    transcript.value = log.restored({ epoch: 'e', events: [message], seen: 900 });
+    transcript.value = timeline.fromCache({ epoch: 'e', events: [message], seen: 900 });
     writing.reply(message);
-    transcript.value = jumped(transcript.peek(), { last: 900, messages: lines(801, 900) });
-    expect(log.chatAt(transcript.peek(), 7)).toBeUndefined();
-    expect(writing.about.value?.data).toBe('old');
+    transcript.value = jumpToLatest(transcript.peek(), { last: 900, messages: lines(801, 900) });
+    expect(timeline.findMessage(transcript.peek(), 7)).toBeUndefined();
+    expect(writing.subject.value?.data).toBe('old');
     comes({ ...edit, id: 901 });
-    expect(writing.about.value?.data).toBe('new');
+    expect(writing.subject.value?.data).toBe('new');
     comes({ ...deletion, id: 902 });
-    expect(writing.about.value).toMatchObject({ data: '', deleted: 902 });
+    expect(writing.subject.value).toMatchObject({ data: '', deleted: 902 });
   });
 
   it('keeps its words to itself when nobody can say what became of it', () => {
     const { writing, transcript } = desk();
     writing.reply(message);
-    transcript.value = log.greeted(log.EMPTY, { epoch: 'e', last: 5_000, complete: true });
-    expect(writing.about.value).toEqual({ ...message, data: '' });
-    transcript.value = log.restored({ epoch: 'another', events: [message], seen: 7 });
-    expect(writing.about.value?.data).toBe('');
+    transcript.value = timeline.afterHello(timeline.emptyTimeline, {
+      epoch: 'e',
+      last: 5_000,
+      complete: true,
+    });
+    expect(writing.subject.value).toEqual({ ...message, data: '' });
+    transcript.value = timeline.fromCache({ epoch: 'another', events: [message], seen: 7 });
+    expect(writing.subject.value?.data).toBe('');
   });
 
   it('is taken from the log, and not with what is asked for and lies over it', () => {
     const { writing } = desk();
     writing.reply({ ...message, data: 'not said yet' });
-    expect(writing.about.value?.data).toBe('old');
+    expect(writing.subject.value?.data).toBe('old');
   });
 });

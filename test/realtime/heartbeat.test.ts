@@ -69,8 +69,8 @@ describe('the heartbeat', () => {
     const quick = Array.from({ length: 5 }, () => connectionOf(undefined, 10));
     const slow = Array.from({ length: 3 }, () => connectionOf(undefined, 200 * 1024 * 1024));
     turn(heartbeatOf([...quick, ...slow]), TICKS_PER_SECOND);
-    expect(quick.every(({ cut }) => cut.mock.calls.length === 0)).toBe(true);
-    expect(slow.every(({ cut }) => cut.mock.calls.length === 1)).toBe(true);
+    expect(quick.every(({ terminate }) => terminate.mock.calls.length === 0)).toBe(true);
+    expect(slow.every(({ terminate }) => terminate.mock.calls.length === 1)).toBe(true);
   });
 
   it('adds up what waits anew in each second', () => {

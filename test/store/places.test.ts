@@ -133,7 +133,7 @@ describe('the newest messages', () => {
       { id: 10_100 },
       { id: 10_101, data: 'one more' },
     ]);
-    expect(beat(store, ...many.slice(0, 1))).toMatchObject([{ kind: 'repeated', event: { id: 1 } }]);
+    expect(beat(store, ...many.slice(0, 1))).toMatchObject([{ kind: 'duplicate', event: { id: 1 } }]);
   });
 
   it('are placed within the beat when far too many have gathered', () => {
@@ -152,12 +152,12 @@ describe('the newest messages', () => {
     onTestFinished(() => void other.close());
     other.exec('BEGIN IMMEDIATE'); // the store waits a second, then SQLite says busy
     expect(() => slice(store)).toThrow(StorageError);
-    expect(beat(store, say('meanwhile'))).toMatchObject([{ kind: 'refused' }]);
+    expect(beat(store, say('meanwhile'))).toMatchObject([{ kind: 'rejected' }]);
     expect(store.events.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'before' }]);
     other.exec('ROLLBACK');
     expect(beat(store, say('before', { cid: 'x' }), say('after'))).toMatchObject([
-      { kind: 'repeated', event: { id: 1 } },
-      { kind: 'said', event: { id: 2 } },
+      { kind: 'duplicate', event: { id: 1 } },
+      { kind: 'accepted', event: { id: 2 } },
     ]);
     store.tick();
     await until(() => !store.events.places.behind);

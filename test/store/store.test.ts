@@ -81,7 +81,7 @@ describe('a cid', () => {
     const dataDir = temporaryFolder();
     const first = new Store(dataDir);
     const outcomes = beat(first, say('hi', { cid: 'x' }), say('hi', { cid: 'x', at: 2000 }));
-    expect(outcomes.map(({ kind }) => kind)).toEqual(['said', 'repeated']);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'duplicate']);
     first.close();
     const store = openStore(dataDir);
     expect(beat(store, say('hi', { cid: 'x', at: 9000 }))).toMatchObject([
@@ -104,7 +104,7 @@ describe('a cid', () => {
   it('belongs to one person: another may use the same', () => {
     const store = openStore();
     const outcomes = beat(store, say('hi', { cid: 'x' }), say('ho', { cid: 'x', user: BOB }));
-    expect(outcomes.map(({ kind }) => kind)).toEqual(['said', 'said']);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
   });
 });
 

@@ -1,28 +1,30 @@
 /** The page: the rooms, the room in view, who is here; and what lies over it. */
-import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect } from 'preact/hooks';
-import type { Desk } from '../desk.js';
-import { words } from '../words.js';
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
+import type { ChatEvent } from '../../shared/protocol.js';
+import type { App } from '../app.js';
+import { browserClock } from '../clock.js';
+import { t } from '../i18n.js';
+import type { RoomStore } from '../room/store.js';
+import { LiveAnnouncer } from '../rooms/announcer.js';
 import { Composer } from './composer.js';
-import { Drawer } from './dialog.js';
+import { Drawer, Panels } from './dialog.js';
 import { Header } from './header.js';
-import { peopleBeside, roomsBeside } from './media.js';
-import { News } from './news.js';
-import { Panels } from './panels.js';
+import { listenToKeys } from './keyboard.js';
+import { peopleBeside, roomsBeside } from './layout.js';
 import { People } from './people.js';
-import { Rooms } from './rooms.js';
-import { listenToKeys } from './shortcuts.js';
+import { RoomList } from './room-list.js';
 import { Status } from './status.js';
-import { Transcript } from './transcript.js';
+import { Timeline } from './timeline.js';
 
-export function App({ desk }: { desk: Desk }) {
+export function AppView({ desk }: { desk: App }) {
   const drawer = useSignal<'rooms' | 'people' | undefined>(undefined);
   const wantsPeople = useSignal(true);
   useEffect(() => listenToKeys(desk), [desk]);
-  const place = desk.here.value;
+  const place = desk.session.value;
   const { room, connection } = place;
-  const away = connection.link.value.state !== 'live';
-  const { skip, rooms } = words.value.header;
+  const away = connection.state.value.state !== 'live';
+  const { skip, rooms } = t.value.header;
   const shut = () => {
     drawer.value = undefined;
   };
@@ -31,14 +33,16 @@ export function App({ desk }: { desk: Desk }) {
   useLayoutEffect(() => {
     if (needless) shut(); // else it would lie open again when the page is narrow again
   }, [needless]);
-  const people = <People people={room.people.value} me={desk.me.value?.id} away={away && connection.met} />;
+  const people = (
+    <People people={room.people.value} me={desk.me.value?.id} away={away && connection.wasLive} />
+  );
   const beside = peopleBeside.value && wantsPeople.value;
   return (
     <div class={`page${beside ? '' : ' alone'}${away ? ' away' : ''}`}>
       <button class="skip" type="button" onClick={skipToLog}>
         {skip}
       </button>
-      {roomsBeside.value && <Rooms desk={desk} />}
+      {roomsBeside.value && <RoomList desk={desk} />}
       <Header
         desk={desk}
         open={peopleBeside.value ? wantsPeople.value : drawer.value === 'people'}
@@ -52,23 +56,23 @@ export function App({ desk }: { desk: Desk }) {
       />
       <main>
         <Status desk={desk} />
-        <Transcript place={place} />
+        <Timeline place={place} />
         <Notice place={place} />
         <Composer place={place} desk={desk} />
       </main>
       {beside && people}
       {!roomsBeside.value && drawer.value === 'rooms' && (
         <Drawer kind="drawer" label={rooms} close={shut}>
-          <Rooms desk={desk} chosen={shut} />
+          <RoomList desk={desk} chosen={shut} />
         </Drawer>
       )}
       {!peopleBeside.value && drawer.value === 'people' && (
-        <Drawer kind="drawer right" label={words.value.people.title} close={shut}>
+        <Drawer kind="drawer right" label={t.value.people.title} close={shut}>
           {people}
         </Drawer>
       )}
       <Panels desk={desk} />
-      <News key={place.name} room={room} />
+      <LiveRegion key={place.name} room={room} />
     </div>
   );
 }
@@ -79,12 +83,41 @@ function skipToLog(): void {
 }
 
 /** A refusal that belongs to no message. */
-function Notice({ place }: { place: Desk['here']['value'] }) {
+function Notice({ place }: { place: App['session']['value'] }) {
   const problem = place.room.notice.value;
   if (!problem) return null;
   return (
     <p class="notice" role="alert">
-      {words.value.problems[problem.code]}
+      {t.value.problems[problem.code]}
     </p>
+  );
+}
+
+/** Says new messages of others to screen readers, politely and once (state/herald.ts says which). */
+
+/** Longer ones are read in the log. */
+const maxSpokenChars = 300;
+
+export function LiveRegion({ room }: { room: RoomStore }) {
+  const herald = useMemo(() => new LiveAnnouncer(browserClock), []);
+  useSignalEffect(() => {
+    const { events, seen, last } = room.transcript.value;
+    const chats = events.filter((event): event is ChatEvent => event.type === 'chat');
+    if (seen === undefined) herald.reset();
+    else herald.update(last, chats, room.me.peek()?.id);
+  });
+  const news = herald.announcement.value;
+  const { said, several } = t.value.news;
+  return (
+    <div class="unseen" aria-live="polite">
+      {news && (
+        <div key={news.sequence}>
+          {news.messages.map((message) => (
+            <p key={message.id}>{said(message.user.name, message.data.slice(0, maxSpokenChars))}</p>
+          ))}
+          {news.messages.length === 0 && <p>{several(news.count)}</p>}
+        </div>
+      )}
+    </div>
   );
 }

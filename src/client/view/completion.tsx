@@ -4,12 +4,18 @@
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { User } from '../../shared/protocol.js';
-import { type Begun, begunAt, candidates, completed, isWhole } from '../state/complete.js';
-import { findEmoji } from '../state/emoji.js';
-import { words } from '../words.js';
-import { Avatar } from './avatar.js';
-import { emojiBook } from './emoji.js';
-import { insert } from './field.js';
+import { t } from '../i18n.js';
+import {
+  applyCompletion,
+  type CompletionQuery,
+  completionAt,
+  isExactMatch,
+  rankCandidates,
+} from '../text/completion.js';
+import { findEmoji } from '../text/emoji.js';
+import { loadEmojiIndex } from './emoji-loader.js';
+import { insertText } from './keyboard.js';
+import { Avatar } from './people.js';
 
 export interface Choice {
   readonly key: string;
@@ -20,103 +26,103 @@ export interface Choice {
   readonly emoji?: string;
 }
 
-export interface CompletionParts {
-  readonly here: () => readonly User[];
-  readonly people: (query: string) => Promise<readonly User[]>;
+export interface CompletionDeps {
+  readonly peopleHere: () => readonly User[];
+  readonly searchPeople: (query: string) => Promise<readonly User[]>;
 }
 
-const MOST = 8;
+const maxEmojiChoices = 8;
 
 export class Completion {
-  readonly #parts: CompletionParts;
+  readonly #deps: CompletionDeps;
   readonly #choices = signal<readonly Choice[]>([]);
-  readonly #at = signal(0);
-  #begun: Begun | undefined;
-  #asked = 0;
+  readonly #selected = signal(0);
+  #query: CompletionQuery | undefined;
+  #request = 0;
 
-  constructor(parts: CompletionParts) {
-    this.#parts = parts;
+  constructor(parts: CompletionDeps) {
+    this.#deps = parts;
   }
 
   get choices(): ReadonlySignal<readonly Choice[]> {
     return this.#choices;
   }
-  get at(): ReadonlySignal<number> {
-    return this.#at;
+  get selected(): ReadonlySignal<number> {
+    return this.#selected;
   }
   get open(): boolean {
     return this.#choices.value.length > 0;
   }
 
   /** What is chosen stands there already. */
-  get whole(): boolean {
-    const user = this.#choices.peek()[this.#at.peek()]?.user;
-    return user !== undefined && isWhole(this.#begun?.query ?? '', user.name);
+  get isExact(): boolean {
+    const user = this.#choices.peek()[this.#selected.peek()]?.user;
+    return user !== undefined && isExactMatch(this.#query?.query ?? '', user.name);
   }
 
   /** The text or the caret has changed. */
-  look(field: HTMLTextAreaElement): void {
+  update(field: HTMLTextAreaElement): void {
     const one = field.selectionStart === field.selectionEnd;
-    const begun = one ? begunAt(field.value, field.selectionStart) : undefined;
-    this.#begun = begun;
-    const asked = ++this.#asked;
+    const begun = one ? completionAt(field.value, field.selectionStart) : undefined;
+    this.#query = begun;
+    const asked = ++this.#request;
     if (!begun) {
       this.close();
       return;
     }
     const show = (choices: readonly Choice[]) => {
-      if (asked === this.#asked) this.#show(choices);
+      if (asked === this.#request) this.#show(choices);
     };
     if (begun.kind === 'person') void this.#people(begun.query, show);
-    else void emojis(begun.query).then(show, () => {});
+    else void emojiChoices(begun.query).then(show, () => {});
   }
 
   close(): void {
-    this.#asked++;
+    this.#request++;
     this.#show([]);
   }
 
   move(step: number): void {
     const count = this.#choices.peek().length;
-    this.#at.value = (this.#at.peek() + step + count) % count;
+    this.#selected.value = (this.#selected.peek() + step + count) % count;
   }
 
-  choose(field: HTMLTextAreaElement, index = this.#at.peek()): void {
+  choose(field: HTMLTextAreaElement, index = this.#selected.peek()): void {
     const choice = this.#choices.peek()[index];
-    const begun = this.#begun;
+    const begun = this.#query;
     this.close();
     if (!choice || !begun) return;
-    const { text, caret } = completed(field.value, begun, choice.text);
+    const { text, caret } = applyCompletion(field.value, begun, choice.text);
     const rest = field.value.length - begun.to;
-    insert(field, text.slice(begun.from, text.length - rest), begun.from, begun.to);
+    insertText(field, text.slice(begun.from, text.length - rest), begun.from, begun.to);
     field.setSelectionRange(caret, caret);
     this.close(); // what was put in looks like a beginning again
   }
 
   /** Those here at once, the others when the server has said who they are. */
   async #people(query: string, show: (choices: readonly Choice[]) => void): Promise<void> {
-    const here = this.#parts.here();
-    show(candidates(query, here, []).map(ofUser));
+    const here = this.#deps.peopleHere();
+    show(rankCandidates(query, here, []).map(userChoice));
     if (query === '') return;
     await new Promise((resolve) => setTimeout(resolve, 120)); // not at each stroke
-    if (this.#begun?.query !== query) return;
-    show(candidates(query, here, await this.#parts.people(query)).map(ofUser));
+    if (this.#query?.query !== query) return;
+    show(rankCandidates(query, here, await this.#deps.searchPeople(query)).map(userChoice));
   }
 
   #show(choices: readonly Choice[]): void {
     batch(() => {
       this.#choices.value = choices;
-      this.#at.value = 0;
+      this.#selected.value = 0;
     });
   }
 }
 
-function ofUser(user: User): Choice {
+function userChoice(user: User): Choice {
   return { key: user.id, text: `@${user.name}`, label: user.name, user };
 }
 
-async function emojis(query: string): Promise<readonly Choice[]> {
-  return findEmoji(await emojiBook(), query, MOST).map(({ char, label, codes }) => ({
+async function emojiChoices(query: string): Promise<readonly Choice[]> {
+  return findEmoji(await loadEmojiIndex(), query, maxEmojiChoices).map(({ char, label, codes }) => ({
     key: char,
     text: char,
     label: labelOf(codes, label, query),
@@ -130,14 +136,14 @@ function labelOf(codes: readonly string[], label: string, query: string): string
   return code === undefined ? label : `:${code}:`;
 }
 
-export const LIST_ID = 'completion';
+export const completionListId = 'completion';
 
 export function optionId(index: number): string {
-  return `${LIST_ID}-${index}`;
+  return `${completionListId}-${index}`;
 }
 
 /** The list above the field. A click must not take the focus from the field. */
-export function Choices({
+export function CompletionList({
   completion,
   field,
 }: {
@@ -145,8 +151,8 @@ export function Choices({
   field: () => HTMLTextAreaElement | null;
 }) {
   const choices = completion.choices.value;
-  const at = completion.at.value;
-  const { suggestions, suggested } = words.value.composer;
+  const at = completion.selected.value;
+  const { suggestions, suggested } = t.value.composer;
   const take = (index: number) => {
     const element = field();
     if (element) completion.choose(element, index);
@@ -157,7 +163,7 @@ export function Choices({
         {choices.length > 0 ? suggested(choices.length) : ''}
       </p>
       {choices.length > 0 && (
-        <div class="choices" id={LIST_ID} role="listbox" aria-label={suggestions}>
+        <div class="choices" id={completionListId} role="listbox" aria-label={suggestions}>
           {choices.map((choice, index) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the field's, which keeps the focus
             <div

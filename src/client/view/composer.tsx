@@ -4,22 +4,20 @@
  */
 import { useSignal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
-import type { Desk } from '../desk.js';
-import type { Place } from '../place.js';
-import { words } from '../words.js';
-import { Choices, Completion, LIST_ID, optionId } from './completion.js';
-import { ModeLine } from './editor.js';
-import { pickEmoji } from './emoji.js';
-import { insert } from './field.js';
-import { EmojiIcon } from './glyphs.js';
-import { SendIcon } from './icons.js';
-import { type Pen, usePen } from './pen.js';
-import { keysOf } from './strokes.js';
+import type { App } from '../app.js';
+import { t } from '../i18n.js';
+import type { ComposerState } from '../room/composer.js';
+import type { RoomSession } from '../room/session.js';
+import { Completion, CompletionList, completionListId, optionId } from './completion.js';
+import { type ComposerController, useComposerController } from './composer-controller.js';
+import { pickEmoji } from './emoji-loader.js';
+import { CloseIcon, EditIcon, EmojiIcon, ReplyIcon, SendIcon } from './icons.js';
+import { handleComposerKey, insertText } from './keyboard.js';
 
 interface ComposerProps {
-  readonly place: Place;
+  readonly place: RoomSession;
   /** for completion of people who are not here now */
-  readonly desk: Pick<Desk, 'people'>;
+  readonly desk: Pick<App, 'people'>;
 }
 
 export function Composer({ place, desk }: ComposerProps) {
@@ -27,12 +25,15 @@ export function Composer({ place, desk }: ComposerProps) {
   const hint = useSignal('');
   const completion = useMemo(
     () =>
-      new Completion({ here: () => place.room.people.peek().users, people: (query) => desk.people(query) }),
+      new Completion({
+        peopleHere: () => place.room.people.peek().users,
+        searchPeople: (query) => desk.people(query),
+      }),
     [place, desk],
   );
-  const pen = usePen(place, field, completion, hint);
-  const w = words.value.composer;
-  const mode = pen.writing.mode.value;
+  const pen = useComposerController(place, field, completion, hint);
+  const w = t.value.composer;
+  const mode = pen.state.mode.value;
   return (
     <form
       class={`composer ${mode.kind}`}
@@ -41,8 +42,8 @@ export function Composer({ place, desk }: ComposerProps) {
         pen.send();
       }}
     >
-      <ModeLine writing={pen.writing} leave={() => pen.leave()} show={(id) => void place.goTo(id)} />
-      <Choices completion={completion} field={() => field.current} />
+      <ModeLine composer={pen.state} onCancel={() => pen.cancel()} onShow={(id) => void place.goTo(id)} />
+      <CompletionList completion={completion} field={() => field.current} />
       <Field place={place} pen={pen} completion={completion} field={field} />
       <button class="send" type="submit" aria-label={mode.kind === 'edit' ? w.save : w.send}>
         <SendIcon />
@@ -55,18 +56,18 @@ export function Composer({ place, desk }: ComposerProps) {
 }
 
 interface FieldProps {
-  readonly place: Place;
-  readonly pen: Pen;
+  readonly place: RoomSession;
+  readonly pen: ComposerController;
   readonly completion: Completion;
   readonly field: { current: HTMLTextAreaElement | null };
 }
 
 function Field({ place, pen, completion, field }: FieldProps) {
-  const w = words.value.composer;
+  const w = t.value.composer;
   const open = completion.open;
   const pick = async (opener: Element) => {
     const emoji = await pickEmoji(opener);
-    if (emoji !== undefined && field.current) insert(field.current, emoji);
+    if (emoji !== undefined && field.current) insertText(field.current, emoji);
     field.current?.focus();
   };
   return (
@@ -78,14 +79,14 @@ function Field({ place, pen, completion, field }: FieldProps) {
         aria-label={w.label}
         placeholder={w.placeholder(place.name)}
         aria-autocomplete="list"
-        aria-controls={open ? LIST_ID : undefined}
-        aria-activedescendant={open ? optionId(completion.at.value) : undefined}
+        aria-controls={open ? completionListId : undefined}
+        aria-activedescendant={open ? optionId(completion.selected.value) : undefined}
         autocomplete="off"
         enterkeyhint="send"
         dir="auto"
-        onInput={() => pen.changed()}
-        onKeyDown={(event) => keysOf(event, pen, completion)}
-        onSelect={() => pen.caretMoved()}
+        onInput={() => pen.onInput()}
+        onKeyDown={(event) => handleComposerKey(event, pen, completion)}
+        onSelect={() => pen.onCaretMove()}
         onBlur={() => completion.close()}
       />
       <button
@@ -97,6 +98,34 @@ function Field({ place, pen, completion, field }: FieldProps) {
         onClick={({ currentTarget }) => void pick(currentTarget)}
       >
         <EmojiIcon />
+      </button>
+    </div>
+  );
+}
+
+/** What the field is writing when it is not simply something new: an answer, or another text for a message. */
+
+interface ModeLineProps {
+  readonly composer: ComposerState;
+  readonly onCancel: () => void;
+  readonly onShow: (id: number) => void;
+}
+
+export function ModeLine({ composer: writing, onCancel: leave, onShow: show }: ModeLineProps) {
+  const { editing, answering, leave: label } = t.value.composer;
+  const edits = writing.mode.value.kind === 'edit';
+  const message = writing.subject.value;
+  if (!message) return null;
+  const { id, user, data, deleted } = message;
+  return (
+    <div class="mode">
+      {edits ? <EditIcon /> : <ReplyIcon />}
+      <button class="what" type="button" onClick={() => show(id)}>
+        <span>{edits ? editing(id) : answering(user.name, id)}</span>{' '}
+        <bdi>{deleted === undefined ? data.slice(0, 200) : t.value.message.deleted}</bdi>
+      </button>
+      <button class="tool" type="button" aria-label={label} title={label} onClick={leave}>
+        <CloseIcon />
       </button>
     </div>
   );

@@ -3,9 +3,13 @@
  * behind cannot be reached, Esc closes it. What must stay true: the focus goes back to where it was, or to the field
  * in which one writes, never nowhere.
  */
-import type { ComponentChildren } from 'preact';
-import { useLayoutEffect, useRef } from 'preact/hooks';
-import { words } from '../words.js';
+
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren, FunctionComponent } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { App, DialogName } from '../app.js';
+import { t } from '../i18n.js';
+import { checkVersion } from '../updates.js';
 import { CloseIcon } from './icons.js';
 
 interface ModalProps {
@@ -41,7 +45,7 @@ export function Drawer({ children, ...rest }: ModalProps) {
 }
 
 function CloseButton({ close }: { close: () => void }) {
-  const label = words.value.dialog.close;
+  const label = t.value.dialog.close;
   return (
     <button class="quiet" type="button" aria-label={label} title={label} onClick={close}>
       <CloseIcon />
@@ -57,7 +61,7 @@ function Modal({ kind, label, close, children }: ModalProps) {
     shown?.showModal();
     return () => {
       shown?.close();
-      giveFocus(before);
+      restoreFocus(before);
     };
   }, []);
   return (
@@ -85,13 +89,71 @@ function Modal({ kind, label, close, children }: ModalProps) {
 }
 
 /** To where it was; when that is gone or cannot be seen, or goes with the same drawing, to the field in which one writes. */
-function giveFocus(before: Element | null): void {
+function restoreFocus(before: Element | null): void {
   const back = before instanceof HTMLElement && before.checkVisibility() && before !== document.body;
   if (back) before.focus({ preventScroll: true });
-  else toField();
-  queueMicrotask(() => document.activeElement === document.body && toField());
+  else focusComposer();
+  queueMicrotask(() => document.activeElement === document.body && focusComposer());
 }
 
-function toField(): void {
+function focusComposer(): void {
   document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true });
+}
+
+/** The panels over the page. Each is loaded when it is used for the first time; its frame is there at once. */
+
+export interface PanelProps {
+  readonly desk: App;
+  readonly close: () => void;
+}
+
+type PanelComponent = FunctionComponent<PanelProps>;
+
+const panelImporters: Readonly<Record<DialogName, () => Promise<PanelComponent>>> = {
+  search: async () => (await import('./search.js')).Search,
+  mentions: async () => (await import('./search.js')).Mentions,
+  switch: async () => (await import('./quick-switcher.js')).QuickSwitcher,
+  keys: async () => (await import('./shortcut-help.js')).Keys,
+  settings: async () => (await import('./settings.js')).SettingsForm,
+};
+
+export function Panels({ desk }: { desk: App }) {
+  const name = desk.dialog.value;
+  if (name === undefined) return null;
+  const close = () => {
+    desk.dialog.value = undefined;
+  };
+  return (
+    <Panel key={name} kind="panel" title={t.value[name].title} close={close}>
+      <LazyPanel name={name} desk={desk} close={close} />
+    </Panel>
+  );
+}
+
+function LazyPanel({ name, ...props }: PanelProps & { name: DialogName }) {
+  const part = useSignal<PanelComponent | 'loading' | 'failed'>('loading');
+  const load = async () => {
+    part.value = 'loading';
+    try {
+      const loaded = await panelImporters[name]();
+      part.value = loaded;
+    } catch {
+      part.value = 'failed'; // offline, or a deploy took the file away
+      void checkVersion();
+    }
+  };
+  useEffect(() => void load(), []);
+  const Shown = part.value;
+  if (typeof Shown === 'function') return <Shown {...props} />;
+  const { loading, failed, again } = t.value.dialog;
+  return (
+    <p class="say" role="status">
+      {Shown === 'loading' ? loading : failed}{' '}
+      {Shown === 'failed' && (
+        <button class="pill" type="button" onClick={() => void load()}>
+          {again}
+        </button>
+      )}
+    </p>
+  );
 }

@@ -1,12 +1,12 @@
 /** The top line: the room and its connection, what there is to open, and the menu under the picture of oneself. */
-import type { Desk } from '../desk.js';
-import { words } from '../words.js';
-import { AtIcon, PeopleIcon, Porthole, SearchIcon } from './icons.js';
-import { roomsBeside } from './media.js';
+import type { App } from '../app.js';
+import { t } from '../i18n.js';
+import { AtIcon, Logo, PeopleIcon, SearchIcon } from './icons.js';
+import { roomsBeside } from './layout.js';
 import { Menu } from './menu.js';
 
 interface HeaderProps {
-  readonly desk: Desk;
+  readonly desk: App;
   /** the people can be seen */
   readonly open: boolean;
   readonly showRooms: () => void;
@@ -14,10 +14,10 @@ interface HeaderProps {
 }
 
 export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
-  const { name, room, connection } = desk.here.value;
+  const { name, room, connection } = desk.session.value;
   const { count } = room.people.value;
-  const link = connection.link.value.state;
-  const { header, status, people } = words.value;
+  const link = connection.state.value.state;
+  const { header, status, people } = t.value;
   const show = (panel: 'search' | 'mentions') => () => {
     desk.dialog.value = panel;
   };
@@ -26,7 +26,7 @@ export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
   const here = live ? header.people(count) : people.title;
   return (
     <header class="top">
-      {!roomsBeside.value && <Helm desk={desk} show={showRooms} />}
+      {!roomsBeside.value && <RoomsButton desk={desk} show={showRooms} />}
       <h1>
         <bdi>{name}</bdi>
       </h1>
@@ -70,9 +70,9 @@ export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
 }
 
 /** Opens the rooms where they have no place of their own, and says what is unread in them. */
-function Helm({ desk, show }: { desk: Desk; show: () => void }) {
-  const { rooms, roomsUnread } = words.value.header;
-  const here = desk.here.value.name;
+function RoomsButton({ desk, show }: { desk: App; show: () => void }) {
+  const { rooms, roomsUnread } = t.value.header;
+  const here = desk.session.value.name;
   const fresh = desk.rooms.list.value.filter(({ joined, room }) => joined && room !== here);
   const unread = fresh.reduce((sum, entry) => sum + entry.unread, 0);
   const strong = fresh.some(({ mentioned }) => mentioned);
@@ -84,11 +84,11 @@ function Helm({ desk, show }: { desk: Desk; show: () => void }) {
       title={rooms}
       onClick={show}
     >
-      <Porthole />
+      <Logo />
       {unread > 0 && (
         <span
           class={strong ? 'badge strong' : 'badge'}
-          data-count={unread > 99 ? words.value.rooms.many : unread}
+          data-count={unread > 99 ? t.value.rooms.many : unread}
         />
       )}
     </button>

@@ -9,7 +9,7 @@ function Icon({ children }: { children: ComponentChildren }) {
   );
 }
 
-export const Porthole = () => (
+export const Logo = () => (
   <svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
     <circle class="ring" cx="16" cy="16" r="13.5" />
     <path class="sea" d="M5.2 18.2c3-2.6 6-2.6 9 0s6 2.6 9 0c1.2-1 2.3-1.6 3.6-1.8a11 11 0 0 1-21.6 1.8Z" />
@@ -17,26 +17,26 @@ export const Porthole = () => (
 );
 
 /** An icon of one path in a square of 24. */
-const drawn = (d: string) => () => (
+const pathIcon = (d: string) => () => (
   <Icon>
     <path d={d} />
   </Icon>
 );
 
-export const SendIcon = drawn('M12 19V5M5.5 11.5 12 5l6.5 6.5');
-export const DownIcon = drawn('M12 5v14M5.5 12.5 12 19l6.5-6.5');
-export const CloseIcon = drawn('M6 6l12 12M18 6 6 18');
-export const MoreIcon = drawn(
+export const SendIcon = pathIcon('M12 19V5M5.5 11.5 12 5l6.5 6.5');
+export const DownIcon = pathIcon('M12 5v14M5.5 12.5 12 19l6.5-6.5');
+export const CloseIcon = pathIcon('M6 6l12 12M18 6 6 18');
+export const MoreIcon = pathIcon(
   'M4.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0M11.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0M18.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0',
 );
-export const PlusIcon = drawn('M12 5.5v13M5.5 12h13');
-export const LeaveIcon = drawn(
+export const PlusIcon = pathIcon('M12 5.5v13M5.5 12h13');
+export const LeaveIcon = pathIcon(
   'M14 4.5H6.5a1 1 0 0 0-1 1v13a1 1 0 0 0 1 1H14M10.5 12h10M17 8.5l3.5 3.5-3.5 3.5',
 );
-export const KeysIcon = drawn(
+export const KeysIcon = pathIcon(
   'M4 6.5h16a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1ZM7 10.2h.01M10.3 10.2h.01M13.6 10.2h.01M17 10.2h.01M8 14h8',
 );
-export const SettingsIcon = drawn('M4 7.5h9M17 7.5h3M4 16.5h3M11 16.5h9M15 5.5v4M9 14.5v4');
+export const SettingsIcon = pathIcon('M4 7.5h9M17 7.5h3M4 16.5h3M11 16.5h9M15 5.5v4M9 14.5v4');
 
 export const SearchIcon = () => (
   <Icon>
@@ -72,3 +72,23 @@ export const RefusedIcon = () => (
     <path d="M12 7.5v5M12 16h.01" />
   </Icon>
 );
+
+/** The drawings on what is done with messages, in the colour of the text around them. */
+function outlineIcon(path: string) {
+  return () => (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      <path d={path} />
+    </svg>
+  );
+}
+
+export const ReactIcon = outlineIcon(
+  'M20.3 11.5a8.5 8.5 0 1 1-7.8-7.8M18 2.500v6M15 5.500h6M8.500 14c.8 1.300 2 2 3.500 2s2.700-.7 3.500-2M9 9.500v.5M14.500 9.500v.5',
+);
+export const EmojiIcon = outlineIcon(
+  'M12 3.5a8.5 8.5 0 1 0 0 17a8.500 8.500 0 0 0 0-17ZM8.500 14c.8 1.300 2 2 3.500 2s2.700-.7 3.500-2M9.300 9.500v.5M14.700 9.500v.5',
+);
+export const ReplyIcon = outlineIcon('M9.500 6 4 11.500 9.500 17M4.500 11.500H14c3.500 0 6 2.500 6 6.500');
+export const EditIcon = outlineIcon('M4.500 19.500l.8-4L16 4.800l3.200 3.200L8.500 18.700ZM14 7l3.200 3.200');
+export const CopyIcon = outlineIcon('M9 9h10.500v10.500H9zM15 5.500V4.500H4.500V15h1');
+export const CheckIcon = outlineIcon('m5 12.500 4.500 4.500L19 7.500');

@@ -2,15 +2,15 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import type { Desk, DialogName } from '../desk.js';
-import { words } from '../words.js';
-import { Avatar } from './avatar.js';
+import type { App, DialogName } from '../app.js';
+import { t } from '../i18n.js';
 import { AtIcon, KeysIcon, LeaveIcon, MoreIcon, SettingsIcon } from './icons.js';
+import { Avatar } from './people.js';
 
-export function Menu({ desk }: { desk: Desk }) {
+export function Menu({ desk }: { desk: App }) {
   const box = useRef<HTMLDivElement>(null);
   const me = desk.me.value;
-  const { header, keys, settings } = words.value;
+  const { header, keys, settings } = t.value;
   const show = (panel: DialogName) => () => {
     box.current?.hidePopover(); // gives the focus back to the button, where the panel will give it back to
     desk.dialog.value = panel;
@@ -22,23 +22,23 @@ export function Menu({ desk }: { desk: Desk }) {
       </button>
       <div class="menu" id="menu" popover="auto" ref={box}>
         {me && <p class="who">{header.signedIn(me.name)}</p>}
-        <Item act={show('mentions')} icon={<AtIcon />} text={header.mentions} />
-        <Item act={show('settings')} icon={<SettingsIcon />} text={settings.title} />
-        <Item act={show('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
+        <MenuItem act={show('mentions')} icon={<AtIcon />} text={header.mentions} />
+        <MenuItem act={show('settings')} icon={<SettingsIcon />} text={settings.title} />
+        <MenuItem act={show('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
         <SignOut desk={desk} />
       </div>
     </>
   );
 }
 
-interface ItemProps {
+interface MenuItemProps {
   readonly act: () => void;
   readonly icon: ComponentChildren;
   readonly text: string;
   readonly hint?: string;
 }
 
-function Item({ act, icon, text, hint }: ItemProps) {
+function MenuItem({ act, icon, text, hint }: MenuItemProps) {
   return (
     <button class="quiet" type="button" onClick={act}>
       {icon}
@@ -53,12 +53,12 @@ function Item({ act, icon, text, hint }: ItemProps) {
 }
 
 /** Leaving drops what was not sent, in any room, for nobody could send it later: so it asks first if there is anything. */
-function SignOut({ desk }: { desk: Desk }) {
+function SignOut({ desk }: { desk: App }) {
   /** how many it has asked about */
   const asked = useSignal(0);
-  const { signOut, dropAndSignOut } = words.value.header;
+  const { signOut, dropAndSignOut } = t.value.header;
   const leave = async () => {
-    const unsent = await desk.unsent();
+    const unsent = await desk.countUnsent();
     if (unsent > asked.value) asked.value = unsent;
     else await desk.signOut();
   };

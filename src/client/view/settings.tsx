@@ -1,14 +1,14 @@
 /** What a person sets for this browser. Each choice holds at once; there is nothing to confirm. */
 import type { Signal } from '@preact/signals';
-import type { Desk } from '../desk.js';
-import { NOTIFIES, type Notify, THEMES } from '../state/settings.js';
-import { browserLanguage, languages, words } from '../words.js';
-import type { PanelProps } from './panels.js';
+import type { App } from '../app.js';
+import { browserLanguage, languages, t } from '../i18n.js';
+import { type NotifyLevel, notifyLevels, themes } from '../settings.js';
+import type { PanelProps } from './dialog.js';
 
 export function SettingsForm({ desk }: PanelProps) {
-  const text = words.value.settings;
+  const text = t.value.settings;
   const { settings } = desk;
-  const notify: Readonly<Record<Notify, string>> = {
+  const notify: Readonly<Record<NotifyLevel, string>> = {
     mentions: text.mentions,
     all: text.all,
     none: text.none,
@@ -17,33 +17,33 @@ export function SettingsForm({ desk }: PanelProps) {
     <form class="settings scroll" onSubmit={(event) => event.preventDefault()}>
       <section>
         <h3>{text.look}</h3>
-        <Choice name={text.theme} values={THEMES} setting={settings.theme} texts={text} />
+        <RadioChoice name={text.theme} values={themes} setting={settings.theme} texts={text} />
         <LanguageChoice desk={desk} />
       </section>
       <section>
         <h3>{text.attention}</h3>
-        <Permit desk={desk} />
-        <Choice name={text.notify} values={NOTIFIES} setting={settings.notify} texts={notify} />
-        <HereChoice desk={desk} texts={notify} />
-        <Switched name={text.sound} setting={settings.sound} />
-        <Switched name={text.quiet} setting={settings.doNotDisturb} how={text.quietHow} />
+        <PermissionRow desk={desk} />
+        <RadioChoice name={text.notify} values={notifyLevels} setting={settings.notify} texts={notify} />
+        <RoomNotifyChoice desk={desk} texts={notify} />
+        <ToggleSwitch name={text.sound} setting={settings.sound} />
+        <ToggleSwitch name={text.quiet} setting={settings.doNotDisturb} how={text.quietHow} />
       </section>
       <section>
         <h3>{text.keyboard}</h3>
-        <Switched name={text.singleKeys} setting={settings.singleKeys} how={text.singleKeysHow} />
+        <ToggleSwitch name={text.singleKeys} setting={settings.singleKeys} how={text.singleKeysHow} />
       </section>
     </form>
   );
 }
 
-interface ChoiceProps<T extends string> {
+interface RadioChoiceProps<T extends string> {
   readonly name: string;
   readonly values: readonly T[];
   readonly setting: Signal<T>;
   readonly texts: Readonly<Record<T, string>>;
 }
 
-function Choice<T extends string>({ name, values, setting, texts }: ChoiceProps<T>) {
+function RadioChoice<T extends string>({ name, values, setting, texts }: RadioChoiceProps<T>) {
   return (
     <fieldset class="row">
       <legend class="unseen">{name}</legend>
@@ -67,9 +67,9 @@ function Choice<T extends string>({ name, values, setting, texts }: ChoiceProps<
   );
 }
 
-function LanguageChoice({ desk }: { desk: Desk }) {
+function LanguageChoice({ desk }: { desk: App }) {
   const { language } = desk.settings;
-  const { language: label, asBrowser } = words.value.settings;
+  const { language: label, asBrowser } = t.value.settings;
   return (
     <label class="row">
       {label}
@@ -91,22 +91,22 @@ function LanguageChoice({ desk }: { desk: Desk }) {
 }
 
 /** The rule of the room in view, which may differ. */
-function HereChoice({ desk, texts }: { desk: Desk; texts: Readonly<Record<Notify, string>> }) {
+function RoomNotifyChoice({ desk, texts }: { desk: App; texts: Readonly<Record<NotifyLevel, string>> }) {
   const { settings } = desk;
-  const { inRoom, asElsewhere } = words.value.settings;
-  const { name } = desk.here.value;
+  const { inRoom, asElsewhere } = t.value.settings;
+  const { name } = desk.session.value;
   return (
     <label class="row">
       {inRoom(name)}
       <select
-        value={settings.rooms.value.get(name) ?? ''}
+        value={settings.roomRules.value.get(name) ?? ''}
         onChange={(event) => {
-          const chosen = NOTIFIES.find((one) => one === event.currentTarget.value);
-          settings.setNotifyIn(name, chosen);
+          const chosen = notifyLevels.find((one) => one === event.currentTarget.value);
+          settings.setNotifyLevelIn(name, chosen);
         }}
       >
         <option value="">{asElsewhere}</option>
-        {NOTIFIES.map((one) => (
+        {notifyLevels.map((one) => (
           <option key={one} value={one}>
             {texts[one]}
           </option>
@@ -116,7 +116,7 @@ function HereChoice({ desk, texts }: { desk: Desk; texts: Readonly<Record<Notify
   );
 }
 
-function Switched({ name, setting, how }: { name: string; setting: Signal<boolean>; how?: string }) {
+function ToggleSwitch({ name, setting, how }: { name: string; setting: Signal<boolean>; how?: string }) {
   return (
     <label class="row">
       {name}
@@ -136,15 +136,15 @@ function Switched({ name, setting, how }: { name: string; setting: Signal<boolea
 }
 
 /** What the browser allows, and the way to ask it. */
-function Permit({ desk }: { desk: Desk }) {
-  const { allowed, ask, notAsked, denied, impossible } = words.value.settings;
-  const now = desk.attention.permission.value;
+function PermissionRow({ desk }: { desk: App }) {
+  const { allowed, ask, notAsked, denied, impossible } = t.value.settings;
+  const now = desk.notifications.permission.value;
   const state = { granted: allowed, default: notAsked, denied, never: impossible }[now];
   return (
     <div class="row">
       <p role="status">{state}</p>
       {now === 'default' && (
-        <button class="plain" type="button" onClick={() => void desk.attention.ask()}>
+        <button class="plain" type="button" onClick={() => void desk.notifications.requestPermission()}>
           {ask}
         </button>
       )}

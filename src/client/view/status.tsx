@@ -2,63 +2,63 @@
 import { type Signal, useComputed, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { Desk } from '../desk.js';
-import { signInUrl } from '../gate.js';
-import type { Link } from '../state/connection.js';
-import { isWaiting } from '../state/letter.js';
-import { words } from '../words.js';
+import type { App } from '../app.js';
+import { t } from '../i18n.js';
+import { signInUrl } from '../lifecycle.js';
+import { isSendable } from '../outbox/outbox.js';
+import type { ConnectionState } from '../room/socket.js';
 
-export function Status({ desk }: { desk: Desk }) {
-  const { connection, letters } = desk.here.value;
-  const link = connection.link.value;
-  const lasting = useLasting(link.state !== 'live');
-  const waiting = letters.value.filter(isWaiting).length;
+export function Status({ desk }: { desk: App }) {
+  const { connection, pending: letters } = desk.session.value;
+  const link = connection.state.value;
+  const lasting = useOutlasting(link.state !== 'live');
+  const waiting = letters.value.filter(isSendable).length;
   const retry = () => connection.connect();
   return (
     <div class={`status ${link.state}`}>
       <div role="status">
-        {link.state === 'live' && <span class="unseen">{words.value.status.live}</span>}
+        {link.state === 'live' && <span class="unseen">{t.value.status.live}</span>}
         {link.state !== 'live' && (lasting || link.state === 'ended') && (
-          <Trouble link={link} again={connection.met} waiting={waiting} retry={retry} />
+          <ConnectionTrouble state={link} wasLive={connection.wasLive} waiting={waiting} retry={retry} />
         )}
       </div>
-      <Newer desk={desk} />
+      <UpdateNotice desk={desk} />
     </div>
   );
 }
 
 /** A line that is there at once, at the opening or again, is no trouble: nothing moves and nothing is said. */
-const BRIEF_MS = 1_000;
+const briefOutageMs = 1_000;
 
 /** Whether it has been so for longer than that. */
-function useLasting(so: boolean): boolean {
+function useOutlasting(so: boolean): boolean {
   const lasting = useSignal(false);
   useEffect(() => {
     lasting.value = false;
     if (!so) return undefined;
     const timer = setTimeout(() => {
       lasting.value = true;
-    }, BRIEF_MS);
+    }, briefOutageMs);
     return () => clearTimeout(timer);
   }, [so, lasting]);
   return so && lasting.value;
 }
 
-interface TroubleProps {
-  readonly link: Exclude<Link, { state: 'live' }>;
+interface ConnectionTroubleProps {
+  readonly state: Exclude<ConnectionState, { state: 'live' }>;
   /** was connected before */
-  readonly again: boolean;
+  readonly wasLive: boolean;
   readonly waiting: number;
   readonly retry: () => void;
 }
 
-function Trouble({ link, again, waiting, retry }: TroubleProps) {
+function ConnectionTrouble({ state: link, wasLive: again, waiting, retry }: ConnectionTroubleProps) {
   const online = useOnline();
-  const { connecting, again: anew, lost, offline, kept, now } = words.value.status;
+  const { connecting, again: anew, lost, offline, kept, now } = t.value.status;
   const mine = waiting > 0 && <span> {kept(waiting)}</span>;
-  if (link.state === 'ended') return <Ended link={link} retry={retry} />;
-  if (!online.value) return <Told text={offline} more={mine} />;
-  if (link.state === 'connecting') return <Told text={again ? anew : connecting} more={mine} soft />;
+  if (link.state === 'ended') return <ConnectionEnded link={link} retry={retry} />;
+  if (!online.value) return <StatusText text={offline} more={mine} />;
+  if (link.state === 'connecting') return <StatusText text={again ? anew : connecting} more={mine} soft />;
   return (
     <p>
       <span>{lost}</span>
@@ -70,7 +70,7 @@ function Trouble({ link, again, waiting, retry }: TroubleProps) {
   );
 }
 
-interface ToldProps {
+interface StatusTextProps {
   readonly text: string;
   readonly more: ComponentChildren;
   /** nothing to worry about yet */
@@ -78,7 +78,7 @@ interface ToldProps {
 }
 
 /** Two sentences, each a part of its own where there is no room for both in a line. */
-function Told({ text, more, soft }: ToldProps) {
+function StatusText({ text, more, soft }: StatusTextProps) {
   return (
     <p class={soft ? 'soft' : undefined}>
       <span>{text}</span>
@@ -87,15 +87,21 @@ function Told({ text, more, soft }: ToldProps) {
   );
 }
 
-function Ended({ link, retry }: { link: Extract<Link, { state: 'ended' }>; retry: () => void }) {
-  const { signedOut, signIn, ended, connect } = words.value.status;
+function ConnectionEnded({
+  link,
+  retry,
+}: {
+  link: Extract<ConnectionState, { state: 'ended' }>;
+  retry: () => void;
+}) {
+  const { signedOut, signIn, ended, connect } = t.value.status;
   if (link.code === 4001 || link.code === 4002)
     return (
       <p>
         {signedOut} <a href={signInUrl()}>{signIn}</a>
       </p>
     );
-  const why: Readonly<Record<number, string>> = words.value.closes;
+  const why: Readonly<Record<number, string>> = t.value.closes;
   return (
     <p>
       {why[link.code] ?? ended(link.code, link.reason)}{' '}
@@ -116,14 +122,14 @@ function Countdown({ until }: { until: number }) {
     return () => clearInterval(timer);
   }, [now]);
   const seconds = Math.ceil((until - now.value) / 1000);
-  return <span aria-hidden="true">{seconds > 1 ? words.value.status.next(seconds) : ''}</span>;
+  return <span aria-hidden="true">{seconds > 1 ? t.value.status.next(seconds) : ''}</span>;
 }
 
 /** A hint, which can be put off: nobody's writing is cut short by a deploy. */
-function Newer({ desk }: { desk: Desk }) {
+function UpdateNotice({ desk }: { desk: App }) {
   const later = useSignal(false);
-  const shown = useComputed(() => desk.newer.value && !later.value);
-  const { newer, reload, later: putOff } = words.value.status;
+  const shown = useComputed(() => desk.updateAvailable.value && !later.value);
+  const { newer, reload, later: putOff } = t.value.status;
   return (
     <div role="status">
       {shown.value && (

@@ -2,7 +2,6 @@
  * What a reader's events come to, folded as the page folds them. Readers are many and told the same: equal messages are
  * kept once for all of them, in the pool.
  */
-
 import type { ChatEvent, RoomEvent } from '../../shared/protocol.js';
 import { applyChange } from '../../shared/reducer.js';
 

@@ -15,7 +15,7 @@ function apply(store: Store, commands: readonly Command[]): void {
   const outcomes = applyBatch(commands, store, (error) => {
     throw error;
   });
-  for (const { kind } of outcomes) expect(kind).toBe('said');
+  for (const { kind } of outcomes) expect(kind).toBe('accepted');
 }
 
 /** Two rooms in turn; the first message of each has the word that is looked for. */

@@ -153,7 +153,7 @@ function apply(store: Store, commands: readonly Command[]): void {
   const outcomes = applyBatch(commands, store, (error) => {
     throw error;
   });
-  for (const { kind } of outcomes) expect(['said']).toContain(kind);
+  for (const { kind } of outcomes) expect(['accepted']).toContain(kind);
 }
 
 async function complete(store: Store, q: string, rest: object = {}): Promise<SearchPage> {

@@ -1,0 +1,267 @@
+/** Reading fields of JSON that a server sent: the value when it is what it should be, else undefined. */
+import { field, isObject, parseJsonObject } from '../shared/parse.js';
+import type {
+  ChangeEvent,
+  ChatEvent,
+  Snapshot as Delivered,
+  ErrorCode,
+  MessagesPage,
+  Problem,
+  Reaction,
+  RoomEvent,
+  RoomSummary,
+  SearchHit,
+  SearchPage,
+  ServerFrame,
+  User,
+} from '../shared/protocol.js';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function stringField(fields: Fields, name: string): string | undefined {
+  const value = field(fields, name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A whole number from 0 on. */
+export function countField(fields: Fields, name: string): number | undefined {
+  const value = field(fields, name);
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+/** Every entry parsed, or undefined when it is no list or one of them makes no sense. */
+export function listField<T>(
+  fields: Fields,
+  name: string,
+  parse: (value: unknown) => T | undefined,
+): T[] | undefined {
+  return parseAll(field(fields, name), parse);
+}
+
+export function parseAll<T>(value: unknown, parse: (value: unknown) => T | undefined): T[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const parsed = value.map(parse).filter((entry) => entry !== undefined);
+  return parsed.length === value.length ? parsed : undefined;
+}
+
+/** `{name: value}` when there is a value, to be spread: an optional field is there or it is not. */
+export function optionalField<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { readonly [k in K]?: V }; // a computed key widens to string
+}
+
+/**
+ * Numbered events out of JSON. One that we do not know, or cannot make sense of, keeps its number: a newer server must
+ * not look to us like a log with holes.
+ */
+
+/** A numbered event of a kind this page does not know. */
+export interface UnknownEvent {
+  readonly id: number;
+  readonly type: 'other';
+}
+export type LogEvent = RoomEvent | UnknownEvent;
+
+/** One numbered event, or undefined when it has no number. */
+export function parseEvent(value: unknown): LogEvent | undefined {
+  if (!isObject(value)) return undefined;
+  const id = countField(value, 'id');
+  if (id === undefined || id < 1 || field(value, 'type') === 'ack') return undefined;
+  return parseChat(value) ?? parseChange(value) ?? { id, type: 'other' };
+}
+
+/** A message as it is now. */
+export function parseChat(fields: Fields): ChatEvent | undefined {
+  const facts = parseEventBase(fields);
+  const data = stringField(fields, 'data');
+  if (field(fields, 'type') !== 'chat' || !facts || data === undefined) return undefined;
+  return {
+    ...facts,
+    type: 'chat',
+    data,
+    ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
+    ...optionalField('edited', countField(fields, 'edited')),
+    ...optionalField('deleted', countField(fields, 'deleted')),
+    ...optionalField('reactions', listField(fields, 'reactions', parseReaction)),
+  };
+}
+
+function parseChange(fields: Fields): ChangeEvent | undefined {
+  const facts = parseEventBase(fields);
+  const target = countField(fields, 'target');
+  const type = field(fields, 'type');
+  if (!facts || target === undefined) return undefined;
+  if (type === 'delete') return { ...facts, type, target };
+  const data = stringField(fields, 'data');
+  if (data === undefined) return undefined;
+  if (type === 'edit')
+    return {
+      ...facts,
+      type,
+      target,
+      data,
+      ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
+    };
+  return type === 'react' || type === 'unreact' ? { ...facts, type, target, data } : undefined;
+}
+
+/** What every numbered event has. */
+function parseEventBase(fields: Fields) {
+  const id = countField(fields, 'id');
+  const user = parseUser(field(fields, 'user'));
+  const at = countField(fields, 'at');
+  if (id === undefined || id < 1 || !user || at === undefined) return undefined;
+  return { id, user, at, ...optionalField('cid', stringField(fields, 'cid')) };
+}
+
+function parseReaction(value: unknown): Reaction | undefined {
+  if (!isObject(value)) return undefined;
+  const id = countField(value, 'id');
+  const user = parseUser(field(value, 'user'));
+  const data = stringField(value, 'data');
+  return id === undefined || !user || data === undefined ? undefined : { id, user, data };
+}
+
+export function parseUser(value: unknown): User | undefined {
+  if (!isObject(value)) return undefined;
+  const id = stringField(value, 'id');
+  const name = stringField(value, 'name');
+  return id === undefined || name === undefined ? undefined : { id, name };
+}
+
+/** Answers of the HTTP API out of JSON. What is no such answer is undefined. */
+
+export type Page = Omit<MessagesPage, 'messages'> & { readonly messages: readonly LogEvent[] };
+export type Snapshot = Omit<Delivered, 'page'> & { readonly page: Page };
+
+/** What a room's page is delivered with. */
+export function parseSnapshot(value: unknown): Snapshot | undefined {
+  if (!isObject(value)) return undefined;
+  const [user, room] = [parseUser(field(value, 'user')), stringField(value, 'room')];
+  const [page, rooms] = [parsePage(field(value, 'page')), parseRooms(field(value, 'rooms'))];
+  return user && room !== undefined && page && rooms ? { user, room, page, rooms } : undefined;
+}
+
+/** `GET /api/rooms/ROOM/messages` */
+export function parsePage(value: unknown): Page | undefined {
+  if (!isObject(value)) return undefined;
+  const epoch = stringField(value, 'epoch');
+  const last = countField(value, 'last');
+  const messages = listField(value, 'messages', parseEvent);
+  if (epoch === undefined || last === undefined || !messages) return undefined;
+  return { epoch, last, complete: field(value, 'complete') === true, messages };
+}
+
+/** `GET /api/rooms` */
+export function parseRooms(value: unknown): readonly RoomSummary[] | undefined {
+  return parseAll(value, parseRoomSummary);
+}
+
+function parseRoomSummary(value: unknown): RoomSummary | undefined {
+  if (!isObject(value)) return undefined;
+  const room = stringField(value, 'room');
+  const last = countField(value, 'last');
+  if (room === undefined || last === undefined) return undefined;
+  const [read, people] = [countField(value, 'read') ?? 0, countField(value, 'people') ?? 0];
+  return { room, last, read, people, joined: field(value, 'joined') === true };
+}
+
+/** `GET /api/search`, `GET /api/mentions` */
+export function parseFoundPage(value: unknown): SearchPage | undefined {
+  if (!isObject(value)) return undefined;
+  const messages = listField(value, 'messages', parseFoundMessage);
+  const complete = field(value, 'complete') !== false;
+  return messages && { messages, complete, ...optionalField('next', countField(value, 'next')) };
+}
+
+function parseFoundMessage(value: unknown): SearchHit | undefined {
+  if (!isObject(value)) return undefined;
+  const [message, room] = [parseChat(value), stringField(value, 'room')];
+  return message && room !== undefined ? { ...message, room } : undefined;
+}
+
+/** `GET /api/people` */
+export function parsePeople(value: unknown): readonly User[] | undefined {
+  return isObject(value) ? listField(value, 'people', parseUser) : undefined;
+}
+
+/** `{code, message}` as it is in `error` frames and in the API's errors. A code we do not know is a refusal too. */
+export function parseProblem(value: unknown): Problem | undefined {
+  if (!isObject(value)) return undefined;
+  const code = stringField(value, 'code');
+  const message = stringField(value, 'message');
+  // A newer server may know more codes: the page only compares them, so an unknown one does no harm.
+  return code === undefined || message === undefined ? undefined : { code: code as ErrorCode, message };
+}
+
+/**
+ * From the server's JSON to typed frames. Everything is looked at once here and trusted afterwards. A frame we do
+ * not know is undefined.
+ */
+
+export type Frame = ServerFrame | UnknownEvent;
+
+export function parseFrame(json: string): Frame | undefined {
+  const fields = parseJsonObject(json);
+  if (!fields) return undefined;
+  return frameParsers.get(field(fields, 'type'))?.(fields) ?? parseEvent(fields);
+}
+
+const frameParsers: ReadonlyMap<unknown, (fields: Fields) => Frame | undefined> = new Map([
+  ['hello', parseHelloFrame],
+  ['list', parsePeopleList],
+  ['join', (fields: Fields) => parsePresenceFrame(fields, 'join')],
+  ['left', (fields: Fields) => parsePresenceFrame(fields, 'left')],
+  ['count', parseCountFrame],
+  ['ack', parseAckFrame],
+  ['typing', parseTypingFrame],
+  ['room', parseRoomFrame],
+  ['pong', (): Frame => ({ type: 'pong' })],
+  ['error', parseErrorFrame],
+]);
+
+function parseHelloFrame(fields: Fields): Frame | undefined {
+  const user = parseUser(field(fields, 'user'));
+  const room = stringField(fields, 'room');
+  const epoch = stringField(fields, 'epoch');
+  const last = countField(fields, 'last');
+  if (!user || room === undefined || epoch === undefined || last === undefined) return undefined;
+  return { type: 'hello', room, epoch, last, user, complete: field(fields, 'complete') !== false };
+}
+
+function parsePeopleList(fields: Fields): Frame | undefined {
+  const data = listField(fields, 'data', parseUser);
+  return data && { type: 'list', data, count: countField(fields, 'count') ?? data.length };
+}
+
+function parsePresenceFrame(fields: Fields, type: 'join' | 'left'): Frame | undefined {
+  const user = parseUser(field(fields, 'user'));
+  return user && { type, user, data: stringField(fields, 'data') ?? '' };
+}
+
+function parseCountFrame(fields: Fields): Frame | undefined {
+  const data = countField(fields, 'data');
+  return data === undefined ? undefined : { type: 'count', data };
+}
+
+function parseAckFrame(fields: Fields): Frame | undefined {
+  const cid = stringField(fields, 'cid');
+  const id = countField(fields, 'id');
+  return cid === undefined || id === undefined ? undefined : { type: 'ack', cid, id };
+}
+
+function parseTypingFrame(fields: Fields): Frame | undefined {
+  const user = parseUser(field(fields, 'user'));
+  return user && { type: 'typing', user };
+}
+
+function parseRoomFrame(fields: Fields): Frame | undefined {
+  const room = stringField(fields, 'room');
+  const last = countField(fields, 'last');
+  if (room === undefined || last === undefined) return undefined;
+  return { type: 'room', room, last, ...optionalField('read', countField(fields, 'read')) };
+}
+
+function parseErrorFrame(fields: Fields): Frame | undefined {
+  const data = parseProblem(field(fields, 'data'));
+  return data && { type: 'error', data, ...optionalField('cid', stringField(fields, 'cid')) };
+}
