@@ -112,7 +112,7 @@ describe('docs/protocol.md', () => {
   });
 
   it('lists every error code, and no other', () => {
-    const faults = matches(sources('src/http'), /new HttpFault\(\s*\d+,\s*'(\w+)'/g);
+    const faults = matches(sources('src/http'), /new HttpError\(\s*\d+,\s*'(\w+)'/g);
     const known = new Set([...union(source, 'ErrorCode'), ...faults]);
     expect(known).toContain('storage');
     expect(known).toContain('wrong_origin');
@@ -122,9 +122,9 @@ describe('docs/protocol.md', () => {
 
   it('gives each error its status', () => {
     const status = new Map(rows(section(contract, 'Errors')).map(([code, http]) => [names(code)[0], http]));
-    for (const [, http, code] of sources('src/http').matchAll(/new HttpFault\(\s*(\d+),\s*'(\w+)'/g))
+    for (const [, http, code] of sources('src/http').matchAll(/new HttpError\(\s*(\d+),\s*'(\w+)'/g))
       expect([code, status.get(code)]).toEqual([code, http]);
-    const [, table = ''] = /const STATUS[^{]*\{([^}]*)\}/.exec(read('src/http/refusal.ts')) ?? [];
+    const [, table = ''] = /const STATUS_BY_CODE[^{]*\{([^}]*)\}/.exec(read('src/http/errors.ts')) ?? [];
     for (const [, code, http] of table.matchAll(/(\w+): (\d+)/g))
       expect([code, status.get(code)]).toEqual([code, http]);
   });
