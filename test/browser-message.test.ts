@@ -236,7 +236,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
       }),
     );
     await say(bob, 'one more');
-    await ann.locator('.below', { hasText: '1 new below' }).waitFor();
+    await ann.locator('.below', { hasText: '1 new message' }).waitFor();
     expect(await seen()).toEqual(before);
     await ann.locator('.below').click();
     await row(ann, 82).waitFor();

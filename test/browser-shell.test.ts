@@ -40,7 +40,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     const row = page.getByRole('link', { name: /^harbour/ });
     await expect
       .poll(() => row.textContent(), { timeout: 5_000 })
-      .toMatch(/^harbour.*@1, 1 unread message, You were mentioned$/);
+      .toMatch(/^harbour.*@1, 1 unread message, you were mentioned$/);
     await page.keyboard.press('Alt+Shift+ArrowDown');
     await page.getByRole('heading', { name: 'harbour' }).waitFor();
     await page.locator('li.message[data-id="2"]').waitFor();
@@ -62,7 +62,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.locator('[aria-selected=true]', { hasText: 'ktn' }).waitFor();
     await field.fill('!');
     await panel(page)
-      .getByText(/name is made of letters/)
+      .getByText(/^Room names use letters/)
       .waitFor();
     await field.fill('头');
     await field.press('Enter');
@@ -90,7 +90,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await drawer.getByRole('link', { name: /^kitchen/ }).click();
     await page.getByRole('heading', { name: 'kitchen' }).waitFor();
     expect(await drawer.count()).toBe(0);
-    await page.getByRole('button', { name: /^Who is here/ }).click();
+    await page.getByRole('button', { name: /^People here/ }).click();
     await page.getByRole('dialog').getByText('Ann').waitFor();
     await page.mouse.click(10, 300); // beside it
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -100,7 +100,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
 describe.runIf(hasChromium)('a drawer', { timeout: 60_000 }, () => {
   it('is shut when the page grows wide enough to do without, and stays shut', async () => {
     const page = await enter(await openStage(), 'Ann', 'harbour', PHONE);
-    for (const name of ['Rooms', /^Who is here/]) {
+    for (const name of ['Rooms', /^People here/]) {
       await page.getByRole('button', { name }).click();
       await page.getByRole('dialog', { name }).waitFor();
       await page.setViewportSize({ width: 1280, height: 800 });
@@ -166,10 +166,10 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
       expect([await open.count(), await focus(page)]).toEqual([0, 'Menu']);
     }
     await page.locator('li.message[data-id="2"]').hover();
-    await page.getByRole('button', { name: 'More', exact: true }).click();
+    await page.getByRole('button', { name: 'More actions' }).click();
     await open.waitFor();
     await page.keyboard.press('Escape');
-    expect([await open.count(), await focus(page)]).toEqual([0, 'More']);
+    expect([await open.count(), await focus(page)]).toEqual([0, 'More actions']);
   });
 
   it('and the emoji are shut by one Esc, also from a field with something in it', async () => {
@@ -181,7 +181,7 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     await page.keyboard.press('Escape');
     await panel(page).waitFor({ state: 'detached' });
     expect(await focus(page)).toBe(label);
-    await page.getByRole('button', { name: 'Put in an emoji' }).click();
+    await page.getByRole('button', { name: 'Insert emoji' }).click();
     await page.getByRole('searchbox').pressSequentially('tada');
     await page.keyboard.press('Escape');
     await page.locator('dialog').waitFor({ state: 'detached' });
@@ -231,11 +231,11 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     });
     await page.keyboard.press('Control+Shift+F');
     await page.getByRole('searchbox').fill('tea from:Bob');
-    await panel(page).getByText('The newest 2 messages found').waitFor();
+    await panel(page).getByText('2 newest results').waitFor();
     expect(await panel(page).locator('mark').allTextContents()).toEqual(['tea', 'tea']);
     await panel(page).getByRole('button', { name: 'Show more' }).click();
     await panel(page)
-      .getByText(/^3 messages found.*some may be missing/)
+      .getByText(/^3 results.*Some results may be missing/)
       .waitFor();
     await panel(page)
       .getByRole('radio', { name: /^In .*harbour/ })
@@ -254,7 +254,7 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     await stage.says('Bob', 'kitchen', 'the tea is ready, @Ann');
-    await page.getByRole('button', { name: 'Mentions of you' }).click();
+    await page.getByRole('button', { name: 'Mentions' }).click();
     await panel(page)
       .getByRole('link', { name: /Bob.*kitchen.*the tea is ready/ })
       .click();
@@ -448,7 +448,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(await title(page)).toBe('harbour');
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
     await page.keyboard.press('Tab');
-    expect(await focus(page)).toBe('Skip to the messages');
+    expect(await focus(page)).toBe('Skip to messages');
     await page.keyboard.press('Enter');
     expect(await page.evaluate(() => document.activeElement?.closest('main') !== null)).toBe(true);
   });

@@ -88,7 +88,7 @@ export const SCENES: readonly Scene[] = [
   {
     name: 'people-phone',
     view: { ...talk, ...PHONE },
-    play: (page) => page.getByRole('button', { name: /^Who is here/ }).click(),
+    play: (page) => page.getByRole('button', { name: /^People here/ }).click(),
   },
   { name: 'switch', view: talk, play: (page) => goTo(page, '') },
   { name: 'switch-some', view: { ...talk, dark: true }, play: (page) => goTo(page, 'ng') },

@@ -8,8 +8,8 @@ import { translations as english, type Translations } from '../src/shared/i18n/e
 import { acceptedLanguages, countFormatter, negotiateLanguage } from '../src/shared/locale.js';
 
 const src = fileURLToPath(new URL('../src', import.meta.url));
-const tags = readdirSync(join(src, 'words'))
-  .filter((file) => !/^(en|words)\.ts$/.test(file))
+const tags = readdirSync(join(src, 'shared', 'i18n'))
+  .filter((file) => file !== 'en.ts')
   .map((file) => file.replace(/\.ts$/, ''));
 
 type Text = string | ((...args: never[]) => string);
@@ -113,7 +113,11 @@ describe('components', () => {
 
   it('are looked through well', () => {
     const bad = `const a = <p title="Bad title">Bad text {x > 0 && y && <b>{z}</b>} more bad <i aria-label={'Bad label'} />{x ? 'Bad choice' : ''}</p>;
-      const ok = <T<string> class="fine" title={words.x}>Oneport, {list.map((one) => one ? <b/> : null)}{f<number>(1)} · {list.map((one) => <b>{one}</b>)}</T>;`;
+      const ok = <T<string> class="fine" title={words.x}>Oneport, {list.map((one) => one ? <b/> : null)}{f<number>(1)} · {list.map((one) => <b>{one}</b>)}</T>;
+      const styles = {
+        first: { a: 1 },
+        second: { b: 2 },
+      };`;
     expect(literalsOf(bad)).toEqual([
       'Bad text',
       'more bad',
@@ -128,13 +132,17 @@ describe('components', () => {
 
 /** Names that are the same everywhere, and words of the program between its braces. */
 const NAME = /^(Oneport|Page Up|Page Down|Ctrl K|catch|else|finally|try)$/;
+/** The key between two objects of a literal with a line for each key, as esbuild prints it. */
+const OBJECT_KEY = /^,\n +\w+: $/;
 const ATTRIBUTES =
   /\b(?:aria-label|aria-description|aria-placeholder|aria-roledescription|title|placeholder|alt|label)=\{?(["'`])((?:(?!\1).)*)\1/g;
 
 /** Texts between tags and in attributes that people read. The types are taken out first: they look like tags. */
 function literalsOf(source: string): string[] {
   const { code } = transformSync(source, { loader: 'tsx', jsx: 'preserve', target: 'esnext' });
-  const between = [...code.matchAll(/(?:(?<!=)>|\})([^<>{}]*)(?=[<{])/g)].map(([, text = '']) => text);
+  const between = [...code.matchAll(/(?:(?<!=)>|\})([^<>{}]*)(?=[<{])/g)]
+    .map(([, text = '']) => text)
+    .filter((text) => !OBJECT_KEY.test(text));
   const inside = [...code.matchAll(ATTRIBUTES)].map(([, , text = '']) => text);
   const chosen = [...code.matchAll(/(["'`])(\p{Lu}\p{Ll}+ (?:(?!\1).)*)\1/gu)].map(([, , text = '']) => text);
   return [...between, ...inside, ...chosen]

@@ -9,16 +9,16 @@ export type ParsedName =
   | { readonly ok: true; readonly name: string }
   | { readonly ok: false; readonly why: NameProblem; readonly message: string };
 
-/** What is wrong with a name; the form says it in the reader's language. */
+/** Why a name is refused. The sign-in form shows the reason in the reader's language. */
 export type NameProblem = keyof typeof NAME_PROBLEMS;
 
 const NAME_PROBLEMS = {
-  empty: 'Type a name.',
-  broken: 'The name holds half a character.',
-  long: `A name has at most ${LIMITS.nameGraphemes} characters.`,
-  hidden: 'The name holds invisible or control characters: type it again without them.',
-  stacked: 'The name stacks too many accents on one letter.',
-  unseen: 'The name has nothing that can be seen.',
+  empty: 'Enter a name.',
+  broken: 'That name contains a broken character. Type it again.',
+  long: `Names can have at most ${LIMITS.nameGraphemes} characters.`,
+  hidden: 'Names cannot contain invisible characters.',
+  stacked: 'That name has too many accents on one letter.',
+  blank: 'A name needs at least one visible character.',
 } as const;
 
 /** Code points of a name, whatever its graphemes: one grapheme can be of any length. */
@@ -43,7 +43,7 @@ export function parseName(raw: unknown): ParsedName {
   const plain = name.replace(EMOJI, '☺');
   if (HIDDEN.test(plain)) return rejectName('hidden');
   if (STACKED.test(plain)) return rejectName('stacked');
-  if (!VISIBLE.test(plain)) return rejectName('unseen');
+  if (!VISIBLE.test(plain)) return rejectName('blank');
   if ([...graphemes.segment(name)].length > LIMITS.nameGraphemes || [...name].length > MAX_CODE_POINTS)
     return rejectName('long');
   return { ok: true, name };

@@ -41,7 +41,7 @@ export function applyBatch(
     if (error instanceof StorageError) return commands.map(storageRejection);
     if (commands.length > 1) return commands.flatMap((command) => applyBatch([command], storage, onBug));
     onBug(error);
-    return [reject('internal', 'This command met an error of ours; it was logged.')];
+    return [reject('internal', 'Internal error. Please try again; the server has logged it.')];
   }
 }
 
@@ -88,7 +88,7 @@ function deduplicate(command: EventCommand, { room, event, target, data }: Store
   const [type, to] = command.kind === 'message' ? ['chat', undefined] : [command.type, command.target];
   const same = room === command.room && event.type === type && target === to;
   if (same && (data === undefined || data === command.data)) return { kind: 'duplicate', room, event };
-  return reject('cid_conflict', 'This cid was used before for something else: choose a new one.');
+  return reject('cid_conflict', 'This cid was already used for another command. Choose a new one.');
 }
 
 function enterRoom(command: EnterCommand, storage: Storage): Result {
@@ -137,10 +137,10 @@ function updateLastSeen(person: Person, at: number, storage: Storage): void {
 }
 
 function storageRejection(): Result {
-  return reject('storage', 'The message could not be kept on disk; try again soon.');
+  return reject('storage', 'The server could not save this. Try again soon.');
 }
 
-const SIGNED_OUT: Problem = { code: 'signed_out', message: 'You have signed out: sign in again.' };
+const SIGNED_OUT: Problem = { code: 'signed_out', message: 'You are signed out. Sign in again.' };
 
 function reject(code: ErrorCode, message: string): Result {
   return rejection({ code, message });
@@ -161,7 +161,10 @@ export function changeMessage(command: ChangeCommand, person: Person, storage: S
   return { kind: 'accepted', room: command.room, event };
 }
 
-const NO_MESSAGE: Problem = { code: 'no_message', message: 'There is no message with this number here.' };
+const NO_MESSAGE: Problem = {
+  code: 'no_message',
+  message: 'There is no message with this number in this room.',
+};
 
 function validateChange(
   { type, data }: ChangeCommand,
@@ -182,13 +185,13 @@ function validateChange(
 }
 
 function validateReaction(message: Message, stands: boolean): Problem | undefined {
-  if (stands) return { code: 'already_there', message: 'You have reacted like this already.' };
+  if (stands) return { code: 'already_there', message: 'You already added this reaction.' };
   if (message.reactions < LIMITS.reactionsPerMessage) return undefined;
   return {
     code: 'too_many_reactions',
-    message: `A message takes at most ${LIMITS.reactionsPerMessage} reactions.`,
+    message: `A message can have at most ${LIMITS.reactionsPerMessage} reactions.`,
   };
 }
 
-const NOT_YOURS: Problem = { code: 'not_yours', message: 'You can edit and delete your own messages only.' };
-const NOT_THERE: Problem = { code: 'not_there', message: 'You have no such reaction on this message.' };
+const NOT_YOURS: Problem = { code: 'not_yours', message: 'Only the author can edit or delete a message.' };
+const NOT_THERE: Problem = { code: 'not_there', message: 'You have not added this reaction.' };

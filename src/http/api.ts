@@ -86,7 +86,7 @@ export function messageRoutes(router: Router, deps: MessageDeps): void {
 function readPage(ctx: Koa.Context, room: string, deps: LogDeps): MessagesPage {
   const [after, before] = [intParam(ctx, 'after'), intParam(ctx, 'before')];
   const limit = limitParam(ctx, LIMITS.pageEvents);
-  if (after !== undefined && before !== undefined) throw badRequest('Give "after" or "before", not both.');
+  if (after !== undefined && before !== undefined) throw badRequest('Send "after" or "before", not both.');
   return messagesPage(room, { after, before, limit }, deps);
 }
 
@@ -122,7 +122,7 @@ async function postEvent(
   const type = field(body, 'type') ?? 'chat'; // as it was before there were others
   const posting = unwrap(parsePost(body, type));
   if (!mayPost(user))
-    throw new HttpError(429, 'too_fast', 'You are too fast; wait a second.', { 'Retry-After': '1' });
+    throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
   respondToPost(ctx, await submit(toCommand(posting, room, user, now())));
 }
 
@@ -192,7 +192,7 @@ export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary
 async function markRead(ctx: Koa.Context, user: User, { submit, now }: RoomDeps): Promise<void> {
   const id = field(jsonBody(ctx, '{"id"}'), 'id');
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0)
-    throw badRequest('"id" is a whole number.');
+    throw badRequest('"id" must be a whole number.');
   const result = await submit({ kind: 'read', room: roomParam(ctx), user, id, at: now() });
   if (result.kind === 'rejected') throw toError(result.problem);
   ctx.status = 204;
@@ -254,16 +254,18 @@ export function searchRoutes(router: Router, deps: SearchDeps): void {
     const user = requireUser(ctx, deps);
     const wanted = searchParams(ctx);
     if (throttle.take(user.id) > 0)
-      throw new HttpError(429, 'too_fast', 'You search too fast; wait a second.', { 'Retry-After': '1' });
+      throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
+        'Retry-After': '1',
+      });
     ctx.body = await store.search.find(wanted);
   });
 }
 
 function searchParams(ctx: Koa.Context) {
   const q = textParam(ctx, 'q') ?? '';
-  if (!q.isWellFormed()) throw badRequest('"q" holds half a character.');
+  if (!q.isWellFormed()) throw badRequest('"q" contains a broken character (a lone surrogate).');
   if ([...q].length > LIMITS.queryCodePoints)
-    throw badRequest(`A search has at most ${LIMITS.queryCodePoints} characters.`);
+    throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
   const [room, before] = [optionalRoomParam(ctx), intParam(ctx, 'before')];
   return { q, room, before, limit: limitParam(ctx, MAX_HITS_PER_PAGE) };
 }

@@ -83,11 +83,11 @@ function securityHeaders(): Koa.Middleware {
 function guard({ config, isFull: full }: AppDeps): Koa.Middleware {
   return async (ctx, next) => {
     if (full())
-      throw new HttpError(503, 'full', 'Too many connections; try again in a moment.', {
+      throw new HttpError(503, 'full', 'Too many connections. Try again in a moment.', {
         'Retry-After': '2',
       });
     if (!PROBE_PATHS.has(ctx.path) && !isOurHost(ctx.req, config))
-      throw new HttpError(403, 'wrong_host', 'This server has another name.');
+      throw new HttpError(403, 'wrong_host', 'The Host header does not match PUBLIC_ORIGIN.');
     if (!SAFE_METHODS.has(ctx.method)) assertOwnOrigin(ctx.req, config);
     await next();
   };
@@ -100,6 +100,10 @@ export function isBodySizeAllowed(request: IncomingMessage): boolean {
 
 function assertOwnOrigin(request: IncomingMessage, config: Config): void {
   if (!isOurOrigin(request, config))
-    throw new HttpError(403, 'wrong_origin', 'Requests that change something must come from our own pages.');
+    throw new HttpError(
+      403,
+      'wrong_origin',
+      "This request came from another site. Send it from one of this server's own pages.",
+    );
   if (!isBodySizeAllowed(request)) throw bodyTooLarge();
 }

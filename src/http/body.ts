@@ -26,7 +26,7 @@ export function bodyReader(): Koa.Middleware {
 }
 
 export function bodyTooLarge(): HttpError {
-  return new HttpError(413, 'too_big', `A body has at most ${MAX_BODY_BYTES} bytes.`);
+  return new HttpError(413, 'too_big', `A request body can have at most ${MAX_BODY_BYTES} bytes.`);
 }
 
 function onReadError(error: Error): void {
@@ -59,5 +59,5 @@ function parseForm(text: string): Readonly<Record<string, string>> {
 }
 
 function badBody(): HttpError {
-  return new HttpError(400, 'bad_body', 'The body is not what its Content-Type says, in UTF-8.');
+  return new HttpError(400, 'bad_body', 'The body does not match its Content-Type, or is not valid UTF-8.');
 }

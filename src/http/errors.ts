@@ -25,9 +25,9 @@ export function errorHandler(logger: Logger, page: ErrorPage): Koa.Middleware {
     try {
       await next();
       if (ctx.status === 404 && ctx.body === undefined)
-        throw new HttpError(404, 'not_found', 'There is nothing here.');
+        throw new HttpError(404, 'not_found', 'Page not found.');
       if (ctx.status === 405 && ctx.body === undefined)
-        throw new HttpError(405, 'wrong_method', 'Not with this method.');
+        throw new HttpError(405, 'wrong_method', 'Method not allowed.');
     } catch (error) {
       const fault = toHttpError(error);
       if (fault.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
@@ -48,9 +48,8 @@ function respond(ctx: Koa.Context, fault: HttpError, page: ErrorPage): void {
 function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   const status = isObject(error) && typeof error['status'] === 'number' ? error['status'] : 500;
-  if (status >= 400 && status < 500)
-    return new HttpError(status, 'bad_request', 'This request cannot be understood.');
-  return new HttpError(500, 'internal', 'Something is wrong on our side; it was logged.');
+  if (status >= 400 && status < 500) return new HttpError(status, 'bad_request', 'The request is malformed.');
+  return new HttpError(500, 'internal', 'Internal error. Please try again; the server has logged it.');
 }
 
 /**
@@ -80,13 +79,13 @@ export class ErrorPage {
 
   /** The body; the status is the fault's own. */
   render(ctx: Koa.Context, { status, code }: PageError): void {
-    const { language, problems, rooms, lost } = translationsFor(ctx);
+    const { language, problems, rooms, errorPage } = translationsFor(ctx);
     const { tag } = language;
     const what = Object.entries(problems).find(([name]) => name === code)?.[1] ?? problems.unknown;
-    const why = code === 'invalid_room' ? rooms.bad : lost.number(status);
+    const why = code === 'invalid_room' ? rooms.invalidName : errorPage.status(status);
     ctx.set({ 'Cache-Control': 'no-store', 'Content-Language': tag });
     ctx.type = 'html';
-    ctx.body = render(this.#html, tag, { status: String(status), what, why, home: lost.home });
+    ctx.body = render(this.#html, tag, { status: String(status), what, why, home: errorPage.home });
   }
 }
 

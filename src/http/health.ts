@@ -30,7 +30,7 @@ export function healthRoutes({ config, unreadyReasons: unready, metrics }: Healt
       throw new HttpError(
         403,
         'forbidden',
-        'Metrics are read from this machine only (METRICS=all changes it).',
+        'Metrics can only be read from this machine. Set METRICS=all to allow other machines.',
       );
     ctx.type = metrics.contentType;
     ctx.body = await metrics.metrics();

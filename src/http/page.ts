@@ -31,14 +31,16 @@ export interface PageDeps extends SessionDeps, SnapshotDeps {
 
 export function pageRoutes(deps: PageDeps): Router {
   const router = new Router();
-  const html = new Map([...languages.keys()].map((tag) => [tag, loadPieces(tag, deps.publicDir)]));
+  const html = new Map(
+    [...languages.values()].map((texts) => [texts.language.tag, loadPieces(texts, deps.publicDir)]),
+  );
   router.get('/', (ctx) => {
     const home = `/r/${DEFAULT_ROOM}`;
     ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(home));
   });
   router.get('/r/:room', async (ctx) => {
     const room = parseRoomSegment(ctx.path.slice('/r/'.length));
-    if (room === undefined) throw new HttpError(404, 'invalid_room', 'There can be no room of this name.');
+    if (room === undefined) throw new HttpError(404, 'invalid_room', 'That is not a valid room name.');
     const session = sessionOf(ctx, deps);
     if (!session) return ctx.redirect(signinUrl(`/r/${encodeURIComponent(room)}`));
     const pieces = html.get(translationsFor(ctx).language.tag);
@@ -52,8 +54,8 @@ export function pageRoutes(deps: PageDeps): Router {
 type HtmlPieces = readonly [string, string, string];
 
 /** @throws when the build and this file do not fit each other */
-function loadPieces(tag: string, publicDir: string): HtmlPieces {
-  const html = render(readHtml(publicDir, 'index.html', tag), tag, {});
+function loadPieces({ language: { tag }, signIn }: Translations, publicDir: string): HtmlPieces {
+  const html = render(readHtml(publicDir, 'index.html', tag), tag, { noScript: signIn.noScript });
   const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
   const [before, between, after] = three;
   if (before === undefined || between === undefined || after === undefined)

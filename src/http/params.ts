@@ -19,19 +19,19 @@ export function optionalRoomParam(ctx: Koa.Context): string | undefined {
 export function intParam(ctx: Koa.Context, name: string): number | undefined {
   const raw = textParam(ctx, name);
   const count = raw === undefined ? undefined : parseWholeNumber(raw);
-  if (raw !== undefined && count === undefined) throw badRequest(`"${name}" is a whole number.`);
+  if (raw !== undefined && count === undefined) throw badRequest(`"${name}" must be a whole number.`);
   return count;
 }
 
 export function limitParam(ctx: Koa.Context, most: number): number {
   const limit = intParam(ctx, 'limit') ?? Math.min(LIMITS.defaultPageEvents, most);
-  if (limit < 1 || limit > most) throw badRequest(`"limit" is a number from 1 to ${most}.`);
+  if (limit < 1 || limit > most) throw badRequest(`"limit" must be a whole number from 1 to ${most}.`);
   return limit;
 }
 
 export function textParam(ctx: Koa.Context, name: string): string | undefined {
   const raw = ctx.query[name];
-  if (raw !== undefined && typeof raw !== 'string') throw badRequest(`Give "${name}" once.`);
+  if (raw !== undefined && typeof raw !== 'string') throw badRequest(`Send "${name}" only once.`);
   return raw;
 }
 
@@ -57,6 +57,6 @@ function toRoom(raw: string): string {
   throw new HttpError(
     404,
     'invalid_room',
-    `A room is 1 to ${LIMITS.roomNameLength} letters, digits, - and _.`,
+    `Room names use letters, numbers, - and _ (${LIMITS.roomNameLength} at most).`,
   );
 }

@@ -59,7 +59,7 @@ async function signInByForm(
 async function signIn(ctx: Koa.Context, deps: SigninDeps, throttle: RateLimiter): Promise<void> {
   const wait = throttle.take(addressOf(ctx.req, deps.config.trustedProxies));
   if (wait > 0) {
-    const message = `Too many sign-ins from your address; try again in ${wait} seconds.`;
+    const message = `Too many sign-ins from your address. Try again in ${wait} seconds.`;
     throw new HttpError(429, 'too_many', message, { 'Retry-After': String(wait) });
   }
   const user = await takeName(nameOf(ctx), sessionOf(ctx, deps)?.user.id ?? newId(), deps);
@@ -77,11 +77,7 @@ async function takeName(name: string, id: string, { submit, now }: SigninDeps): 
   const result = await submit({ kind: 'sign-in', user: { id, name }, skeleton: skeleton(name), at: now() });
   if (result.kind === 'signed-in') return result.user;
   if (result.kind === 'rejected') throw new HttpError(503, result.problem.code, result.problem.message);
-  throw new HttpError(
-    409,
-    'name_taken',
-    'This name, or one that looks like it, belongs to somebody else: choose another.',
-  );
+  throw new HttpError(409, 'name_taken', 'That name (or one too similar) is taken. Try another.');
 }
 
 async function signOut(ctx: Koa.Context, deps: SigninDeps): Promise<void> {
@@ -157,9 +153,9 @@ export class SigninForm {
   render(ctx: Koa.Context, { fault, name, next }: FormValues): void {
     const words = chosenTranslations(ctx);
     const { tag } = words.language;
-    const { title, lead, enter } = words.signIn;
+    const { title, lead, readers, enter } = words.signIn;
     const error = fault ? explainError(fault, name, words) : '';
-    const blanks = { title, lead, label: words.signIn.name, enter, error, name, next };
+    const blanks = { title, lead, readers, label: words.signIn.name, enter, error, name, next };
     ctx.status = fault?.status ?? 200;
     ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
     ctx.type = 'html';

@@ -10,7 +10,7 @@ import type { BatchHandler, Reply, Sequencer } from './sequencer.js';
 const BEAT_MAX = 1000;
 const STOPPING: Result = {
   kind: 'rejected',
-  problem: { code: 'stopping', message: 'The server is restarting; try again in a moment.' },
+  problem: { code: 'stopping', message: 'The server is restarting. Try again in a moment.' },
 };
 
 export class LocalSequencer implements Sequencer {

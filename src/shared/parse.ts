@@ -45,14 +45,15 @@ export function parseRoomSegment(segment: string): string | undefined {
  * trimmed. 1 to 4,000 code points of well-formed Unicode are left, at least one of which can be seen.
  */
 export function parseText(raw: unknown): Parsed<string> {
-  if (typeof raw !== 'string') return protocolError('bad_text', 'A message is a string of text in "data".');
-  if (!raw.isWellFormed()) return reject('bad_text', 'The text holds half a character (a lone surrogate).');
+  if (typeof raw !== 'string') return protocolError('bad_text', '"data" must be a string.');
+  if (!raw.isWellFormed())
+    return reject('bad_text', 'The text contains a broken character (a lone surrogate).');
   const text = raw.replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '').trim();
-  if (INVISIBLE.test(text)) return reject('empty_text', 'The message has nothing that can be seen.');
+  if (INVISIBLE.test(text)) return reject('empty_text', 'The message has no visible text.');
   if (codePoints(text) > LIMITS.textCodePoints) {
     return reject(
       'text_too_long',
-      `A message has at most ${LIMITS.textCodePoints} characters; send it in parts.`,
+      `Messages can have at most ${LIMITS.textCodePoints} characters. Send it in parts.`,
     );
   }
   return { ok: true, value: text };
@@ -62,13 +63,13 @@ export function parseText(raw: unknown): Parsed<string> {
 export function parseCid(raw: unknown): Parsed<string | undefined> {
   if (raw === undefined) return { ok: true, value: undefined };
   if (typeof raw === 'string' && CID.test(raw)) return { ok: true, value: raw };
-  return protocolError('bad_cid', 'A cid is 1 to 64 characters out of A-Z a-z 0-9 _ -.');
+  return protocolError('bad_cid', '"cid" must be 1 to 64 of the characters A-Z a-z 0-9 _ -.');
 }
 
 /** One `superchat` frame. Only known fields are read; nothing of the parsed object is kept or spread. */
 export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly cid?: string } {
   const fields = parseJsonObject(frame);
-  if (!fields) return protocolError('bad_command', 'A command is one JSON object.');
+  if (!fields) return protocolError('bad_command', 'A command must be one JSON object.');
   const type = field(fields, 'type');
   if (type === 'ping' || type === 'typing') return { ok: true, value: { type } };
   return parsePost(fields, type);
@@ -104,7 +105,7 @@ function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
     default:
       return protocolError(
         'unknown_type',
-        'This server knows the types chat, edit, delete, react, unreact, typing and ping.',
+        '"type" must be chat, edit, delete, react, unreact, typing or ping.',
       );
   }
 }
@@ -124,13 +125,13 @@ function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<PostCo
 /** The number of a message. */
 export function parseTarget(raw: unknown): Parsed<number> {
   if (typeof raw === 'number' && Number.isSafeInteger(raw) && raw > 0) return { ok: true, value: raw };
-  const reason = 'Give the number of the message in "target".';
+  const reason = '"target" must be the number of a message.';
   return typeof raw === 'number' ? reject('bad_target', reason) : protocolError('bad_target', reason);
 }
 
 /** One emoji as Unicode recommends it for interchange; a text-style one (\u2764) becomes the emoji (\u2764\uFE0F). */
 export function parseEmoji(raw: unknown): Parsed<string> {
-  const reason = 'A reaction is one emoji in "data".';
+  const reason = '"data" must be exactly one emoji.';
   if (typeof raw !== 'string') return protocolError('bad_emoji', reason);
   if (raw.length > 64) return reject('bad_emoji', reason);
   emoji ??= /^\p{RGI_Emoji}$/v; // made when needed: browsers before 2023 lack the flag

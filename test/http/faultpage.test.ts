@@ -20,14 +20,14 @@ async function ask(path: string, headers: Env, init: RequestInit = {}) {
 
 describe('a fault', () => {
   it.each([
-    ['/nothing', 404, 'There is nothing here.'],
-    ['/r/bad%20room', 404, 'There can be no room of this name.'],
-    ['/r/%zz', 404, 'There can be no room of this name.'],
+    ['/nothing', 404, 'Page not found'],
+    ['/r/bad%20room', 404, 'That isn’t a valid room name.'],
+    ['/r/%zz', 404, 'That isn’t a valid room name.'],
   ])('is a page for a browser that goes to %s', async (path, status, says) => {
     const { answer, type, text } = await ask(path, { accept: BROWSER, 'accept-language': 'en' });
     expect([answer.status, type]).toEqual([status, 'text/html']);
     expect(text).toContain(`<h1>${says}</h1>`);
-    expect(text).toContain('<a class="enter" href="/">To the chat</a>');
+    expect(text).toContain('<a class="enter" href="/">Back to the chat</a>');
     expect(text).not.toMatch(/\{\{|<script|style=/);
     expect(answer.headers.get('content-security-policy')).toContain("script-src 'self'");
     expect(answer.headers.get('vary')).toMatch(/^Accept, Accept-Language, Cookie/);

@@ -144,7 +144,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     await row(page, 28).locator('.chip').waitFor({ state: 'detached' });
     await shown(page, []);
     await text(page, 29).tap();
-    await row(page, 29).getByRole('button', { name: 'More' }).tap();
+    await row(page, 29).getByRole('button', { name: 'More actions' }).tap();
     await shown(page, [29]);
     await row(page, 29).getByRole('menuitem', { name: 'Edit' }).tap();
     await page.getByText('Editing #29').waitFor();

@@ -121,7 +121,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     await page.locator('li.pending.waiting').waitFor();
     await page.getByRole('button', { name: 'Menu' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('button', { name: 'Drop 2 unsent and sign out?' }).waitFor();
+    await page.getByRole('button', { name: 'Discard 2 unsent messages and sign out?' }).waitFor();
   });
 
   it('a text that is deleted while another room is in view does not stay in this browser', async () => {
@@ -189,7 +189,7 @@ describe.runIf(hasChromium)('a deploy', { timeout: 90_000 }, () => {
     await stop(server);
     deployAnother(root);
     await startServer({ env, root });
-    await page.getByText('There is a newer version of this page.').waitFor();
+    await page.getByText('A new version of this page is available.').waitFor();
     await page.keyboard.press('Control+k');
     await page
       .getByRole('dialog')

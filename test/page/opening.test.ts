@@ -106,7 +106,7 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     await page.locator('li.fresh').waitFor();
     const [first = 0, last = 0] = await onScreen(page);
     expect([first > 60, first <= 81, last > 81, last < 120]).toEqual([true, true, true, true]);
-    await eventually(() => page.locator('.below').textContent()).toMatch(/^\d+ new below$/);
+    await eventually(() => page.locator('.below').textContent()).toMatch(/^\d+ new messages?$/);
     const count = Number.parseInt((await page.locator('.below').textContent()) ?? '', 10);
     expect(Math.abs(count - (160 - last))).toBeLessThanOrEqual(1); // a row that is cut off is not read yet
     const linked = await openAlone(stage, 'Ann', '/r/lobby#97');

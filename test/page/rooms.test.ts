@@ -163,13 +163,13 @@ describe.runIf(hasChromium)('while the line is away', { timeout: 60_000 }, () =>
     const counts = page.locator('.present, .top .count, .people .count');
     const seen = async () => (await counts.all()).map((one) => one.isVisible());
     await eventually(() => kitchen.isVisible()).toBe(true);
-    await page.getByRole('button', { name: 'Who is here: 1' }).waitFor();
+    await page.getByRole('button', { name: 'People here: 1' }).waitFor();
     const before = (await seen()).length;
     expect(await Promise.all(await seen())).not.toContain(false);
     await context.setOffline(true);
-    await page.getByRole('heading', { name: 'Last seen here' }).waitFor();
+    await page.getByRole('heading', { name: 'Here before you went offline' }).waitFor();
     await eventually(async () => Promise.all(await seen())).toEqual(Array(before).fill(false));
-    await page.getByRole('button', { name: 'Who is here', exact: true }).waitFor();
+    await page.getByRole('button', { name: 'People here', exact: true }).waitFor();
     await context.setOffline(false);
     await page.getByRole('heading', { name: /^Here now/ }).waitFor();
     await eventually(async () => Promise.all(await seen())).not.toContain(false);

@@ -107,15 +107,15 @@ export function LiveRegion({ room }: { room: RoomStore }) {
     else herald.update(last, chats, room.me.peek()?.id);
   });
   const news = herald.announcement.value;
-  const { said, several } = t.value.news;
+  const { message: spoken, count: counted } = t.value.announcer;
   return (
     <div class="unseen" aria-live="polite">
       {news && (
         <div key={news.sequence}>
           {news.messages.map((message) => (
-            <p key={message.id}>{said(message.user.name, message.data.slice(0, maxSpokenChars))}</p>
+            <p key={message.id}>{spoken(message.user.name, message.data.slice(0, maxSpokenChars))}</p>
           ))}
-          {news.messages.length === 0 && <p>{several(news.count)}</p>}
+          {news.messages.length === 0 && <p>{counted(news.count)}</p>}
         </div>
       )}
     </div>

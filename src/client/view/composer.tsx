@@ -112,7 +112,7 @@ interface ModeLineProps {
 }
 
 export function ModeLine({ composer: writing, onCancel: leave, onShow: show }: ModeLineProps) {
-  const { editing, answering, leave: label } = t.value.composer;
+  const { editing, replying, cancel: label } = t.value.composer;
   const edits = writing.mode.value.kind === 'edit';
   const message = writing.subject.value;
   if (!message) return null;
@@ -121,7 +121,7 @@ export function ModeLine({ composer: writing, onCancel: leave, onShow: show }: M
     <div class="mode">
       {edits ? <EditIcon /> : <ReplyIcon />}
       <button class="what" type="button" onClick={() => show(id)}>
-        <span>{edits ? editing(id) : answering(user.name, id)}</span>{' '}
+        <span>{edits ? editing(id) : replying(user.name, id)}</span>{' '}
         <bdi>{deleted === undefined ? data.slice(0, 200) : t.value.message.deleted}</bdi>
       </button>
       <button class="tool" type="button" aria-label={label} title={label} onClick={leave}>

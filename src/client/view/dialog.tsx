@@ -145,13 +145,13 @@ function LazyPanel({ name, ...props }: PanelProps & { name: DialogName }) {
   useEffect(() => void load(), []);
   const Shown = part.value;
   if (typeof Shown === 'function') return <Shown {...props} />;
-  const { loading, failed, again } = t.value.dialog;
+  const { loading, failed, retry } = t.value.dialog;
   return (
     <p class="say" role="status">
       {Shown === 'loading' ? loading : failed}{' '}
       {Shown === 'failed' && (
         <button class="pill" type="button" onClick={() => void load()}>
-          {again}
+          {retry}
         </button>
       )}
     </p>

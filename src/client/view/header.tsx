@@ -22,7 +22,7 @@ export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
     desk.dialog.value = panel;
   };
   const live = link === 'live';
-  const state = live ? status.live : status.lost;
+  const state = live ? status.connected : status.disconnected;
   const here = live ? header.people(count) : people.title;
   return (
     <header class="top">

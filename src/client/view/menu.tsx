@@ -56,7 +56,7 @@ function MenuItem({ act, icon, text, hint }: MenuItemProps) {
 function SignOut({ desk }: { desk: App }) {
   /** how many it has asked about */
   const asked = useSignal(0);
-  const { signOut, dropAndSignOut } = t.value.header;
+  const { signOut, discardAndSignOut } = t.value.header;
   const leave = async () => {
     const unsent = await desk.countUnsent();
     if (unsent > asked.value) asked.value = unsent;
@@ -72,7 +72,7 @@ function SignOut({ desk }: { desk: App }) {
       }}
     >
       <LeaveIcon />
-      {asked.value > 0 ? dropAndSignOut(asked.value) : signOut}
+      {asked.value > 0 ? discardAndSignOut(asked.value) : signOut}
     </button>
   );
 }

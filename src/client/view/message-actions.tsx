@@ -272,25 +272,25 @@ function handleMenuKey(event: KeyboardEvent): void {
 /** Deleting asks once. */
 export function DeleteConfirmation({ event, tools }: Omit<ToolbarProps, 'mine'>) {
   const sure = useRef<HTMLButtonElement>(null);
-  const { removeSure, remove, keep } = t.value.message;
+  const { confirmDelete, remove, cancel } = t.value.message;
   useLayoutEffect(() => sure.current?.focus(), []);
   return (
     <div
       class="ask"
       role="alertdialog"
-      aria-label={removeSure}
+      aria-label={confirmDelete}
       onKeyDown={(key) => {
         if (key.key !== 'Escape') return;
         key.preventDefault();
         tools.cancelDelete(event);
       }}
     >
-      <span>{removeSure}</span>
+      <span>{confirmDelete}</span>
       <button type="button" class="sure" ref={sure} onClick={() => tools.remove(event)}>
         {remove}
       </button>
       <button type="button" onClick={() => tools.cancelDelete(event)}>
-        {keep}
+        {cancel}
       </button>
     </div>
   );

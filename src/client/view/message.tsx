@@ -86,7 +86,7 @@ export function PendingMessageRow({
   tools: MessageActions;
 }) {
   const { letter } = row;
-  const { waiting, saving, unkept, you } = t.value.message;
+  const { waiting, saving, unsaved, you } = t.value.message;
   const state = deliveryStateOf(letter);
   return (
     <li class={`message pending ${state}`} data-cid={letter.cid}>
@@ -97,7 +97,7 @@ export function PendingMessageRow({
         {state === 'refused' && <RejectionNotice letter={letter} tools={tools} />}
         {state === 'unkept' && (
           <p class="why" role="alert">
-            {unkept}
+            {unsaved}
           </p>
         )}
       </div>
@@ -149,18 +149,18 @@ export function PendingChanges({
 export function RejectionNotice({ letter, tools }: { letter: PendingMessage; tools: MessageActions }) {
   const { cid, posting, problem } = letter;
   if (!problem) return null;
-  const { refused, again, drop } = t.value.message;
+  const { failed, retry, discard } = t.value.message;
   const reasons: Readonly<Record<string, string>> = t.value.problems;
   return (
     <p class="why" role="alert">
       <span>
-        {refused[posting.type]} {reasons[problem.code] ?? problem.message}
+        {failed[posting.type]} {reasons[problem.code] ?? problem.message}
       </span>
       <button type="button" onClick={() => tools.place.retry(cid)}>
-        {again}
+        {retry}
       </button>
       <button type="button" onClick={() => tools.place.discard(cid)}>
-        {drop}
+        {discard}
       </button>
     </p>
   );

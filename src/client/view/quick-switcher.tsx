@@ -19,12 +19,12 @@ export function QuickSwitcher({ desk, close }: PanelProps) {
     desk.openRoom(option.room);
   };
   const count = options.value.length;
-  const { bad, none: noRooms } = t.value.rooms;
+  const { invalidName, none: noRooms } = t.value.rooms;
   return (
     <div class="body">
       <SwitcherField query={query} chosen={chosen} options={options} go={go} />
       <div class={count > 0 ? 'unseen' : 'say'} role="status">
-        {count > 0 ? t.value.switch.count(count) : query.value.trim() === '' ? noRooms : bad}
+        {count > 0 ? t.value.switch.count(count) : query.value.trim() === '' ? noRooms : invalidName}
       </div>
       <div class="options scroll" id="options" role="listbox" aria-label={t.value.switch.rooms}>
         {options.value.map((option, index) => (
@@ -109,7 +109,7 @@ function CreateRoomLabel({ room }: { room: string }) {
   return (
     <>
       <PlusIcon />
-      <bdi>{t.value.rooms.make(room)}</bdi>
+      <bdi>{t.value.rooms.create(room)}</bdi>
     </>
   );
 }

@@ -16,17 +16,17 @@ export function SettingsForm({ desk }: PanelProps) {
   return (
     <form class="settings scroll" onSubmit={(event) => event.preventDefault()}>
       <section>
-        <h3>{text.look}</h3>
+        <h3>{text.appearance}</h3>
         <RadioChoice name={text.theme} values={themes} setting={settings.theme} texts={text} />
         <LanguageChoice desk={desk} />
       </section>
       <section>
-        <h3>{text.attention}</h3>
+        <h3>{text.notifications}</h3>
         <PermissionRow desk={desk} />
         <RadioChoice name={text.notify} values={notifyLevels} setting={settings.notify} texts={notify} />
         <RoomNotifyChoice desk={desk} texts={notify} />
         <ToggleSwitch name={text.sound} setting={settings.sound} />
-        <ToggleSwitch name={text.quiet} setting={settings.doNotDisturb} how={text.quietHow} />
+        <ToggleSwitch name={text.doNotDisturb} setting={settings.doNotDisturb} how={text.doNotDisturbHow} />
       </section>
       <section>
         <h3>{text.keyboard}</h3>
@@ -93,7 +93,7 @@ function LanguageChoice({ desk }: { desk: App }) {
 /** The rule of the room in view, which may differ. */
 function RoomNotifyChoice({ desk, texts }: { desk: App; texts: Readonly<Record<NotifyLevel, string>> }) {
   const { settings } = desk;
-  const { inRoom, asElsewhere } = t.value.settings;
+  const { inRoom, sameAsOthers } = t.value.settings;
   const { name } = desk.session.value;
   return (
     <label class="row">
@@ -105,7 +105,7 @@ function RoomNotifyChoice({ desk, texts }: { desk: App; texts: Readonly<Record<N
           settings.setNotifyLevelIn(name, chosen);
         }}
       >
-        <option value="">{asElsewhere}</option>
+        <option value="">{sameAsOthers}</option>
         {notifyLevels.map((one) => (
           <option key={one} value={one}>
             {texts[one]}
@@ -137,9 +137,9 @@ function ToggleSwitch({ name, setting, how }: { name: string; setting: Signal<bo
 
 /** What the browser allows, and the way to ask it. */
 function PermissionRow({ desk }: { desk: App }) {
-  const { allowed, ask, notAsked, denied, impossible } = t.value.settings;
+  const { allowed, ask, notAsked, denied, unsupported } = t.value.settings;
   const now = desk.notifications.permission.value;
-  const state = { granted: allowed, default: notAsked, denied, never: impossible }[now];
+  const state = { granted: allowed, default: notAsked, denied, never: unsupported }[now];
   return (
     <div class="row">
       <p role="status">{state}</p>

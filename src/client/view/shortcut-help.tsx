@@ -21,9 +21,9 @@ export function Keys({ desk }: PanelProps) {
         rows={[
           [text.switch, [[controlKey, 'K']]],
           [text.search, [...(single ? [['/']] : []), [controlKey, shiftKey, 'F']]],
-          [text.sheet, [...(single ? [['?']] : []), [controlKey, '/']]],
+          [text.help, [...(single ? [['?']] : []), [controlKey, '/']]],
           [
-            text.neighbour,
+            text.adjacentRoom,
             [
               [altKey, '↑'],
               [altKey, '↓'],
@@ -37,7 +37,7 @@ export function Keys({ desk }: PanelProps) {
             ],
           ],
           [text.escape, [['Esc']]],
-          [text.next, [['Tab']]],
+          [text.nextSection, [['Tab']]],
         ]}
       />
       <ShortcutList

@@ -17,7 +17,7 @@ export function Status({ desk }: { desk: App }) {
   return (
     <div class={`status ${link.state}`}>
       <div role="status">
-        {link.state === 'live' && <span class="unseen">{t.value.status.live}</span>}
+        {link.state === 'live' && <span class="unseen">{t.value.status.connected}</span>}
         {link.state !== 'live' && (lasting || link.state === 'ended') && (
           <ConnectionTrouble state={link} wasLive={connection.wasLive} waiting={waiting} retry={retry} />
         )}
@@ -54,17 +54,18 @@ interface ConnectionTroubleProps {
 
 function ConnectionTrouble({ state: link, wasLive: again, waiting, retry }: ConnectionTroubleProps) {
   const online = useOnline();
-  const { connecting, again: anew, lost, offline, kept, now } = t.value.status;
-  const mine = waiting > 0 && <span> {kept(waiting)}</span>;
+  const { connecting, reconnecting, disconnected, offline, pending, retryNow } = t.value.status;
+  const mine = waiting > 0 && <span> {pending(waiting)}</span>;
   if (link.state === 'ended') return <ConnectionEnded link={link} retry={retry} />;
   if (!online.value) return <StatusText text={offline} more={mine} />;
-  if (link.state === 'connecting') return <StatusText text={again ? anew : connecting} more={mine} soft />;
+  if (link.state === 'connecting')
+    return <StatusText text={again ? reconnecting : connecting} more={mine} soft />;
   return (
     <p>
-      <span>{lost}</span>
+      <span>{disconnected}</span>
       {mine} <Countdown until={link.until} />
       <button type="button" onClick={retry}>
-        {now}
+        {retryNow}
       </button>
     </p>
   );
@@ -94,19 +95,19 @@ function ConnectionEnded({
   link: Extract<ConnectionState, { state: 'ended' }>;
   retry: () => void;
 }) {
-  const { signedOut, signIn, ended, connect } = t.value.status;
+  const { signedOut, signIn, closed, reconnect } = t.value.status;
   if (link.code === 4001 || link.code === 4002)
     return (
       <p>
         {signedOut} <a href={signInUrl()}>{signIn}</a>
       </p>
     );
-  const why: Readonly<Record<number, string>> = t.value.closes;
+  const why: Readonly<Record<number, string>> = t.value.closeReasons;
   return (
     <p>
-      {why[link.code] ?? ended(link.code, link.reason)}{' '}
+      {why[link.code] ?? closed(link.code, link.reason)}{' '}
       <button type="button" onClick={retry}>
-        {connect}
+        {reconnect}
       </button>
     </p>
   );
@@ -122,19 +123,19 @@ function Countdown({ until }: { until: number }) {
     return () => clearInterval(timer);
   }, [now]);
   const seconds = Math.ceil((until - now.value) / 1000);
-  return <span aria-hidden="true">{seconds > 1 ? t.value.status.next(seconds) : ''}</span>;
+  return <span aria-hidden="true">{seconds > 1 ? t.value.status.retryIn(seconds) : ''}</span>;
 }
 
 /** A hint, which can be put off: nobody's writing is cut short by a deploy. */
 function UpdateNotice({ desk }: { desk: App }) {
   const later = useSignal(false);
   const shown = useComputed(() => desk.updateAvailable.value && !later.value);
-  const { newer, reload, later: putOff } = t.value.status;
+  const { newVersion, reload, later: putOff } = t.value.status;
   return (
     <div role="status">
       {shown.value && (
         <p class="newer">
-          {newer}
+          {newVersion}
           <button type="button" onClick={() => location.reload()}>
             {reload}
           </button>

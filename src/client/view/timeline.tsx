@@ -121,7 +121,8 @@ function TimelineRows({ rows, tools }: { rows: readonly Row[]; tools: MessageAct
     <>
       {rows.map((row) => {
         if (row.kind === 'day') return <li class="day" key={row.key} children={<Day at={row.at} />} />;
-        if (row.kind === 'new') return <li class="fresh" key={row.key} children={t.value.message.fresh} />;
+        if (row.kind === 'new')
+          return <li class="fresh" key={row.key} children={t.value.message.newMessages} />;
         if (row.kind === 'letter') return <PendingMessageRow key={row.key} row={row} me={me} tools={tools} />;
         const { id, user } = row.event;
         return (
@@ -153,13 +154,13 @@ function currentRowId(rows: readonly Row[], chosen: number | undefined): number 
 }
 
 function Beginning({ older, empty, name }: { older: boolean; empty: boolean; name: string }) {
-  const { older: loading, nothing, first } = t.value.message;
-  if (older) return <li class="beginning">{loading}</li>;
+  const { loadingOlder, start, sayHello } = t.value.message;
+  if (older) return <li class="beginning">{loadingOlder}</li>;
   if (!empty) return null;
   return (
     <li class="beginning empty">
-      <strong>{nothing(name)}</strong>
-      <span>{first}</span>
+      <strong>{start(name)}</strong>
+      <span>{sayHello}</span>
     </li>
   );
 }
