@@ -327,7 +327,7 @@ describe.runIf(hasChromium)('the form', { timeout: 60_000 }, () => {
     expect(await page.getByRole('textbox').inputValue()).toBe('Änn');
     await page.getByRole('textbox').fill('ANN');
     await page.keyboard.press('Enter');
-    await page.getByText('已经有人用了').waitFor();
+    await page.getByText('已被使用').waitFor();
     expect(await page.getByRole('textbox').getAttribute('aria-invalid')).toBe('true');
     await page.getByRole('textbox').fill('a\u200Bb');
     await page.keyboard.press('Enter');

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { translations as chinese } from '../../src/shared/i18n/zh-CN.js';
 import type { Snapshot } from '../../src/shared/protocol.js';
 import { startChat, type Visitor } from '../harness.js';
 
@@ -133,4 +134,18 @@ test('its script is light: at most 70 KB, packed, in three files', async () => {
   const loaded = [files['/js/chat.js'], ...files.first];
   const bytes = loaded.map((path) => gzipSync(read(path)).length).reduce((sum, one) => sum + one, 0);
   expect([loaded.length, bytes <= 70_000]).toEqual([3, true]);
+});
+
+test('the form and the page have every text in the language that the reader chose', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('Ann');
+  const htmlOf = async (path: string) => {
+    const headers = { cookie: `${ann.cookie}; lang=zh-CN` };
+    return (await fetch(`${chat.origin}${path}`, { headers })).text();
+  };
+  const { signIn } = chinese;
+  const [form, page] = [await htmlOf('/signin'), await htmlOf('/r/lobby')];
+  for (const text of [signIn.lead, signIn.readers, signIn.enter]) expect(form).toContain(text);
+  expect(page).toContain(signIn.noScript);
+  for (const html of [form, page]) expect(html).not.toMatch(/\{\{\w/);
 });
