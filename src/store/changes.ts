@@ -8,8 +8,10 @@ import { mentionsColumn } from './rows.js';
 /** Told of a message whose text is about to change, with who said it. */
 export type MarkDirty = (message: Message, person: Person) => void;
 
-/** The seq of a room's event by its number. */
-export type FindEvent = (room: number, id: number) => number | undefined;
+interface EditRow {
+  readonly seq: number;
+  readonly previous: number | null;
+}
 
 export class Changes {
   readonly reactions: ReactionStore;
@@ -17,51 +19,30 @@ export class Changes {
   /** how many messages were deleted since the start */
   deletions = 0;
   readonly #markDirty: MarkDirty | undefined;
-  readonly #insertState: Database.Statement<[number, number, number | null, string | null]>;
-  readonly #insertMentions: Database.Statement<[number, string]>;
-  readonly #edit: Database.Statement<[number, string, number, string | null]>;
-  readonly #eraseText: Database.Statement<[number]>;
+  readonly #edit: Database.Statement<[string, number, string | null, number]>;
   readonly #tombstone: Database.Statement<[number, number]>;
-  readonly #findEvent: FindEvent;
-  readonly #previousEdit: Database.Statement<[number], number | null>;
-  readonly #eraseMentions: Database.Statement<[number]>;
+  readonly #findEdit: Database.Statement<[number, number], EditRow>;
+  readonly #eraseEdit: Database.Statement<[number]>;
 
-  constructor(db: Database.Database, placeOf: FindEvent, outdate?: MarkDirty) {
-    this.#findEvent = placeOf;
+  constructor(db: Database.Database, outdate?: MarkDirty) {
     this.#markDirty = outdate;
     this.reactions = new ReactionStore(db);
     this.mentions = new MentionStore(db);
-    this.#insertState = db.prepare(
-      'INSERT INTO states (event, target, edited, mentions) VALUES (?, ?, ?, ?)',
-    );
-    this.#insertMentions = db.prepare('INSERT INTO states (event, mentions) VALUES (?, ?)');
-    this.#edit = db.prepare(`INSERT INTO states (event, text, edited, mentions) VALUES (?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET text = excluded.text, edited = excluded.edited, mentions = excluded.mentions`);
-    this.#eraseText = db.prepare("UPDATE events SET data = '' WHERE seq = ?");
-    this.#tombstone = db.prepare(`INSERT INTO states (event, deleted) VALUES (?, ?) ON CONFLICT DO UPDATE
-      SET text = NULL, edited = NULL, deleted = excluded.deleted, mentions = NULL, reacted = NULL`);
-    this.#previousEdit = db
-      .prepare<[number], number | null>('SELECT edited FROM states WHERE event = ?')
-      .pluck();
-    this.#eraseMentions = db.prepare('UPDATE states SET mentions = NULL WHERE event = ?');
+    this.#edit = db.prepare('UPDATE events SET text = ?, edited = ?, mentions = ? WHERE seq = ?');
+    this.#tombstone = db.prepare(`UPDATE events SET data = '', text = NULL, reply = NULL, edited = NULL,
+      mentions = NULL, reacted = NULL, deleted = ? WHERE seq = ?`);
+    this.#findEdit = db.prepare('SELECT seq, edited AS previous FROM events WHERE room = ? AND id = ?');
+    this.#eraseEdit = db.prepare("UPDATE events SET data = '', mentions = NULL WHERE seq = ?");
   }
 
-  /** Whom a new message calls. */
-  setMentions(event: number, users: readonly User[]): void {
-    this.#insertMentions.run(event, mentionsColumn(users));
-    this.mentions.add(event, users);
-  }
-
-  /** `id` and `event`: the number that the change has got, and its key. */
-  apply(message: Message, person: Person, made: NewChange, id: number, event: number): void {
+  /** `id`: the number of the change. */
+  apply(message: Message, person: Person, made: NewChange, id: number): void {
     const { type, user, data, mentions } = made;
-    const called = mentions === undefined ? null : mentionsColumn(mentions);
-    this.#insertState.run(event, message.id, type === 'edit' ? (message.edited ?? null) : null, called);
     if (type === 'edit' || type === 'delete') this.#markDirty?.(message, person); // only one's own: the person said it
     if (type === 'edit') {
-      this.#edit.run(message.key, data, id, called);
-      this.mentions.clear(message.key);
-      this.mentions.add(message.key, mentions);
+      this.#edit.run(data, id, mentions === undefined ? null : mentionsColumn(mentions), message.key);
+      this.mentions.clear(message.roomKey, message.id);
+      this.mentions.add(message.roomKey, message.id, message.key, mentions);
     } else if (type === 'delete') this.#delete(message, id);
     else if (type === 'react') this.reactions.add(message, id, person, user.name, data);
     else this.reactions.remove(message, person, data);
@@ -69,21 +50,19 @@ export class Changes {
 
   #delete(message: Message, id: number): void {
     this.deletions++;
-    this.#eraseText.run(message.key);
-    this.#tombstone.run(message.key, id);
+    this.#tombstone.run(id, message.key);
     this.#eraseEdits(message);
-    this.mentions.clear(message.key);
+    this.mentions.clear(message.roomKey, message.id);
     this.reactions.clear(message);
   }
 
-  /** Each edit knows the one before it: no index is needed to find them all. */
+  /** Each edit has the number of the previous one: no index is needed to find them all. */
   #eraseEdits({ roomKey, edited }: Message): void {
     for (let id = edited; id !== undefined; ) {
-      const edit = this.#findEvent(roomKey, id);
+      const edit = this.#findEdit.get(roomKey, id);
       if (edit === undefined) return;
-      this.#eraseText.run(edit);
-      this.#eraseMentions.run(edit);
-      id = this.#previousEdit.get(edit) ?? undefined;
+      this.#eraseEdit.run(edit.seq);
+      id = edit.previous ?? undefined;
     }
   }
 }
@@ -116,8 +95,7 @@ export class ReactionStore {
     );
     this.#remove = db.prepare(`DELETE FROM reactions WHERE ${one}`);
     this.#clear = db.prepare('DELETE FROM reactions WHERE room = ? AND target = ?');
-    this.#count = db.prepare(`INSERT INTO states (event, reacted) VALUES (?, ?)
-      ON CONFLICT DO UPDATE SET reacted = coalesce(reacted, 0) + excluded.reacted`);
+    this.#count = db.prepare('UPDATE events SET reacted = coalesce(reacted, 0) + ? WHERE seq = ?');
     this.#between = db.prepare(`SELECT a.target, a.id, p.id AS userId, a.name, a.data
       FROM reactions a JOIN people p USING (person) WHERE a.room = ? AND a.target BETWEEN ? AND ?
       ORDER BY a.target, a.id`);
@@ -130,12 +108,12 @@ export class ReactionStore {
   /** `event`: the number of the react event; `name`: the person's at that time. */
   add(message: Message, event: number, person: Person, name: string, emoji: string): void {
     this.#add.run(message.roomKey, message.id, event, person.key, name, emoji);
-    this.#count.run(message.key, 1);
+    this.#count.run(1, message.key);
   }
 
   remove(message: Message, person: Person, emoji: string): void {
     this.#remove.run(message.roomKey, message.id, person.key, emoji);
-    this.#count.run(message.key, -1);
+    this.#count.run(-1, message.key);
   }
 
   clear({ roomKey, id }: Message): void {
@@ -157,27 +135,30 @@ export class ReactionStore {
 /** Who is called by which message, as its text is now: for the list of what calls me. */
 
 export class MentionStore {
-  readonly #add: Database.Statement<[number, string]>;
-  readonly #clear: Database.Statement<[number]>;
+  readonly #add: Database.Statement<[number, number, number, string]>;
+  readonly #clear: Database.Statement<[number, number]>;
   readonly #of: Database.Statement<[string, number, number], number>;
 
   constructor(db: Database.Database) {
-    this.#add = db.prepare('INSERT INTO mentions SELECT person, ? FROM people WHERE id = ?');
-    this.#clear = db.prepare('DELETE FROM mentions WHERE event = ?');
+    this.#add = db.prepare(
+      'INSERT INTO mentions (person, room, id, seq) SELECT person, ?, ?, ? FROM people WHERE id = ?',
+    );
+    this.#clear = db.prepare('DELETE FROM mentions WHERE room = ? AND id = ?');
     this.#of = db
       .prepare<[string, number, number], number>(
-        `SELECT event FROM mentions WHERE person = (SELECT person FROM people WHERE id = ?) AND event < ?
-          ORDER BY event DESC ${LIMIT}`,
+        `SELECT seq FROM mentions WHERE person = (SELECT person FROM people WHERE id = ?) AND seq < ?
+          ORDER BY seq DESC ${LIMIT}`,
       )
       .pluck();
   }
 
-  add(event: number, users: readonly User[] | undefined): void {
-    for (const { id } of users ?? []) this.#add.run(event, id);
+  add(room: number, id: number, seq: number, users: readonly User[] | undefined): void {
+    if (users === undefined) return;
+    for (const user of users) this.#add.run(room, id, seq, user.id);
   }
 
-  clear(event: number): void {
-    this.#clear.run(event);
+  clear(room: number, id: number): void {
+    this.#clear.run(room, id);
   }
 
   /** The seqs of the messages that call somebody, newest first, below `before`. */

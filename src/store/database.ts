@@ -6,7 +6,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { StorageError } from '../chat/types.js';
-import { MIGRATIONS, rebuildNameKeys } from './schema.js';
+import { APPLICATION_ID, MIGRATIONS, rebuildNameKeys } from './schema.js';
 
 /** The file cannot be used as it is; `message` names it and says what to do. */
 export class OpenError extends Error {}
@@ -27,13 +27,14 @@ export type OnMigration = (from: number, to: number) => void;
 export function openDatabase(file: string, upgrading?: OnMigration): Database.Database {
   const db = new Database(file, { timeout: 1000 });
   try {
-    assertNotNewer(db, file);
+    schemaVersion(db, file);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL'); // a commit is on the disk when it returns
-    db.pragma('foreign_keys = ON');
     db.pragma('secure_delete = ON'); // what was deleted is overwritten, not only forgotten
     db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
+    db.pragma('foreign_keys = OFF'); // a migration may replace a table that others refer to
     migrate(db, upgrading);
+    db.pragma('foreign_keys = ON');
     rebuildNameKeys(db);
     return db;
   } catch (error) {
@@ -47,10 +48,9 @@ export function openReadOnly(file: string): Database.Database {
   if (!existsSync(file)) throw new OpenError(`there is no database at ${file}: set DATA_DIR.`);
   const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5000 });
   try {
-    assertNotNewer(db, file);
     const version = schemaVersion(db, file);
     if (version === MIGRATIONS.length) return db;
-    if (version === 0) throw new OpenError(`${file} is not a database of Oneport.`);
+    if (version === 0) throw foreignFile(file);
     throw new OpenError(
       `${file} was written by an older Oneport: start this one on it once, then try again.`,
     );
@@ -64,7 +64,7 @@ export function openReadOnly(file: string): Database.Database {
 export function migrateFile(file: string): void {
   const db = new Database(file, { fileMustExist: true });
   const version = schemaVersionAndClose(db, file);
-  if (version === 0) throw new OpenError(`${file} is not a database of Oneport.`);
+  if (version === 0) throw foreignFile(file);
   openDatabase(file).close();
 }
 
@@ -76,19 +76,15 @@ function schemaVersionAndClose(db: Database.Database, file: string): number {
   }
 }
 
-/** The version of the file's shape, checked before anything is written. */
-function assertNotNewer(db: Database.Database, file: string): void {
-  const version = schemaVersion(db, file);
-  if (version > MIGRATIONS.length) {
-    throw new OpenError(
-      `${file} was written by a newer Oneport (shape ${version}, this one knows ${MIGRATIONS.length}): run that version, or set DATA_DIR.`,
-    );
-  }
-}
-
+/** The file's schema version; 0: the file is empty. Writes nothing. @throws OpenError for a newer or foreign file */
 function schemaVersion(db: Database.Database, file: string): number {
   try {
-    return Number(db.pragma('user_version', { simple: true }));
+    const version = Number(db.pragma('user_version', { simple: true }));
+    if (!isOurs(db, version)) throw foreignFile(file);
+    if (version <= MIGRATIONS.length) return version;
+    throw new OpenError(
+      `${file} was written by a newer Oneport (schema ${version}, this one knows ${MIGRATIONS.length}): run that version, or set DATA_DIR.`,
+    );
   } catch (error) {
     if (error instanceof Database.SqliteError && /NOTADB|CORRUPT/.test(error.code)) {
       throw new OpenError(
@@ -99,6 +95,25 @@ function schemaVersion(db: Database.Database, file: string): number {
   }
 }
 
+/** Schemas 1 to 5 had no application_id, so they are known by their tables. */
+function isOurs(db: Database.Database, version: number): boolean {
+  const applicationId = Number(db.pragma('application_id', { simple: true }));
+  if (applicationId === APPLICATION_ID) return true;
+  if (applicationId !== 0 || version > 5) return false;
+  const count = (query: string): number => db.prepare<[], number>(query).pluck().get() ?? 0;
+  if (version === 0) return count('SELECT count(*) FROM sqlite_schema') === 0;
+  const tables = "('meta', 'people', 'rooms', 'events')";
+  const columns = "('seq', 'room', 'id', 'person', 'cid')";
+  return (
+    count(`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ${tables}`) === 4 &&
+    count(`SELECT count(*) FROM pragma_table_info('events') WHERE name IN ${columns}`) === 5
+  );
+}
+
+function foreignFile(file: string): OpenError {
+  return new OpenError(`${file} is not a database of Oneport: set DATA_DIR.`);
+}
+
 function migrate(db: Database.Database, upgrading?: OnMigration): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version === MIGRATIONS.length) return;
@@ -106,6 +121,7 @@ function migrate(db: Database.Database, upgrading?: OnMigration): void {
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
   })();
 }
 

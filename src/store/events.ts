@@ -8,12 +8,13 @@ import type { ChangeEvent, ChatEvent, RoomEvent, SearchHit } from '../shared/pro
 import { Changes, type MarkDirty, type ReactionStore } from './changes.js';
 import { LIMIT, openReadOnly } from './database.js';
 import type { RecentRooms } from './memberships.js';
-import { Places } from './places.js';
-import { type Row, SELECT_BY_NUMBER, SELECT_BY_SEQ, toChat, toEvent } from './rows.js';
+import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
 
+/** A new row of `events`, in the order of its columns. */
 type EventFields = [
-  ...[room: number, id: number, type: string, person: number, name: string],
-  ...[data: string | null, at: number, cid: string | null],
+  ...[room: number, id: number, messages: number, type: string, person: number, name: string, at: number],
+  ...[cid: string | null, target: number | null, edited: number | null],
+  ...[mentions: string | null, data: string | null],
 ];
 
 /** Reactions in one page: one that would hold more of them is shorter. */
@@ -21,49 +22,61 @@ const MAX_PAGE_REACTIONS = 5000;
 
 export class EventStore implements EventStorage {
   readonly changes: Changes;
-  readonly places: Places;
   readonly #recentRooms: RecentRooms | undefined;
   readonly #counters: RoomCounters;
   readonly #insert: Database.Statement<EventFields>;
-  readonly #bySeq: Database.Statement<[number], Row>;
+  readonly #byNumber: Database.Statement<[number, number], Row>;
+  readonly #byCid: Database.Statement<[string, number], Row>;
+  readonly #firstSeq: Database.Statement<[number, number], number>;
   readonly #last: Database.Statement<[string], number>;
-  readonly #after: Database.Statement<[number, number, number, number], Row>;
+  readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
   /** `activity` and `outdate` are told of what happens; nobody is, where the log is only read. */
   constructor(db: Database.Database, activity?: RecentRooms, outdate?: MarkDirty) {
-    this.places = new Places(db);
-    this.changes = new Changes(db, (room, id) => this.places.from(room, id), outdate);
+    this.changes = new Changes(db, outdate);
     this.#recentRooms = activity;
     this.#counters = new RoomCounters(db);
-    this.#insert = db.prepare(
-      'INSERT INTO events (room, id, type, person, name, data, at, cid) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-    );
-    this.#bySeq = db.prepare(`${SELECT_BY_SEQ} WHERE e.seq = ?`);
+    this.#insert = db.prepare(`INSERT INTO events
+      (room, id, messages, type, person, name, at, cid, target, edited, mentions, data)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
+    this.#byCid = db.prepare(`${SELECT_EVENTS} WHERE e.cid = ? AND e.person = ?`);
+    this.#firstSeq = db
+      .prepare<[number, number], number>(
+        'SELECT seq FROM events WHERE room = ? AND id >= ? ORDER BY id LIMIT 1',
+      )
+      .pluck();
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
-    this.#after = db.prepare(
-      `${SELECT_BY_NUMBER} WHERE n.room = ? AND n.id > ? AND n.id < ? ORDER BY n.id ${LIMIT}`,
-    );
-    this.#before = db.prepare(
-      `${SELECT_BY_NUMBER} WHERE n.room = ? AND n.id < ? ORDER BY n.id DESC ${LIMIT}`,
-    );
+    this.#after = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${LIMIT}`);
+    this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
   }
 
   append(room: string, person: Person, { user, data, at: saidAt, cid, mentions }: NewMessage): ChatEvent {
-    const { room: key, last: id, at } = this.#nextNumber(room, saidAt);
-    const seq = this.#insertEvent(key, id, 'chat', person.key, user.name, data, at, cid ?? null);
+    this.#recentRooms?.touch(room);
+    const { room: key, last: id, messages, at } = this.#counters.next(room, saidAt, 1);
+    const called = mentions === undefined ? null : mentionsColumn(mentions);
+    const { lastInsertRowid: seq } = this.#insert.run(
+      ...([key, id, messages, 'chat', person.key, user.name, at] as const),
+      ...([cid ?? null, null, null, called, data] as const),
+    );
     const event: ChatEvent = { id, type: 'chat', user, data, at, ...(cid === undefined ? {} : { cid }) };
     if (mentions === undefined) return event;
-    this.changes.setMentions(seq, mentions);
+    this.changes.mentions.add(key, id, Number(seq), mentions);
     return { ...event, mentions };
   }
 
   appendChange(message: Message, person: Person, made: NewChange): ChangeEvent {
-    const { room: key, last: id, at } = this.#nextNumber(message.room, made.at);
+    this.#recentRooms?.touch(message.room);
+    const { room: key, last: id, messages, at } = this.#counters.next(message.room, made.at, 0);
     const { type, user, data, cid, mentions } = made;
-    const said = type === 'delete' ? null : data;
-    const seq = this.#insertEvent(key, id, type, person.key, user.name, said, at, cid ?? null);
-    this.changes.apply(message, person, made, id, seq);
+    const previousEdit = type === 'edit' ? (message.edited ?? null) : null;
+    const called = mentions === undefined ? null : mentionsColumn(mentions);
+    this.#insert.run(
+      ...([key, id, messages, type, person.key, user.name, at, cid ?? null] as const),
+      ...([message.id, previousEdit, called, type === 'delete' ? null : data] as const),
+    );
+    this.changes.apply(message, person, made, id);
     const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
     if (type === 'delete') return { type, ...event };
     return type === 'edit'
@@ -72,8 +85,7 @@ export class EventStore implements EventStorage {
   }
 
   findByCid(person: Person, cid: string): StoredCommand | undefined {
-    const seq = this.places.byCid(person.key, cid);
-    const row = seq === undefined ? undefined : this.#bySeq.get(seq);
+    const row = this.#byCid.get(cid, person.key);
     if (!row) return undefined;
     const [event] = this.#events([row]);
     return event && { room: row.room, event, target: row.target ?? undefined, data: this.#originalData(row) };
@@ -93,63 +105,31 @@ export class EventStore implements EventStorage {
     return this.#last.get(room) ?? 0;
   }
 
+  /** The seq of the first event of a room from number `id` on. */
+  firstSeq(room: number, id: number): number | undefined {
+    return this.#firstSeq.get(room, id);
+  }
+
   /** At most `limit` events after number `id`, ascending; fewer, when they hold very many reactions. */
   after(room: string, id: number, limit: number): RoomEvent[] {
     const key = this.#counters.keyOf(room);
-    if (key === undefined) return [];
-    const newest = this.places.newest(key);
-    const first = newest[0]?.id ?? Number.MAX_SAFE_INTEGER;
-    const older = id + 1 < first ? this.#after.all(key, id, first, limit) : [];
-    const from = (older.at(-1)?.id ?? id) + 1 - first; // below 0: those in between come with the next page
-    const rest = from < 0 ? [] : newest.slice(from, from + limit - older.length);
-    return this.#events(limitReactions([...older, ...this.#rows(rest)]));
+    return key === undefined ? [] : this.#events(limitReactions(this.#after.all(key, id, limit)));
   }
 
   /** At most `limit` events right before number `id`, ascending; fewer as above. */
   before(room: string, id: number, limit: number): RoomEvent[] {
     const key = this.#counters.keyOf(room);
-    if (key === undefined) return [];
-    const newest = this.places.newest(key);
-    const first = newest[0]?.id ?? id;
-    const end = Math.max(0, Math.min(id - first, newest.length));
-    const late = newest.slice(Math.max(0, end - limit), end).reverse();
-    const left = limit - late.length;
-    const older = left > 0 ? this.#before.all(key, Math.min(id, first), left) : [];
-    return this.#events(limitReactions([...this.#rows(late), ...older]).reverse());
+    return key === undefined ? [] : this.#events(limitReactions(this.#before.all(key, id, limit)).reverse());
   }
 
-  /** A beat begins; `rollback` takes back what is known of it in memory. */
-  begin(): void {
-    this.places.begin();
-  }
-
-  rollback(): void {
-    this.places.rollback();
+  /** The transaction was rolled back: what is known in memory may be wrong. */
+  clearCache(): void {
     this.#counters.clearCache();
-  }
-
-  #nextNumber(room: string, at: number): RoomCounter {
-    this.#recentRooms?.touch(room);
-    return this.#counters.next(room, at);
-  }
-
-  /** @returns its place in the one order */
-  #insertEvent(...fields: EventFields): number {
-    const seq = Number(this.#insert.run(...fields).lastInsertRowid);
-    const [room, id, , person, , , , cid] = fields;
-    this.places.add({ seq, room, id, person, cid });
-    return seq;
   }
 
   #row(room: string, id: number): Row | undefined {
     const key = this.#counters.keyOf(room);
-    const seq = key === undefined ? undefined : this.places.from(key, id);
-    const row = seq === undefined ? undefined : this.#bySeq.get(seq);
-    return row?.id === id ? row : undefined;
-  }
-
-  #rows(places: readonly { readonly seq: number }[]): Row[] {
-    return places.flatMap(({ seq }) => this.#bySeq.get(seq) ?? []);
+    return key === undefined ? undefined : this.#byNumber.get(key, id);
   }
 
   /** Of one room, ascending. */
@@ -206,6 +186,8 @@ export interface RoomCounter {
   readonly room: number;
   readonly last: number;
   readonly at: number;
+  /** count of chat messages */
+  readonly messages: number;
 }
 
 const MAX_CACHED_COUNTERS = 1000;
@@ -213,25 +195,37 @@ const MAX_CACHED_COUNTERS = 1000;
 export class RoomCounters {
   readonly #cache = new Map<string, RoomCounter>();
   readonly #find: Database.Statement<[string], RoomCounter>;
-  readonly #add: Database.Statement<[string, number]>;
-  readonly #move: Database.Statement<[number, number, number]>;
+  readonly #add: Database.Statement<[string, number, number]>;
+  readonly #move: Database.Statement<[number, number, number, number]>;
 
   constructor(db: Database.Database) {
-    this.#find = db.prepare('SELECT room, last, at FROM rooms WHERE name = ?');
-    this.#add = db.prepare('INSERT INTO rooms (name, last, at) VALUES (?, 1, ?)');
-    this.#move = db.prepare('UPDATE rooms SET last = ?, at = ? WHERE room = ?');
+    this.#find = db.prepare('SELECT room, last, at, messages FROM rooms WHERE name = ?');
+    this.#add = db.prepare('INSERT INTO rooms (name, last, at, messages) VALUES (?, 1, ?, ?)');
+    this.#move = db.prepare('UPDATE rooms SET last = ?, at = ?, messages = ? WHERE room = ?');
   }
 
-  /** One more in the room; its time never goes back. */
-  next(name: string, at: number): RoomCounter {
+  /** One more event in the room, and `messages` (0 or 1) more chat messages; its time never goes back. */
+  next(name: string, at: number, messages: number): RoomCounter {
     const before = this.#cache.get(name) ?? this.#find.get(name);
-    const numbered = before
-      ? { room: before.room, last: before.last + 1, at: Math.max(before.at, at) }
-      : { room: Number(this.#add.run(name, at).lastInsertRowid), last: 1, at };
-    if (before) this.#move.run(numbered.last, numbered.at, numbered.room);
+    const counter = before ? this.#advance(before, at, messages) : this.#create(name, at, messages);
     if (this.#cache.size >= MAX_CACHED_COUNTERS && !this.#cache.has(name)) this.clearCache();
-    this.#cache.set(name, numbered);
-    return numbered;
+    this.#cache.set(name, counter);
+    return counter;
+  }
+
+  #create(name: string, at: number, messages: number): RoomCounter {
+    return { room: Number(this.#add.run(name, at, messages).lastInsertRowid), last: 1, at, messages };
+  }
+
+  #advance(before: RoomCounter, at: number, messages: number): RoomCounter {
+    const counter = {
+      room: before.room,
+      last: before.last + 1,
+      at: Math.max(before.at, at),
+      messages: before.messages + messages,
+    };
+    this.#move.run(counter.last, counter.at, counter.messages, counter.room);
+    return counter;
   }
 
   /** The key of a room; undefined while nothing was said in it. */
@@ -251,7 +245,7 @@ export class MessageLoader {
   readonly #reactions: ReactionStore;
 
   constructor(db: Database.Database, reactions: ReactionStore) {
-    this.#bySeq = db.prepare(`${SELECT_BY_SEQ} WHERE e.seq = ?`);
+    this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
     this.#reactions = reactions;
   }
 
@@ -281,10 +275,7 @@ export interface ReadOnlyLog {
 export function openReadOnlyLog(file: string): ReadOnlyLog {
   const db = openReadOnly(file);
   const log = new EventStore(db);
-  const after = db.transaction((room: string, id: number, limit: number) => {
-    log.places.read(); // the server brings its tables further meanwhile: all of one moment
-    return log.after(room, id, limit);
-  });
+  const after = db.transaction((room: string, id: number, limit: number) => log.after(room, id, limit));
   return {
     last: (room) => log.last(room),
     after,

@@ -20,14 +20,10 @@ export interface Row {
   readonly reacted: number | null;
 }
 
-const EVENT_COLUMNS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name, e.data, e.at, e.cid,
-  s.target, s.text, s.edited, s.deleted, s.mentions, s.reacted`;
-const EVENT_JOINS = `JOIN people p ON p.person = e.person JOIN rooms r ON r.room = e.room
-  LEFT JOIN states s ON s.event = e.seq`;
-
-/** Events `e`, by their seq; and those of a room by their number, `n`. */
-export const SELECT_BY_SEQ = `${EVENT_COLUMNS} FROM events e ${EVENT_JOINS}`;
-export const SELECT_BY_NUMBER = `${EVENT_COLUMNS} FROM numbers n CROSS JOIN events e ON e.seq = n.event ${EVENT_JOINS}`;
+/** Selects `Row`s from events `e`. */
+export const SELECT_EVENTS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name,
+    e.data, e.at, e.cid, e.target, e.text, e.edited, e.deleted, e.mentions, e.reacted
+  FROM events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
 export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEvent {
   return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);

@@ -5,6 +5,68 @@
 import type Database from 'better-sqlite3';
 import { SKELETON_VERSION, skeleton } from '../chat/names.js';
 
+/** `PRAGMA application_id` of our files, from schema 6 on: "Onep" in ASCII. */
+export const APPLICATION_ID = 0x4f6e6570;
+
+/**
+ * Schema 6. SQLite enforces the two promises: a number of a room once, a cid of a person once. `events` is written anew
+ * with the state of each message in its row and the count of messages so far, so `states`, `numbers` and `cids` go.
+ */
+const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
+   INSERT INTO message_counts
+     SELECT seq, sum(type = 'chat') OVER (PARTITION BY room ORDER BY seq) FROM events;
+
+   CREATE TABLE new_events (
+     seq INTEGER PRIMARY KEY,          -- position in the one order of all rooms
+     room INTEGER NOT NULL REFERENCES rooms,
+     id INTEGER NOT NULL,              -- number in the room: 1, 2, 3 …
+     messages INTEGER NOT NULL,        -- chat messages in the room up to and including this event
+     type TEXT NOT NULL,
+     person INTEGER NOT NULL REFERENCES people,
+     name TEXT NOT NULL,               -- the author's name when the event was made
+     at INTEGER NOT NULL,              -- milliseconds; never decreases within a room
+     cid TEXT,
+     target INTEGER,                   -- of a change: number of the message that it changes
+     reply INTEGER,                    -- of a message: number of the message that it replies to
+     edited INTEGER,                   -- of a message: number of its last edit; of an edit: of the previous edit
+     deleted INTEGER,                  -- of a message: number of its deletion
+     reacted INTEGER,                  -- of a message: count of its current reactions
+     mentions TEXT,                    -- people mentioned in the current text: JSON [{"id","name"}]
+     data TEXT,                        -- text or emoji as sent; '' once deleted
+     text TEXT                         -- of an edited message: its current text
+   ) STRICT;
+   INSERT INTO new_events SELECT e.seq, e.room, e.id, c.messages, e.type, e.person, e.name, e.at, e.cid,
+       s.target, NULL, s.edited, s.deleted, s.reacted, s.mentions, e.data, s.text
+     FROM events e JOIN message_counts c USING (seq) LEFT JOIN states s ON s.event = e.seq ORDER BY e.seq;
+   DROP TABLE message_counts;
+
+   CREATE TABLE new_mentions (         -- people mentioned in the current text of a message
+     person INTEGER NOT NULL REFERENCES people,
+     room INTEGER NOT NULL REFERENCES rooms,
+     id INTEGER NOT NULL,
+     seq INTEGER NOT NULL REFERENCES events,
+     PRIMARY KEY (person, room, id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO new_mentions SELECT m.person, e.room, e.id, e.seq FROM mentions m JOIN events e ON e.seq = m.event;
+
+   ALTER TABLE rooms ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;  -- count of chat messages
+
+   DROP TABLE mentions;
+   DROP TABLE states;
+   DROP TABLE numbers;
+   DROP TABLE cids;
+   DROP TABLE events;
+   ALTER TABLE new_events RENAME TO events;
+   ALTER TABLE new_mentions RENAME TO mentions;
+   CREATE UNIQUE INDEX events_number ON events (room, id);
+   -- cid first: cids that begin with the time grow the index at its right edge
+   CREATE UNIQUE INDEX events_cid ON events (cid, person) WHERE cid IS NOT NULL;
+   CREATE UNIQUE INDEX mentions_newest ON mentions (person, seq);
+   CREATE INDEX mentions_message ON mentions (room, id);
+   UPDATE rooms SET messages =
+     coalesce((SELECT messages FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1), 0);
+   DELETE FROM meta WHERE key = 'placed';`;
+
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -120,6 +182,8 @@ export const MIGRATIONS: readonly string[] = [
      shorts BLOB NOT NULL              -- their frequent words in their order, a byte for each (search/short.ts)
    ) STRICT;
    INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
+
+  REBUILD_EVENTS,
 ];
 
 /**

@@ -17,7 +17,6 @@ import {
 import { EventStore, MessageLoader } from './events.js';
 import { MembershipStore, RecentRooms } from './memberships.js';
 import { PeopleStore } from './people.js';
-import { Placer } from './placer.js';
 import { Filler } from './search/filler.js';
 import { WordIndex } from './search/index.js';
 import { Search } from './search/search.js';
@@ -37,7 +36,6 @@ export class Store implements Storage {
   readonly search: Search;
   readonly #index: WordIndex;
   readonly #filler: Filler;
-  readonly #placer: Placer;
   readonly #db: Database.Database;
   readonly #wal: WalTruncater;
   readonly #unlock: () => void;
@@ -61,35 +59,27 @@ export class Store implements Storage {
     this.memberships = new MembershipStore(this.#db);
     this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
     this.#index = index;
-    const beside = backgroundTransaction((work) => this.#transact(work));
+    const beside = backgroundTransaction((work) => this.transaction(work));
     this.#filler = new Filler(index, beside);
-    this.#placer = new Placer(this.events.places, beside);
     this.search = new Search(this.#db, {
       found: this.messages,
       people: this.people,
       index,
       fill: (ms) => this.#filler.fill(ms),
-      placeOf: (room, id) => this.events.places.from(room, id),
+      placeOf: (room, id) => this.events.firstSeq(room, id),
     });
     this.#wal = new WalTruncater(this.#db);
     this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
   }
 
   transaction<T>(work: () => T): T {
-    const result = this.#transact(work);
-    this.#placer.nudge();
-    return result;
-  }
-
-  #transact<T>(work: () => T): T {
-    this.events.begin();
     try {
       const result = this.#db.transaction(work).immediate();
       this.writeError = undefined;
       return result;
     } catch (error) {
       this.people.clearCache();
-      this.events.rollback();
+      this.events.clearCache();
       throw this.#toStorageError(error);
     }
   }
@@ -97,14 +87,13 @@ export class Store implements Storage {
   /** Something of what follows behind the log is still to be made. */
   get catchingUp(): boolean {
     const { behind, frequent, shorthand, reach } = this.#index;
-    return this.events.places.behind || behind || frequent.behind(reach) || shorthand.behind;
+    return behind || frequent.behind(reach) || shorthand.behind;
   }
 
   /** Once a second: what follows behind the log follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
   tick(): void {
     if (this.writeError !== undefined) this.probe();
     else {
-      this.#placer.tick();
       this.#filler.tick();
       this.#wal.tick(this.events.changes.deletions + this.#index.erased);
     }
@@ -145,7 +134,6 @@ export class Store implements Storage {
   }
 
   close(): void {
-    this.#placer.stop();
     this.#filler.stop();
     this.#db.close();
     this.#unlock();

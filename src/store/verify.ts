@@ -27,12 +27,9 @@ interface Row {
   readonly latest: number;
   readonly id: number;
   readonly at: number;
-  /** the event says the same of itself */
-  readonly right: number;
+  readonly messages: number;
+  readonly isMessage: number;
 }
-
-/** Up to which seq the tables of places reach (places.ts). */
-const INDEXED_TO = "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'placed')";
 
 /** Rows between two reports. */
 const PROGRESS_ROWS = 50_000;
@@ -56,23 +53,14 @@ function runChecks(db: Database.Database, report: ReportProgress): VerifyResult 
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
   const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
-  createLateTable(db);
   const fault =
     checkPages(db, report) ??
     checkReferences(db, report) ??
     checkNumbers(db, counts.events, report) ??
-    checkNumberIndex(db, report) ??
     checkRooms(db) ??
     checkCids(db, report) ??
     checkChanges(db, report);
   return { finding: fault, ...counts };
-}
-
-/** The places of the events that the tables do not reach. */
-function createLateTable(db: Database.Database): void {
-  db.exec(`CREATE TEMP TABLE late (room INTEGER, id INTEGER, event INTEGER);
-    INSERT INTO late SELECT room, id, seq FROM events WHERE seq > ${INDEXED_TO};
-    CREATE INDEX temp.late_number ON late (room, id)`);
 }
 
 function checkPages(db: Database.Database, report: ReportProgress): string | undefined {
@@ -96,10 +84,9 @@ function checkReferences(db: Database.Database, report: ReportProgress): string 
 }
 
 function checkNumbers(db: Database.Database, total: number, report: ReportProgress): string | undefined {
-  const rows = db.prepare<[], Row>(`SELECT e.seq, p.room, r.name, r.last, r.at AS latest, p.id, e.at,
-      e.room = p.room AND e.id = p.id AS right
-    FROM (SELECT room, id, event FROM numbers WHERE event <= ${INDEXED_TO} UNION ALL SELECT room, id, event FROM late) p
-    JOIN events e ON e.seq = p.event JOIN rooms r ON r.room = p.room ORDER BY p.room, p.id`);
+  const rows = db.prepare<[], Row>(`SELECT e.seq, e.room, r.name, r.last, r.at AS latest, e.id, e.at,
+      e.messages, e.type = 'chat' AS isMessage
+    FROM events e CROSS JOIN rooms r USING (room) ORDER BY e.room, e.id`);
   let done = 0;
   let before: Row | undefined;
   for (const row of rows.iterate()) {
@@ -113,46 +100,38 @@ function checkNumbers(db: Database.Database, total: number, report: ReportProgre
 
 /** What is wrong with an event after the one before it in its room. */
 function checkFollows(before: Row | undefined, row: Row): string | undefined {
-  if (!row.right) return `number ${row.id} leads to another event`;
   const expected = (before?.id ?? 0) + 1;
   if (row.id !== expected) return `number ${expected} is missing, ${row.id} comes next`;
   if (row.id > row.last) return `number ${row.id} is beyond its last, ${row.last}`;
   if (before && row.seq <= before.seq) return `number ${row.id} was kept before number ${before.id}`;
   if (before && row.at < before.at) return `the time goes back at number ${row.id}`;
   if (row.at > row.latest) return `number ${row.id} is later than the room itself`;
+  const messages = (before?.messages ?? 0) + row.isMessage;
+  if (row.messages !== messages) return `number ${row.id} counts ${row.messages} messages, not ${messages}`;
   return undefined;
-}
-
-interface MisplacedRow {
-  readonly name: string;
-  readonly id: number;
-}
-
-/** Beyond its reach the table may have events already, or not: then the right ones. */
-function checkNumberIndex(db: Database.Database, report: ReportProgress): string | undefined {
-  report('checking places');
-  const wrong = db
-    .prepare<[], MisplacedRow>(`SELECT r.name, n.id FROM numbers n JOIN rooms r USING (room)
-      LEFT JOIN events e ON e.seq = n.event
-      WHERE n.event > ${INDEXED_TO} AND (e.room IS NOT n.room OR e.id IS NOT n.id) LIMIT 1`)
-    .get();
-  return wrong && `room ${wrong.name}: number ${wrong.id} leads to another event, or to none`;
 }
 
 interface RoomRow {
   readonly name: string;
   readonly last: number;
-  readonly most: number;
+  readonly messages: number;
+  readonly newest: number;
+  readonly counted: number;
 }
 
 function checkRooms(db: Database.Database): string | undefined {
   const room = db
-    .prepare<[], RoomRow>(`SELECT name, last, most FROM (
-      SELECT name, last, coalesce((SELECT max(id) FROM late l WHERE l.room = r.room),
-        (SELECT max(id) FROM numbers n WHERE n.room = r.room), 0) AS most FROM rooms r)
-      WHERE last <> most LIMIT 1`)
+    .prepare<
+      [],
+      RoomRow
+    >(`SELECT r.name, r.last, r.messages, coalesce(e.id, 0) AS newest, coalesce(e.messages, 0) AS counted
+      FROM rooms r LEFT JOIN events e ON e.room = r.room AND e.id = (SELECT max(id) FROM events WHERE room = r.room)
+      WHERE r.last <> newest OR r.messages <> counted LIMIT 1`)
     .get();
-  return room && `room ${room.name}: its last is ${room.last}, but its newest event is ${room.most}`;
+  if (!room) return undefined;
+  const { name, last, messages, newest, counted } = room;
+  if (last !== newest) return `room ${name}: its last is ${last}, but its newest event is ${newest}`;
+  return `room ${name}: it counts ${messages} messages, but its newest event ${counted}`;
 }
 
 function checkChanges(db: Database.Database, report: ReportProgress): string | undefined {
@@ -166,22 +145,18 @@ interface DuplicateCid {
   readonly times: number;
 }
 
+/** The index forbids it; a file in which somebody dropped the index is checked all the same. */
 function checkCids(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking cids');
-  const twice = DUPLICATE_CID_QUERIES.map((query) => db.prepare<[], DuplicateCid>(query).get()).find(
-    (found) => found,
-  );
+  const twice = db
+    .prepare<
+      [],
+      DuplicateCid
+    >(`SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
+      WHERE e.cid IS NOT NULL GROUP BY e.cid, e.person HAVING times > 1 LIMIT 1`)
+    .get();
   return twice && `cid ${twice.cid} of person ${twice.id} is there ${twice.times} times`;
 }
-
-/** Each cid leads to its event; among those that the table does not reach, none is there twice. */
-const DUPLICATE_CID_QUERIES = [
-  `SELECT p.id, e.cid, 2 AS times FROM events e JOIN people p USING (person)
-    LEFT JOIN cids c ON c.person = e.person AND c.cid = e.cid
-    WHERE e.cid IS NOT NULL AND c.event IS NOT e.seq AND (c.event IS NOT NULL OR e.seq <= ${INDEXED_TO}) LIMIT 1`,
-  `SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
-    WHERE e.seq > ${INDEXED_TO} AND e.cid IS NOT NULL GROUP BY e.person, e.cid HAVING times > 1 LIMIT 1`,
-];
 
 /**
  * What must be true of changes, reactions, mentions, marks and the index: each a fault in words and the query that finds
@@ -193,88 +168,76 @@ interface BadEvent {
   readonly id: number;
 }
 
-/** The seq of a room's event by its number; `late` is what the table does not reach (verify.ts). */
-const eventByNumber = (room: string, id: string): string =>
-  `coalesce((SELECT event FROM late WHERE late.room = ${room} AND late.id = ${id}),
-    (SELECT event FROM numbers n WHERE n.room = ${room} AND n.id = ${id}))`;
-
-/** `c` is a change with its state `d`, `m` the message with its own, `s`. */
-const CHANGES_WITH_TARGETS = `FROM states d JOIN events c ON c.seq = d.event
-  LEFT JOIN events m ON m.seq = ${eventByNumber('c.room', 'd.target')} AND m.id < c.id
-  LEFT JOIN states s ON s.event = m.seq WHERE c.type <> 'chat'`;
+/** `c` is a change, `m` its message. */
+const CHANGES_WITH_TARGETS = `FROM events c LEFT JOIN events m ON m.room = c.room AND m.id = c.target AND m.id < c.id
+  WHERE c.type <> 'chat'`;
 
 const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
-  [
-    'is a change of nothing',
-    "SELECT c.room, c.id FROM events c LEFT JOIN states d ON d.event = c.seq WHERE c.type <> 'chat' AND d.target IS NULL",
-  ],
+  ['is a change of nothing', "SELECT c.room, c.id FROM events c WHERE c.type <> 'chat' AND c.target IS NULL"],
   [
     'changes a message that is not there',
     `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND m.type IS NOT 'chat'`,
   ],
   [
     'deletes a message that is not deleted by it',
-    `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND c.type = 'delete' AND s.deleted IS NOT c.id`,
+    `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND c.type = 'delete' AND m.deleted IS NOT c.id`,
   ],
-  ['was changed after it was deleted', `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.id > s.deleted`],
+  ['was changed after it was deleted', `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.id > m.deleted`],
   [
     'was changed by somebody else',
     `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type IN ('edit', 'delete') AND c.person <> m.person`,
   ],
   [
     'was deleted, and some of its text is still there',
-    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND s.deleted IS NOT NULL
-      AND (m.data <> '' OR s.text IS NOT NULL OR s.mentions IS NOT NULL
-        OR c.type = 'edit' AND (c.data <> '' OR d.mentions IS NOT NULL))`,
+    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND m.deleted IS NOT NULL
+      AND (m.data <> '' OR m.text IS NOT NULL OR m.mentions IS NOT NULL
+        OR c.type = 'edit' AND (c.data <> '' OR c.mentions IS NOT NULL))`,
   ],
   [
     'does not have the text of its last edit',
-    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type = 'edit' AND s.deleted IS NULL
-      AND (s.edited IS NULL OR c.id > s.edited OR c.id = s.edited AND s.text IS NOT c.data)`,
+    `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type = 'edit' AND m.deleted IS NULL
+      AND (m.edited IS NULL OR c.id > m.edited OR c.id = m.edited AND m.text IS NOT c.data)`,
   ],
   [
     'is said to be edited by what is no edit of it',
-    `SELECT m.room, m.id FROM states s JOIN events m ON m.seq = s.event
-      LEFT JOIN events c ON c.seq = ${eventByNumber('m.room', 's.edited')} LEFT JOIN states d ON d.event = c.seq
-      WHERE m.type = 'chat' AND s.edited IS NOT NULL AND (c.type IS NOT 'edit' OR d.target IS NOT m.id)`,
+    `SELECT m.room, m.id FROM events m LEFT JOIN events c ON c.room = m.room AND c.id = m.edited
+      WHERE m.type = 'chat' AND m.edited IS NOT NULL AND (c.type IS NOT 'edit' OR c.target IS NOT m.id)`,
   ],
   [
     'is said to be deleted by what is no deletion of it',
-    `SELECT m.room, m.id FROM states s JOIN events m ON m.seq = s.event
-      LEFT JOIN events c ON c.seq = ${eventByNumber('m.room', 's.deleted')} LEFT JOIN states d ON d.event = c.seq
-      WHERE s.deleted IS NOT NULL AND (c.type IS NOT 'delete' OR d.target IS NOT m.id)`,
+    `SELECT m.room, m.id FROM events m LEFT JOIN events c ON c.room = m.room AND c.id = m.deleted
+      WHERE m.deleted IS NOT NULL AND (c.type IS NOT 'delete' OR c.target IS NOT m.id)`,
   ],
   [
     'has a reaction that nobody gave',
-    `SELECT a.room, a.target AS id FROM reactions a LEFT JOIN events c ON c.seq = ${eventByNumber('a.room', 'a.id')}
-      LEFT JOIN states d ON d.event = c.seq
-      WHERE c.type IS NOT 'react' OR d.target IS NOT a.target OR c.person <> a.person OR c.data <> a.data`,
+    `SELECT a.room, a.target AS id FROM reactions a LEFT JOIN events c ON c.room = a.room AND c.id = a.id
+      WHERE c.type IS NOT 'react' OR c.target IS NOT a.target OR c.person <> a.person OR c.data <> a.data`,
   ],
   [
     'has other reactions than were given and not taken back',
     `SELECT room, target AS id FROM (
-      SELECT c.room, d.target, c.person, c.data, max(s.deleted) AS deleted,
+      SELECT c.room, c.target, c.person, c.data, max(m.deleted) AS deleted,
         sum(CASE c.type WHEN 'react' THEN 1 ELSE -1 END) AS given,
         (SELECT count(*) FROM reactions a
-          WHERE a.room = c.room AND a.target = d.target AND a.person = c.person AND a.data = c.data) AS stand
-      ${CHANGES_WITH_TARGETS} AND c.type IN ('react', 'unreact') GROUP BY c.room, d.target, c.person, c.data)
+          WHERE a.room = c.room AND a.target = c.target AND a.person = c.person AND a.data = c.data) AS stand
+      ${CHANGES_WITH_TARGETS} AND c.type IN ('react', 'unreact') GROUP BY c.room, c.target, c.person, c.data)
       WHERE stand <> CASE WHEN deleted IS NULL THEN given ELSE 0 END`,
   ],
   [
     'counts its reactions wrongly',
-    `SELECT room, id FROM (SELECT m.room, m.id, s.reacted,
+    `SELECT room, id FROM (SELECT m.room, m.id, m.reacted,
         (SELECT count(*) FROM reactions a WHERE a.room = m.room AND a.target = m.id) AS stand
-      FROM states s JOIN events m ON m.seq = s.event WHERE m.type = 'chat') WHERE coalesce(reacted, 0) <> stand`,
+      FROM events m WHERE m.type = 'chat') WHERE coalesce(reacted, 0) <> stand`,
   ],
   [
     'is in a list of mentions, and calls nobody',
-    `SELECT m.room, m.id FROM mentions n JOIN events m ON m.seq = n.event LEFT JOIN states s ON s.event = m.seq
-      WHERE m.type <> 'chat' OR s.mentions IS NULL`,
+    `SELECT m.room, m.id FROM mentions n JOIN events m ON m.seq = n.seq
+      WHERE m.type <> 'chat' OR m.mentions IS NULL OR m.room <> n.room OR m.id <> n.id`,
   ],
   [
     'calls somebody, and is in no list of mentions',
-    `SELECT m.room, m.id FROM states s JOIN events m ON m.seq = s.event WHERE m.type = 'chat'
-      AND s.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.event = m.seq)`,
+    `SELECT m.room, m.id FROM events m WHERE m.type = 'chat'
+      AND m.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.room = m.room AND n.id = m.id)`,
   ],
   [
     'is the last, and somebody has read further',

@@ -26,8 +26,16 @@ describe('verify', { timeout: 60_000 }, () => {
       'number 5 was kept before number 4',
     ],
     ['a nobody', 'DELETE FROM people', 'refers to a row of people that is not there'],
-    ['a cid twice', "UPDATE events SET cid = 'c3' WHERE cid = 'c12'", 'cid c3 of person'],
-    ['a number twice', "UPDATE events SET id = 3 WHERE data = 'm4'", 'room lobby: number 4'],
+    [
+      'a cid twice',
+      "DROP INDEX events_cid; UPDATE events SET cid = 'c3' WHERE cid = 'c12'",
+      'cid c3 of person',
+    ],
+    [
+      'a number twice',
+      "DROP INDEX events_number; UPDATE events SET id = 3 WHERE data = 'm4'",
+      'room lobby: number 4',
+    ],
   ];
   it.each(faults)('names %s and ends with 1', async (_, sql, words) => {
     const folder = await folderWith(20);

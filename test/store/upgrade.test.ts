@@ -46,7 +46,7 @@ describe('a database of the first version', () => {
     for (const end = Date.now() + 15_000; Date.now() < end && !isComplete(page); ) page = await found();
     expect(page).toMatchObject({ complete: true, messages: [{ id: 1, reactions: [{ data: '👍' }] }] });
     await chat.stop();
-    expect(verify(databaseFile(dataDir), () => {})).toMatchObject({ fault: undefined, events: 3001 });
+    expect(verify(databaseFile(dataDir), () => {})).toMatchObject({ finding: undefined, events: 3001 });
   });
 });
 

@@ -50,7 +50,7 @@ export class Frequent {
 
   constructor(db: Database.Database) {
     this.#row = db.prepare(`SELECT person, room, coalesce(text, data, '') AS text
-      FROM events LEFT JOIN states ON event = seq WHERE seq = ? AND type = 'chat'`);
+      FROM events WHERE seq = ? AND type = 'chat'`);
     this.#having = db
       .prepare<[string, number, number], number>(
         `SELECT rowid FROM words WHERE words MATCH ? AND rowid >= CAST(? AS INTEGER) ORDER BY rowid ${LIMIT}`,

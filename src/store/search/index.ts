@@ -50,11 +50,8 @@ export class WordIndex {
   constructor(db: Database.Database) {
     const row = "seq, person, room, type, coalesce(text, data, '') AS text, deleted";
     this.#end = db.prepare<[], number | null>('SELECT max(seq) FROM events').pluck();
-    this.#rows = db.prepare(
-      `SELECT ${row} FROM events LEFT JOIN states ON event = seq WHERE seq > ? ORDER BY seq ${LIMIT}`,
-    );
-    this.#outdated = db.prepare(`SELECT ${row}, words FROM outdated o JOIN events ON seq = o.event
-      LEFT JOIN states s ON s.event = seq ${LIMIT}`);
+    this.#rows = db.prepare(`SELECT ${row} FROM events WHERE seq > ? ORDER BY seq ${LIMIT}`);
+    this.#outdated = db.prepare(`SELECT ${row}, words FROM outdated o JOIN events ON seq = o.event ${LIMIT}`);
     this.#note = db.prepare('INSERT OR IGNORE INTO outdated (event, words) VALUES (?, ?)');
     this.#noted = db.prepare<[number], number>('SELECT 1 FROM outdated WHERE event = ?').pluck();
     this.#forget = db.prepare('DELETE FROM outdated WHERE event = ?');

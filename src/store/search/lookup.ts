@@ -64,7 +64,7 @@ export class Lookup {
       )
       .pluck();
     this.#row = db.prepare(`SELECT person, room, coalesce(text, data, '') AS text
-      FROM events LEFT JOIN states ON event = seq WHERE seq = ?`);
+      FROM events WHERE seq = ?`);
   }
 
   /** By the frequencies of one era: in others they may be wrong, which costs time only. */

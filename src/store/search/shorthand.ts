@@ -34,7 +34,7 @@ interface Kept {
 
 /** What the index has of the messages of a stretch of the log. */
 const ROWS = `SELECT seq, iif(type = 'chat' AND deleted IS NULL, coalesce(text, data, ''), '') AS text, words AS entry
-  FROM events LEFT JOIN states s ON s.event = seq LEFT JOIN outdated o ON o.event = seq WHERE seq >= ? AND seq < ?`;
+  FROM events LEFT JOIN outdated o ON o.event = seq WHERE seq >= ? AND seq < ?`;
 /** Messages between two looks at the clock: four of 4,000 Chinese characters take 4 ms. A part is so many times them. */
 const FEW = 4;
 

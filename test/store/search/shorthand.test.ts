@@ -48,7 +48,7 @@ class Log {
 
   #say(count: number, chance: number): void {
     const say = this.db.prepare(
-      "INSERT INTO events (room, id, type, person, name, data, at) VALUES (1, ?, 'chat', 1, 'Ann', ?, 0)",
+      "INSERT INTO events (room, id, messages, type, person, name, data, at) VALUES (1, ?, 0, 'chat', 1, 'Ann', ?, 0)",
     );
     this.db.transaction(() => {
       for (let n = 0; n < count; n++) say.run(++this.#end, textOf(chance + n * 7919));
@@ -59,15 +59,15 @@ class Log {
     const seq = at === 'made' ? this.#made() : 1 + (at % this.#end);
     const was = this.db
       .prepare<[number], { text: string; deleted: number | null }>(
-        'SELECT coalesce(text, data) AS text, deleted FROM events LEFT JOIN states ON event = seq WHERE seq = ?',
+        'SELECT coalesce(text, data) AS text, deleted FROM events WHERE seq = ?',
       )
       .get(seq);
     if (was === undefined || was.deleted !== null) return;
     this.db.transaction(() => {
       this.index.outdate({ key: seq, roomKey: 1, text: was.text }, { key: 1 });
       this.db
-        .prepare('REPLACE INTO states (event, text, deleted) VALUES (?, ?, ?)')
-        .run(seq, text, text === undefined ? 1 : null);
+        .prepare('UPDATE events SET text = ?, deleted = ? WHERE seq = ?')
+        .run(text, text === undefined ? 1 : null, seq);
       if (text === undefined) this.db.prepare("UPDATE events SET data = '' WHERE seq = ?").run(seq);
     })();
     if (at === 'made') this.#index();
