@@ -93,16 +93,14 @@ export class EventStore implements EventStorage {
     return this.#last.get(room) ?? 0;
   }
 
-  /** At most `limit` events after number `id`, ascending; fewer, when they hold very many reactions. */
-  after(room: string, id: number, limit: number): RoomEvent[] {
+  /**
+   * At most `limit` events after number `id`, ascending; none more once their texts have reached `maxBytes`, and fewer
+   * when they hold very many reactions.
+   */
+  after(room: string, id: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): RoomEvent[] {
     const key = this.#counters.keyOf(room);
     if (key === undefined) return [];
-    const newest = this.places.newest(key);
-    const first = newest[0]?.id ?? Number.MAX_SAFE_INTEGER;
-    const older = id + 1 < first ? this.#after.all(key, id, first, limit) : [];
-    const from = (older.at(-1)?.id ?? id) + 1 - first; // below 0: those in between come with the next page
-    const rest = from < 0 ? [] : newest.slice(from, from + limit - older.length);
-    return this.#events(limitReactions([...older, ...this.#rows(rest)]));
+    return this.#events(limitReactions(takeBytes(this.#rowsAfter(key, id, limit), maxBytes)));
   }
 
   /** At most `limit` events right before number `id`, ascending; fewer as above. */
@@ -148,6 +146,25 @@ export class EventStore implements EventStorage {
     return row?.id === id ? row : undefined;
   }
 
+  *#rowsAfter(room: number, id: number, limit: number): Generator<Row> {
+    const newest = this.places.newest(room);
+    const first = newest[0]?.id ?? Number.MAX_SAFE_INTEGER;
+    let [last, left] = [id, limit];
+    if (id + 1 < first) {
+      for (const row of this.#after.iterate(room, id, first, limit)) {
+        yield row;
+        last = row.id;
+        left--;
+      }
+    }
+    const from = last + 1 - first; // below 0: those in between come with the next page
+    if (from < 0) return;
+    for (const { seq } of newest.slice(from, from + left)) {
+      const row = this.#bySeq.get(seq);
+      if (row) yield row;
+    }
+  }
+
   #rows(places: readonly { readonly seq: number }[]): Row[] {
     return places.flatMap(({ seq }) => this.#bySeq.get(seq) ?? []);
   }
@@ -185,6 +202,18 @@ function toMessage(row: Row): Message {
     deleted: row.deleted !== null,
     reactions: row.reacted ?? 0,
   };
+}
+
+/** Reads rows until their texts have reached `maxBytes`, at least one. */
+function takeBytes(rows: Iterable<Row>, maxBytes: number): Row[] {
+  const taken: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += Buffer.byteLength(row.text ?? row.data ?? '');
+    if (bytes >= maxBytes) break;
+  }
+  return taken;
 }
 
 function limitReactions(rows: Row[]): Row[] {
