@@ -1,9 +1,9 @@
 /**
- * The deps, put together on one port. `createServer` opens the store and starts nothing else; `listen` is the caller's.
- * The way of a message: socket/ or http/ → sequencer/ → chat/apply (in one transaction of store/) → socket/hub → the rooms.
+ * Wires the parts on one port. `createServer` opens the store and starts nothing else; the caller calls `listen`.
+ * The way of a message: realtime/ or http/, sequencer/, chat/rules (in one transaction of store/), realtime/hub, room.
  */
 import http from 'node:http';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { applyBatch } from './chat/rules.js';
@@ -23,49 +23,48 @@ import { Store } from './store/store.js';
 
 export interface Dependencies {
   readonly logger: Logger;
-  /** milliseconds since 1970 */
+  /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** connections that fit into the process's file limit; more are answered 503 */
+  /** Connections that fit into the file limit of the process. Further ones are answered with 503. 0 = no limit. */
   readonly maxConnections?: number;
-  /** How commands get their order, and what the rules write in; tests put faulty ones here to see them found out. */
-  readonly createSequencer?: (beat: BatchHandler) => Sequencer;
-  readonly wrapStorage?: (book: Storage) => Storage;
+  /** The sequencer and the storage of the rules. Tests replace them with faulty ones. */
+  readonly createSequencer?: (handler: BatchHandler) => Sequencer;
+  readonly wrapStorage?: (storage: Storage) => Storage;
 }
 
 export interface Server {
   readonly http: http.Server;
   readonly epoch: string;
-  /** Lets nobody new in, commits and echoes what was said, says 1012 to all, closes the store. */
+  /** Shuts down: refuses new connections, commits and delivers what was sent, closes all sockets with 1012. */
   close(): Promise<void>;
-  /** The same at once: sockets are cut, what was committed is kept. */
+  /** Ends at once: cuts all sockets. Everything committed is kept. */
   abort(): void;
 }
 
-/** Bytes of headers; milliseconds for them, for a whole request, and between two looks at who is late. */
-const HTTP_OPTIONS = {
+/** Header bytes; milliseconds for the headers, for a whole request, and between two checks of both. */
+const httpOptions = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 8_000,
   requestTimeout: 15_000,
   connectionsCheckingInterval: 1_000,
 };
-const DAY_MS = 24 * 3600 * 1000;
-const PUBLIC_DIR = fileURLToPath(new URL('../public', import.meta.url));
+const dayMs = 24 * 3600 * 1000;
+const publicDir = fileURLToPath(new URL('../public', import.meta.url));
 
 /** @throws what opening the store throws */
-export function createServer(config: Config, surroundings: Dependencies): Server {
-  const { logger } = surroundings;
-  const store = new Store(config.dataDir, (from, to) =>
-    logger.info({ from, to }, 'bringing the database to a new shape: some seconds for a million messages'),
-  );
-  const server = http.createServer(HTTP_OPTIONS);
-  const { maxConnections: connectionsMax = 0 } = surroundings;
-  const full = connectionsMax > 0 ? connectionLimit(server, connectionsMax) : () => false;
-  const chat = createChat(config, store, surroundings);
+export function createServer(config: Config, dependencies: Dependencies): Server {
+  const { logger, maxConnections = 0 } = dependencies;
+  const store = openStore(config, logger);
+  const server = http.createServer(httpOptions);
+  const chat = createChat(config, store, dependencies);
   const { hub, sequencer } = chat;
   let draining = false;
-  const doors = { draining: () => draining, full };
-  const door = attachHttpAndUpgrade(server, config, store, chat, doors, surroundings);
-
+  const state = {
+    isDraining: () => draining,
+    isFull: maxConnections > 0 ? connectionLimit(server, maxConnections) : () => false,
+  };
+  attachHttp(server, config, store, chat, state, logger);
+  const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
   const stops = [
     startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
     startStoreTimer(store),
@@ -74,12 +73,12 @@ export function createServer(config: Config, surroundings: Dependencies): Server
   const abort = (): void => {
     for (const stop of stops) stop();
     server.close();
-    server.closeAllConnections(); // the door has those that were upgraded
-    door.terminateAll();
+    server.closeAllConnections(); // does not include upgraded sockets
+    upgradeHandler.terminateAll();
     store.close();
   };
   const close = async (): Promise<void> => {
-    draining = true; // still listening: who asks is told 503
+    draining = true; // keeps listening, to answer 503
     await sequencer.close();
     await closeAllConnections(hub);
     abort();
@@ -87,99 +86,114 @@ export function createServer(config: Config, surroundings: Dependencies): Server
   return { http: server, epoch: store.epoch, close, abort };
 }
 
+function openStore(config: Config, logger: Logger): Store {
+  return new Store(config.dataDir, (from, to) =>
+    logger.info(
+      { from, to },
+      `migrating database from schema ${from} to ${to} (a few seconds per million messages)`,
+    ),
+  );
+}
+
 type Chat = ReturnType<typeof createChat>;
 
-/** From a command to what everyone sees of it. */
-function createChat(config: Config, store: Store, surroundings: Dependencies) {
-  const { logger, now = Date.now, wrapStorage: wrapBook } = surroundings;
-  const { createSequencer: sequence = (beat) => new LocalSequencer(beat) } = surroundings;
-  const { events: log, epoch, people, memberships: members } = store;
-  const book = wrapBook?.(store) ?? store;
+/** Wires the way from a command to its delivery. */
+function createChat(config: Config, store: Store, dependencies: Dependencies) {
+  const { logger, now = Date.now, wrapStorage } = dependencies;
+  const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
+  const { events, epoch, people, memberships } = store;
+  const storage = wrapStorage?.(store) ?? store;
   const hub = new Hub({
-    log,
+    log: events,
     epoch,
     limits: config.limits,
     now,
-    roomsOf: (user, limit) => members.list(user, limit),
+    roomsOf: (user, limit) => memberships.list(user, limit),
     submit: (command, reply) => sequencer.submit(command, reply),
   });
-  const onBug = (error: unknown): void => logger.error({ err: error }, 'a command met a bug');
-  const sequencer: Sequencer = sequence({
-    apply: (commands) => applyBatch(commands, book, onBug),
+  const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');
+  const sequencer: Sequencer = createSequencer({
+    apply: (commands) => applyBatch(commands, storage, onBug),
     deliver: (results) => hub.deliver(results),
   });
   const submit = (command: Command): Promise<Result> =>
     new Promise((resolve) => sequencer.submit(command, resolve));
-  const seen = (user: User): void => {
+  const sessionCookie = new SessionCookie(sessionKeys(config, store), people, now);
+  /** Once a day per user is enough. */
+  const onSeen = (user: User): void => {
     const at = now();
-    if (at - (people.person(user.id)?.lastSeen ?? 0) > DAY_MS) sequencer.submit({ kind: 'seen', user, at });
+    if (at - (people.person(user.id)?.lastSeen ?? 0) > dayMs) sequencer.submit({ kind: 'seen', user, at });
   };
-  return { hub, sequencer, submit, seen, now };
-}
-
-interface ServerState {
-  readonly draining: () => boolean;
-  readonly full: () => boolean;
-}
-
-/** Koa for requests, ws for upgrades, on the same server. Answers with the door of the latter. */
-function attachHttpAndUpgrade(
-  server: http.Server,
-  config: Config,
-  store: Store,
-  { hub, submit, seen, now }: Chat,
-  { draining, full }: ServerState,
-  { logger }: Dependencies,
-): UpgradeHandler {
-  const identity = new SessionCookie(sessionKeys(config, store), store.people, now);
-  const unready = (): readonly string[] => [
-    ...(draining() ? ['the server is stopping'] : []),
-    ...(store.writeError === undefined ? [] : [`the store fails: ${store.writeError}`]),
-  ];
-  const mayPost = (user: User): boolean => hub.user(user).mayPost(performance.now());
-  const { events: log, epoch } = store;
-  const metrics = createMetrics(hub, store);
-  const app = createApp({
-    config,
-    sessionCookie: identity,
-    logger,
-    now,
-    submit,
-    unreadyReasons: unready,
-    log,
-    epoch,
-    takeToken: mayPost,
-    hub,
-    store,
-    metrics,
-    publicDir: PUBLIC_DIR,
-    isFull: full,
-  });
-  const answer = app.callback();
-  server.on('request', answer);
-  server.on('checkContinue', (request, response) => {
-    if (isBodySizeAllowed(request)) response.writeContinue();
-    void answer(request, response);
-  });
-  const onError = (error: unknown): void => logger.error({ err: error }, 'a socket met an error of ours');
-  const door = new UpgradeHandler({
-    config,
-    identity,
-    hub,
-    onSeen: seen,
-    onError,
-    isClosed: () => draining() || full(),
-  });
-  server.on('upgrade', door.handle);
-  server.on('clientError', onClientError);
-  return door;
+  return { hub, sequencer, submit, sessionCookie, onSeen, now };
 }
 
 function sessionKeys(config: Config, store: Store): readonly string[] {
   return config.sessionKeys.length > 0 ? config.sessionKeys : [store.getOrCreateMeta('session_keys', newKey)];
 }
 
-/** What the store does beside the beats, once a second. */
+interface ServerState {
+  readonly isDraining: () => boolean;
+  readonly isFull: () => boolean;
+}
+
+/** Requests go to Koa. */
+function attachHttp(
+  server: http.Server,
+  config: Config,
+  store: Store,
+  { hub, submit, sessionCookie, now }: Chat,
+  { isDraining, isFull }: ServerState,
+  logger: Logger,
+): void {
+  const app = createApp({
+    config,
+    sessionCookie,
+    logger,
+    now,
+    submit,
+    unreadyReasons: () => [
+      ...(isDraining() ? ['the server is stopping'] : []),
+      ...(store.writeError === undefined ? [] : [`the store fails: ${store.writeError}`]),
+    ],
+    log: store.events,
+    epoch: store.epoch,
+    takeToken: (user) => hub.user(user).mayPost(performance.now()),
+    hub,
+    store,
+    metrics: createMetrics(hub, store),
+    publicDir,
+    isFull,
+  });
+  const handle = app.callback();
+  server.on('request', handle);
+  server.on('checkContinue', (request, response) => {
+    if (isBodySizeAllowed(request)) response.writeContinue();
+    void handle(request, response);
+  });
+  server.on('clientError', onClientError);
+}
+
+/** Upgrades go to ws. */
+function attachUpgrade(
+  server: http.Server,
+  config: Config,
+  { hub, sessionCookie, onSeen }: Chat,
+  { isDraining, isFull }: ServerState,
+  logger: Logger,
+): UpgradeHandler {
+  const handler = new UpgradeHandler({
+    config,
+    sessionCookie,
+    hub,
+    onSeen,
+    onError: (error) => logger.error({ err: error }, 'failed to open a socket'),
+    isClosed: () => isDraining() || isFull(),
+  });
+  server.on('upgrade', handler.handle);
+  return handler;
+}
+
+/** Runs the store's background work. */
 function startStoreTimer(store: Store): () => void {
   const timer = setInterval(() => store.tick(), 1000);
   timer.unref();
@@ -187,37 +201,41 @@ function startStoreTimer(store: Store): () => void {
 }
 
 /**
- * Whether more sockets are open than may be, upgraded or not. The server counts them itself; a listener of ours on each
- * would cost 100 bytes. It tells the count a moment later: so it is asked when one comes, before that one is answered,
- * and with each question, that who has gone is noticed too.
+ * Returns a function that tells whether more than `max` sockets are open, upgraded or not. The server counts them itself;
+ * a close listener on each would cost 100 bytes. The count arrives a moment later. So it is requested with each new
+ * connection, before its request is answered, and with each call, which notices sockets that closed.
  */
-function connectionLimit(server: http.Server, most: number): () => boolean {
+function connectionLimit(server: http.Server, max: number): () => boolean {
   let open = 0;
   const count = (): void => {
-    server.getConnections((_error, now) => {
-      open = now;
+    server.getConnections((_error, current) => {
+      open = current;
     });
   };
   server.on('connection', count);
   return () => {
     count();
-    return open > most;
+    return open > max;
   };
 }
 
-/** Sockets closed at once, so that they do not come back all in the same moment. */
-const closeBatchSize = 500;
-/** Milliseconds for all of them to answer; who does not is cut. */
+/** Share of the event loop for closing sockets. */
+const closeBudgetMs = 4;
+/** Milliseconds that clients have to answer the close frame. */
 const closeTimeoutMs = 3000;
 
-/** Echoes everything that was committed, then tells the clients to reconnect, a batch at a time. */
-async function closeAllConnections(hub: Hub): Promise<void> {
-  while (hub.broadcaster.busy) await setImmediate();
-  let closing = 0;
-  for (const connection of hub.connections.values()) {
-    connection.close(CLOSE.restart);
-    if (++closing % closeBatchSize === 0) await setTimeout(20);
-  }
-  for (const until = Date.now() + closeTimeoutMs; hub.connections.size > 0 && Date.now() < until; )
+/** Writes everything that was committed, then closes all sockets with 1012, upon which clients reconnect. */
+async function closeAllConnections({ broadcaster, scheduler, connections }: Hub): Promise<void> {
+  await broadcaster.whenIdle();
+  const open = connections.values();
+  await new Promise<void>((resolve) => {
+    scheduler.runSliced(() => {
+      const next = open.next();
+      if (next.done) resolve();
+      else next.value.close(CLOSE.restart);
+      return !next.done;
+    }, closeBudgetMs);
+  });
+  for (const end = Date.now() + closeTimeoutMs; connections.size > 0 && Date.now() < end; )
     await setTimeout(20);
 }

@@ -1,29 +1,30 @@
 /**
- * The way out, shared by all rooms: each with something to say writes a slice in turn, and after a few milliseconds the
- * event loop gets its turn too. So a room of 18,000 does not make a room of two, or a sign-in, wait for the whole of it;
- * and what is said meanwhile is joined into one write.
+ * Writes the pending frames of all rooms. Each room writes a slice in turn, so a small room does not wait for a large one.
  *
- * A room rests after a batch, twice as long as that took to write and 25 ms at most. Three of four writes are the kernel's
- * time, whatever is in them; two messages in one write cost half. Nobody sees 25 ms, and rooms under about 40 never rest.
+ * After a batch a room waits twice as long as the batch took to write, at most 25 ms; frames that arrive meanwhile share
+ * one write. The kernel takes three quarters of the time of a write, whatever its size, so two messages in one write cost
+ * half. Rooms under about 40 people write so fast that they never wait.
  */
 import type { Room } from './room.js';
+import type { Scheduler } from './scheduler.js';
 
-/** Milliseconds of writing before others are let in. */
-const WRITE_BUDGET_MS = 5;
-/** Milliseconds between two looks at who has rested. */
-const DELAY_CHECK_MS = 2;
+/** Share of the event loop for writing to rooms. */
+const writeBudgetMs = 4;
+/** Milliseconds between two checks of the rooms that wait. */
+const delayCheckMs = 2;
 
 export class Broadcaster {
-  #rooms: Room[] = [];
+  readonly #scheduler: Scheduler;
+  readonly #rooms: Room[] = [];
   readonly #delayed = new Set<Room>();
-  #scheduled = false;
+  readonly #onIdle: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  get busy(): boolean {
-    return this.#rooms.length > 0 || this.#delayed.size > 0;
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
   }
 
-  /** The room has something to write; `run` will. */
+  /** Queues a room that has pending frames; `run` writes them. */
   add(room: Room): void {
     if (room.queued) return;
     room.queued = true;
@@ -31,41 +32,47 @@ export class Broadcaster {
   }
 
   run(): void {
-    if (this.#scheduled) return; // the turn that was begun goes on
-    let now = performance.now();
-    const until = now + WRITE_BUDGET_MS;
-    for (let room = this.#rooms.shift(); room; room = this.#rooms.shift()) {
-      if (room.nextFlushAt > now) this.#delayed.add(room);
-      else {
-        room.queued = false;
-        const done = room.writeSlice(now);
-        now = performance.now();
-        if (!done) this.add(room);
-      }
-      if (now > until && this.#rooms.length > 0) {
-        this.#schedule();
-        break;
-      }
-    }
-    if (this.#delayed.size > 0) this.#timer ??= setTimeout(() => this.#flushDelayed(), DELAY_CHECK_MS);
+    if (this.#rooms.length > 0) this.#scheduler.runSliced(this.#writeNext, writeBudgetMs);
+  }
+
+  /** Resolves when every pending frame of every room is written. */
+  whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+      this.#checkIdle();
+    });
   }
 
   stop(): void {
     clearTimeout(this.#timer);
   }
 
-  #flushDelayed(): void {
-    this.#timer = undefined;
-    this.#rooms.push(...this.#delayed); // who is not due rests on
-    this.#delayed.clear();
-    if (!this.#scheduled) this.#schedule(); // one turn of writing in one of the event loop, and not a second by the timer
+  readonly #writeNext = (now: number): boolean => {
+    const room = this.#rooms.shift();
+    if (room && room.nextFlushAt > now) this.#delay(room);
+    else if (room) {
+      room.queued = false;
+      if (!room.writeSlice(now)) this.add(room);
+    }
+    if (this.#rooms.length > 0) return true;
+    this.#checkIdle();
+    return false;
+  };
+
+  #delay(room: Room): void {
+    this.#delayed.add(room);
+    this.#timer ??= setTimeout(this.#retryDelayed, delayCheckMs);
   }
 
-  #schedule(): void {
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.run();
-    });
+  readonly #retryDelayed = (): void => {
+    this.#timer = undefined;
+    this.#rooms.push(...this.#delayed);
+    this.#delayed.clear();
+    this.run();
+  };
+
+  #checkIdle(): void {
+    if (this.#rooms.length > 0 || this.#delayed.size > 0) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }

@@ -1,7 +1,7 @@
 /**
- * One socket of one person in one room: what it says becomes commands, what it is told goes out whole frames at a time.
- * `ws` reads and does the control frames; text we write ourselves to the raw socket. With deflate off and whole frames
- * only, both may. Nothing is kept per socket that can be shared: no closure, no timer, no request.
+ * One socket of one user in one room. Incoming frames become commands; outgoing frames are written as whole frames.
+ * `ws` reads and handles control frames. We write text frames to the raw socket ourselves, which is safe because deflate
+ * is off and no frame is fragmented. Nothing is kept per socket that can be shared: no closure, no timer, no request.
  */
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
@@ -22,45 +22,45 @@ export interface ConnectionOptions {
   readonly ws: WebSocket;
   readonly socket: Duplex;
   readonly person: ConnectedUser;
-  /** superchat: each frame is a JSON command; else it is the text of a message */
+  /** Whether each frame is a JSON command (subprotocol superchat); otherwise it is the text of a message. */
   readonly json: boolean;
-  /** when the session is over, in milliseconds since 1970 */
+  /** Milliseconds since 1970. */
   readonly sessionExpiresAt: number;
 }
 
-/** What a connection asks of its room. */
+/** What a connection passes on to its hub. */
 export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typing' }>;
 
 export class Connection implements Subscriber, Pingable {
   readonly person: ConnectedUser;
   readonly room: Room;
   readonly sessionExpiresAt: number;
-  /** where it sits on the heartbeat's wheel */
-  slot = 0;
-  index = 0;
+  readonly pingSecond: number;
   firstBatch = 0;
-  /** when it was last heard typing, as performance.now(); undefined: never, which takes no number of its own */
+  /** When the last typing frame was passed on, as performance.now(). */
   typedAt: number | undefined;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #json: boolean;
   readonly #sendBuffer: number;
   #open = true;
+  /** A frame has arrived since the last ping. */
   #alive = true;
   #protocolErrors = 0;
 
-  /** @param sendBuffer bytes that may wait for this reader; 0 = no limit */
-  constructor(opening: ConnectionOptions, room: Room, sendBuffer: number) {
-    this.person = opening.person;
+  /** `sendBuffer`: bytes that may wait for this reader; 0 = no limit. `pingSecond`: see Heartbeat. */
+  constructor(options: ConnectionOptions, room: Room, sendBuffer: number, pingSecond: number) {
+    this.person = options.person;
     this.room = room;
-    this.sessionExpiresAt = opening.sessionExpiresAt;
-    this.#ws = opening.ws;
-    this.#socket = opening.socket;
-    this.#json = opening.json;
+    this.sessionExpiresAt = options.sessionExpiresAt;
+    this.pingSecond = pingSecond;
+    this.#ws = options.ws;
+    this.#socket = options.socket;
+    this.#json = options.json;
     this.#sendBuffer = sendBuffer;
   }
 
-  /** What the peer said, if it can be followed; what cannot is answered here. */
+  /** Returns the command in a frame. Answers pings and invalid frames itself. */
   receive(data: RawData, binary: boolean): IncomingCommand | undefined {
     if (!this.#open) return undefined;
     this.#alive = true;
@@ -75,14 +75,14 @@ export class Connection implements Subscriber, Pingable {
     this.write(textFrame(frame));
   }
 
-  /** Whole frames. A reader over its limit is cut, not waited for: it comes back and resumes at its number. */
+  /** Writes whole frames. Cuts a reader that is over its limit: it reconnects and resumes at its number. */
   write(bytes: Buffer): void {
     if (!this.#open) return;
     this.#socket.write(bytes);
     if (this.#sendBuffer > 0 && this.#socket.writableLength > this.#sendBuffer) this.terminate();
   }
 
-  /** Like write, for one page of a replay: the next comes only when this one has drained. True when it has already. */
+  /** Writes a page of a replay, without the limit. Returns whether the next page may follow at once. */
   writePage(page: Buffer): boolean {
     return !this.#open || this.#socket.write(page);
   }
@@ -91,7 +91,6 @@ export class Connection implements Subscriber, Pingable {
     this.#socket.once('drain', next);
   }
 
-  /** bytes that the peer has not taken yet */
   get bufferedBytes(): number {
     return this.#socket.writableLength;
   }
@@ -104,7 +103,7 @@ export class Connection implements Subscriber, Pingable {
     this.send({ type: 'error', ...(cid === undefined ? {} : { cid }), data: problem });
   }
 
-  /** Answered only while the answers are read: pings are no way to fill our memory. */
+  /** Answers a ping within the limit of `write`, so that unread answers cannot fill our memory. */
   pong(payload: Buffer): void {
     this.#alive = true;
     this.write(pongFrame(payload));
@@ -114,7 +113,7 @@ export class Connection implements Subscriber, Pingable {
     this.#alive = true;
   }
 
-  /** Asks for a sign of life; cuts it when there was none since it was asked last. */
+  /** Pings the peer. Cuts it when no frame came since the previous ping, unless we do not read from it. */
   ping(): void {
     if (!this.#alive && !this.#ws.isPaused) {
       this.terminate();
@@ -124,15 +123,19 @@ export class Connection implements Subscriber, Pingable {
     this.write(PING_FRAME);
   }
 
+  /** Stops reading. */
   pause(): void {
     if (!this.#ws.isPaused) this.#ws.pause();
   }
 
+  /** Reads again. The peer counts as alive, because its pong may have waited behind the pause. */
   resume(): void {
-    if (this.#ws.isPaused) this.#ws.resume();
+    if (!this.#ws.isPaused) return;
+    this.#alive = true;
+    this.#ws.resume();
   }
 
-  /** Says why and closes; ws cuts it when the answer does not come. */
+  /** Sends a close frame; ws cuts the socket when the peer does not answer it. */
   close([code, reason]: readonly [code: number, reason: string]): void {
     if (!this.#open) return;
     this.#open = false;
@@ -168,23 +171,23 @@ export class Connection implements Subscriber, Pingable {
     return undefined;
   }
 
-  /** A text that is too long is a mistake; a command that means nothing, several times over, is a broken client. */
-  #rejectCommand(refused: Extract<Parsed<never>, { ok: false }> & { readonly cid?: string }): void {
-    this.sendError(refused.problem, refused.cid);
-    this.#protocolErrors = refused.nonsense ? this.#protocolErrors + 1 : 0;
+  /** Answers a mistake of the user with an error frame. Closes a client that sends protocol errors in a row. */
+  #rejectCommand(rejected: Extract<Parsed<never>, { ok: false }> & { readonly cid?: string }): void {
+    this.sendError(rejected.problem, rejected.cid);
+    this.#protocolErrors = rejected.nonsense ? this.#protocolErrors + 1 : 0;
     if (this.#protocolErrors === LIMITS.protocolErrors) this.close(CLOSE.protocolError);
   }
 }
 
-/** Server frames as bytes (RFC 6455, 5.2): built once, written to as many sockets as there are. Never masked, never split. */
+/** Server frames as bytes (RFC 6455, 5.2): never masked, never fragmented. One Buffer serves all subscribers. */
 
 const FIN_TEXT = 0x81;
 const FIN_PONG = 0x8a;
 
 /** A ping without payload. */
-export const PING_FRAME: Buffer = Buffer.from([0x89, 0x00]);
+const PING_FRAME: Buffer = Buffer.from([0x89, 0x00]);
 
-/** A frame with its header, ready to be written. */
+/** Returns the text frame, with its header. */
 export function textFrame(frame: ServerFrame): Buffer {
   const json = JSON.stringify(frame);
   const size = Buffer.byteLength(json);
@@ -196,8 +199,8 @@ export function textFrame(frame: ServerFrame): Buffer {
   return bytes;
 }
 
-/** The answer to a ping; its payload is at most 125 bytes, as the parser has checked. */
-export function pongFrame(payload: Buffer): Buffer {
+/** Returns a pong. `payload` has at most 125 bytes; ws has checked it. */
+function pongFrame(payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([FIN_PONG, payload.length]), payload]);
 }
 

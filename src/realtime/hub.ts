@@ -1,6 +1,6 @@
 /**
- * Who is connected, and in which room. Commands go from here to the sequencer; what became of them comes back through
- * `deliver`, right after the commit and before anything else runs, and goes to the rooms.
+ * The connected users and their rooms. Commands go from here to the sequencer. Their results come back through `deliver`,
+ * right after the commit and before anything else runs, and go to the rooms.
  */
 import type { RawData, WebSocket } from 'ws';
 import { type Command, type Result, toCommand } from '../chat/types.js';
@@ -10,7 +10,8 @@ import { CLOSE, type HelloFrame, LIMITS, type PostCommand, type User } from '../
 import { Broadcaster } from './broadcaster.js';
 import { Connection, type ConnectionOptions, textFrame } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
-import { type EventSource, Room, replay, type Subscriber } from './room.js';
+import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
+import { Scheduler } from './scheduler.js';
 import { ThrottleQueue } from './throttle.js';
 import { MembershipTracker, type MembershipTrackerDeps } from './unread.js';
 import { ConnectedUser } from './user.js';
@@ -19,31 +20,34 @@ export interface HubDeps extends Pick<MembershipTrackerDeps, 'roomsOf'> {
   readonly log: EventSource;
   readonly epoch: string;
   readonly limits: Limits;
-  /** milliseconds since 1970, for the times of messages */
+  /** Milliseconds since 1970, for the times of messages. */
   readonly now: () => number;
   readonly submit: (command: Command, reply?: Reply) => void;
 }
 
-/** From where a socket wants to read. */
+/** Where a client wants its events to begin. */
 export interface ResumePosition {
   readonly after: number | undefined;
   readonly epoch: string | undefined;
+  /** How many events to send when there is no `after`. */
   readonly history: number;
 }
 
 export class Hub {
   readonly connections = new Map<WebSocket, Connection>();
-  /** numbered events delivered since the start */
+  /** Events delivered since the start. */
   eventCount = 0;
-  readonly broadcaster = new Broadcaster();
+  readonly scheduler = new Scheduler();
+  readonly broadcaster = new Broadcaster(this.scheduler);
   readonly memberships: MembershipTracker;
-  readonly heartbeat = new Heartbeat();
+  readonly heartbeat = new Heartbeat(this.connections);
   readonly #deps: HubDeps;
   readonly #rooms = new Map<string, Room>();
   readonly #users = new Map<string, ConnectedUser>();
-  /** those of them without a socket */
+  /** Those of them who have no socket. */
   readonly #idle = new Set<ConnectedUser>();
-  readonly #throttle = new ThrottleQueue();
+  readonly #throttle = new ThrottleQueue(this.scheduler);
+  readonly #replays = new ReplayQueue(this.scheduler);
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
@@ -58,7 +62,7 @@ export class Hub {
     return this.#rooms.size;
   }
 
-  /** The person with this id, known from other sockets or new. */
+  /** Returns the one object of this user, new or known from other sockets. */
   user(user: User): ConnectedUser {
     const known = this.#users.get(user.id);
     if (known) return known;
@@ -68,41 +72,41 @@ export class Hub {
     return person;
   }
 
-  /** How many people are in a room now. */
+  /** Returns how many users are in a room. */
   presenceCount(room: string): number {
     return this.#rooms.get(room)?.presence.count ?? 0;
   }
 
-  /** Resolves when it is written down where this person has been until now. */
+  /** Resolves when the memberships of this user so far are committed. */
   flushMemberships(user: User): Promise<void> {
     return new Promise((resolve) => this.memberships.flush(this.user(user), resolve));
   }
 
   mayConnect(person: ConnectedUser): boolean {
-    const most = this.#deps.limits.connectionsPerPerson;
-    return most === 0 || person.connectionCount < most;
+    const { connectionsPerPerson } = this.#deps.limits;
+    return connectionsPerPerson === 0 || person.connectionCount < connectionsPerPerson;
   }
 
-  open(opening: ConnectionOptions, roomName: string, place: ResumePosition): Connection {
+  open(options: ConnectionOptions, roomName: string, resume: ResumePosition): Connection {
     const room = this.#room(roomName);
-    const connection = new Connection(opening, room, this.#deps.limits.sendBuffer);
-    this.connections.set(opening.ws, connection);
-    this.heartbeat.add(connection);
+    const { sendBuffer } = this.#deps.limits;
+    const connection = new Connection(options, room, sendBuffer, this.heartbeat.nextPingSecond());
+    this.connections.set(options.ws, connection);
     connection.person.addConnection(connection);
     this.#idle.delete(connection.person);
     this.memberships.onEnter(connection.person, room);
-    const news = room.presence.enter(connection.person);
-    if (news) this.#broadcast(room, news);
-    this.#sendHello(connection, place);
+    const join = room.presence.enter(connection.person);
+    if (join) this.#broadcast(room, join);
+    this.#replay(connection, resume);
     return connection;
   }
 
   receive(ws: WebSocket, data: RawData, binary: boolean): void {
     const connection = this.connections.get(ws);
-    const asked = connection?.receive(data, binary);
-    if (!connection || !asked) return;
-    if (asked.type === 'typing') broadcastTyping(connection, performance.now());
-    else this.#throttleOrPost(connection, asked, Buffer.isBuffer(data) ? data.length : 0);
+    const command = connection?.receive(data, binary);
+    if (!connection || !command) return;
+    if (command.type === 'typing') broadcastTyping(connection, performance.now());
+    else this.#postOrQueue(connection, command, Buffer.isBuffer(data) ? data.length : 0);
   }
 
   close(ws: WebSocket): void {
@@ -110,7 +114,6 @@ export class Hub {
     if (!connection) return;
     connection.markClosed();
     this.connections.delete(ws);
-    this.heartbeat.remove(connection);
     const { person } = connection;
     person.removeConnection(connection);
     if (person.connectionCount === 0) this.#idle.add(person);
@@ -119,25 +122,22 @@ export class Hub {
     if (person.connectionCount === 0) this.#forget(person);
   }
 
-  /** After every commit, with all that came of its beat. */
+  /** To be called after each commit, with the results of its batch. */
   deliver(results: readonly Result[]): void {
     for (const result of results) {
       if (result.kind === 'accepted') this.#publish(result);
-      else if (result.kind === 'read') this.#read(result);
-      else if (result.kind === 'signed-out') this.#signedOut(result.user);
-      else if (result.kind === 'signed-in' && result.before) this.#renamed(result.before, result.user);
+      else if (result.kind === 'read') this.#sendReadMark(result);
+      else if (result.kind === 'signed-out') this.#signOut(result.user);
+      else if (result.kind === 'signed-in' && result.before) this.#rename(result.before, result.user);
     }
     this.broadcaster.run();
   }
 
-  /**
-   * Once a second: the counts of large rooms. And people without sockets, who are kept until their budget is whole again:
-   * reconnecting does not refill it.
-   */
+  /** Sends the counts of large rooms, and forgets users without sockets. */
   everySecond(): void {
     for (const room of this.#rooms.values()) {
-      const count = room.presence.takeUpdate();
-      if (count) this.#broadcast(room, count);
+      const update = room.presence.takeUpdate();
+      if (update) this.#broadcast(room, update);
     }
     for (const person of this.#idle) this.#forget(person);
   }
@@ -148,6 +148,7 @@ export class Hub {
     this.memberships.stop();
   }
 
+  /** Forgets a user whose rate limit is unused; others are kept, so that a reconnect does not refill it. */
   #forget(person: ConnectedUser): void {
     if (person.queuedPosts > 0 || this.memberships.hasPending(person) || !person.isIdle(performance.now()))
       return;
@@ -163,7 +164,8 @@ export class Hub {
     return room;
   }
 
-  #sendHello(connection: Connection, { after, epoch, history }: ResumePosition): void {
+  /** Sends `hello`, the events since the client's position, and the list of users. */
+  #replay(connection: Connection, { after, epoch, history }: ResumePosition): void {
     const { room, person } = connection;
     const { last } = room;
     const complete =
@@ -177,26 +179,27 @@ export class Hub {
       user: person.user,
       complete,
     };
-    replay(connection, from, textFrame(hello), () => room.presence.encodedList());
+    this.#replays.start(connection, from, textFrame(hello), () => room.presence.encodedList());
   }
 
-  #throttleOrPost(connection: Connection, posting: PostCommand, bytes: number): void {
+  #postOrQueue(connection: Connection, command: PostCommand, bytes: number): void {
     const { person } = connection;
     const now = performance.now();
     if (person.mayPost(now)) {
-      this.#post(connection, posting);
+      this.#post(connection, command);
       return;
     }
-    person.enqueue({ bytes, post: () => this.#post(connection, posting) });
+    person.enqueue({ bytes, post: () => this.#post(connection, command) });
     if (person.isOverLimit) person.disconnect();
     else if (person.shouldPause(now)) connection.pause();
     this.#throttle.add(person);
   }
 
-  #post(connection: Connection, posting: PostCommand): void {
+  #post(connection: Connection, command: PostCommand): void {
     const { room, person } = connection;
-    const command = toCommand(posting, room.name, person.user, this.#deps.now());
-    this.#deps.submit(command, (result) => reply(connection, result, posting.cid));
+    this.#deps.submit(toCommand(command, room.name, person.user, this.#deps.now()), (result) =>
+      reply(connection, result, command.cid),
+    );
   }
 
   #publish({ room: name, event }: Extract<Result, { kind: 'accepted' }>): void {
@@ -206,14 +209,14 @@ export class Hub {
     if (room) this.broadcaster.add(room);
     const visited = room ?? { name, last: event.id };
     this.memberships.onMessage(this.#users.get(event.user.id), visited);
-    // who sat there in silence has been there from its first word on
+    // people already in the room when its first message arrives become members
     if (event.id === 1)
       for (const person of room?.presence.people() ?? []) this.memberships.onEnter(person, visited);
   }
 
-  /** To all sockets of this person, wherever they are: their other devices move too. */
-  #read({ room, user, mark: { last, read, advanced: moved } }: Extract<Result, { kind: 'read' }>): void {
-    if (!moved) return;
+  /** Tells all sockets of this user, whatever room they are in: their other devices show the mark too. */
+  #sendReadMark({ room, user, mark: { last, read, advanced } }: Extract<Result, { kind: 'read' }>): void {
+    if (!advanced) return;
     const bytes = textFrame({ type: 'room', room, last, read });
     for (const connection of this.#users.get(user.id)?.connections ?? []) connection.write(bytes);
   }
@@ -227,18 +230,18 @@ export class Hub {
   #leave(connection: Connection): void {
     const { room } = connection;
     room.unsubscribe(connection);
-    const news = room.presence.leave(connection.person);
+    const left = room.presence.leave(connection.person);
     if (room.presence.count === 0) this.#rooms.delete(room.name);
-    else if (news) this.#broadcast(room, news);
+    else if (left) this.#broadcast(room, left);
   }
 
-  #signedOut(user: User): void {
+  #signOut(user: User): void {
     const person = this.#users.get(user.id);
     person?.clearQueue();
     for (const connection of person?.connections ?? []) connection.close(CLOSE.signedOut);
   }
 
-  #renamed(before: User, after: User): void {
+  #rename(before: User, after: User): void {
     const person = this.#users.get(after.id);
     if (!person || before.name === after.name) return;
     person.user = after;
@@ -248,28 +251,23 @@ export class Hub {
   }
 }
 
-/** A committed event answers for itself: it comes back with its cid. */
+/** Answers a command that became no event. An event is its own answer: it comes back with its cid. */
 function reply(connection: Connection, result: Result, cid: string | undefined): void {
   if (result.kind === 'rejected') connection.sendError(result.problem, cid);
   else if (result.kind === 'duplicate' && cid !== undefined)
     connection.send({ type: 'ack', cid, id: result.event.id });
 }
 
-/** Somebody types: told to the others in the room, never kept. In a large room nobody would look, so nobody is told. */
-
-/** Milliseconds between two of one connection. */
+/** Milliseconds between two typing frames of one connection that are passed on. */
 const typingIntervalMs = 1000;
 
-/** `now` in milliseconds, from a clock that does not go back. */
-export function broadcastTyping(connection: Connection, now: number): void {
+/** Tells the other users in a small room. In a large room nobody would look. `now` is performance.now(). */
+function broadcastTyping(connection: Connection, now: number): void {
   const { room, person } = connection;
-  if (
-    room.presence.count > LIMITS.listedUsers ||
-    now - (connection.typedAt ?? Number.NEGATIVE_INFINITY) < typingIntervalMs
-  )
-    return;
+  const sinceLastMs = now - (connection.typedAt ?? Number.NEGATIVE_INFINITY);
+  if (room.presence.count > LIMITS.listedUsers || sinceLastMs < typingIntervalMs) return;
   connection.typedAt = now;
   const own = new Set<Subscriber>(person.connections);
   const bytes = textFrame({ type: 'typing', user: person.user });
-  for (const member of room.subscribers) if (!own.has(member)) member.write(bytes);
+  for (const subscriber of room.subscribers) if (!own.has(subscriber)) subscriber.write(bytes);
 }

@@ -1,18 +1,18 @@
 /**
- * Who is here, by person: a second tab is no second person. In a small room everyone hears who joins and leaves. In a
- * large one that would be quadratic, so people are only counted, at most once a second (`changed`, asked by the wheel).
+ * The users in a room. A second socket of a user is no second user. In a small room, everyone is told who joins and
+ * leaves. In a large room that would be quadratic, so its users are only counted, at most once a second (`takeUpdate`).
  */
 import { LIMITS, type ServerFrame, type User } from '../shared/protocol.js';
 import { textFrame } from './connection.js';
 
 /**
- * A room of more people hears of its count every 2nd, 3rd … second: one count to 18,000 is 18,000 writes. How many they are
- * by then decides, so a room that fills up is not told all the while.
+ * A room of N thousand users gets its count every N seconds, because one count to 18,000 users is 18,000 writes. The size
+ * at that moment decides, so a room that fills up is not told all the while.
  */
-const PEOPLE_PER_SECOND = 1000;
-const MAX_COUNT_INTERVAL_SECONDS = 10;
+const usersPerSecond = 1000;
+const maxCountIntervalSeconds = 10;
 
-/** Someone with sockets; the same object for all of them. */
+/** A connected user; the same object for all their sockets. */
 export interface Present {
   readonly user: User;
 }
@@ -21,15 +21,14 @@ export class Presence<P extends Present = Present> {
   readonly #sockets = new Map<P, number>();
   #large = false;
   #changed = false;
-  /** seconds since a change was told */
-  #secondsSinceUpdate = MAX_COUNT_INTERVAL_SECONDS;
+  #secondsSinceUpdate = maxCountIntervalSeconds;
   #encodedList: Buffer | undefined;
 
   get count(): number {
     return this.#sockets.size;
   }
 
-  /** What the others are to hear of it, if anything. */
+  /** Adds a socket. Returns the frame for the others, if they are to be told. */
   enter(person: P): ServerFrame | undefined {
     const sockets = this.#sockets.get(person) ?? 0;
     this.#sockets.set(person, sockets + 1);
@@ -38,6 +37,7 @@ export class Presence<P extends Present = Present> {
     return this.#event('join', person.user);
   }
 
+  /** Removes a socket. Returns the frame for the others, if they are to be told. */
   leave(person: P): ServerFrame | undefined {
     const sockets = this.#sockets.get(person) ?? 0;
     if (sockets > 1) {
@@ -48,7 +48,7 @@ export class Presence<P extends Present = Present> {
     return this.#event('left', person.user);
   }
 
-  /** The same person under a new name: they go and come. */
+  /** Returns the frames for a user who changed their name: they leave and join. */
   renamed(before: User, after: User): readonly ServerFrame[] {
     this.#encodedList = undefined;
     return [this.#event('left', before), this.#event('join', after)].filter((frame) => frame !== undefined);
@@ -66,23 +66,20 @@ export class Presence<P extends Present = Present> {
     return { type: 'list', data, count: this.count };
   }
 
-  /** The list as bytes; a large room's is built once a second, not for each of thousands who come at once. */
+  /** Returns the list as bytes. In a large room it is encoded once a second, not for each of thousands who join at once. */
   encodedList(): Buffer {
     if (!this.#large) return textFrame(this.list());
     this.#encodedList ??= textFrame(this.list());
     return this.#encodedList;
   }
 
-  /** In a large room: the new count, if it changed since asked last. Grown small again: the whole list, once. */
+  /** To be called once a second. Returns the new count of a large room; the whole list once it has become small. */
   takeUpdate(): ServerFrame | undefined {
     this.#secondsSinceUpdate++;
     if (!this.#changed) return undefined;
     this.#encodedList = undefined;
-    if (
-      this.#secondsSinceUpdate <
-      Math.min(MAX_COUNT_INTERVAL_SECONDS, Math.ceil(this.count / PEOPLE_PER_SECOND))
-    )
-      return undefined;
+    const interval = Math.min(maxCountIntervalSeconds, Math.ceil(this.count / usersPerSecond));
+    if (this.#secondsSinceUpdate < interval) return undefined;
     this.#secondsSinceUpdate = 0;
     this.#changed = false;
     this.#large = this.count > LIMITS.listedUsers;

@@ -1,19 +1,22 @@
 /**
- * A room while somebody is in it, and the hot path: a frame is built once, a batch is joined once and written once to
- * each member. What must stay true:
- * - `last` is the newest number that is committed; between commit and `publish` there is no await, and none between
- *   `since` returning everything and `join`. So a member that joins has all up to `last`, and gets all after it.
- * - A batch is written in slices, and people join meanwhile. A member takes only batches from its `batch` on: those
- *   before it hold what it was given when it came.
+ * A room with at least one subscriber, and the hot path. A frame is encoded once. The pending frames are joined into a
+ * batch once, and the batch is written once to each subscriber.
+ *
+ * Invariant: a subscriber has received every event up to `last` when it subscribes, and receives every later one. To keep
+ * it, no await may come between a commit and `publish`, nor between the page that reaches `last` and `subscribe`.
+ *
+ * Invariant: a subscriber receives only batches numbered >= its `firstBatch`. A batch is written in slices, and
+ * subscribers join meanwhile; the replay of a new subscriber covers the earlier batches.
  */
 import { CLOSE, type RoomEvent, type ServerFrame } from '../shared/protocol.js';
 import { type Connection, textFrame } from './connection.js';
 import { Presence } from './presence.js';
+import type { Scheduler } from './scheduler.js';
 import type { ConnectedUser } from './user.js';
 
 /** What a room needs of a connection. */
 export interface Subscriber {
-  /** number of the first batch it takes */
+  /** Number of the first batch that it receives. */
   firstBatch: number;
   write(bytes: Buffer): void;
 }
@@ -21,35 +24,41 @@ export interface Subscriber {
 /** What a room needs of the log. */
 export interface EventSource {
   last(room: string): number;
-  after(room: string, id: number, limit: number): readonly RoomEvent[];
+  /**
+   * Returns the events after number `id`, ascending: at most `limit`, and none more once their texts have reached
+   * `maxBytes`. It reads no more rows than it returns, so that the cost of a replay follows the bytes that are sent.
+   */
+  after(room: string, id: number, limit: number, maxBytes: number): readonly RoomEvent[];
 }
 
-/** Events after a number as bytes; `to` is the newest of them. */
+/** Events of a room as frames; `last` is the number of the newest of them. */
 export interface ReplayPage {
   readonly frames: readonly Buffer[];
-  readonly to: number;
+  readonly last: number;
 }
 
-/** Writes between two looks at the clock: about 1 ms. */
-const WRITES_PER_SLICE = 128;
-/** How long a room rests after a batch: so many times what writing it took, in milliseconds; under the least, not at all. */
-const FLUSH_DELAY = { times: 2, least: 1, most: 25 } as const;
-/** Events of one page read from the log, and its bytes when they are long. */
-const REPLAY_PAGE_EVENTS = 256;
-const REPLAY_PAGE_BYTES = 128 * 1024;
+/** Writes of one slice: about 1 ms. */
+const writesPerSlice = 128;
+/** A room waits after a batch for a multiple of the time it took to write: see Broadcaster. */
+const flushDelay = { factor: 2, minMs: 1, maxMs: 25 } as const;
+const replayPageEvents = 256;
+const replayPageBytes = 128 * 1024;
 
 export class Room {
   readonly name: string;
   readonly presence = new Presence<ConnectedUser>();
   readonly subscribers = new Set<Subscriber>();
-  /** the outlet has it in its queue */
+  /** Whether the broadcaster has it in its queue. */
   queued = false;
-  /** when its next batch may begin, as performance.now() tells the time */
+  /** When the next batch may begin, as performance.now(). */
   nextFlushAt = 0;
   readonly #log: EventSource;
   readonly #frames: FrameCache;
+  /** Frames that are in no batch yet. */
   #pending: Buffer[] = [];
+  /** Closed batches that are not being written yet. */
   #ready: Buffer[] = [];
+  /** Number, bytes, and remaining subscribers of the batch that is being written. */
   #batch = 0;
   #batchBytes: Buffer = Buffer.alloc(0);
   #cursor: IterableIterator<Subscriber> | undefined;
@@ -61,50 +70,51 @@ export class Room {
     this.#frames = new FrameCache(log.last(name));
   }
 
+  /** Number of the newest committed event. */
   get last(): number {
     return this.#frames.last;
   }
 
-  /** A committed event, in the order of its number. */
+  /** Queues a committed event. Events come in the order of their numbers. */
   publish(event: RoomEvent): void {
     const frame = textFrame(event);
     this.#frames.add(frame);
-    if (event.type === 'delete') this.#frames.clear(); // they hold the text that is gone
+    if (event.type === 'delete') this.#frames.clear(); // the cached frames hold the deleted text
     this.#pending.push(frame);
   }
 
-  /** A frame without a number. */
+  /** Queues a frame without a number. */
   broadcast(frame: ServerFrame): void {
     this.#pending.push(textFrame(frame));
   }
 
-  /** From now on, and not what is already on its way. */
-  subscribe(member: Subscriber): void {
+  /** Adds a subscriber, which receives no frame that is already queued. */
+  subscribe(subscriber: Subscriber): void {
     if (this.#pending.length > 0) this.#ready.push(this.#closeBatch());
-    member.firstBatch = this.#batch + this.#ready.length + 1;
-    this.subscribers.add(member);
+    subscriber.firstBatch = this.#batch + this.#ready.length + 1;
+    this.subscribers.add(subscriber);
   }
 
-  unsubscribe(member: Subscriber): void {
-    this.subscribers.delete(member);
+  unsubscribe(subscriber: Subscriber): void {
+    this.subscribers.delete(subscriber);
   }
 
-  /** A page of what came after number `id`, from memory when it reaches back that far. */
-  eventsAfter(id: number): ReplayPage {
-    const known = this.#frames.after(id);
-    if (known) return limitPage(known, id);
-    const events = this.#log.after(this.name, id, REPLAY_PAGE_EVENTS);
-    const frames = events.map(textFrame);
-    if (id + frames.length === this.last) this.#frames.fill(id + 1, frames);
-    return limitPage(frames, id);
+  /** Returns a page of the events after number `id`, from memory when it holds all of them. */
+  pageAfter(id: number): ReplayPage {
+    const cached = this.#frames.after(id);
+    if (cached) return limitPage(cached, id);
+    const frames = this.#log.after(this.name, id, replayPageEvents, replayPageBytes).map(textFrame);
+    const last = id + frames.length;
+    if (last === this.last) this.#frames.fill(id + 1, frames);
+    return { frames, last };
   }
 
-  /** Writes one slice of what waits, `now` by performance.now(); true when nothing waits any more. */
+  /** Writes one slice. `now` is performance.now(). Returns whether everything is written. */
   writeSlice(now: number): boolean {
-    const left = this.#cursor ?? this.#nextBatch(now);
-    if (!left) return true;
-    for (let n = 0; n < WRITES_PER_SLICE; n++) {
-      const next = left.next();
+    const cursor = this.#cursor ?? this.#nextBatch(now);
+    if (!cursor) return true;
+    for (let n = 0; n < writesPerSlice; n++) {
+      const next = cursor.next();
       if (next.done) {
         this.#cursor = undefined;
         this.#delayNextFlush();
@@ -127,41 +137,48 @@ export class Room {
 
   #delayNextFlush(): void {
     const now = performance.now();
-    const rest = FLUSH_DELAY.times * (now - this.#startedAt);
-    if (rest >= FLUSH_DELAY.least) this.nextFlushAt = now + Math.min(rest, FLUSH_DELAY.most);
+    const delay = flushDelay.factor * (now - this.#startedAt);
+    if (delay >= flushDelay.minMs) this.nextFlushAt = now + Math.min(delay, flushDelay.maxMs);
   }
 
   #closeBatch(): Buffer {
-    const [only] = this.#pending;
-    const bytes = this.#pending.length === 1 && only ? only : Buffer.concat(this.#pending);
+    const bytes = concat(this.#pending);
     this.#pending = [];
     return bytes;
   }
 }
 
-/** As many of the frames as a page may hold, at least one. */
-function limitPage(frames: readonly Buffer[], from: number): ReplayPage {
+/** Returns the first frames up to `replayPageBytes`, at least one. */
+function limitPage(frames: readonly Buffer[], after: number): ReplayPage {
   let bytes = 0;
   const end = frames.findIndex((frame, n) => {
     bytes += frame.length;
-    return n > 0 && bytes > REPLAY_PAGE_BYTES;
+    return n > 0 && bytes > replayPageBytes;
   });
-  const taken = end < 0 ? frames : frames.slice(0, end);
-  return { frames: taken, to: from + taken.length };
+  const page = end < 0 ? frames : frames.slice(0, end);
+  return { frames: page, last: after + page.length };
 }
 
-/**
- * The newest frames of a room as bytes, without a hole up to its last number. Thousands who come back together are
- * served from here instead of from the database, each event encoded once.
- */
-const CACHED_FRAMES = 512;
+function concat(frames: readonly Buffer[]): Buffer {
+  const [only] = frames;
+  return frames.length === 1 && only ? only : Buffer.concat(frames);
+}
 
+/** Frames and bytes that stay cached per room; twice as many may be there before the oldest are dropped. */
+const cachedFrames = 512;
+const cachedBytes = 512 * 1024;
+
+/**
+ * The newest frames of a room, without a hole up to its last number. When thousands of subscribers reconnect, they are
+ * served from here: each event is read from the database and encoded once.
+ */
 export class FrameCache {
   #frames: Buffer[] = [];
-  /** number of #frames[0] */
-  #first = 1;
+  #bytes = 0;
+  /** Number of #frames[0]. */
+  #first: number;
 
-  /** Holds nothing, and will take `last + 1` next. */
+  /** Creates an empty cache whose next event is `last + 1`. */
   constructor(last: number) {
     this.#first = last + 1;
   }
@@ -172,63 +189,101 @@ export class FrameCache {
 
   add(frame: Buffer): void {
     this.#frames.push(frame);
-    if (this.#frames.length < 2 * CACHED_FRAMES) return; // cut in halves: a shift for each would move them all
-    this.#frames = this.#frames.slice(CACHED_FRAMES);
-    this.#first += CACHED_FRAMES;
+    this.#bytes += frame.length;
+    if (this.#frames.length >= 2 * cachedFrames || this.#bytes >= 2 * cachedBytes) this.#dropOldest();
   }
 
-  /** Forgets all that it holds; who asks for it reads the log again. */
   clear(): void {
     this.#first = this.last + 1;
     this.#frames = [];
+    this.#bytes = 0;
   }
 
-  /** The frames from `first` to the last, when they reach further back than what is here. */
+  /** Takes the frames from number `first` to the last, when they reach further back than the cached ones. */
   fill(first: number, frames: Buffer[]): void {
-    if (first >= this.#first || frames.length > CACHED_FRAMES) return;
+    const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+    if (first >= this.#first || frames.length > cachedFrames || bytes > cachedBytes) return;
     this.#first = first;
     this.#frames = frames;
+    this.#bytes = bytes;
   }
 
-  /** The frames after number `id`, or undefined when they do not reach back that far. */
+  /** Returns the frames after number `id`, or undefined when the cache does not reach back that far. */
   after(id: number): Buffer[] | undefined {
     return id + 1 < this.#first ? undefined : this.#frames.slice(id + 1 - this.#first);
   }
+
+  /** Drops many at once, because each drop moves the array. */
+  #dropOldest(): void {
+    let drop = 0;
+    for (const { length } of this.#frames) {
+      if (this.#frames.length - drop <= cachedFrames && this.#bytes <= cachedBytes) break;
+      this.#bytes -= length;
+      drop++;
+    }
+    this.#frames = this.#frames.slice(drop);
+    this.#first += drop;
+  }
+}
+
+/** Share of the event loop for replays. */
+const replayBudgetMs = 2;
+
+interface Replay {
+  readonly connection: Connection;
+  /** Number of the last event that was written. */
+  after: number;
+  /** Returns the frame that follows the last page. */
+  readonly ending: () => Buffer;
 }
 
 /**
- * Resume: everything after a number, then the live room. Page by page, the next only when the last has drained, so a
- * reader a million messages behind costs no memory. The page that reaches the room's last number and joining the room
- * are one synchronous step: that is why there is no hole and no repeat.
+ * Sends new connections the events that they missed, then subscribes them to their room. Replays take turns, a page at a
+ * time. The next page waits until the previous one has drained, so a reader that is a million messages behind costs no
+ * memory. The page that reaches the last number and `subscribe` are one synchronous step: no event is lost or repeated.
  */
+export class ReplayQueue {
+  readonly #scheduler: Scheduler;
+  readonly #waiting: Replay[] = [];
 
-/** @param greeting frames that go first, `ending` those that go last: with the first and the last page. */
-export function replay(connection: Connection, from: number, greeting: Buffer, ending: () => Buffer): void {
-  const step = (after: number, first: readonly Buffer[]): void => {
-    if (!connection.open) return;
-    const page = readPage(connection, after);
-    if (!page) return;
-    const { frames, to } = page;
-    const ends = to === connection.room.last;
-    const drained = connection.writePage(concat([...first, ...frames]));
-    if (ends) {
-      connection.writePage(ending()); // not joined to the others: thousands are given the same bytes
-      connection.room.subscribe(connection);
-    } else if (drained) setImmediate(step, to, []);
-    else connection.onDrain(() => step(to, []));
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  /** Writes `greeting` and the first page at once. `ending` gives the frame after the last page. */
+  start(connection: Connection, after: number, greeting: Buffer, ending: () => Buffer): void {
+    this.#writePage({ connection, after, ending }, [greeting]);
+  }
+
+  readonly #writeNext = (): boolean => {
+    const replay = this.#waiting.shift();
+    if (replay) this.#writePage(replay, []);
+    return this.#waiting.length > 0;
   };
-  step(from, [greeting]);
+
+  #enqueue(replay: Replay): void {
+    this.#waiting.push(replay);
+    this.#scheduler.runSliced(this.#writeNext, replayBudgetMs);
+  }
+
+  #writePage(replay: Replay, greeting: readonly Buffer[]): void {
+    const { connection } = replay;
+    const page = connection.open ? readPage(connection, replay.after) : undefined;
+    if (!page) return;
+    const drained = connection.writePage(concat([...greeting, ...page.frames]));
+    replay.after = page.last;
+    if (page.last === connection.room.last) {
+      connection.writePage(replay.ending()); // apart from the page, because thousands share these bytes
+      connection.room.subscribe(connection);
+    } else if (drained) this.#enqueue(replay);
+    else connection.onDrain(() => this.#enqueue(replay));
+  }
 }
 
-function concat(frames: readonly Buffer[]): Buffer {
-  const [only] = frames;
-  return frames.length === 1 && only ? only : Buffer.concat(frames);
-}
-
-/** A page, or the end of the connection when the log cannot be read: the client comes back and asks again. */
+/** Returns a page. Closes the connection when the log cannot be read; the client reconnects and asks again. */
 function readPage(connection: Connection, after: number): ReplayPage | undefined {
   try {
-    return connection.room.eventsAfter(after);
+    return connection.room.pageAfter(after);
   } catch {
     connection.close(CLOSE.serverError);
     return undefined;

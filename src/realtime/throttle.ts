@@ -1,16 +1,17 @@
 /**
- * How much one person may say, over all their sockets: a token bucket. What is over it waits in the person's queue, in
- * order, and reading from the sockets that filled it is paused: slowed, not lost.
+ * Limits how much one user may send, over all their sockets. Messages over the limit wait in order, and we stop reading
+ * from the sockets that sent them: they are delayed, not lost.
  */
 import type { Limits } from '../config.js';
+import type { Scheduler } from './scheduler.js';
 import type { ConnectedUser } from './user.js';
 
-/** Tokens come back with time; `take` needs one whole. */
+/** A token bucket: one token for each message. */
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;
   #tokens: number;
-  #at = 0;
+  #refilledAt = 0;
 
   constructor(limits: Limits) {
     this.#rate = limits.messageRate;
@@ -18,7 +19,7 @@ export class TokenBucket {
     this.#tokens = this.#burst;
   }
 
-  /** `now` in milliseconds, from a clock that does not go back. */
+  /** `now` is in milliseconds, from a clock that does not go back. */
   take(now: number): boolean {
     if (this.#rate === 0 || this.#burst === 0) return true;
     this.#refill(now);
@@ -27,62 +28,84 @@ export class TokenBucket {
     return true;
   }
 
-  /** Nothing of it is used: it may be forgotten. */
   isFull(now: number): boolean {
     this.#refill(now);
     return this.#tokens >= this.#burst;
   }
 
   #refill(now: number): void {
-    this.#tokens = Math.min(this.#burst, this.#tokens + (Math.max(0, now - this.#at) / 1000) * this.#rate);
-    this.#at = now;
+    const elapsedMs = Math.max(0, now - this.#refilledAt);
+    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs / 1000) * this.#rate);
+    this.#refilledAt = now;
   }
 }
 
-/**
- * The slow lane: people who said something too fast, whose words wait for their turn. One timer for all, and only while
- * somebody is in it.
- */
+/** Bytes that may wait of all users together. Each user has a limit, but hundreds of flooding users only have this one. */
+const maxQueuedBytes = 64 * 1024 * 1024;
+/** Milliseconds between two passes over the users whose messages wait. */
+const passIntervalMs = 50;
+/** Share of the event loop for messages that waited. */
+const throttleBudgetMs = 2;
 
-/** Bytes that may wait of all people together. Each has their own limit; hundreds who flood have this one. */
-const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
-
-/** What the lane needs of a person. */
+/** What the queue needs of a user. */
 export type ThrottledUser = Pick<ConnectedUser, 'queuedBytes' | 'postQueued' | 'disconnect'>;
 
+/** The users whose messages wait. One timer serves them all, and runs only while there are any. */
 export class ThrottleQueue {
+  readonly #scheduler: Scheduler;
   readonly #users = new Set<ThrottledUser>();
   #timer: NodeJS.Timeout | undefined;
+  /** Users that the current pass has still to visit. */
+  #cursor: Iterator<ThrottledUser> = [].values();
+  /** Bytes that the users visited in this pass have waiting. */
+  #queuedBytes = 0;
   #stopped = false;
 
-  add(person: ThrottledUser): void {
-    this.#users.add(person);
-    if (!this.#stopped) this.#timer ??= setInterval(() => this.tick(performance.now()), 50);
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
   }
 
-  /** Each says what their budget allows; who has nothing left leaves the lane. */
-  tick(now: number): void {
-    let bytes = 0;
-    for (const person of this.#users) {
-      if (person.postQueued(now)) this.#users.delete(person);
-      bytes += person.queuedBytes;
-    }
-    if (bytes > MAX_QUEUED_BYTES) this.#disconnectLargest(bytes / this.#users.size);
-    if (this.#users.size === 0) this.#stopTimer();
+  add(user: ThrottledUser): void {
+    this.#users.add(user);
+    this.#startTimer();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#stopTimer();
+    clearTimeout(this.#timer);
   }
 
-  #stopTimer(): void {
-    clearInterval(this.#timer);
+  #startTimer(): void {
+    if (!this.#stopped) this.#timer ??= setTimeout(this.#startPass, passIntervalMs);
+  }
+
+  readonly #startPass = (): void => {
+    this.#cursor = this.#users.values();
+    this.#queuedBytes = 0;
+    this.#scheduler.runSliced(this.#visitNext, throttleBudgetMs);
+  };
+
+  /** Posts what the user's limit allows by now. Removes a user who has nothing waiting any more. */
+  readonly #visitNext = (now: number): boolean => {
+    const next = this.#cursor.next();
+    if (next.done) {
+      this.#endPass();
+      return false;
+    }
+    const user = next.value;
+    if (user.postQueued(now)) this.#users.delete(user);
+    this.#queuedBytes += user.queuedBytes;
+    return true;
+  };
+
+  #endPass(): void {
     this.#timer = undefined;
+    if (this.#users.size === 0) return;
+    if (this.#queuedBytes > maxQueuedBytes) this.#disconnectLargest(this.#queuedBytes / this.#users.size);
+    this.#startTimer();
   }
 
-  /** Those who keep more than the average. */
-  #disconnectLargest(average: number): void {
-    for (const person of this.#users) if (person.queuedBytes >= average) person.disconnect();
+  #disconnectLargest(averageBytes: number): void {
+    for (const user of this.#users) if (user.queuedBytes >= averageBytes) user.disconnect();
   }
 }

@@ -1,7 +1,9 @@
 /**
- * The upgrade door. Order of checks: the request itself, path, Origin, limits, identity (docs/protocol.md). What a
- * browser could not see as an HTTP status is said by a close code after the upgrade. Nothing that arrives here may throw:
- * the socket has no other listener than ours, and an error in this event would end the process.
+ * Upgrade requests. Checks come in the order of docs/protocol.md: the request itself, path, Host and Origin, limits,
+ * session. A browser cannot see the HTTP status of a failed upgrade. What it has to know is a close code after the upgrade.
+ *
+ * Invariant: the upgrade listener never throws, whatever a peer sends. Node has removed its own error listener from the
+ * socket, so an exception would end the process.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,7 +15,7 @@ import { parseRoomSegment } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
 import type { Hub, ResumePosition } from './hub.js';
 
-/** `closeTimeout` (ms) is newer than the types of ws. */
+/** The types of ws lack `closeTimeout` (milliseconds). */
 const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   noServer: true,
   clientTracking: false,
@@ -22,21 +24,21 @@ const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   maxFragments: 64,
   maxBufferedChunks: 1024,
   closeTimeout: 2000,
-  autoPong: false, // ours looks at what waits first
+  autoPong: false, // Connection.pong has a limit
   handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
 };
 
-/** Milliseconds of letting in before others get their turn: as they come, and again of those who wait. */
-const ADMIT_BUDGET_MS = 4;
+/** Share of the event loop for admitting sockets. */
+const admitBudgetMs = 4;
 
 export interface UpgradeDeps {
   readonly config: Config;
-  readonly identity: SessionCookie;
+  readonly sessionCookie: SessionCookie;
   readonly hub: Hub;
-  /** why nobody new is let in just now (503), if so */
+  /** Whether new sockets are refused with 503. */
   readonly isClosed: () => boolean;
   readonly onError: (error: unknown) => void;
-  /** somebody is here; kept to the day */
+  /** Records the day on which a user was last here. */
   readonly onSeen: (user: User) => void;
 }
 
@@ -48,10 +50,8 @@ export class UpgradeHandler {
   readonly #handlers: ReturnType<typeof createHandlers>;
   readonly #addresses = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
-  /** were upgraded to hear why they are not let in, and have not gone yet */
+  /** Sockets that were upgraded only to receive a close code, and are still open. */
   readonly #rejected = new Set<WebSocket>();
-  /** when the turn in which they are let in at once ends; 0: none has begun */
-  #admitUntil = 0;
 
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
@@ -59,37 +59,24 @@ export class UpgradeHandler {
     this.#wss = new WebSocketServer(WS_OPTIONS);
   }
 
-  /** The listener of 'upgrade'. */
+  /** The listener of 'upgrade'. Requests are queued, because thousands at once would block the event loop. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on('error', ignore); // first: Node has taken its own listener away
-    const now = performance.now();
-    if (this.#admitUntil === 0) {
-      this.#admitUntil = now + ADMIT_BUDGET_MS;
-      setImmediate(this.#drainQueue);
-    }
-    if (this.#queue.length === 0 && now <= this.#admitUntil) this.#process(request, socket, head);
-    else this.#queue.push([request, socket, head]);
+    socket.on('error', ignore); // first: Node has removed its own listener
+    this.#queue.push([request, socket, head]);
+    this.#deps.hub.scheduler.runSliced(this.#processNext, admitBudgetMs);
   };
 
-  /** Cuts all that came in by it. */
+  /** Cuts every socket that came through this handler. */
   terminateAll(): void {
-    for (const [, socket] of this.#queue) socket.destroy();
+    for (const [, socket] of this.#queue.splice(0)) socket.destroy();
     for (const ws of this.#rejected) ws.terminate();
     for (const connection of this.#deps.hub.connections.values()) connection.terminate();
   }
 
-  /** As many as fit into a few milliseconds, then others get their turn: thousands who come at once would hold all up. */
-  readonly #drainQueue = (): void => {
-    const until = performance.now() + ADMIT_BUDGET_MS;
-    let done = 0;
-    for (const knock of this.#queue) {
-      this.#process(...knock);
-      done++;
-      if (performance.now() > until) break;
-    }
-    this.#queue.splice(0, done);
-    if (this.#queue.length > 0) setImmediate(this.#drainQueue);
-    else this.#admitUntil = 0;
+  readonly #processNext = (): boolean => {
+    const next = this.#queue.shift();
+    if (next) this.#process(...next);
+    return this.#queue.length > 0;
   };
 
   #process(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -98,7 +85,7 @@ export class UpgradeHandler {
     const address = limits.connectionsPerAddress > 0 ? addressOf(request, trustedProxies) : undefined;
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
     if (refusal) respondAndClose(socket, refusal);
-    else if (target !== 'malformed' && target !== 'elsewhere')
+    else if (target !== 'malformed' && target !== 'not_found')
       this.#upgrade(request, socket, head, target, address);
   }
 
@@ -107,11 +94,11 @@ export class UpgradeHandler {
     target: ReturnType<typeof parseUpgradeUrl>,
     address: string | undefined,
   ): HttpRefusal | undefined {
-    const { config, isClosed: closed } = this.#deps;
+    const { config, isClosed } = this.#deps;
     if (target === 'malformed') return [400, 'Bad Request'];
-    if (target === 'elsewhere') return [404, 'Not Found'];
+    if (target === 'not_found') return [404, 'Not Found'];
     if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
-    if (closed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
+    if (isClosed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
     if (address !== undefined && this.#addresses.count(address) >= config.limits.connectionsPerAddress)
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
     return undefined;
@@ -125,43 +112,38 @@ export class UpgradeHandler {
     address: string | undefined,
   ): void {
     if (socket.destroyed || !socket.writable) {
-      socket.destroy(); // the peer has gone while we looked
+      socket.destroy(); // the peer has gone
       return;
     }
     const cookie = request.headers.cookie;
-    socket.cork(); // the answer to the upgrade and what the room says first are one write
+    socket.cork(); // sends the 101 response and the first frames in one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
-      socket.off('error', ignore); // ws has its own listener there
+      socket.off('error', ignore); // ws has added its own listener
       this.#listen(ws);
       if (address !== undefined) this.#addresses.add(ws, address);
       try {
         this.#admit(ws, socket, target, cookie);
       } catch (error) {
-        this.#deps.onError(error); // the store cannot be read
+        this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, CLOSE.serverError);
       }
     });
     socket.uncork();
   }
 
-  #admit(
-    ws: WebSocket,
-    socket: Duplex,
-    { room, resume: place }: UpgradeTarget,
-    cookie: string | undefined,
-  ): void {
-    const { identity, hub, onSeen: seen } = this.#deps;
-    const session = identity.verify(cookie);
+  #admit(ws: WebSocket, socket: Duplex, { room, resume }: UpgradeTarget, cookie: string | undefined): void {
+    const { sessionCookie, hub, onSeen } = this.#deps;
+    const session = sessionCookie.verify(cookie);
     const person = session && hub.user(session.user);
     if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
     else if (!session || !person) this.#closeWith(ws, CLOSE.notSignedIn);
     else if (!hub.mayConnect(person)) this.#closeWith(ws, CLOSE.tooManyConnections);
     else {
-      seen(session.user);
+      onSeen(session.user);
       hub.open(
         { ws, socket, person, json: ws.protocol === JSON_SUBPROTOCOL, sessionExpiresAt: session.expiresAt },
         room,
-        place,
+        resume,
       );
     }
   }
@@ -176,9 +158,9 @@ export class UpgradeHandler {
     this.#addresses.remove(ws);
   }
 
-  /** Before anything else is done with it: without a listener of 'error' that event would end the process. */
+  /** To be called first, because an 'error' event without a listener would end the process. */
   #listen(ws: WebSocket): void {
-    ws.on('error', ignore); // ws has closed it with the right code
+    ws.on('error', ignore); // ws closes the socket with the right code
     ws.on('message', this.#handlers.message);
     ws.on('ping', this.#handlers.ping);
     ws.on('pong', this.#handlers.pong);
@@ -186,8 +168,8 @@ export class UpgradeHandler {
   }
 }
 
-/** The same four functions for every socket: a closure for each would be kept as long as the socket. */
-function createHandlers(hub: Hub, gone: (ws: WebSocket) => void) {
+/** Creates the listeners that all sockets share; `this` is the socket. Closures per socket would cost memory. */
+function createHandlers(hub: Hub, onClose: (ws: WebSocket) => void) {
   return {
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
@@ -199,7 +181,7 @@ function createHandlers(hub: Hub, gone: (ws: WebSocket) => void) {
       hub.connections.get(this)?.markAlive();
     },
     close(this: WebSocket): void {
-      gone(this);
+      onClose(this);
       hub.close(this);
     },
   };
@@ -207,12 +189,7 @@ function createHandlers(hub: Hub, gone: (ws: WebSocket) => void) {
 
 function ignore(): void {}
 
-/**
- * A request at the upgrade door: whether it is a handshake, what it asks for, and how it is refused before the upgrade.
- * Nothing here may throw, whatever a peer sends.
- */
-
-/** What an upgrade path asks for; `room` undefined: its name is none (4000). */
+/** A parsed URL. `room` is undefined when the name is invalid (4000). */
 export interface UpgradeTarget {
   readonly room: string | undefined;
   readonly resume: ResumePosition;
@@ -220,7 +197,7 @@ export interface UpgradeTarget {
 
 export type HttpRefusal = readonly [status: number, reason: string, headers?: string];
 
-/** What makes a request no WebSocket handshake of RFC 6455, 4.2.1. */
+/** Returns the refusal of a request that is no handshake by RFC 6455, 4.2.1. */
 export function validateHandshake({ method, headers }: IncomingMessage): HttpRefusal | undefined {
   if (headers.upgrade?.toLowerCase() !== 'websocket') return [400, 'Bad Request'];
   if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
@@ -230,31 +207,31 @@ export function validateHandshake({ method, headers }: IncomingMessage): HttpRef
   return undefined;
 }
 
-/** Without `new URL`: it throws on paths that a peer may well send. */
-export function parseUpgradeUrl(url: string): UpgradeTarget | 'malformed' | 'elsewhere' {
+/** Parses the URL. Does without `new URL`, which throws on paths that a peer may send. */
+export function parseUpgradeUrl(url: string): UpgradeTarget | 'malformed' | 'not_found' {
   if (!url.startsWith('/') || url.startsWith('//') || url.includes('\\')) return 'malformed';
   const [path = '', query = ''] = splitOnce(url, '?');
-  if (!path.startsWith('/ws/')) return 'elsewhere';
-  const asked = new URLSearchParams(query);
-  const place = {
-    after: positionParam(asked.get('after')),
-    epoch: asked.get('epoch') ?? undefined,
-    history: Math.min(positionParam(asked.get('history')) ?? LIMITS.defaultPageEvents, LIMITS.pageEvents),
+  if (!path.startsWith('/ws/')) return 'not_found';
+  const params = new URLSearchParams(query);
+  const resume = {
+    after: positionParam(params.get('after')),
+    epoch: params.get('epoch') ?? undefined,
+    history: Math.min(positionParam(params.get('history')) ?? LIMITS.defaultPageEvents, LIMITS.pageEvents),
   };
-  return { room: parseRoomSegment(path.slice('/ws/'.length)), resume: place };
+  return { room: parseRoomSegment(path.slice('/ws/'.length)), resume };
 }
 
-/** Of any size: beyond what can be counted it was given all the same, and is beyond the last. What is no number was not. */
+/** Returns a whole number, at most 2^53 - 1. Anything else counts as not given. */
 function positionParam(raw: string | null): number | undefined {
   return raw !== null && /^\d+$/.test(raw) ? Math.min(Number(raw), Number.MAX_SAFE_INTEGER) : undefined;
 }
 
-function splitOnce(text: string, mark: string): [string, string] {
-  const at = text.indexOf(mark);
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Answered as HTTP, and closed. */
+/** Answers with HTTP and closes the socket. */
 export function respondAndClose(socket: Duplex, [status, reason, headers = '']: HttpRefusal): void {
   if (!socket.writable) {
     socket.destroy();
@@ -265,7 +242,7 @@ export function respondAndClose(socket: Duplex, [status, reason, headers = '']: 
   );
 }
 
-/** Ours of those that are offered, as a constant: what the request said would be kept with the socket. */
+/** Returns a constant, because a part of the request would keep the whole request in memory. */
 export function chooseSubprotocol(offered: ReadonlySet<string>): string | undefined {
   for (const name of offered) {
     if (name === JSON_SUBPROTOCOL) return JSON_SUBPROTOCOL;
@@ -274,8 +251,7 @@ export function chooseSubprotocol(offered: ReadonlySet<string>): string | undefi
   return undefined;
 }
 
-/** How many sockets each address has. A socket that is upgraded only to hear why it is closed counts while it is open. */
-
+/** Counts the open sockets of each address, including those that were upgraded only to receive a close code. */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
   readonly #addressOf = new Map<WebSocket, string>();
@@ -289,7 +265,7 @@ export class AddressCounts {
     this.#counts.set(address, this.count(address) + 1);
   }
 
-  /** Does nothing for a socket that was not counted. */
+  /** Does nothing when the socket was never added. */
   remove(ws: WebSocket): void {
     const address = this.#addressOf.get(ws);
     if (address === undefined) return;

@@ -1,45 +1,45 @@
 /**
- * Someone who is connected, or was a moment ago: one object for all their sockets, with one budget and one queue of
- * what they said too fast. Most have one socket and are silent: what only others need is made when they need it.
+ * A user who is connected or was a moment ago: one object for all their sockets, with one rate limit and one queue.
+ * Most users have one socket and send little, so the queue, the bucket and the set of sockets are made on demand.
  */
 import type { Limits } from '../config.js';
 import { CLOSE, type User } from '../shared/protocol.js';
 import type { Connection } from './connection.js';
 import { TokenBucket } from './throttle.js';
 
-/** Something said that waits for its turn. It is sent on even when its socket has closed meanwhile. */
+/** A message over the rate limit. It is posted later, even when its socket has closed by then. */
 export interface QueuedPost {
   readonly bytes: number;
   post(): void;
 }
 
-export const QUEUE_LIMITS = {
-  /** reading is paused when so many bytes or messages wait, and goes on below half of it */
+export const queueLimits = {
+  /** Reading pauses when this much waits, and resumes below half of it. */
   pauseBytes: 64 * 1024,
   pauseCount: 1000,
-  /** but only after so many milliseconds: thousands sent in one go would stay unseen behind the pause */
+  /** Pauses only after this time: data behind a paused socket is invisible, so a flood of any size would go undetected. */
   pauseAfterMs: 2000,
-  /** who keeps so much waiting is cut off (4429) */
+  /** A user who has this much waiting is disconnected (4429). */
   disconnectBytes: 2 * 1024 * 1024,
   disconnectCount: 2000,
 } as const;
 
 export class ConnectedUser {
   user: User;
-  /** the rooms they have been in, once they were looked up (following.ts) */
+  /** The rooms that they are a member of, once they were looked up (unread.ts). */
   rooms: readonly string[] | undefined;
-  /** the one room that all their sockets are in */
+  /** The room of all their sockets; undefined when those are in several. */
   onlyRoom: string | undefined;
-  /** hears of other rooms */
+  /** Whether they get notices of other rooms. */
   isFollowing = false;
   readonly #limits: Limits;
-  /** their only socket, or all when they are several: a Set takes 180 bytes */
+  /** Their only socket, or all of them when they have several: a Set takes 180 bytes. */
   #only: Connection | undefined;
   #several: Set<Connection> | undefined;
   #bucket: TokenBucket | undefined;
   #queue: QueuedPost[] | undefined;
   #queuedBytes = 0;
-  /** since when so much waits that reading is to be paused, as performance.now() */
+  /** Since when the queue has been long enough to pause reading, as performance.now(). */
   #fullSince: number | undefined;
 
   constructor(user: User, limits: Limits) {
@@ -51,7 +51,6 @@ export class ConnectedUser {
     return this.#several ?? (this.#only ? [this.#only] : []);
   }
 
-  /** how many sockets they have */
   get connectionCount(): number {
     return this.#several?.size ?? (this.#only ? 1 : 0);
   }
@@ -73,7 +72,7 @@ export class ConnectedUser {
     return this.#bucket;
   }
 
-  /** Nothing of the budget is used: they may be forgotten. `now` as performance.now(). */
+  /** Whether the whole burst is available, so that nothing is lost when this object is. `now` is performance.now(). */
   isIdle(now: number): boolean {
     return this.#bucket?.isFull(now) ?? true;
   }
@@ -82,49 +81,47 @@ export class ConnectedUser {
     return this.#queue?.length ?? 0;
   }
 
-  /** Takes one message from the budget; none overtakes those that wait. */
+  /** Takes a token for one message. Returns false while others wait: no message overtakes them. */
   mayPost(now: number): boolean {
     return this.queuedPosts === 0 && this.bucket.take(now);
   }
 
-  /** bytes that wait */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
 
   get isOverLimit(): boolean {
     return (
-      this.#queuedBytes >= QUEUE_LIMITS.disconnectBytes || this.queuedPosts >= QUEUE_LIMITS.disconnectCount
+      this.#queuedBytes >= queueLimits.disconnectBytes || this.queuedPosts >= queueLimits.disconnectCount
     );
   }
 
-  /** To be asked whenever something waits. `now` as performance.now(). */
+  /** Returns whether reading must pause. To be called whenever a message is queued. `now` is performance.now(). */
   shouldPause(now: number): boolean {
-    if (this.#queuedBytes < QUEUE_LIMITS.pauseBytes && this.queuedPosts < QUEUE_LIMITS.pauseCount)
-      return false;
+    if (this.#queuedBytes < queueLimits.pauseBytes && this.queuedPosts < queueLimits.pauseCount) return false;
     this.#fullSince ??= now;
-    return now - this.#fullSince >= QUEUE_LIMITS.pauseAfterMs;
+    return now - this.#fullSince >= queueLimits.pauseAfterMs;
   }
 
-  enqueue(said: QueuedPost): void {
+  enqueue(post: QueuedPost): void {
     this.#queue ??= [];
-    this.#queue.push(said);
-    this.#queuedBytes += said.bytes;
+    this.#queue.push(post);
+    this.#queuedBytes += post.bytes;
   }
 
-  /** Posts what the budget allows by now; true when nothing is left waiting. */
+  /** Posts what the rate limit allows by now. Returns whether nothing waits any more. */
   postQueued(now: number): boolean {
     while (this.queuedPosts > 0 && this.bucket.take(now)) {
-      const said = this.#queue?.shift();
-      this.#queuedBytes -= said?.bytes ?? 0;
-      said?.post();
+      const next = this.#queue?.shift();
+      this.#queuedBytes -= next?.bytes ?? 0;
+      next?.post();
     }
     this.#resumeReading();
     return this.queuedPosts === 0;
   }
 
   #resumeReading(): void {
-    if (this.#queuedBytes >= QUEUE_LIMITS.pauseBytes / 2 || this.queuedPosts >= QUEUE_LIMITS.pauseCount / 2)
+    if (this.#queuedBytes >= queueLimits.pauseBytes / 2 || this.queuedPosts >= queueLimits.pauseCount / 2)
       return;
     this.#fullSince = undefined;
     for (const connection of this.connections) connection.resume();
@@ -135,7 +132,7 @@ export class ConnectedUser {
     for (const connection of this.connections) connection.close(CLOSE.tooFast);
   }
 
-  /** Forgets what waits: they were thrown out, or signed out. */
+  /** Drops the queued messages: the user was disconnected or has signed out. */
   clearQueue(): void {
     this.#queue = undefined;
     this.#queuedBytes = 0;

@@ -110,10 +110,14 @@ export class EventStore implements EventStorage {
     return this.#firstSeq.get(room, id);
   }
 
-  /** At most `limit` events after number `id`, ascending; fewer, when they hold very many reactions. */
-  after(room: string, id: number, limit: number): RoomEvent[] {
+  /**
+   * At most `limit` events after number `id`, ascending. Stops once their texts have reached `maxBytes`, or when they hold
+   * very many reactions.
+   */
+  after(room: string, id: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): RoomEvent[] {
     const key = this.#counters.keyOf(room);
-    return key === undefined ? [] : this.#events(limitReactions(this.#after.all(key, id, limit)));
+    if (key === undefined) return [];
+    return this.#events(limitReactions(takeBytes(this.#after.iterate(key, id, limit), maxBytes)));
   }
 
   /** At most `limit` events right before number `id`, ascending; fewer as above. */
@@ -165,6 +169,18 @@ function toMessage(row: Row): Message {
     deleted: row.deleted !== null,
     reactions: row.reacted ?? 0,
   };
+}
+
+/** Reads rows until their texts have reached `maxBytes`, at least one. */
+function takeBytes(rows: Iterable<Row>, maxBytes: number): Row[] {
+  const taken: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    taken.push(row);
+    bytes += Buffer.byteLength(row.text ?? row.data ?? '');
+    if (bytes >= maxBytes) break;
+  }
+  return taken;
 }
 
 function limitReactions(rows: Row[]): Row[] {

@@ -1,81 +1,137 @@
-/** As much of a connection as the heartbeat looks at. */
+/** The heartbeat over as much of a connection as it uses; each tick is called by the test. */
 import { describe, expect, it, vi } from 'vitest';
-import { Heartbeat, SLOTS, TICKS_PER_SECOND } from '../../src/realtime/heartbeat.js';
+import { Heartbeat, pingIntervalSeconds, ticksPerSecond } from '../../src/realtime/heartbeat.js';
 
-function connectionOf(ends = Number.POSITIVE_INFINITY, waiting = 0) {
-  return {
-    slot: 0,
-    index: 0,
-    sessionExpiresAt: ends,
-    bufferedBytes: waiting,
-    ping: vi.fn(),
-    close: vi.fn(),
-    terminate: vi.fn(),
-  };
+const MIB = 1024 * 1024;
+const ticksPerInterval = pingIntervalSeconds * ticksPerSecond;
+
+interface FakeOptions {
+  readonly sessionExpiresAt?: number;
+  readonly bufferedBytes?: number;
 }
 
-type Fake = ReturnType<typeof connectionOf>;
+/** A hub's connections and the heartbeat over them. */
+class Crowd {
+  readonly connections = new Map<number, ReturnType<Crowd['connect']>>();
+  readonly heartbeat = new Heartbeat(this.connections);
+  #next = 0;
 
-function heartbeatOf(connections: readonly Fake[]): Heartbeat {
-  const heartbeat = new Heartbeat();
-  for (const connection of connections) heartbeat.add(connection);
-  return heartbeat;
+  connect({ sessionExpiresAt = Number.POSITIVE_INFINITY, bufferedBytes = 0 }: FakeOptions = {}) {
+    const connection = {
+      key: this.#next++,
+      pingSecond: this.heartbeat.nextPingSecond(),
+      sessionExpiresAt,
+      bufferedBytes,
+      /** ticks at which it was pinged */
+      pings: [] as number[],
+      ping: (): void => {
+        connection.pings.push(this.ticks);
+      },
+      close: vi.fn(),
+      terminate: vi.fn(),
+    };
+    this.connections.set(connection.key, connection);
+    return connection;
+  }
+
+  connectMany(count: number, options: FakeOptions = {}) {
+    return Array.from({ length: count }, () => this.connect(options));
+  }
+
+  ticks = 0;
+
+  /** Returns how many seconds ended. */
+  tick(times: number, now = 0): number {
+    let seconds = 0;
+    for (let n = 0; n < times; n++) {
+      if (this.heartbeat.tick(now)) seconds++;
+      this.ticks++;
+    }
+    return seconds;
+  }
 }
-
-/** @returns how often a second ended meanwhile */
-function turn(heartbeat: Heartbeat, turns: number, now = 0): number {
-  let seconds = 0;
-  for (let n = 0; n < turns; n++) if (heartbeat.tick(now)) seconds++;
-  return seconds;
-}
-
-const pings = (connections: readonly Fake[]) => connections.map(({ ping }) => ping.mock.calls.length);
 
 describe('the heartbeat', () => {
-  it('asks each socket once in fifteen seconds, and not all in the same', () => {
-    const connections = Array.from({ length: 2 * SLOTS }, () => connectionOf());
-    const heartbeat = heartbeatOf(connections);
-    turn(heartbeat, 1);
-    expect(pings(connections).filter((n) => n > 0)).toHaveLength(2);
-    expect(turn(heartbeat, SLOTS - 1)).toBe(15);
-    expect(pings(connections)).toEqual(connections.map(() => 1));
+  it('pings each connection once in 15 seconds, in each tick as many', () => {
+    const crowd = new Crowd();
+    const all = crowd.connectMany(2 * ticksPerInterval);
+    expect(crowd.tick(ticksPerInterval)).toBe(pingIntervalSeconds);
+    expect(all.every(({ pings }) => pings.length === 1)).toBe(true);
+    const perTick = new Map<number, number>();
+    for (const { pings } of all) for (const at of pings) perTick.set(at, (perTick.get(at) ?? 0) + 1);
+    expect(perTick.size).toBe(ticksPerInterval);
+    expect(Math.max(...perTick.values())).toBe(2);
   });
 
-  it('asks all who are left when others have gone, even those who go while they are asked', () => {
-    const connections = Array.from({ length: 5 * SLOTS }, () => connectionOf());
-    const heartbeat = heartbeatOf(connections);
-    const gone = new Set(connections.filter((_, n) => n % 3 === 0));
-    for (const [n, one] of connections.entries()) {
-      if (!gone.has(one)) continue;
-      if (n % 2 === 0) heartbeat.remove(one);
-      else one.ping.mockImplementation(() => heartbeat.remove(one));
+  it('pings a connection 15 seconds after its previous ping, while thousands come and go', () => {
+    const crowd = new Crowd();
+    const staying = crowd.connectMany(500);
+    let leaving: typeof staying = [];
+    for (let second = 0; second < 100; second++) {
+      for (const { key } of leaving) crowd.connections.delete(key);
+      leaving = crowd.connectMany((second * 7919) % 2000);
+      staying.push(crowd.connect());
+      crowd.tick(ticksPerSecond);
     }
-    turn(heartbeat, 2 * SLOTS);
-    for (const [n, one] of connections.entries())
-      expect(one.ping).toHaveBeenCalledTimes(gone.has(one) ? n % 2 : 2);
-    heartbeat.remove(connectionOf()); // one that never sat there takes nobody's seat
-    turn(heartbeat, SLOTS);
-    expect(pings(connections).filter((n) => n === 3)).toHaveLength(connections.length - gone.size);
+    for (const { pings } of staying.slice(0, 500)) {
+      expect(pings.length).toBeGreaterThanOrEqual(6);
+      for (const [n, at] of pings.slice(1).entries()) {
+        expect(at - (pings[n] ?? 0)).toBeGreaterThan(ticksPerInterval - ticksPerSecond);
+        expect(at - (pings[n] ?? 0)).toBeLessThan(ticksPerInterval + ticksPerSecond);
+      }
+    }
   });
 
-  it('closes sessions that are over within a second with 4001, the others not', () => {
-    const [over, alive] = [connectionOf(1000), connectionOf(1001)];
-    turn(heartbeatOf([over, alive]), TICKS_PER_SECOND, 1000);
+  it('checks at most a twentieth of all connections in a tick', () => {
+    const crowd = new Crowd();
+    let checks = 0;
+    for (const connection of crowd.connectMany(18_000))
+      Object.defineProperty(connection, 'bufferedBytes', { get: () => ++checks });
+    for (let n = 0; n < ticksPerSecond; n++) {
+      checks = 0;
+      crowd.tick(1);
+      expect(checks).toBe(900);
+    }
+  });
+
+  it('checks the others when some close during a pass, even within their own ping', () => {
+    const crowd = new Crowd();
+    const all = crowd.connectMany(5 * ticksPerInterval);
+    const gone = new Set(all.filter((_, n) => n % 3 === 0));
+    for (const [n, one] of [...gone].entries()) {
+      const leave = (): void => void crowd.connections.delete(one.key);
+      if (n % 2 === 0) leave();
+      else one.ping = leave;
+    }
+    crowd.tick(2 * ticksPerInterval);
+    for (const one of all) expect(one.pings.length).toBe(gone.has(one) ? 0 : 2);
+    expect(crowd.connections.size).toBe(all.length - gone.size);
+  });
+
+  it('closes expired sessions within a second with 4001, and no others', () => {
+    const crowd = new Crowd();
+    const [over, alive] = [
+      crowd.connect({ sessionExpiresAt: 1000 }),
+      crowd.connect({ sessionExpiresAt: 1001 }),
+    ];
+    crowd.tick(ticksPerSecond, 1000);
     expect(over.close).toHaveBeenCalledExactlyOnceWith([4001, 'not signed in']);
     expect(alive.close).not.toHaveBeenCalled();
   });
 
-  it('cuts the slowest when too much waits for all together', () => {
-    const quick = Array.from({ length: 5 }, () => connectionOf(undefined, 10));
-    const slow = Array.from({ length: 3 }, () => connectionOf(undefined, 200 * 1024 * 1024));
-    turn(heartbeatOf([...quick, ...slow]), TICKS_PER_SECOND);
+  it('cuts the slowest readers when more than 512 MiB wait for all together', () => {
+    const crowd = new Crowd();
+    const quick = crowd.connectMany(5, { bufferedBytes: 10 });
+    const slow = crowd.connectMany(3, { bufferedBytes: 200 * MIB });
+    crowd.tick(ticksPerSecond);
     expect(quick.every(({ terminate }) => terminate.mock.calls.length === 0)).toBe(true);
     expect(slow.every(({ terminate }) => terminate.mock.calls.length === 1)).toBe(true);
   });
 
-  it('adds up what waits anew in each second', () => {
-    const much = connectionOf(undefined, 300 * 1024 * 1024);
-    turn(heartbeatOf([much]), 5 * TICKS_PER_SECOND);
-    expect(much.terminate).not.toHaveBeenCalled();
+  it('adds up the waiting bytes anew in each second', () => {
+    const crowd = new Crowd();
+    const slow = crowd.connect({ bufferedBytes: 300 * MIB });
+    crowd.tick(5 * ticksPerSecond);
+    expect(slow.terminate).not.toHaveBeenCalled();
   });
 });

@@ -1,24 +1,39 @@
-/** The hot path by itself: whatever the order of messages, joins, slices and pages, each member gets each number once. */
+/** The hot path by itself: in any order of messages, joins, slices and pages, each subscriber gets each number once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Broadcaster } from '../../src/realtime/broadcaster.js';
 import { textFrame } from '../../src/realtime/connection.js';
-import { Room, type Subscriber } from '../../src/realtime/room.js';
+import { type EventSource, FrameCache, Room, type Subscriber } from '../../src/realtime/room.js';
+import { Scheduler } from '../../src/realtime/scheduler.js';
 import type { ChatEvent, RoomEvent } from '../../src/shared/protocol.js';
 
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 
-function eventOf(id: number): ChatEvent {
-  return { id, type: 'chat', user: ANN, data: `m${id}`, at: id };
+function eventOf(id: number, data = `m${id}`): ChatEvent {
+  return { id, type: 'chat', user: ANN, data, at: id };
 }
 
-/** A log in memory and a room that lives on it. */
-function startRoom(said = 0): { room: Room; say: () => void; log: RoomEvent[] } {
-  const log = Array.from({ length: said }, (_, n) => eventOf(n + 1));
-  const room = new Room('r', {
+/** A log in memory. `read` counts the events that were read from it. */
+function sourceOf(log: readonly RoomEvent[]): EventSource & { read: number } {
+  return {
+    read: 0,
     last: () => log.length,
-    after: (_, id, limit) => log.slice(id, id + limit),
-  });
+    after(_room, id, limit, maxBytes) {
+      let bytes = 0;
+      const end = log.findIndex((event, n) => {
+        if (n >= id && 'data' in event) bytes += Buffer.byteLength(event.data);
+        return bytes >= maxBytes;
+      });
+      const page = log.slice(id, Math.min(id + limit, end < 0 ? log.length : end + 1));
+      this.read += page.length;
+      return page;
+    },
+  };
+}
+
+function startRoom(said = 0): { room: Room; say: () => void; log: RoomEvent[] } {
+  const log: RoomEvent[] = Array.from({ length: said }, (_, n) => eventOf(n + 1));
+  const room = new Room('r', sourceOf(log));
   const say = (): void => {
     const event = eventOf(log.length + 1);
     log.push(event);
@@ -27,7 +42,7 @@ function startRoom(said = 0): { room: Room; say: () => void; log: RoomEvent[] } 
   return { room, say, log };
 }
 
-/** What a member has read, as numbers. */
+/** A subscriber that writes down the numbers that it receives. */
 class Reader implements Subscriber {
   firstBatch = 0;
   readonly ids: number[] = [];
@@ -36,25 +51,25 @@ class Reader implements Subscriber {
     this.ids.push(...idsOf(bytes));
   }
 
-  /** One page of what it missed; joined when it has reached the end. */
+  /** Reads a page of what it missed. Subscribes and returns true when that was the last page. */
   catchUp(room: Room): boolean {
-    const { frames, to } = room.eventsAfter(this.ids.at(-1) ?? 0);
+    const { frames, last } = room.pageAfter(this.ids.at(-1) ?? 0);
     for (const frame of frames) this.write(frame);
-    if (to === room.last) room.subscribe(this);
-    return to === room.last;
+    if (last === room.last) room.subscribe(this);
+    return last === room.last;
   }
 }
 
-/** Many members get the same bytes: they are read once. */
-const known = new WeakMap<Buffer, readonly number[]>();
+/** Many subscribers get the same bytes, which are parsed once. */
+const parsed = new WeakMap<Buffer, readonly number[]>();
 
 function idsOf(bytes: Buffer): readonly number[] {
-  const ids = known.get(bytes) ?? readIds(bytes);
-  known.set(bytes, ids);
+  const ids = parsed.get(bytes) ?? parseIds(bytes);
+  parsed.set(bytes, ids);
   return ids;
 }
 
-function readIds(bytes: Buffer): number[] {
+function parseIds(bytes: Buffer): number[] {
   const ids: number[] = [];
   for (let at = 0; at < bytes.length; ) {
     const short = bytes[at + 1] ?? 0;
@@ -71,29 +86,32 @@ function upTo(last: number): number[] {
   return Array.from({ length: last }, (_, n) => n + 1);
 }
 
-describe('a live room', () => {
-  it('gives each member each number once and in order, in any order of doings', { timeout: 60_000 }, () => {
-    const doing = fc.oneof(
-      fc.record({ kind: fc.constant('say' as const), times: fc.integer({ min: 1, max: 30 }) }),
-      fc.record({ kind: fc.constant('come' as const), times: fc.integer({ min: 1, max: 300 }) }),
-      fc.record({ kind: fc.constant('slice' as const), times: fc.integer({ min: 1, max: 4 }) }),
-      fc.record({ kind: fc.constant('page' as const), times: fc.integer({ min: 1, max: 3 }) }),
-      fc.record({ kind: fc.constant('tell' as const), times: fc.constant(1) }),
-    );
+const step = fc.oneof(
+  fc.record({ kind: fc.constant('say' as const), times: fc.integer({ min: 1, max: 30 }) }),
+  fc.record({ kind: fc.constant('join' as const), times: fc.integer({ min: 1, max: 300 }) }),
+  fc.record({ kind: fc.constant('slice' as const), times: fc.integer({ min: 1, max: 4 }) }),
+  fc.record({ kind: fc.constant('page' as const), times: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ kind: fc.constant('broadcast' as const), times: fc.constant(1) }),
+);
+
+describe('a room', () => {
+  it('gives each subscriber each number once and in order, in any order of steps', {
+    timeout: 60_000,
+  }, () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 700 }), fc.array(doing, { maxLength: 25 }), (said, doings) => {
+      fc.property(fc.integer({ min: 0, max: 700 }), fc.array(step, { maxLength: 25 }), (said, steps) => {
         const { room, say } = startRoom(said);
         const readers: Reader[] = [];
         let behind: Reader[] = [];
         const page = (): void => {
           behind = behind.filter((reader) => !reader.catchUp(room));
         };
-        for (const { kind, times } of doings) {
+        for (const { kind, times } of steps) {
           for (let n = 0; n < times; n++) {
             if (kind === 'say') say();
             else if (kind === 'slice') room.writeSlice(0);
             else if (kind === 'page') page();
-            else if (kind === 'tell') room.broadcast({ type: 'count', data: n });
+            else if (kind === 'broadcast') room.broadcast({ type: 'count', data: n });
             else {
               const reader = new Reader();
               readers.push(reader);
@@ -111,54 +129,98 @@ describe('a live room', () => {
     );
   });
 
-  it('does not write to who has left, nor twice to who stays', () => {
+  it('writes nothing to a subscriber that has left, and nothing twice to the others', () => {
     const { room, say } = startRoom();
-    const [stays, goes] = [new Reader(), new Reader()];
-    for (const reader of [stays, goes]) reader.catchUp(room);
+    const [stays, leaves] = [new Reader(), new Reader()];
+    for (const reader of [stays, leaves]) reader.catchUp(room);
     say();
-    room.unsubscribe(goes);
+    room.unsubscribe(leaves);
     while (!room.writeSlice(0));
     expect(stays.ids).toEqual([1]);
-    expect(goes.ids).toEqual([]);
+    expect(leaves.ids).toEqual([]);
   });
 
-  it('serves pages of bounded size, however long the messages', () => {
-    const long = 'x'.repeat(4000);
-    const log = Array.from({ length: 400 }, (_, n): ChatEvent => ({ ...eventOf(n + 1), data: long }));
-    const room = new Room('r', {
-      last: () => log.length,
-      after: (_, id, limit) => log.slice(id, id + limit),
-    });
-    for (let id = 0; id < log.length; ) {
-      const { frames, to } = room.eventsAfter(id);
+  it('replays long messages in pages of about 128 KiB, and reads each event once', () => {
+    const source = sourceOf(Array.from({ length: 400 }, (_, n) => eventOf(n + 1, 'x'.repeat(4000))));
+    const room = new Room('r', source);
+    let id = 0;
+    while (id < 400) {
+      const { frames, last } = room.pageAfter(id);
       expect(Buffer.concat([...frames]).length).toBeLessThan(140_000);
-      expect(to).toBeGreaterThan(id);
-      id = to;
+      expect(last).toBeGreaterThan(id);
+      id = last;
     }
+    expect(source.read).toBe(400);
   });
 });
 
-describe('the outlet', () => {
-  it('does not let a large room keep a small one waiting', async () => {
+describe('the frame cache', () => {
+  const filled = (count: number, bytes: number): FrameCache => {
+    const cache = new FrameCache(0);
+    for (let n = 0; n < count; n++) cache.add(Buffer.alloc(bytes));
+    return cache;
+  };
+  const sizeOf = (cache: FrameCache): number => {
+    for (let id = 0; ; id++) {
+      const frames = cache.after(id);
+      if (frames) return frames.length;
+    }
+  };
+
+  it('holds the newest 512 short frames at least, and under 1,024', () => {
+    for (const count of [512, 1023, 1024, 5000]) {
+      const size = sizeOf(filled(count, 10));
+      expect(size).toBeGreaterThanOrEqual(512);
+      expect(size).toBeLessThan(1024);
+      expect(filled(count, 10).last).toBe(count);
+    }
+  });
+
+  it('holds less than 1 MiB, however long the frames are', () => {
+    for (const count of [63, 64, 65, 1000]) {
+      const cache = filled(count, 16 * 1024);
+      expect(sizeOf(cache)).toBeGreaterThanOrEqual(32);
+      expect(sizeOf(cache)).toBeLessThan(64);
+      expect(cache.last).toBe(count);
+    }
+  });
+
+  it('takes no more from the log than it may hold', () => {
+    const cache = new FrameCache(100);
+    cache.fill(
+      1,
+      Array.from({ length: 100 }, () => Buffer.alloc(16 * 1024)),
+    );
+    expect(cache.after(0)).toBeUndefined();
+    cache.fill(
+      1,
+      Array.from({ length: 100 }, () => Buffer.alloc(1024)),
+    );
+    expect(cache.after(0)).toHaveLength(100);
+  });
+});
+
+describe('the broadcaster', () => {
+  it('writes to a small room before it has written to all of a large one', async () => {
     const { room: large, say: sayInLarge } = startRoom();
     const { room: small, say: sayInSmall } = startRoom();
     const order: string[] = [];
-    const member = (name: string): Subscriber => ({ firstBatch: 0, write: () => order.push(name) });
-    for (let n = 0; n < 18_000; n++) large.subscribe(member('large'));
-    small.subscribe(member('small'));
-    const outlet = new Broadcaster();
+    const subscriber = (name: string): Subscriber => ({ firstBatch: 0, write: () => order.push(name) });
+    for (let n = 0; n < 18_000; n++) large.subscribe(subscriber('large'));
+    small.subscribe(subscriber('small'));
+    const broadcaster = new Broadcaster(new Scheduler());
     sayInLarge();
-    outlet.add(large);
+    broadcaster.add(large);
     sayInSmall();
-    outlet.add(small);
-    outlet.run();
-    while (outlet.busy) await new Promise((resolve) => setImmediate(resolve));
+    broadcaster.add(small);
+    broadcaster.run();
+    await broadcaster.whenIdle();
     expect(order.length).toBe(18_001);
     expect(order.indexOf('small')).toBeLessThan(600);
   });
 });
 
-describe('a frame', () => {
+describe('a text frame', () => {
   it('has the header of its length (RFC 6455, 5.2)', () => {
     const sizes = [0, 100, 125, 126, 65_535, 65_536, 100_000];
     for (const size of sizes) {

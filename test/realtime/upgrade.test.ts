@@ -1,34 +1,80 @@
-import { afterEach, expect, it, vi } from 'vitest';
-import { UpgradeHandler } from '../../src/realtime/upgrade.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Scheduler } from '../../src/realtime/scheduler.js';
+import { parseUpgradeUrl, UpgradeHandler } from '../../src/realtime/upgrade.js';
+import { startChat } from '../harness.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Lets immediates that are due run. */
-const turn = (): Promise<void> => new Promise(setImmediate);
+function resumeOf(query: string) {
+  const target = parseUpgradeUrl(`/ws/lobby${query}`);
+  if (typeof target === 'string') throw new Error(target);
+  return target.resume;
+}
 
-it('lets in as many as fit into a few milliseconds, then others have their turn', async () => {
-  let clock = 0;
-  vi.spyOn(performance, 'now').mockImplementation(() => clock);
-  const answered: number[] = [];
-  const parts = { config: { trustedProxies: { check: () => false }, limits: {} }, hub: {} };
-  const door = new UpgradeHandler(parts as unknown as ConstructorParameters<typeof UpgradeHandler>[0]);
-  const end = (): void => {
-    clock += 3;
-    answered.push(clock);
-  };
-  const knock = (): void => {
-    const socket = { on: () => {}, writable: true, end };
-    const request = { url: '/elsewhere', method: 'GET', headers: {}, socket: { remoteAddress: '' } };
-    door.handle(request as never, socket as never, Buffer.alloc(0));
-  };
-  for (let n = 0; n < 10; n++) knock();
-  expect(answered).toHaveLength(2); // at once; the others wait
-  await turn();
-  expect(answered).toHaveLength(4);
-  for (let n = 0; n < 3; n++) await turn();
-  expect(answered).toHaveLength(10);
-  knock();
-  expect(answered).toHaveLength(11); // nobody waits any more
+describe('the URL of an upgrade', () => {
+  it.each([
+    ['', undefined],
+    ['?after=', undefined],
+    ['?after=-1', undefined],
+    ['?after=abc', undefined],
+    ['?after=1.5', undefined],
+    ['?after=1e3', undefined],
+    ['?after=0', 0],
+    ['?after=17', 17],
+    ['?after=00000000000000000017', 17],
+    ['?after=9007199254740991', Number.MAX_SAFE_INTEGER],
+    ['?after=9007199254740993', Number.MAX_SAFE_INTEGER],
+    [`?after=${'9'.repeat(400)}`, Number.MAX_SAFE_INTEGER],
+  ])('%j resumes after %j', (query, after) => expect(resumeOf(query).after).toBe(after));
+
+  it('asks for 50 events of history by default, and for 500 at most', () => {
+    expect(['', '?history=0', '?history=7'].map((query) => resumeOf(query).history)).toEqual([50, 0, 7]);
+    expect(['?history=501', `?history=${'9'.repeat(20)}`].map((query) => resumeOf(query).history)).toEqual([
+      500, 500,
+    ]);
+  });
+
+  it('gets complete:false for a number beyond the last, however large', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    await (await ann.enters('lobby')).leaves();
+    for (const after of ['1', '9007199254740991', '9007199254740993', '9'.repeat(30)]) {
+      const room = await ann.enters('lobby', { query: `?after=${after}` });
+      expect(room.frames[0]).toMatchObject({ type: 'hello', complete: false });
+    }
+  });
+});
+
+describe('the upgrade handler', () => {
+  it('returns to the event loop after a few milliseconds, and continues with the others', async () => {
+    let clock = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => clock);
+    const iteration = (): Promise<void> => new Promise(setImmediate);
+    const answered: number[] = [];
+    const deps = {
+      config: { trustedProxies: { check: () => false }, limits: {} },
+      hub: { scheduler: new Scheduler() },
+    };
+    const handler = new UpgradeHandler(deps as unknown as ConstructorParameters<typeof UpgradeHandler>[0]);
+    const end = (): void => {
+      clock += 3;
+      answered.push(clock);
+    };
+    const request = (): void => {
+      const socket = { on: () => {}, writable: true, end };
+      const message = { url: '/other', method: 'GET', headers: {}, socket: { remoteAddress: '' } };
+      handler.handle(message as never, socket as never, Buffer.alloc(0));
+    };
+    for (let n = 0; n < 10; n++) request();
+    expect(answered).toHaveLength(2); // at once; the others wait
+    await iteration();
+    expect(answered).toHaveLength(4);
+    for (let n = 0; n < 3; n++) await iteration();
+    expect(answered).toHaveLength(10);
+    await iteration();
+    request();
+    expect(answered).toHaveLength(11); // nothing waits any more
+  });
 });

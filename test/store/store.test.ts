@@ -61,6 +61,17 @@ describe('the log', () => {
     expect(store.events.after('lobby', 10, 3)).toEqual([]);
   });
 
+  it('ends a page when its texts reach the limit of bytes, but not before its first event', () => {
+    const store = openStore();
+    beat(store, ...Array.from({ length: 10 }, () => say('😀'.repeat(1000))));
+    const idsOf = (after: number, bytes: number): number[] =>
+      store.events.after('lobby', after, 256, bytes).map(({ id }) => id);
+    expect(idsOf(0, 12_000)).toEqual([1, 2, 3]);
+    expect(idsOf(3, 12_001)).toEqual([4, 5, 6, 7]);
+    expect(idsOf(7, 1)).toEqual([8]);
+    expect(idsOf(7, 1e6)).toEqual([8, 9, 10]);
+  });
+
   it('never lets the time go back in a room', () => {
     const store = openStore();
     beat(store, say('now', { at: 5000 }), say('an hour ago', { at: 1000 }), say('later', { at: 6000 }));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import type { Connection } from '../../src/realtime/connection.js';
-import { ConnectedUser, QUEUE_LIMITS } from '../../src/realtime/user.js';
+import { ConnectedUser, queueLimits } from '../../src/realtime/user.js';
 
 const { limits } = readConfig({});
 
@@ -77,7 +77,7 @@ it('is paused by bytes too', () => {
 
 it('keeps too much at 2,000 messages or 2 MiB, not at 1,999 or a hundred of the longest; thrown out, nothing waits', () => {
   const [many, long] = [hasty(), hasty()];
-  many.says(QUEUE_LIMITS.disconnectCount - 1);
+  many.says(queueLimits.disconnectCount - 1);
   long.says(100, 16_384);
   expect([many.ann.isOverLimit, long.ann.isOverLimit]).toEqual([false, false]);
   many.says(1);
