@@ -9,8 +9,8 @@ import { userInfo } from 'node:os';
 import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT } from './cli/command.js';
 import { backup, exportRoom, restore, verify } from './cli/commands.js';
-import { prove } from './commands/prove.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
+import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
 import { LockedError, OpenError } from './store/database.js';
 

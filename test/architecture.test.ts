@@ -24,11 +24,11 @@ const BORDERS: Borders = {
     'metrics.ts': ['realtime', 'store'],
     'server.ts': [...BOTH, 'chat', 'store', 'sequencer', 'realtime', 'http', 'metrics.ts'],
     cli: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts'],
-    commands: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts', 'cli'],
-    'main.ts': ['config.ts', 'store', 'server.ts', 'cli', 'commands'],
+    prove: [...SHARED, 'store', 'cli'],
+    'main.ts': ['config.ts', 'store', 'server.ts', 'cli', 'prove'],
   },
   packages: {
-    ws: /^(realtime|commands\/prove)\//, // prove looks at the server from outside, as a client
+    ws: /^realtime\/|^prove\/clients\.ts$/, // prove is a client of the server
     'better-sqlite3': /^store\//,
     redis: /^(sequencer\/redis|realtime\/presence)\.ts$/,
     koa: /^http\//,
@@ -39,7 +39,7 @@ const BORDERS: Borders = {
     cookies: /^http\/auth\.ts$/,
     keygrip: /^session\.ts$/,
     'prom-client': /^(metrics|http\/health)\.ts$/,
-    pino: /^(main|server|http\/(app|errors)|commands\/prove.*)\.ts$/,
+    pino: /^(main|server|http\/(app|errors))\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
     marked: /^client\//,
@@ -68,7 +68,7 @@ const BORDERS: Borders = {
     { fault: 'reads the environment', where: /^(?!(config|main)\.ts)/, what: /\bprocess\.env\b/, in: 'code' },
     {
       fault: 'touches process',
-      where: /^(?!main\.ts|commands\/prove)/,
+      where: /^(?!main\.ts|prove\/command\.ts)/,
       what: /\bprocess\.(?!env\b)\w|['"]node:process['"]/,
       in: 'code',
     },

@@ -47,6 +47,11 @@ function matches(text: string, pattern: RegExp): string[] {
   return [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))].sort();
 }
 
+/** The names of the operator's commands. */
+function commandNames(): string[] {
+  return matches(sources('src/cli') + sources('src/prove'), /^ {2}name: '(\w+)',$/gm);
+}
+
 /** The members of a union of texts, as it is written in a source. */
 function union(source: string, type: string): string[] {
   const [, body = ''] = new RegExp(`export type ${type} =([^;]*);`).exec(source) ?? [];
@@ -88,10 +93,7 @@ describe('docs/operations.md', () => {
   });
 
   it('names every command', () => {
-    const commands = matches(
-      [sources('src/cli'), read('src/commands/prove.ts')].join('\n'),
-      /^ {2}name: '(\w+)',$/gm,
-    );
+    const commands = commandNames();
     expect(commands).toContain('verify');
     expect(matches(section(operations, 'Commands'), /main\.js (\w+)/g)).toEqual(commands);
   });
@@ -159,10 +161,7 @@ describe('README.md', () => {
     const used = matches(readme, /^ {4}npm install && npm (?:run )?(\w+)$/gm);
     expect(used).toEqual(['start', 'test']);
     expect(scripts).toEqual(expect.arrayContaining(used));
-    const commands = matches(
-      [sources('src/cli'), read('src/commands/prove.ts')].join('\n'),
-      /^ {2}name: '(\w+)',$/gm,
-    );
+    const commands = commandNames();
     for (const command of matches(readme, /node dist\/main\.js (\w+)/g)) expect(commands).toContain(command);
   });
 

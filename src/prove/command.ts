@@ -1,0 +1,145 @@
+/** `oneport prove`: tests the promise on a real server with kill -9. Exits with 1 and evidence when it is broken. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Command, CommandError, EXIT } from '../cli/command.js';
+import { type Progress, type Result, run } from './run.js';
+
+const SERVER_FILE = fileURLToPath(new URL('../main.js', import.meta.url));
+/** Progress is reported once a second and printed every N seconds. */
+const PROGRESS_SECONDS = 5;
+/** The verdict names the first violation. At most N are printed. */
+const PRINTED_VIOLATIONS = 10;
+
+const OPTIONS = {
+  kills: { type: 'string', default: '20' },
+  seed: { type: 'string' },
+  clients: { type: 'string', default: '8' },
+  every: { type: 'string', default: '400' },
+} as const;
+
+export const prove: Command = {
+  name: 'prove',
+  args: '[options]',
+  does: 'kill a server of its own again and again, and check that it loses no message and no change',
+  help: `  --kills N      number of kill -9 [20]; 1000 take about 15 minutes
+  --seed S       repeats the random choices of an earlier run [a new seed]
+  --clients C    people who write, over sockets and HTTP, 1 to 400 [8]
+  --every MS     mean milliseconds from the first event after a start to the next kill [400]
+
+The command starts a server on a temporary folder and a free port. 70 % of what the clients send are messages; the rest
+are edits, deletions and reactions, on their own messages and on those of others. Clients send a command again, with the
+same cid, until it is answered. Their connections are cut at random; the server is killed and restarted. At the end:
+- The log must contain every acknowledged command exactly once, under its number. Each rejection must follow from the
+  rules at that place in the log.
+- Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay
+  from 0 and the pages must equal the state that results from the log.
+- Deleted text must be gone from replays, pages and, within seconds, files. "verify" must find no fault.
+Otherwise the command exits with 1, prints the first evidence and keeps the folder.`,
+  async run(args, { out, err, now, onStop }) {
+    let stopped = false;
+    onStop(() => {
+      stopped = true;
+    });
+    const { kills, seed = now() % 2 ** 32, clients, every } = parseOptions(args);
+    const folder = mkdtempSync(join(tmpdir(), 'oneport-prove-'));
+    err.write(`seed ${seed}: ${kills} kills, ${clients} clients\n`);
+    let seconds = 0;
+    const result = await run({
+      ...{ kills, seed, writers: clients, killIntervalMs: every, folder },
+      command: [process.execPath, SERVER_FILE],
+      stopped: () => stopped,
+      onProgress(progress) {
+        if (++seconds % PROGRESS_SECONDS === 0) err.write(`${formatProgress(progress, kills)}\n`);
+      },
+    });
+    out.write(`seed ${seed}\n${formatResult(result)}`);
+    if (result.violations.length > 0) {
+      for (const { kind, evidence } of result.violations.slice(1, PRINTED_VIOLATIONS))
+        err.write(`also ${kind}: ${evidence}\n`);
+      err.write(`the server's data and log are in ${folder}\n`);
+      return EXIT.fault;
+    }
+    rmSync(folder, { recursive: true, force: true });
+    return result.kills < kills ? EXIT.interrupted : EXIT.ok;
+  },
+};
+
+interface Options {
+  readonly kills: number;
+  readonly clients: number;
+  readonly every: number;
+  readonly seed: number | undefined;
+}
+
+function parseOptions(args: readonly string[]): Options {
+  const { kills, clients, every, seed } = parseStrings(args);
+  return {
+    kills: parseInteger('kills', kills, 0, 1e6),
+    clients: parseInteger('clients', clients, 1, 400),
+    every: parseInteger('every', every, 10, 1e6),
+    seed: seed === undefined ? undefined : parseInteger('seed', seed, 0, 2 ** 32 - 1),
+  };
+}
+
+function parseStrings(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS }).values;
+  } catch (error) {
+    throw new CommandError(EXIT.usage, `${error instanceof Error ? error.message : error}; see prove --help`);
+  }
+}
+
+function parseInteger(name: string, raw: string, min: number, max: number): number {
+  const value = Number(raw);
+  if (/^\d+$/.test(raw) && value >= min && value <= max) return value;
+  throw new CommandError(EXIT.usage, `--${name} must be an integer from ${min} to ${max}`);
+}
+
+function formatProgress({ kills, history }: Progress, planned: number): string {
+  const { invocations, acknowledged, last } = history;
+  return `${kills} of ${planned} kills; ${invocations.size} sent, ${acknowledged} acknowledged, ${last} events`;
+}
+
+function formatResult({ kills, events, history, startTimes, violations }: Result): string {
+  const { acknowledged, resent, disconnects, reconnectTimes } = history;
+  const sent = [...history.invocations.values()];
+  const count = (...types: readonly string[]): number =>
+    sent.filter(({ command }) => types.includes(command.type)).length;
+  const rows: readonly (readonly [string, string | number])[] = [
+    ['kills', kills],
+    ['connections cut', disconnects],
+    ['messages sent', count('chat')],
+    ['edits', count('edit')],
+    ['deletions', count('delete')],
+    ['reactions', count('react', 'unreact')],
+    ['sent again', resent],
+    ['acknowledged', acknowledged],
+    ['rejected by rule', sent.filter(({ ackedId, rejected }) => rejected && ackedId === undefined).length],
+    ['in the log', events],
+    ['lost', history.countViolations('lost')],
+    ['duplicated', history.countViolations('duplicated')],
+    ['out of order', history.countViolations('out of order')],
+    ['diverged', history.countViolations('diverged')],
+    ['not deleted', history.countViolations('not deleted')],
+    ['other faults', history.countViolations('inconsistent', 'wrongly rejected', 'stuck', 'invalid')],
+    ['reconnect, ms', quantiles(reconnectTimes)],
+    ['server start, ms', quantiles(startTimes)],
+  ];
+  const lines = rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`);
+  const [first] = violations;
+  const verdict = first
+    ? `failed: ${first.kind}: ${first.evidence}`
+    : 'passed: nothing lost, nothing duplicated, one order and one state for all readers, deleted text gone, verify clean';
+  return `${lines.join('\n')}\n${verdict}\n`;
+}
+
+/** Returns "p50 312, p99 640, max 702 (of 160)". */
+function quantiles(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (part: number): number =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0);
+  return `p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)} (of ${sorted.length})`;
+}

@@ -1,0 +1,133 @@
+/**
+ * Generates the workload: random commands in a mix like that of real rooms, some of which the rules forbid. All
+ * randomness comes from the seed, so that a run can be repeated.
+ */
+import type { PostCommand } from '../shared/protocol.js';
+import type { View } from './history.js';
+
+/** Returns a number in [0, 1). */
+export type Random = () => number;
+
+/** Per 100 commands. */
+const MIX = { chat: 70, edit: 9, delete: 4, react: 10, unreact: 7 } as const;
+/**
+ * Percentages. Changes: of another author's message although the rules forbid it; of a random number, which may not
+ * exist. Deletions: of an edited message, because its edits hold text that must go too.
+ */
+const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50 } as const;
+/** Most changes come soon: targets are among the newest N messages, the very newest most often. */
+const NEWEST = { own: 10, all: 30, reacted: 100 } as const;
+const EMOJI = ['👍', '🎉', '😂', '🚀'] as const;
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxy';
+const WORD_LETTERS = 14;
+/** Ends every word of a message, and no other word in the files. */
+const WORD_SUFFIX = 'zq';
+/** Matches a marker: the end of a word, unique to one message. */
+const MARKER_PATTERN = /[a-y]{10}zq/g;
+export const MARKER_LENGTH = 12;
+
+/** Returns the mulberry32 generator. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Returns an integer in [min, max). */
+export function randomInt(random: Random, min: number, max: number): number {
+  return min + Math.floor(random() * (max - min));
+}
+
+/** Returns the next command of the person whose view this is. */
+export function nextCommand(view: View, random: Random, cid: string): PostCommand {
+  const type = randomType(random);
+  const target = type === 'chat' ? undefined : randomTarget(type, view, random);
+  if (type === 'chat' || target === undefined) return { type: 'chat', data: messageText(cid, random), cid };
+  switch (type) {
+    case 'edit':
+      return { type, target, data: messageText(cid, random), cid };
+    case 'delete':
+      return { type, target, cid };
+    case 'react':
+      return { type, target, data: pick(EMOJI, random) ?? '', cid };
+    case 'unreact':
+      return { type, ...(ownReaction(view, random) ?? { target, data: pick(EMOJI, random) ?? '' }), cid };
+  }
+}
+
+function randomType(random: Random): PostCommand['type'] {
+  let rest = random() * 100;
+  for (const type of ['edit', 'delete', 'react', 'unreact'] as const) {
+    rest -= MIX[type];
+    if (rest < 0) return type;
+  }
+  return 'chat';
+}
+
+/** Returns undefined while there is no message to change. */
+function randomTarget(type: PostCommand['type'], view: View, random: Random): number | undefined {
+  const roll = random() * 100;
+  const last = view.messages.at(-1) ?? 0;
+  if (roll < PERCENT.strayTarget) return randomInt(random, 1, 2 * last + 2);
+  const own = (type === 'edit' || type === 'delete') && roll >= PERCENT.strayTarget + PERCENT.foreignTarget;
+  if (!own) return pickNewest(view.messages, NEWEST.all, random);
+  const edited = type === 'delete' && random() * 100 < PERCENT.editedTarget ? ownEdited(view) : undefined;
+  return edited ?? pickNewest(view.own, NEWEST.own, random);
+}
+
+function ownEdited(view: View): number | undefined {
+  return view.own.slice(-NEWEST.all).findLast((id) => view.message(id)?.edited !== undefined);
+}
+
+/** Returns a reaction that this person gave and has not taken back. */
+function ownReaction(view: View, random: Random): { target: number; data: string } | undefined {
+  const given = view.messages.slice(-NEWEST.reacted).flatMap((target) => {
+    const own = view.message(target)?.reactions?.filter(({ user }) => user.id === view.userId) ?? [];
+    return own.map(({ data }) => ({ target, data }));
+  });
+  return pick(given, random);
+}
+
+function pickNewest(list: readonly number[], max: number, random: Random): number | undefined {
+  return list.at(-1 - randomInt(random, 0, randomInt(random, 1, Math.min(max, list.length) + 1)));
+}
+
+function pick<T>(list: readonly T[], random: Random): T | undefined {
+  return list[randomInt(random, 0, list.length)];
+}
+
+/**
+ * Returns a text that identifies itself: its cid, then one random word, repeated. So the server's word is not needed
+ * to tell which command brought a text, and any piece of it is recognised in a file.
+ */
+function messageText(cid: string, random: Random): string {
+  const start = Array.from({ length: WORD_LETTERS }, () => LETTERS[randomInt(random, 0, LETTERS.length)]);
+  const word = start.join('') + WORD_SUFFIX;
+  return [cid, ...Array.from({ length: randomInt(random, 1, 12) }, () => word)].join(' ');
+}
+
+/** Returns the cid in a text of `messageText`; undefined for any other text. */
+export function cidOfText(text: string): string | undefined {
+  const end = text.indexOf(' ');
+  return end < 0 ? undefined : text.slice(0, end);
+}
+
+/** Returns the last letters of a text's word. A search index may not store the start of a word that others share. */
+export function markerOf(text: string): string {
+  return text.slice(-MARKER_LENGTH);
+}
+
+/** Returns all markers in bytes that were read as Latin-1. */
+export function markersIn(bytes: string): string[] {
+  return bytes.match(MARKER_PATTERN) ?? [];
+}
+
+/** Shortens the repeated words of texts in a message to people. */
+export function abbreviate(evidence: string): string {
+  return evidence.replace(/([a-y]{14}zq)(?: \1)+/g, '$1 …');
+}

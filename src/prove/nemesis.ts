@@ -1,0 +1,144 @@
+/** The nemesis: runs the server as a child process, kills it at random times and starts it again on the same data. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandError, EXIT } from '../cli/command.js';
+import { type Random, randomInt } from './generator.js';
+import type { History } from './history.js';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 12_000;
+/** Limits the wait for a first event after a start. */
+const FIRST_EVENT_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+
+export class ServerProcess {
+  readonly #command: readonly string[];
+  readonly #env: Env;
+  readonly #logFile: string;
+  readonly #onCrash: (status: string) => void;
+  #child: ChildProcess | undefined;
+
+  /** The server's stderr is appended to `logFile`. `onCrash` is called when it exits without being told to. */
+  constructor(command: readonly string[], env: Env, logFile: string, onCrash: (status: string) => void) {
+    this.#command = command;
+    this.#env = env;
+    this.#logFile = logFile;
+    this.#onCrash = onCrash;
+  }
+
+  /** Resolves with the milliseconds until the server listens. @throws CommandError when it does not start */
+  async start(): Promise<number> {
+    const [program = '', ...args] = this.#command;
+    const startedAt = performance.now();
+    const log = openSync(this.#logFile, 'a');
+    const child = spawn(program, args, {
+      env: { ...this.#env },
+      stdio: ['ignore', 'pipe', log],
+      detached: true, // keeps Ctrl-C from reaching it: we end it ourselves
+    });
+    closeSync(log);
+    this.#child = child;
+    child.on('exit', (code, signal) => {
+      if (child === this.#child) this.#onCrash(String(code ?? signal));
+    });
+    if (!(await firstOutput(child)))
+      throw new CommandError(EXIT.fault, `the server did not start: see ${this.#logFile}`);
+    return performance.now() - startedAt;
+  }
+
+  /** Sends SIGKILL and waits for the exit. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Sends SIGTERM. Resolves with the exit code, or with the signal that ended it. */
+  async stop(): Promise<number | string> {
+    const child = this.#child;
+    const timer = setTimeout(() => child?.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const status = await this.#end('SIGTERM');
+    clearTimeout(timer);
+    return status;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<number | string> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return 'already exited';
+    child.kill(signal);
+    const [code, endedBy] = await once(child, 'exit');
+    return code ?? endedBy;
+  }
+}
+
+/** The server's first output says that it listens. Resolves with false when it exits before, or on timeout. */
+function firstOutput(child: ChildProcess): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), START_TIMEOUT_MS);
+    child.stdout?.once('data', () => resolve(true));
+    child.once('error', () => resolve(false));
+    child.once('exit', () => resolve(false));
+    timer.unref();
+  });
+}
+
+export interface Schedule {
+  readonly kills: number;
+  /** mean milliseconds from the first event after a start to the next kill */
+  readonly killIntervalMs: number;
+  /** Returns true when the run is to end early. */
+  readonly stopped: () => boolean;
+}
+
+export interface Restarts {
+  kills: number;
+  /** milliseconds that each start took */
+  readonly startTimes: number[];
+}
+
+/** Kills and restarts the server until the schedule is done, the operator stops it, or a violation is found. */
+export async function runNemesis(
+  server: ServerProcess,
+  { kills, killIntervalMs, stopped }: Schedule,
+  restarts: Restarts,
+  history: History,
+  random: Random,
+): Promise<void> {
+  const isOver = (): boolean => stopped() || history.violations.length > 0;
+  while (restarts.kills < kills && !isOver()) {
+    const { last } = history;
+    // A kill proves nothing while no client has come back.
+    await waitUntil(() => history.last > last || isOver(), FIRST_EVENT_TIMEOUT_MS);
+    await sleep(randomInt(random, killIntervalMs * 0.5, killIntervalMs * 1.5));
+    await server.kill();
+    restarts.kills++;
+    restarts.startTimes.push(await server.start());
+  }
+}
+
+/** Resolves with false when the condition was not met in time. */
+export async function waitUntil(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+  for (const end = performance.now() + timeoutMs; !condition(); await sleep(POLL_MS)) {
+    if (performance.now() > end) return false;
+  }
+  return true;
+}
+
+/** Finds a free port below the ephemeral range, so that no client socket can take it while the server is down. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (free) return port;
+  }
+  throw new Error('no free port between 20000 and 32000');
+}

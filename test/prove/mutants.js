@@ -1,0 +1,328 @@
+// @ts-check
+/**
+ * The server with one fault planted in it: a mutant. The first argument names it. Tests run `prove` against each mutant and
+ * expect a violation. It runs what was built and reads the same environment variables as the real server.
+ */
+import pino from 'pino';
+import { readConfig } from '../../dist/config.js';
+import { FrameCache } from '../../dist/realtime/room.js';
+import { LocalSequencer } from '../../dist/sequencer/local.js';
+import { createServer } from '../../dist/server.js';
+import { ReactionStore } from '../../dist/store/changes.js';
+import { RoomCounters } from '../../dist/store/events.js';
+import { WalTruncater } from '../../dist/store/store.js';
+
+/** @typedef {import('../../src/server.js').Dependencies} Dependencies */
+/** @typedef {import('../../src/chat/types.js').Storage} Storage */
+/** @typedef {import('../../src/chat/types.js').Command} Command */
+/** @typedef {import('../../src/chat/types.js').ChangeCommand} ChangeCommand */
+/** @typedef {import('../../src/chat/types.js').Result} Result */
+/** @typedef {import('../../src/chat/types.js').EventStorage} EventStorage */
+/** @typedef {import('../../src/shared/protocol.js').RoomEvent} RoomEvent */
+/** @typedef {import('../../src/sequencer/sequencer.js').BatchHandler} BatchHandler */
+/** @typedef {import('../../src/sequencer/sequencer.js').Sequencer} Sequencer */
+
+/** Time from the premature delivery to the commit: long enough for a kill to fall into it. */
+const COMMIT_DELAY_MS = 60;
+const config = readConfig(process.env);
+
+/**
+ * Predicts the results of a batch in a transaction that is rolled back, sends them, and commits the batch later.
+ * @param {'reply' | 'deliver'} early what does not wait for the commit
+ * @returns {Partial<Dependencies>}
+ */
+function beforeCommit(early) {
+  const rollback = new Error('rolled back on purpose');
+  let predicting = false;
+  /** @type {(storage: Storage) => Storage} */
+  const wrapStorage = (storage) => ({
+    people: storage.people,
+    events: storage.events,
+    memberships: storage.memberships,
+    transaction: (work) => (predicting ? rolledBack(storage, work, rollback) : storage.transaction(work)),
+  });
+  return {
+    wrapStorage,
+    createSequencer: (handler) =>
+      new PrematureSequencer(handler, early, (commands) => {
+        predicting = true;
+        const results = handler.apply(commands);
+        predicting = false;
+        return results;
+      }),
+  };
+}
+
+/** @template T @param {Storage} storage @param {() => T} work @param {Error} rollback @returns {T} */
+function rolledBack(storage, work, rollback) {
+  /** @type {T[]} */
+  const results = [];
+  try {
+    storage.transaction(() => {
+      results.push(work());
+      throw rollback;
+    });
+  } catch (error) {
+    if (error !== rollback) throw error;
+  }
+  const [result] = results;
+  if (result === undefined) throw new Error('the transaction had no result');
+  return result;
+}
+
+/** @typedef {{ command: Command, reply: import('../../src/sequencer/sequencer.js').Reply | undefined }} Submission */
+
+/** @implements {Sequencer} */
+class PrematureSequencer {
+  #handler;
+  #early;
+  #predict;
+  /** @type {Submission[]} */
+  #queue = [];
+  #busy = false;
+
+  /** @param {BatchHandler} handler @param {'reply' | 'deliver'} early @param {BatchHandler['apply']} predict */
+  constructor(handler, early, predict) {
+    this.#handler = handler;
+    this.#early = early;
+    this.#predict = predict;
+  }
+
+  /** @type {Sequencer['submit']} */
+  submit(command, reply) {
+    this.#queue.push({ command, reply });
+    if (!this.#busy) this.#run();
+  }
+
+  async close() {
+    while (this.#busy) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  #run() {
+    this.#busy = true;
+    const batch = this.#queue.splice(0);
+    const commands = batch.map(({ command }) => command);
+    const predicted = this.#predict(commands);
+    if (this.#early === 'deliver') this.#handler.deliver(predicted);
+    // The ack of a repeated command carries the number, so the sender has it before the event.
+    else replyAll(batch, predicted.map(toAck));
+    setTimeout(() => {
+      const results = this.#handler.apply(commands);
+      if (this.#early === 'reply') this.#handler.deliver(results);
+      else replyAll(batch, results);
+      this.#busy = false;
+      if (this.#queue.length > 0) this.#run();
+    }, COMMIT_DELAY_MS);
+  }
+}
+
+/** @param {readonly Submission[]} batch @param {readonly Result[]} results */
+function replyAll(batch, results) {
+  results.forEach((result, index) => {
+    batch[index]?.reply?.(result);
+  });
+}
+
+/** @param {Result} result @returns {Result} */
+function toAck(result) {
+  return result.kind === 'accepted' ? { ...result, kind: 'duplicate' } : result;
+}
+
+/**
+ * Overrides some methods of the event storage.
+ * @param {(events: EventStorage) => Partial<EventStorage>} override
+ * @returns {Partial<Dependencies>}
+ */
+function withEvents(override) {
+  return {
+    wrapStorage: (storage) => ({
+      people: storage.people,
+      memberships: storage.memberships,
+      transaction: (work) => storage.transaction(work),
+      events: {
+        findByCid: (person, cid) => storage.events.findByCid(person, cid),
+        message: (room, id) => storage.events.message(room, id),
+        hasReaction: (message, person, emoji) => storage.events.hasReaction(message, person, emoji),
+        appendChange: (message, person, change) => storage.events.appendChange(message, person, change),
+        append: (room, person, message) => storage.events.append(room, person, message),
+        ...override(storage.events),
+      },
+    }),
+  };
+}
+
+/**
+ * Delivers other events than those that were stored.
+ * @param {(event: RoomEvent) => RoomEvent} alter
+ * @returns {Partial<Dependencies>}
+ */
+function withDelivery(alter) {
+  return {
+    createSequencer: (handler) =>
+      new LocalSequencer({
+        apply: handler.apply,
+        deliver: (results) =>
+          handler.deliver(
+            results.map((result) =>
+              result.kind === 'accepted' ? { ...result, event: alter(result.event) } : result,
+            ),
+          ),
+      }),
+  };
+}
+
+/**
+ * Drops every tenth change and acknowledges it with the newest number.
+ * @returns {Partial<Dependencies>}
+ */
+function dropChanges() {
+  let [newest, count] = [0, 0];
+  return {
+    createSequencer: (handler) => {
+      const sequencer = new LocalSequencer({
+        apply: handler.apply,
+        deliver: (results) => {
+          for (const result of results) if (result.kind === 'accepted') newest = result.event.id;
+          handler.deliver(results);
+        },
+      });
+      return {
+        close: () => sequencer.close(),
+        submit: (command, reply) => {
+          if (command.kind !== 'change' || ++count % 10 !== 0) sequencer.submit(command, reply);
+          else reply?.(ackOf(command, newest));
+        },
+      };
+    },
+  };
+}
+
+/** @param {ChangeCommand} command @param {number} id @returns {Result} */
+function ackOf({ room, user, target, data, at, cid = '' }, id) {
+  return { kind: 'duplicate', room, event: { id, type: 'react', user, target, data, at, cid } };
+}
+
+/** @type {Readonly<Record<string, () => Partial<Dependencies>>>} */
+const mutants = {
+  none: () => ({}),
+
+  // Acknowledges a command before its commit; the other readers get it after.
+  'ack-before-commit': () => beforeCommit('reply'),
+
+  // Delivers an event to the room before its commit.
+  'deliver-before-commit': () => beforeCommit('deliver'),
+
+  // Accepts a repeated cid again. Leaves it out of the second event, or the unique index would object.
+  'no-deduplication': () =>
+    withEvents((events) => ({
+      findByCid: () => undefined,
+      append: (room, person, { cid, ...message }) => {
+        const known = cid === undefined || events.findByCid(person, cid) !== undefined;
+        return events.append(room, person, known ? message : { ...message, cid });
+      },
+      appendChange: (message, person, { cid, ...change }) => {
+        const known = cid === undefined || events.findByCid(person, cid) !== undefined;
+        return events.appendChange(message, person, known ? change : { ...change, cid });
+      },
+    })),
+
+  // The same for edits only. A repeated edit replaces a newer text by its own.
+  'no-deduplication-of-edits': () =>
+    withEvents((events) => ({
+      findByCid: (person, cid) => {
+        const stored = events.findByCid(person, cid);
+        return stored?.event.type === 'edit' ? undefined : stored;
+      },
+      appendChange: (message, person, { cid, ...change }) => {
+        const known = cid === undefined || events.findByCid(person, cid) !== undefined;
+        return events.appendChange(message, person, known ? change : { ...change, cid });
+      },
+    })),
+
+  // Acknowledges some changes and does not apply them.
+  'change-dropped': dropChanges,
+
+  // Takes whoever asks for the author.
+  'no-author-check': () => {
+    let sender = '';
+    return withEvents((events) => ({
+      findByCid: (person, cid) => {
+        sender = person.id;
+        return events.findByCid(person, cid);
+      },
+      message: (room, id) => {
+        const message = events.message(room, id);
+        return message && { ...message, author: sender };
+      },
+    }));
+  },
+
+  // Rejects every 20th change as if its message were deleted.
+  'change-wrongly-rejected': () => {
+    let count = 0;
+    return withEvents((events) => ({
+      message: (room, id) => {
+        const message = events.message(room, id);
+        return message && { ...message, deleted: message.deleted || ++count % 20 === 0 };
+      },
+    }));
+  },
+
+  // Stores the text of an edit, but delivers the edit without it.
+  'edit-delivered-empty': () =>
+    withDelivery((event) => (event.type === 'edit' ? { ...event, data: '' } : event)),
+
+  // Numbers and delivers an unreact, but keeps the reaction.
+  'unreact-ignored': () => {
+    ReactionStore.prototype.remove = () => {};
+    return {};
+  },
+
+  // Deletes a message without its edits, which keep their texts.
+  'edits-survive-deletion': () =>
+    withEvents((events) => ({
+      appendChange: (message, person, change) =>
+        events.appendChange(
+          change.type === 'delete' ? { ...message, edited: undefined } : message,
+          person,
+          change,
+        ),
+    })),
+
+  // Replays deleted text from memory.
+  'deleted-text-in-cache': () => {
+    FrameCache.prototype.clear = () => {};
+    return {};
+  },
+
+  // Never truncates the write-ahead log.
+  'deleted-text-in-wal': () => {
+    WalTruncater.prototype.tick = () => {};
+    return {};
+  },
+
+  // Gives every 25th number of a room to no event.
+  'number-skipped': () => {
+    const { next } = RoomCounters.prototype;
+    RoomCounters.prototype.next = function skipping(...args) {
+      const counter = next.apply(this, args);
+      return counter.last % 25 === 0 ? next.apply(this, args) : counter;
+    };
+    return {};
+  },
+
+  // Resumes one event too late.
+  'resume-off-by-one': () => ({}),
+};
+
+const name = process.argv[2] ?? 'none';
+const mutate = mutants[name];
+if (!mutate) throw new Error(`there is no mutant ${name}`);
+const server = createServer(config, { logger: pino({ level: 'silent' }), ...mutate() });
+if (name === 'resume-off-by-one') {
+  server.http.prependListener('upgrade', (request) => {
+    request.url = request.url?.replace(/after=([1-9]\d*)/, (_, after) => `after=${Number(after) + 1}`);
+  });
+}
+process.on('SIGTERM', () => server.close().then(() => process.exit(0)));
+server.http.listen(config.port, config.host, () => process.stdout.write('listening\n'));
