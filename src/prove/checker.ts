@@ -5,12 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChatEvent, RoomEvent } from '../shared/protocol.js';
 import { MARKER_LENGTH, markerOf, markersIn } from './generator.js';
 import {
-  cidOf,
+  describe,
   describeEvent,
   describeState,
   type History,
   type Invocation,
+  type MessageState,
   type Rejection,
+  type RoomHistory,
   type View,
 } from './history.js';
 import { Model } from './model.js';
@@ -19,72 +21,79 @@ import { Model } from './model.js';
 const RESIDUE_TIMEOUT_MS = 15_000;
 const RESIDUE_POLL_MS = 500;
 
-interface LogCheck {
-  readonly history: History;
-  /** the run ended normally: every command must be answered, every event observed */
-  readonly settled: boolean;
+/** A room's history and the model that its log results in. */
+export interface RoomCheck {
+  readonly room: RoomHistory;
   readonly model: Model;
-  readonly idByCid: Map<string, number>;
-  /** by number: logical time at which the event's command was first sent */
-  readonly invokedAt: number[];
-  /** newest `socketSeq` in the log, by author */
-  readonly socketSeqs: Map<string, number>;
 }
 
-/** Reads the log to its end and compares it with the history. Resolves with the model that it results in. */
+interface LogCheck extends RoomCheck {
+  /** the run ended normally: every command must be answered, every event observed */
+  readonly settled: boolean;
+  /** numbers in the log */
+  readonly ids: Map<Invocation, number>;
+  /** by number: logical time at which the event's command was first sent */
+  readonly invokedAt: number[];
+  /** newest position in the log, by stream */
+  readonly streams: Map<string, number>;
+  /** ids of authors of messages without a cid whose text was changed before anyone received it */
+  readonly unidentified: string[];
+}
+
+/** Reads the log to its end and compares it with the history. Resolves with what the checks of all rooms need. */
 export async function checkLog(
   log: AsyncIterable<RoomEvent>,
-  history: History,
+  room: RoomHistory,
   settled: boolean,
-): Promise<Model> {
+): Promise<LogCheck> {
   const check: LogCheck = {
-    ...{ history, settled, model: new Model() },
-    ...{ idByCid: new Map(), invokedAt: [0], socketSeqs: new Map() },
+    ...{ room, settled, model: new Model(), ids: new Map(), invokedAt: [0], streams: new Map() },
+    unidentified: [],
   };
   const { model } = check;
+  let at = 0;
   for await (const event of log) {
     if (event.id !== model.last + 1)
-      history.violate('out of order', `in the log ${event.id} follows ${model.last}`);
+      room.violate('out of order', `in the log ${event.id} follows ${model.last}`);
+    if (!(event.at >= at))
+      room.violate('out of order', `the time of ${event.id} is ${event.at}, after ${at}`);
+    at = event.at;
     checkLoggedEvent(event, check);
   }
-  if (history.last > model.last)
-    history.violate('lost', `${history.last} was received, but the log ends at ${model.last}`);
-  for (const [cid, invocation] of history.invocations) checkAnswer(cid, invocation, check);
-  for (const rejection of history.rejections) checkRejection(rejection, check);
-  return model;
+  if (room.last > model.last)
+    room.violate('lost', `${room.last} was received, but the log ends at ${model.last}`);
+  checkUnidentified(check);
+  return check;
 }
 
 function checkLoggedEvent(event: RoomEvent, check: LogCheck): void {
-  const { history, model, invokedAt } = check;
-  const invocation = history.invocations.get(cidOf(event));
-  model.last = event.id;
-  invokedAt[event.id] = invocation?.invokedAt ?? 0;
-  checkOrigin(event, invocation, check);
-  if (!invocation) return;
-  checkSocketOrder(event, invocation, check);
-  const code = model.apply(event.id, invocation.author, invocation.command);
-  if (code !== undefined)
-    history.violate('invalid', `${event.id} is in the log, but the rules say "${code}"`);
-}
-
-/** An event is one command of its author, is in the log once, and equals what readers received. */
-function checkOrigin(event: RoomEvent, invocation: Invocation | undefined, check: LogCheck): void {
-  const { history, idByCid, settled } = check;
+  const { room, model, ids, invokedAt, settled } = check;
   const { id } = event;
-  const [cid, line, observed] = [cidOf(event), describeEvent(event), history.events[id]];
-  if (!invocation || !isResultOf(event, invocation)) history.violate('invalid', `nobody sent ${id}: ${line}`);
-  if (idByCid.has(cid))
-    history.violate('duplicated', `${cid} is in the log as ${idByCid.get(cid)} and as ${id}`);
+  const [line, observed] = [describeEvent(event), room.events[id]];
   if (observed === undefined && settled)
-    history.violate('lost', `${id} is in the log, but no reader received it`);
+    room.violate('lost', `${id} is in the log, but no reader received it`);
   if (observed !== undefined && observed !== line)
-    history.violate('inconsistent', `${id} was received as "${observed}", the log has "${line}"`);
-  idByCid.set(cid, id);
+    room.violate('inconsistent', `${id} was received as "${observed}", the log has "${line}"`);
+  const invocation = room.originOf(event);
+  model.last = id;
+  invokedAt[id] = invocation?.invokedAt ?? 0;
+  if (!invocation && event.type === 'chat' && event.cid === undefined) {
+    check.unidentified.push(event.user.id);
+    model.apply(id, event.user, { type: 'chat', data: '' }); // its text is not known
+  } else if (!invocation || !isResultOf(event, invocation))
+    room.violate('invalid', `nobody sent ${id}: ${line}`);
+  if (!invocation) return;
+  if (ids.has(invocation))
+    room.violate('duplicated', `${invocation.tag} is in the log as ${ids.get(invocation)} and as ${id}`);
+  ids.set(invocation, id);
+  checkOrder(event, invocation, check);
+  const code = model.apply(id, event.user, invocation.command);
+  if (code !== undefined) room.violate('invalid', `${id} is in the log, but the rules say "${code}"`);
 }
 
 /** Texts are not compared here, because they change. */
 function isResultOf(event: RoomEvent, { author, command }: Invocation): boolean {
-  if (event.user.id !== author || event.type !== command.type) return false;
+  if (event.user.id !== author || event.type !== command.type || event.cid !== command.cid) return false;
   if (event.type === 'chat' || command.type === 'chat') return true;
   if (event.target !== command.target) return false;
   if (command.type !== 'react' && command.type !== 'unreact') return true;
@@ -95,26 +104,94 @@ function isResultOf(event: RoomEvent, { author, command }: Invocation): boolean 
  * The log keeps the order of one author's commands on a socket. Reactions are exempt: after a lost rejection, one is
  * sent again behind later commands and may be allowed by then.
  */
-function checkSocketOrder(event: RoomEvent, { socketSeq, author }: Invocation, check: LogCheck): void {
-  if (socketSeq === undefined || event.type === 'react' || event.type === 'unreact') return;
-  const { history, socketSeqs } = check;
-  const before = socketSeqs.get(author) ?? 0;
-  if (socketSeq < before)
-    history.violate('out of order', `${cidOf(event)} was sent before ${before}, but is in the log after it`);
-  socketSeqs.set(author, Math.max(socketSeq, before));
+function checkOrder(event: RoomEvent, { position, tag }: Invocation, { room, streams }: LogCheck): void {
+  if (position === undefined || event.type === 'react' || event.type === 'unreact') return;
+  const { stream, seq } = position;
+  const before = streams.get(stream) ?? 0;
+  if (seq < before)
+    room.violate('out of order', `${tag} was sent before ${before}, but is in the log after it`);
+  streams.set(stream, Math.max(seq, before));
 }
 
-function checkAnswer(cid: string, { ackedId, rejected }: Invocation, check: LogCheck): void {
-  const { history, idByCid, settled } = check;
-  const id = idByCid.get(cid);
+/** Each message that cannot be identified must be one that was sent without a cid and is not in the log otherwise. */
+function checkUnidentified({ room, ids, unidentified }: LogCheck): void {
+  const candidates = room.history.invocations.filter(
+    (one) => one.room === room.name && one.command.cid === undefined && !ids.has(one),
+  );
+  for (const author of new Set(unidentified)) {
+    const count = unidentified.filter((one) => one === author).length;
+    const sent = candidates.filter((one) => one.author === author).length;
+    if (count > sent) room.violate('invalid', `nobody sent ${count} messages of ${author}`);
+  }
+}
+
+/** Compares all answers with the logs of all rooms. */
+export function checkAnswers(checks: readonly LogCheck[], history: History): void {
+  const byRoom = new Map(checks.map((check) => [check.room.name, check]));
+  const sameCid = groupByCid(history.invocations);
+  for (const invocation of history.invocations) {
+    const check = byRoom.get(invocation.room);
+    if (check) checkAnswer(invocation, check);
+  }
+  for (const group of sameCid.values()) {
+    const accepted = group.filter((one) => byRoom.get(one.room)?.ids.has(one));
+    if (accepted.length > 1)
+      history.violate(
+        'duplicated',
+        `one cid is in the log ${accepted.length} times: ${accepted.map(describe).join(', ')}`,
+      );
+  }
+  for (const rejection of history.rejections) {
+    const { invocation, code } = rejection;
+    const check = byRoom.get(invocation.room);
+    if (code === 'cid_conflict')
+      checkConflict(rejection, sameCid.get(cidKey(invocation)) ?? [], byRoom, history);
+    else if (check) checkRejection(rejection, check);
+  }
+}
+
+function cidKey({ author, command }: Invocation): string {
+  return `${author} ${command.cid}`;
+}
+
+/** Returns each person's commands by their cid. */
+function groupByCid(invocations: readonly Invocation[]): Map<string, Invocation[]> {
+  const groups = new Map<string, Invocation[]>();
+  for (const invocation of invocations) {
+    if (invocation.command.cid === undefined) continue;
+    const group = groups.get(cidKey(invocation));
+    if (group) group.push(invocation);
+    else groups.set(cidKey(invocation), [invocation]);
+  }
+  return groups;
+}
+
+function checkAnswer(invocation: Invocation, { room, ids, settled }: LogCheck): void {
+  const { tag, command, ackedId, ackedEvent, rejected } = invocation;
+  const id = ids.get(invocation);
   if (ackedId === undefined) {
-    if (!settled) return;
-    if (id !== undefined) history.violate('stuck', `${cid} is in the log as ${id}, but was not acknowledged`);
-    else if (!rejected) history.violate('stuck', `${cid} was never answered`);
+    if (!settled || command.cid === undefined) return; // a command without a cid is sent once and may get no answer
+    if (id !== undefined) room.violate('stuck', `${tag} is in the log as ${id}, but was not acknowledged`);
+    else if (!rejected) room.violate('stuck', `${tag} was never answered`);
   } else if (id === undefined)
-    history.violate('lost', `${cid} was acknowledged as ${ackedId}, but is not in the log`);
+    room.violate('lost', `${tag} was acknowledged as ${ackedId}, but is not in the log`);
   else if (id !== ackedId)
-    history.violate('inconsistent', `${cid} was acknowledged as ${ackedId}, but is in the log as ${id}`);
+    room.violate('inconsistent', `${tag} was acknowledged as ${ackedId}, but is in the log as ${id}`);
+  else if (ackedEvent !== undefined && room.events[id] !== undefined && ackedEvent !== room.events[id])
+    room.violate('inconsistent', `${tag} was answered with "${ackedEvent}", but is "${room.events[id]}"`);
+}
+
+/** A cid conflicts with another command of the same person that has it, and was accepted before. */
+function checkConflict(
+  { invocation, receivedAt }: Rejection,
+  sameCid: readonly Invocation[],
+  byRoom: ReadonlyMap<string, LogCheck>,
+  history: History,
+): void {
+  const isCause = (one: Invocation): boolean =>
+    one !== invocation && one.invokedAt < receivedAt && byRoom.get(one.room)?.ids.has(one) === true;
+  if (!sameCid.some(isCause))
+    history.violate('wrongly rejected', `${describe(invocation)} has a cid conflict with no command`);
 }
 
 /**
@@ -122,79 +199,77 @@ function checkAnswer(cid: string, { ackedId, rejected }: Invocation, check: LogC
  * that was sent after the rejection arrived, and before the command's own event if another copy was accepted. The rules
  * must give this code somewhere in between.
  */
-function checkRejection({ cid, code, after, receivedAt }: Rejection, check: LogCheck): void {
-  const { history, idByCid, invokedAt, model } = check;
-  const invocation = history.invocations.get(cid);
-  if (!invocation) {
-    history.violate('invalid', `${cid} was rejected but never sent`);
-    return;
-  }
-  const { author, command } = invocation;
-  const end = Math.min(idByCid.get(cid) ?? Number.POSITIVE_INFINITY, model.last + 1);
+function checkRejection({ invocation, code, after, receivedAt }: Rejection, check: LogCheck): void {
+  const { room, ids, invokedAt, model } = check;
+  const { tag, author, command } = invocation;
+  const end = Math.min(ids.get(invocation) ?? Number.POSITIVE_INFINITY, model.last + 1);
   for (let id = after; id < end; id++) {
     if (id > after && (invokedAt[id] ?? 0) > receivedAt) break;
     if (model.rejection(command, author, id) === code) return;
   }
-  const what = `${cid}, ${command.type}, was rejected with "${code}" after ${after}`;
-  history.violate('wrongly rejected', `${what}, but no rule says so`);
+  const what = `${tag}, ${command.type}, was rejected with "${code}" after ${after}`;
+  room.violate('wrongly rejected', `${what}, but no rule says so`);
 }
 
 /** Compares a reader's view, built over all its connections, with the model. */
-export function checkView(reader: string, view: View, model: Model, history: History): void {
-  for (const [id] of model.messages()) checkMessage(reader, id, view.message(id), model, history);
+export function checkView(reader: string, view: View, check: RoomCheck): void {
+  for (const [id] of check.model.messages()) checkMessage(reader, id, view.message(id), check);
 }
 
 /** Compares the pages of the log, read from its end to its start, with the model. */
-export async function checkPages(
-  pages: AsyncIterable<RoomEvent>,
-  model: Model,
-  history: History,
-): Promise<void> {
+export async function checkPages(pages: AsyncIterable<RoomEvent>, check: RoomCheck): Promise<void> {
+  const { room, model } = check;
   let next = model.last;
   for await (const event of pages) {
-    if (event.id !== next) history.violate('out of order', `a page has ${event.id} in place of ${next}`);
+    if (event.id !== next) room.violate('out of order', `a page has ${event.id} in place of ${next}`);
     next = event.id - 1;
-    if (event.type === 'chat') checkMessage('a page', event.id, event, model, history);
-    if (event.type === 'edit') checkEdit(event, model, history);
+    if (event.type === 'chat') checkMessage('a page', event.id, event, check);
+    if (event.type === 'edit') checkEdit(event, check);
   }
-  if (next > 0) history.violate('lost', `the pages start with ${next + 1}`);
+  if (next > 0) room.violate('lost', `the pages start with ${next + 1}`);
 }
 
-function checkEdit(event: Extract<RoomEvent, { type: 'edit' }>, model: Model, history: History): void {
+function checkEdit(event: Extract<RoomEvent, { type: 'edit' }>, { room, model }: RoomCheck): void {
   const deleted = model.isDeleted(event.target);
   const what = `a page has "${event.data}" for edit ${event.id}`;
-  if (deleted && event.data !== '') history.violate('not deleted', `${what}, but ${event.target} is deleted`);
-  const command = history.invocations.get(cidOf(event))?.command;
+  if (deleted && event.data !== '') room.violate('not deleted', `${what}, but ${event.target} is deleted`);
+  const command = room.originOf(event)?.command;
   if (!deleted && (command?.type !== 'edit' || command.data !== event.data))
-    history.violate('diverged', `${what}, which is not what was sent`);
+    room.violate('diverged', `${what}, which is not what was sent`);
 }
 
-function checkMessage(
-  reader: string,
+/** Compares a message as it was read when everything had settled. */
+export function checkMessage(
+  source: string,
   id: number,
   message: ChatEvent | undefined,
-  model: Model,
-  history: History,
+  { room, model }: RoomCheck,
 ): void {
   const state = model.finalState(id);
-  const expected = state ? describeState(state) : 'not there';
+  const expected = state ? describeState(withMentions(id, state, room)) : 'not there';
   const found = message ? describeState(message) : 'not there';
   if (found === expected) return;
   const kind = state?.deleted !== undefined && message?.data ? 'not deleted' : 'diverged';
-  history.violate(kind, `${reader} has ${id} as ${found}; by the log it is ${expected}`);
+  room.violate(kind, `${source} has ${id} as ${found}; by the log it is ${expected}`);
+}
+
+/** The model does not know whom a text mentions, because that depends on the time: the first observation tells. */
+function withMentions(id: number, state: MessageState, { mentions }: RoomHistory): MessageState {
+  const users = state.deleted === undefined ? mentions.get(state.edited ?? id) : undefined;
+  return users ? { ...state, mentions: users } : state;
 }
 
 /** Every state in which a reader received a message is one that the message had at some time. */
-export function checkObservedStates(model: Model, history: History): void {
+export function checkObservedStates({ room, model }: RoomCheck): void {
   for (const [id, { states }] of model.messages()) {
-    const possible = new Set(states.map(describeState));
-    for (const observed of history.observedStates.of(id).map(describeState))
+    const possible = new Set(states.map((state) => describeState(withMentions(id, state, room))));
+    for (const observed of room.observedStates.of(id).map(describeState))
       if (!possible.has(observed))
-        history.violate('diverged', `${id} was received as ${observed}, which it never was`);
+        room.violate('diverged', `${id} was received as ${observed}, which it never was`);
   }
-  for (const [edit, target] of history.emptyEdits)
+  for (const [edit, target] of room.emptyEdits)
     if (!model.isDeleted(target))
-      history.violate('diverged', `edit ${edit} was received without text, but ${target} is not deleted`);
+      room.violate('diverged', `edit ${edit} was received without text, but ${target} is not deleted`);
 }
 
 interface Residue {

@@ -1,64 +1,111 @@
 /**
- * The clients of a run. A `Writer` sends commands over a socket and over HTTP until each is answered. A `Subscriber` is
- * a socket that reconnects at its last number. A `LateReader` replays recent events again and again.
+ * The clients of a run. An `HttpClient` is a signed-in person on the HTTP side. A `Subscriber` is a socket in one room
+ * that reconnects at its last number. A `LateReader` replays recent events again and again.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { field, isObject } from '../shared/parse.js';
-import { JSON_SUBPROTOCOL, mayReconnect, type PostCommand, type RoomEvent } from '../shared/protocol.js';
-import { type ErrorBody, parseError, parseEvent, parseFrame, type ServerFrame } from './frames.js';
-import { nextCommand, type Random, randomInt } from './generator.js';
-import { type History, View } from './history.js';
+import {
+  CLOSE,
+  JSON_SUBPROTOCOL,
+  LIMITS,
+  mayReconnect,
+  type PostCommand,
+  type RoomEvent,
+  type TEXT_SUBPROTOCOL,
+  type User,
+} from '../shared/protocol.js';
+import {
+  type ErrorBody,
+  type FoundPage,
+  type HelloFrame,
+  type PresenceFrame,
+  parseError,
+  parseEvent,
+  parseFoundPage,
+  parseFrame,
+  parseRoomList,
+  parseUser,
+  parseUsers,
+  type RoomEntry,
+  type ServerFrame,
+} from './frames.js';
+import { type Random, randomInt } from './generator.js';
+import { describeUsers, type RoomHistory, View } from './history.js';
 
-const ROOM = 'proof';
 const REQUEST_TIMEOUT_MS = 10_000;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
+const GET_TRIES = 3;
 
-type Range = readonly [min: number, max: number];
+export type Range = readonly [min: number, max: number];
 
 /** Milliseconds until a lost connection is tried again. */
 const RECONNECT_DELAY_MS: Range = [5, 60];
 
-/** Whether a POST was accepted, may succeed when sent again, or was rejected for good. */
+/** Whether a command was accepted, may succeed when sent again, or was rejected for good. */
 export type PostResult =
   | { readonly kind: 'accepted'; readonly event: RoomEvent }
   | { readonly kind: 'retry' }
   | { readonly kind: 'rejected'; readonly error: ErrorBody };
 
-/** A signed-in person on the server's HTTP side. */
+/** Whether a change of the person was made, may succeed when sent again, or was refused with a status. */
+export type ChangeResult = 'done' | 'retry' | number;
+
+interface HttpResponse {
+  readonly status: number;
+  readonly body: unknown;
+  readonly cookies: readonly string[];
+}
+
 export class HttpClient {
   readonly port: number;
   readonly userId: string;
-  readonly cookie: string;
+  #cookie: string;
 
   constructor(port: number, userId: string, cookie: string) {
     this.port = port;
     this.userId = userId;
-    this.cookie = cookie;
+    this.#cookie = cookie;
+  }
+
+  get cookie(): string {
+    return this.#cookie;
   }
 
   /** `abort` cuts the connection, however far the server is with the request. */
-  async post(command: PostCommand, abort: AbortSignal): Promise<PostResult> {
-    try {
-      const response = await this.#fetch(`/api/rooms/${ROOM}/messages`, {
-        method: 'POST',
-        body: JSON.stringify(command),
-        signal: AbortSignal.any([abort, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-      });
-      const body: unknown = await response.json();
-      if (response.status === 200 || response.status === 201)
-        return { kind: 'accepted', event: parseEvent(body) };
-      if (response.status === 503 || response.status === 429) return { kind: 'retry' };
-      return { kind: 'rejected', error: parseError(isObject(body) ? field(body, 'error') : undefined) };
-    } catch {
-      return { kind: 'retry' }; // cut, or the server is down: the command may have been accepted or not
-    }
+  async post(room: string, command: PostCommand, abort?: AbortSignal): Promise<PostResult> {
+    const response = await this.#send('POST', `/api/rooms/${room}/messages`, command, abort);
+    const change = toChangeResult(response);
+    if (change === 'retry') return { kind: 'retry' };
+    if (change === 'done') return { kind: 'accepted', event: parseEvent(response?.body) };
+    return { kind: 'rejected', error: errorOf(response?.body) };
   }
 
-  /** Reads the whole log, page by page. */
-  async *log(): AsyncGenerator<RoomEvent> {
+  async rename(name: string): Promise<ChangeResult> {
+    const response = await this.#send('POST', '/signin', { name });
+    const result = toChangeResult(response);
+    if (result === 'done' && parseUser(response?.body).id !== this.userId) return 409; // it signed in somebody else
+    if (result === 'done' && response) this.#cookie = response.cookies.join('; ');
+    return result;
+  }
+
+  async signOut(): Promise<ChangeResult> {
+    return toChangeResult(await this.#send('POST', '/signout', {}));
+  }
+
+  async markRead(room: string, id: number): Promise<ChangeResult> {
+    return toChangeResult(await this.#send('PUT', `/api/rooms/${room}/read`, { id }));
+  }
+
+  /** Resolves with undefined when the server is down. */
+  async rooms(): Promise<RoomEntry[] | undefined> {
+    const response = await this.#send('GET', '/api/rooms');
+    return response?.status === 200 ? parseRoomList(response.body) : undefined;
+  }
+
+  /** Reads the whole log of a room, page by page. */
+  async *log(room: string): AsyncGenerator<RoomEvent> {
     for (let after = 0; ; ) {
-      const events = await this.#page(`after=${after}`);
+      const events = await this.#page(room, `after=${after}`);
       yield* events;
       const last = events.at(-1);
       if (!last) return;
@@ -66,10 +113,10 @@ export class HttpClient {
     }
   }
 
-  /** Reads the whole log from its end, the newest event first. */
-  async *reverseLog(): AsyncGenerator<RoomEvent> {
+  /** Reads the whole log of a room from its end, the newest event first. */
+  async *reverseLog(room: string): AsyncGenerator<RoomEvent> {
     for (let before = ''; ; ) {
-      const events = await this.#page(before);
+      const events = await this.#page(room, before);
       yield* events.toReversed();
       const [first] = events;
       if (!first) return;
@@ -77,79 +124,194 @@ export class HttpClient {
     }
   }
 
-  async #page(query: string): Promise<RoomEvent[]> {
-    const response = await this.#fetch(`/api/rooms/${ROOM}/messages?limit=500&${query}`, {
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    });
-    const page: unknown = await response.json();
-    const events = isObject(page) ? field(page, 'messages') : undefined;
+  async search(text: string, room: string | undefined, before: number | undefined): Promise<FoundPage> {
+    const where = room === undefined ? '' : `&room=${room}`;
+    return parseFoundPage(
+      await this.#get(`/api/search?q=${encodeURIComponent(text)}${where}${page(before)}`),
+    );
+  }
+
+  async mentions(before: number | undefined): Promise<FoundPage> {
+    return parseFoundPage(await this.#get(`/api/mentions?${page(before)}`));
+  }
+
+  /** Returns people whose names start like this. */
+  async people(start: string): Promise<User[]> {
+    return parseUsers(await this.#get(`/api/people?q=${encodeURIComponent(start)}`), 'people');
+  }
+
+  async #page(room: string, query: string): Promise<RoomEvent[]> {
+    const body = await this.#get(`/api/rooms/${room}/messages?limit=${LIMITS.pageEvents}&${query}`);
+    const events = isObject(body) ? field(body, 'messages') : undefined;
     return Array.isArray(events) ? events.map(parseEvent) : [];
   }
 
-  #fetch(path: string, init: RequestInit): Promise<Response> {
-    const headers = { 'content-type': 'application/json', cookie: this.cookie };
-    return fetch(`http://127.0.0.1:${this.port}${path}`, { ...init, headers });
+  /** @throws Error when there is no answer after several tries, or one other than 200 */
+  async #get(path: string): Promise<unknown> {
+    let response: HttpResponse | undefined;
+    for (let tries = 0; tries < GET_TRIES && !response; tries++) response = await this.#send('GET', path);
+    if (response?.status !== 200) throw new Error(`GET ${path} was answered with ${response?.status}`);
+    return response.body;
+  }
+
+  #send(
+    method: string,
+    path: string,
+    body?: unknown,
+    abort?: AbortSignal,
+  ): Promise<HttpResponse | undefined> {
+    return send(this.port, method, path, { body, cookie: this.#cookie, abort });
   }
 }
 
-export async function signIn(port: number, name: string): Promise<HttpClient> {
-  const response = await fetch(`http://127.0.0.1:${port}/signin`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name }),
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-  });
-  const user: unknown = await response.json();
-  const id = isObject(user) ? field(user, 'id') : undefined;
-  if (typeof id !== 'string') throw new Error(`${name} cannot sign in: ${JSON.stringify(user)}`);
-  const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0]);
-  return new HttpClient(port, id, cookies.join('; '));
+function page(before: number | undefined): string {
+  return before === undefined ? '&limit=100' : `&limit=100&before=${before}`;
+}
+
+function errorOf(body: unknown): ErrorBody {
+  return parseError(isObject(body) ? field(body, 'error') : undefined);
+}
+
+function toChangeResult(response: HttpResponse | undefined): ChangeResult {
+  if (!response || response.status === 503 || response.status === 429) return 'retry';
+  return response.status >= 200 && response.status < 300 ? 'done' : response.status;
+}
+
+/** Resolves with undefined when the request was cut or the server is down: it may have done what was asked, or not. */
+async function send(
+  port: number,
+  method: string,
+  path: string,
+  { body, cookie = '', abort }: { body?: unknown; cookie?: string; abort?: AbortSignal | undefined },
+): Promise<HttpResponse | undefined> {
+  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', cookie },
+      signal: abort ? AbortSignal.any([abort, timeout]) : timeout,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const cookies = response.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
+    const json: unknown = response.status === 204 ? undefined : await response.json();
+    return { status: response.status, body: json, cookies };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves with undefined when there is no answer, and with the status when the name is refused. */
+export async function signIn(port: number, name: string): Promise<HttpClient | number | undefined> {
+  const response = await send(port, 'POST', '/signin', { body: { name } });
+  const result = toChangeResult(response);
+  if (result === 'retry' || !response) return undefined;
+  return result === 'done'
+    ? new HttpClient(port, parseUser(response.body).id, response.cookies.join('; '))
+    : result;
+}
+
+/** Who is in a room, by the frames of one connection. */
+class Presence {
+  readonly #users = new Map<string, User>();
+  #count = 0;
+
+  apply(frame: PresenceFrame): void {
+    switch (frame.kind) {
+      case 'list':
+        this.#users.clear();
+        for (const user of frame.users) this.#users.set(user.id, user);
+        this.#count = frame.count;
+        break;
+      case 'join':
+        this.#users.set(frame.user.id, frame.user);
+        this.#count = this.#users.size;
+        break;
+      case 'left':
+        this.#users.delete(frame.user.id);
+        this.#count = this.#users.size;
+        break;
+      case 'count':
+        this.#count = frame.count;
+    }
+  }
+
+  /** Returns everyone, sorted by id. A large room tells only how many they are. */
+  describe(): string {
+    return describePresence([...this.#users.values()], this.#count);
+  }
+}
+
+export function describePresence(users: readonly User[], count: number): string {
+  if (count > LIMITS.listedUsers) return `${count} people`;
+  return describeUsers(users.toSorted((a, b) => (a.id < b.id ? -1 : 1)));
 }
 
 export interface Listener {
   /** Called after each hello: unanswered commands can be sent again. */
   onOpen(): void;
+  /** Called when a connection is gone. */
+  onLost(): void;
   onFrame(frame: ServerFrame): void;
 }
 
-/** A reader of the room: one socket after another, each of which resumes at the last number of the one before. */
+/** A reader of a room: one socket after another, each of which resumes at the last number of the one before. */
 export class Subscriber {
+  readonly room: RoomHistory;
   /** number of the newest event received */
   last = 0;
   /** built from all its connections */
   readonly view: View;
+  presence = new Presence();
+  /** The server closed it because the person signed out. */
+  signedOut = false;
   readonly #name: string;
-  readonly #http: HttpClient;
-  readonly #history: History;
+  #http: HttpClient;
   readonly #random: Random;
   readonly #listener: Listener;
+  readonly #protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL;
   #ws: WebSocket | undefined;
   /** logical time at which the current connection was opened */
   #connectedAt = 0;
+  /** newest read marks told on the current connection, by room */
+  readonly #readMarks = new Map<string, number>();
   #epoch: string | undefined;
   #open = false;
   #ended = false;
+  #signingOut = false;
   #lostAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(name: string, http: HttpClient, history: History, random: Random, listener: Listener) {
+  constructor(
+    name: string,
+    room: RoomHistory,
+    http: HttpClient,
+    random: Random,
+    listener: Listener,
+    protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL = JSON_SUBPROTOCOL,
+  ) {
     this.#name = name;
+    this.room = room;
     this.#http = http;
-    this.#history = history;
     this.#random = random;
     this.#listener = listener;
-    this.view = new View(history.viewStates, http.userId);
+    this.#protocol = protocol;
+    this.view = new View(room.viewStates, http.userId);
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
   }
 
   connect(): void {
     const epoch = this.#epoch === undefined ? '' : `&epoch=${this.#epoch}`;
-    const url = `ws://127.0.0.1:${this.#http.port}/ws/${ROOM}?after=${this.last}${epoch}`;
-    const ws = new WebSocket(url, JSON_SUBPROTOCOL, {
+    const url = `ws://127.0.0.1:${this.#http.port}/ws/${this.room.name}?after=${this.last}${epoch}`;
+    const ws = new WebSocket(url, this.#protocol, {
       headers: { cookie: this.#http.cookie },
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     this.#ws = ws;
-    this.#connectedAt = this.#history.tick();
+    this.#connectedAt = this.room.history.tick();
+    this.#readMarks.clear();
     ws.on('error', () => {}); // 'close' follows
     ws.on('message', (data) => {
       if (ws === this.#ws) this.#receive(parseFrame(data.toString()));
@@ -160,21 +322,34 @@ export class Subscriber {
   }
 
   /** Returns false without a connection. The listener sends again once there is one. */
-  send(command: object): boolean {
+  send(frame: string): boolean {
     if (!this.#open) return false;
-    this.#ws?.send(JSON.stringify(command));
+    this.#ws?.send(frame);
     return true;
   }
 
   /** Drops the connection without a close frame, and whatever is unread on it. Reconnects after `delayMs`. */
   disconnect(delayMs: Range = RECONNECT_DELAY_MS): void {
     const ws = this.#ws;
-    this.#ws = undefined;
-    this.#open = false;
     if (!ws) return; // a reconnection is due already
-    this.#history.disconnects++;
+    this.#drop();
+    this.room.history.disconnects++;
     ws.terminate();
     this.#reconnect(delayMs);
+  }
+
+  /** From now on the server may close it for good, until it belongs to another person. */
+  expectSignOut(): void {
+    this.#signingOut = true;
+  }
+
+  /** Connects again as another person. */
+  switchUser(http: HttpClient): void {
+    this.#http = http;
+    this.#signingOut = false;
+    this.signedOut = false;
+    this.view.switchUser(http.userId);
+    this.connect();
   }
 
   end(): void {
@@ -186,10 +361,17 @@ export class Subscriber {
 
   #onClose(code: number): void {
     if (this.#open && code === 1006) this.#lostAt = performance.now();
+    this.#drop();
+    const isSignedOut = code === CLOSE.signedOut[0] || code === CLOSE.notSignedIn[0];
+    if (this.#signingOut && isSignedOut) this.signedOut = true;
+    else if (mayReconnect(code)) this.#reconnect(RECONNECT_DELAY_MS);
+    else this.room.violate('wrongly rejected', `${this.#name} was closed with ${code}`);
+  }
+
+  #drop(): void {
     this.#ws = undefined;
     this.#open = false;
-    if (mayReconnect(code)) this.#reconnect(RECONNECT_DELAY_MS);
-    else this.#history.violate('wrongly rejected', `${this.#name} was closed with ${code}`);
+    this.#listener.onLost();
   }
 
   #reconnect(delayMs: Range): void {
@@ -198,188 +380,50 @@ export class Subscriber {
   }
 
   #receive(frame: ServerFrame): void {
-    if (frame.kind === 'hello') this.#onHello(frame);
-    else if (frame.kind === 'event') {
-      this.#history.observe(this.#name, this.last, frame.event, this.#connectedAt);
-      this.view.apply(frame.event);
-      this.last = frame.event.id;
+    switch (frame.kind) {
+      case 'hello':
+        this.#onHello(frame);
+        break;
+      case 'event':
+        this.room.observe(this.#name, this.last, frame.event, this.#connectedAt);
+        this.view.apply(frame.event);
+        this.last = frame.event.id;
+        break;
+      case 'list':
+      case 'join':
+      case 'left':
+      case 'count':
+        this.presence.apply(frame);
+        break;
+      case 'room':
+        if (frame.read !== undefined) this.#onReadMark(frame.room, frame.read, frame.last);
     }
     this.#listener.onFrame(frame);
   }
 
-  #onHello({ epoch, last, complete }: Extract<ServerFrame, { kind: 'hello' }>): void {
-    if (this.#lostAt !== undefined) this.#history.reconnectTimes.push(performance.now() - this.#lostAt);
+  #onHello({ epoch, last, complete, user }: HelloFrame): void {
+    const { history } = this.room;
+    if (this.#lostAt !== undefined) history.reconnectTimes.push(performance.now() - this.#lostAt);
     this.#lostAt = undefined;
     if (!complete || (this.#epoch ?? epoch) !== epoch)
-      this.#history.violate(
-        'lost',
-        `${this.#name} has events up to ${this.last}, but the log ends at ${last}`,
-      );
+      this.room.violate('lost', `${this.#name} has events up to ${this.last}, but the log ends at ${last}`);
+    if (user.id !== this.#http.userId || !history.people.mayHaveName(user, this.#connectedAt, history.tick()))
+      this.room.violate('inconsistent', `${this.#name} was greeted as ${describeUsers([user])}`);
     this.#epoch = epoch;
     this.#open = true;
     this.#listener.onOpen();
   }
-}
 
-/** Commands that may be unanswered at once. */
-const PENDING_MAX = 16;
-/** Percentages. Commands: over HTTP, sent twice at once. HTTP requests: aborted. Disconnects: long ones. */
-const PERCENT = { http: 40, twice: 8, abort: 10, longDisconnect: 25 } as const;
-const DELAY_MS = {
-  command: [2, 40],
-  disconnect: [150, 2500],
-  httpRetry: [5, 60],
-  abort: [0, 12],
-  longDisconnect: [300, 1500],
-} as const satisfies Record<string, Range>;
-/** Errors after which a client sends again. */
-const RETRY_CODES = ['stopping', 'storage', 'too_fast'];
-/** Errors by which the rules reject a change. The checker decides whether they were right. */
-const RULE_CODES = ['no_message', 'not_yours', 'deleted', 'already_there', 'not_there', 'too_many_reactions'];
-
-interface PendingCommand {
-  readonly command: PostCommand;
-  /** number of the newest event observed when it was last sent */
-  after: number;
-}
-
-/**
- * Sends random commands at random times, over its socket, over HTTP, or both. It sends each again with the same cid until
- * it is answered on the way on which it was sent. Its connection is cut at random.
- */
-export class Writer {
-  readonly subscriber: Subscriber;
-  readonly name: string;
-  readonly #http: HttpClient;
-  readonly #history: History;
-  readonly #random: Random;
-  /** unanswered commands on the socket, in order, by cid */
-  readonly #pending = new Map<string, PendingCommand>();
-  #pendingPosts = 0;
-  #sent = 0;
-  #commandTimer: NodeJS.Timeout | undefined;
-  #disconnectTimer: NodeJS.Timeout | undefined;
-  readonly #ended = new AbortController();
-
-  constructor(name: string, http: HttpClient, history: History, random: Random) {
-    this.name = name;
-    this.#http = http;
-    this.#history = history;
-    this.#random = random;
-    this.subscriber = new Subscriber(name, http, history, random, {
-      onOpen: () => this.#resend(),
-      onFrame: (frame) => this.#onFrame(frame),
-    });
-  }
-
-  get pending(): number {
-    return this.#pending.size + this.#pendingPosts;
-  }
-
-  start(): void {
-    this.subscriber.connect();
-    this.#scheduleCommands();
-    this.#scheduleDisconnects();
-  }
-
-  /** Sends no new commands and cuts no connection any more. Unanswered commands are still sent again. */
-  quiesce(): void {
-    clearTimeout(this.#commandTimer);
-    clearTimeout(this.#disconnectTimer);
-  }
-
-  end(): void {
-    this.quiesce();
-    this.#ended.abort();
-    this.subscriber.end();
-  }
-
-  #scheduleCommands(): void {
-    if (this.pending < PENDING_MAX) this.#sendNext();
-    const delay = randomInt(this.#random, ...DELAY_MS.command);
-    this.#commandTimer = setTimeout(() => this.#scheduleCommands(), delay);
-  }
-
-  #scheduleDisconnects(): void {
-    const delay = randomInt(this.#random, ...DELAY_MS.disconnect);
-    this.#disconnectTimer = setTimeout(() => {
-      this.subscriber.disconnect(this.#chance('longDisconnect') ? DELAY_MS.longDisconnect : undefined);
-      this.#scheduleDisconnects();
-    }, delay);
-  }
-
-  #sendNext(): void {
-    const cid = `${this.name}-${++this.#sent}`;
-    const command = nextCommand(this.subscriber.view, this.#random, cid);
-    const [overHttp, twice] = [this.#chance('http'), this.#chance('twice')];
-    this.#history.invoke(cid, this.#http.userId, command, overHttp || twice ? undefined : this.#sent);
-    if (overHttp || twice) void this.#post(cid, command);
-    if (overHttp && twice) void this.#post(cid, command);
-    if (overHttp) return;
-    const pending = { command, after: 0 };
-    this.#pending.set(cid, pending);
-    this.#send(pending);
-  }
-
-  #send(pending: PendingCommand): void {
-    pending.after = this.#history.last;
-    this.subscriber.send(pending.command);
-  }
-
-  #resend(): void {
-    for (const pending of this.#pending.values()) {
-      this.#history.resent++;
-      this.#send(pending);
-    }
-  }
-
-  /** Posts over HTTP until there is an answer. */
-  async #post(cid: string, command: PostCommand): Promise<void> {
-    this.#pendingPosts++;
-    for (let tries = 0; !this.#ended.signal.aborted; tries++) {
-      if (tries > 0) this.#history.resent++;
-      const after = this.#history.last;
-      const result = await this.#http.post(command, this.#abortSignal());
-      if (result.kind === 'accepted') this.#history.acknowledge(cid, result.event.id);
-      else if (result.kind === 'rejected') this.#reject(cid, result.error, after);
-      if (result.kind !== 'retry') break;
-      await sleep(randomInt(this.#random, ...DELAY_MS.httpRetry));
-    }
-    this.#pendingPosts--;
-  }
-
-  /** Some requests are aborted halfway; the others only when the run ends. */
-  #abortSignal(): AbortSignal {
-    if (!this.#chance('abort')) return this.#ended.signal;
-    return AbortSignal.timeout(randomInt(this.#random, ...DELAY_MS.abort));
-  }
-
-  #onFrame(frame: ServerFrame): void {
-    if (frame.kind === 'event' && frame.event.user.id === this.#http.userId)
-      this.#acknowledge(frame.event.cid, frame.event.id);
-    else if (frame.kind === 'ack') this.#acknowledge(frame.cid, frame.id);
-    else if (frame.kind === 'error' && RETRY_CODES.includes(frame.error.code))
-      this.subscriber.disconnect(); // sends everything again, in order, when it is back
-    else if (frame.kind === 'error') {
-      const cid = frame.cid ?? '';
-      this.#reject(cid, frame.error, this.#pending.get(cid)?.after ?? 0);
-      this.#pending.delete(cid);
-    }
-  }
-
-  #reject(cid: string, { code, message }: ErrorBody, after: number): void {
-    if (RULE_CODES.includes(code)) this.#history.reject(cid, code, after);
-    else this.#history.violate('wrongly rejected', `${cid}: ${code} ${message}`);
-  }
-
-  #acknowledge(cid: string | undefined, id: number): void {
-    if (cid === undefined) return;
-    this.#history.acknowledge(cid, id);
-    this.#pending.delete(cid);
-  }
-
-  #chance(what: keyof typeof PERCENT): boolean {
-    return this.#random() * 100 < PERCENT[what];
+  #onReadMark(room: string, read: number, last: number): void {
+    const { history } = this.room;
+    const { userId } = this.#http;
+    const before = this.#readMarks.get(room) ?? 0;
+    const what = `${this.#name} was told of the read mark ${read} in ${room}`;
+    if (read < before) this.room.violate('out of order', `${what} after ${before}`);
+    if (!(read <= Math.min(last, history.readMarks.max(userId, room))))
+      this.room.violate('invalid', `${what}, which is too high`);
+    this.#readMarks.set(room, read);
+    history.readMarks.confirm(userId, room, read);
   }
 }
 
@@ -395,30 +439,30 @@ const REPLAY_TIMEOUT_MS = 3_000;
  * was just deleted are replayed all the time, from the server's memory and from the log.
  */
 export class LateReader {
+  readonly #room: RoomHistory;
   readonly #http: HttpClient;
-  readonly #history: History;
   readonly #random: Random;
   #subscriber: Subscriber | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(http: HttpClient, history: History, random: Random) {
+  constructor(room: RoomHistory, http: HttpClient, random: Random) {
+    this.#room = room;
     this.#http = http;
-    this.#history = history;
     this.#random = random;
   }
 
   /** Replays until `end` is called. */
   start(): void {
     this.#subscriber?.end();
-    const goal = this.#history.last;
+    const goal = this.#room.last;
     let done = false;
     const onFrame = (): void => {
       if (done || subscriber.last < goal) return;
       done = true;
       this.#restartIn(randomInt(this.#random, ...REPLAY_PAUSE_MS));
     };
-    const listener = { onOpen() {}, onFrame };
-    const subscriber = new Subscriber('a late reader', this.#http, this.#history, this.#random, listener);
+    const listener = { onOpen() {}, onLost() {}, onFrame };
+    const subscriber = new Subscriber('a late reader', this.#room, this.#http, this.#random, listener);
     subscriber.last = Math.max(0, goal - randomInt(this.#random, ...REPLAY_EVENTS));
     subscriber.connect();
     this.#subscriber = subscriber;

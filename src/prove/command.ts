@@ -18,24 +18,31 @@ const OPTIONS = {
   seed: { type: 'string' },
   clients: { type: 'string', default: '8' },
   every: { type: 'string', default: '400' },
+  rooms: { type: 'string', default: '3' },
 } as const;
 
 export const prove: Command = {
   name: 'prove',
   args: '[options]',
   does: 'kill a server of its own again and again, and check that it loses no message and no change',
-  help: `  --kills N      number of kill -9 [20]; 1000 take about 15 minutes
+  help: `  --kills N      number of kill -9 [20]; 1000 take about 20 minutes
   --seed S       repeats the random choices of an earlier run [a new seed]
   --clients C    people who write, over sockets and HTTP, 1 to 400 [8]
+  --rooms R      rooms, 1 to 20 [3]
   --every MS     mean milliseconds from the first event after a start to the next kill [400]
 
-The command starts a server on a temporary folder and a free port. 70 % of what the clients send are messages; the rest
-are edits, deletions and reactions, on their own messages and on those of others. Clients send a command again, with the
-same cid, until it is answered. Their connections are cut at random; the server is killed and restarted. At the end:
-- The log must contain every acknowledged command exactly once, under its number. Each rejection must follow from the
-  rules at that place in the log.
+The command starts a server on a temporary folder and a free port. Each client has a socket in every room and one more
+that sends plain text. 70 % of what the clients send are messages; the rest are edits, deletions and reactions, on their
+own messages and on those of others. Clients send a command again, with the same cid, until it is answered; a message
+without a cid is sent once. Some cids are used again in another room. Clients set read marks, mention each other, change
+their names, sign out and come back as somebody else. Their connections are cut at random; the server is killed and
+restarted. At the end:
+- The logs must contain every acknowledged command exactly once, under its number, with the author's name and mentions of
+  that time. Each rejection must follow from the rules at that place in the log. Times must not go back.
 - Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay
   from 0 and the pages must equal the state that results from the log.
+- Search and the list of mentions must find every message that is in the rooms, and no other. The room list, the read
+  marks, the names and who is here must be right.
 - Deleted text must be gone from replays, pages and, within seconds, files. "verify" must find no fault.
 Otherwise the command exits with 1, prints the first evidence and keeps the folder.`,
   async run(args, { out, err, now, onStop }) {
@@ -43,12 +50,12 @@ Otherwise the command exits with 1, prints the first evidence and keeps the fold
     onStop(() => {
       stopped = true;
     });
-    const { kills, seed = now() % 2 ** 32, clients, every } = parseOptions(args);
+    const { kills, seed = now() % 2 ** 32, clients, every, rooms } = parseOptions(args);
     const folder = mkdtempSync(join(tmpdir(), 'oneport-prove-'));
-    err.write(`seed ${seed}: ${kills} kills, ${clients} clients\n`);
+    err.write(`seed ${seed}: ${kills} kills, ${clients} clients, ${rooms} rooms\n`);
     let seconds = 0;
     const result = await run({
-      ...{ kills, seed, writers: clients, killIntervalMs: every, folder },
+      ...{ kills, seed, writers: clients, rooms, killIntervalMs: every, folder },
       command: [process.execPath, SERVER_FILE],
       stopped: () => stopped,
       onProgress(progress) {
@@ -71,15 +78,17 @@ interface Options {
   readonly kills: number;
   readonly clients: number;
   readonly every: number;
+  readonly rooms: number;
   readonly seed: number | undefined;
 }
 
 function parseOptions(args: readonly string[]): Options {
-  const { kills, clients, every, seed } = parseStrings(args);
+  const { kills, clients, every, rooms, seed } = parseStrings(args);
   return {
     kills: parseInteger('kills', kills, 0, 1e6),
     clients: parseInteger('clients', clients, 1, 400),
     every: parseInteger('every', every, 10, 1e6),
+    rooms: parseInteger('rooms', rooms, 1, 20),
     seed: seed === undefined ? undefined : parseInteger('seed', seed, 0, 2 ** 32 - 1),
   };
 }
@@ -99,33 +108,23 @@ function parseInteger(name: string, raw: string, min: number, max: number): numb
 }
 
 function formatProgress({ kills, history }: Progress, planned: number): string {
-  const { invocations, acknowledged, last } = history;
-  return `${kills} of ${planned} kills; ${invocations.size} sent, ${acknowledged} acknowledged, ${last} events`;
+  const { invocations, acknowledged, observed } = history;
+  return `${kills} of ${planned} kills; ${invocations.length} sent, ${acknowledged} acknowledged, ${observed} events`;
 }
 
-function formatResult({ kills, events, history, startTimes, violations }: Result): string {
-  const { acknowledged, resent, disconnects, reconnectTimes } = history;
-  const sent = [...history.invocations.values()];
-  const count = (...types: readonly string[]): number =>
-    sent.filter(({ command }) => types.includes(command.type)).length;
-  const rows: readonly (readonly [string, string | number])[] = [
-    ['kills', kills],
-    ['connections cut', disconnects],
-    ['messages sent', count('chat')],
-    ['edits', count('edit')],
-    ['deletions', count('delete')],
-    ['reactions', count('react', 'unreact')],
-    ['sent again', resent],
-    ['acknowledged', acknowledged],
-    ['rejected by rule', sent.filter(({ ackedId, rejected }) => rejected && ackedId === undefined).length],
-    ['in the log', events],
+type Row = readonly [name: string, value: string | number];
+
+function formatResult(result: Result): string {
+  const { history, violations, startTimes } = result;
+  const rows: readonly Row[] = [
+    ...workRows(result),
     ['lost', history.countViolations('lost')],
     ['duplicated', history.countViolations('duplicated')],
     ['out of order', history.countViolations('out of order')],
     ['diverged', history.countViolations('diverged')],
     ['not deleted', history.countViolations('not deleted')],
     ['other faults', history.countViolations('inconsistent', 'wrongly rejected', 'stuck', 'invalid')],
-    ['reconnect, ms', quantiles(reconnectTimes)],
+    ['reconnect, ms', quantiles(history.reconnectTimes)],
     ['server start, ms', quantiles(startTimes)],
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`);
@@ -134,6 +133,33 @@ function formatResult({ kills, events, history, startTimes, violations }: Result
     ? `failed: ${first.kind}: ${first.evidence}`
     : 'passed: nothing lost, nothing duplicated, one order and one state for all readers, deleted text gone, verify clean';
   return `${lines.join('\n')}\n${verdict}\n`;
+}
+
+/** Says what was tried. Each command sent was acknowledged, rejected, or its outcome is unknown. */
+function workRows({ kills, events, history }: Result): readonly Row[] {
+  const { invocations, rejections, acknowledged, resent, disconnects } = history;
+  const count = (...types: readonly string[]): number =>
+    invocations.filter(({ command }) => types.includes(command.type)).length;
+  const unacknowledged = invocations.filter(({ ackedId }) => ackedId === undefined);
+  const rejected = unacknowledged.filter((one) => one.rejected).length;
+  return [
+    ['kills', kills],
+    ['connections cut', disconnects],
+    ['messages sent', count('chat')],
+    ['edits', count('edit')],
+    ['deletions', count('delete')],
+    ['reactions', count('react', 'unreact')],
+    ['without a cid', invocations.filter(({ command }) => command.cid === undefined).length],
+    ['cid conflicts', rejections.filter(({ code }) => code === 'cid_conflict').length],
+    ['read marks', history.readMarksSent],
+    ['renames', history.renames],
+    ['sign-outs', history.signOuts],
+    ['sent again', resent],
+    ['acknowledged', acknowledged],
+    ['rejected by rule', rejected],
+    ['outcome unknown', unacknowledged.length - rejected],
+    ['in the log', events],
+  ];
 }
 
 /** Returns "p50 312, p99 640, max 702 (of 160)". */

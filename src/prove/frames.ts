@@ -3,11 +3,48 @@ import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import type { ChatEvent, Reaction, RoomEvent, User } from '../shared/protocol.js';
 
 export type ServerFrame =
-  | { readonly kind: 'hello'; readonly epoch: string; readonly last: number; readonly complete: boolean }
+  | HelloFrame
   | { readonly kind: 'event'; readonly event: RoomEvent }
   | { readonly kind: 'ack'; readonly cid: string; readonly id: number }
   | { readonly kind: 'error'; readonly cid: string | undefined; readonly error: ErrorBody }
+  | PresenceFrame
+  | { readonly kind: 'room'; readonly room: string; readonly last: number; readonly read: number | undefined }
   | { readonly kind: 'other' };
+
+export interface HelloFrame {
+  readonly kind: 'hello';
+  readonly epoch: string;
+  readonly last: number;
+  readonly complete: boolean;
+  readonly user: User;
+}
+
+export type PresenceFrame =
+  | { readonly kind: 'list'; readonly users: readonly User[]; readonly count: number }
+  | { readonly kind: 'join' | 'left'; readonly user: User }
+  | { readonly kind: 'count'; readonly count: number };
+
+/** A message in a result of a search or of the mentions. */
+export interface FoundMessage {
+  readonly room: string;
+  readonly message: RoomEvent;
+}
+
+export interface FoundPage {
+  readonly messages: readonly FoundMessage[];
+  /** where the next page starts; undefined on the last one */
+  readonly next: number | undefined;
+  readonly complete: boolean;
+}
+
+/** An entry of the room list. */
+export interface RoomEntry {
+  readonly room: string;
+  readonly last: number;
+  readonly read: number;
+  readonly people: number;
+  readonly joined: boolean;
+}
 
 /** An error with any code, also one that the protocol does not have. */
 export interface ErrorBody {
@@ -19,14 +56,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 export function parseFrame(json: string): ServerFrame {
   const fields = parseJsonObject(json) ?? {};
-  switch (field(fields, 'type')) {
+  const type = field(fields, 'type');
+  switch (type) {
     case 'hello':
-      return {
-        kind: 'hello',
-        epoch: text(fields, 'epoch'),
-        last: number(fields, 'last'),
-        complete: field(fields, 'complete') === true,
-      };
+      return parseHello(fields);
     case 'chat':
     case 'edit':
     case 'delete':
@@ -37,9 +70,60 @@ export function parseFrame(json: string): ServerFrame {
       return { kind: 'ack', cid: text(fields, 'cid'), id: number(fields, 'id') };
     case 'error':
       return { kind: 'error', cid: optionalText(fields, 'cid'), error: parseError(field(fields, 'data')) };
+    case 'list':
+      return { kind: 'list', users: list(fields, 'data').map(parseUser), count: number(fields, 'count') };
+    case 'join':
+    case 'left':
+      return { kind: type, user: parseUser(field(fields, 'user')) };
+    case 'count':
+      return { kind: 'count', count: number(fields, 'data') };
+    case 'room':
+      return parseRoomFrame(fields);
     default:
       return { kind: 'other' };
   }
+}
+
+function parseHello(fields: Fields): HelloFrame {
+  return {
+    kind: 'hello',
+    epoch: text(fields, 'epoch'),
+    last: number(fields, 'last'),
+    complete: field(fields, 'complete') === true,
+    user: parseUser(field(fields, 'user')),
+  };
+}
+
+function parseRoomFrame(fields: Fields): ServerFrame {
+  const read = field(fields, 'read') === undefined ? undefined : number(fields, 'read');
+  return { kind: 'room', room: text(fields, 'room'), last: number(fields, 'last'), read };
+}
+
+export function parseRoomList(body: unknown): RoomEntry[] {
+  return (Array.isArray(body) ? body : []).map((entry: unknown) => {
+    const fields = toFields(entry);
+    return {
+      room: text(fields, 'room'),
+      last: number(fields, 'last'),
+      read: number(fields, 'read'),
+      people: number(fields, 'people'),
+      joined: field(fields, 'joined') === true,
+    };
+  });
+}
+
+export function parseFoundPage(body: unknown): FoundPage {
+  const fields = toFields(body);
+  const messages = list(fields, 'messages').map((message) => ({
+    room: text(toFields(message), 'room'),
+    message: parseEvent(message),
+  }));
+  const next = field(fields, 'next') === undefined ? undefined : number(fields, 'next');
+  return { messages, next, complete: field(fields, 'complete') === true };
+}
+
+export function parseUsers(body: unknown, name: string): User[] {
+  return list(toFields(body), name).map(parseUser);
 }
 
 /** Treats an unknown type as a message: the checker then finds that nobody sent it. */
@@ -47,19 +131,20 @@ export function parseEvent(value: unknown): RoomEvent {
   const fields = toFields(value);
   const cid = optionalText(fields, 'cid');
   const common = {
-    ...{ id: number(fields, 'id'), user: parseUser(fields), at: number(fields, 'at') },
+    ...{ id: number(fields, 'id'), user: parseUser(field(fields, 'user')), at: number(fields, 'at') },
     ...(cid === undefined ? {} : { cid }),
   };
   const [type, data] = [field(fields, 'type'), text(fields, 'data')];
   switch (type) {
     case 'edit':
+      return { type, ...common, target: number(fields, 'target'), data, ...parseMentions(fields) };
     case 'react':
     case 'unreact':
       return { type, ...common, target: number(fields, 'target'), data };
     case 'delete':
       return { type, ...common, target: number(fields, 'target') };
     default:
-      return { type: 'chat', ...common, data, ...parseChanges(fields) };
+      return { type: 'chat', ...common, data, ...parseMentions(fields), ...parseChanges(fields) };
   }
 }
 
@@ -72,14 +157,18 @@ function parseChanges(fields: Fields): Pick<ChatEvent, 'edited' | 'deleted' | 'r
   };
 }
 
-function parseReaction(value: unknown): Reaction {
-  const fields = toFields(value);
-  return { id: number(fields, 'id'), user: parseUser(fields), data: text(fields, 'data') };
+function parseMentions(fields: Fields): Pick<ChatEvent, 'mentions'> {
+  return field(fields, 'mentions') === undefined ? {} : { mentions: list(fields, 'mentions').map(parseUser) };
 }
 
-function parseUser(fields: Fields): User {
-  const user = toFields(field(fields, 'user'));
-  return { id: text(user, 'id'), name: text(user, 'name') };
+function parseReaction(value: unknown): Reaction {
+  const fields = toFields(value);
+  return { id: number(fields, 'id'), user: parseUser(field(fields, 'user')), data: text(fields, 'data') };
+}
+
+export function parseUser(value: unknown): User {
+  const fields = toFields(value);
+  return { id: text(fields, 'id'), name: text(fields, 'name') };
 }
 
 export function parseError(value: unknown): ErrorBody {
@@ -89,6 +178,11 @@ export function parseError(value: unknown): ErrorBody {
 
 function toFields(value: unknown): Fields {
   return isObject(value) ? value : {};
+}
+
+function list(fields: Fields, name: string): unknown[] {
+  const value = field(fields, name);
+  return Array.isArray(value) ? value : [];
 }
 
 /** Returns NaN for a missing number: it equals nothing, so the checker finds it. */

@@ -14,9 +14,11 @@ const MIX = { chat: 70, edit: 9, delete: 4, react: 10, unreact: 7 } as const;
  * Percentages. Changes: of another author's message although the rules forbid it; of a random number, which may not
  * exist. Deletions: of an edited message, because its edits hold text that must go too.
  */
-const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50 } as const;
+const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50, mention: 15 } as const;
 /** Most changes come soon: targets are among the newest N messages, the very newest most often. */
-const NEWEST = { own: 10, all: 30, reacted: 100 } as const;
+const NEWEST = { own: 10, all: 30, reacted: 100, names: 16 } as const;
+/** Mentions per text, at most. */
+const MAX_MENTIONS = 2;
 const EMOJI = ['👍', '🎉', '😂', '🚀'] as const;
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxy';
@@ -26,6 +28,10 @@ const WORD_SUFFIX = 'zq';
 /** Matches a marker: the end of a word, unique to one message. */
 const MARKER_PATTERN = /[a-y]{10}zq/g;
 export const MARKER_LENGTH = 12;
+/** Stands in every text, so that one search finds all messages. */
+export const COMMON_WORD = 'said';
+/** Letters for names, of which no two look alike, also side by side (`vv` looks like `w`, `rn` like `m`). */
+export const NAME_LETTERS = 'abcdefghjkpqrstuvxyz';
 
 /** Returns the mulberry32 generator. */
 export function seededRandom(seed: number): Random {
@@ -43,20 +49,23 @@ export function randomInt(random: Random, min: number, max: number): number {
   return min + Math.floor(random() * (max - min));
 }
 
-/** Returns the next command of the person whose view this is. */
-export function nextCommand(view: View, random: Random, cid: string): PostCommand {
+/**
+ * Returns the next command of the person whose view this is, without a cid. `tag` starts its text, if it has one. `names`
+ * are names to mention, the newest last.
+ */
+export function nextCommand(view: View, names: readonly string[], random: Random, tag: string): PostCommand {
   const type = randomType(random);
   const target = type === 'chat' ? undefined : randomTarget(type, view, random);
-  if (type === 'chat' || target === undefined) return { type: 'chat', data: messageText(cid, random), cid };
+  if (type === 'chat' || target === undefined) return { type: 'chat', data: messageText(tag, names, random) };
   switch (type) {
     case 'edit':
-      return { type, target, data: messageText(cid, random), cid };
+      return { type, target, data: messageText(tag, names, random) };
     case 'delete':
-      return { type, target, cid };
+      return { type, target };
     case 'react':
-      return { type, target, data: pick(EMOJI, random) ?? '', cid };
+      return { type, target, data: pick(EMOJI, random) ?? '' };
     case 'unreact':
-      return { type, ...(ownReaction(view, random) ?? { target, data: pick(EMOJI, random) ?? '' }), cid };
+      return { type, ...(ownReaction(view, random) ?? { target, data: pick(EMOJI, random) ?? '' }) };
   }
 }
 
@@ -93,28 +102,47 @@ function ownReaction(view: View, random: Random): { target: number; data: string
   return pick(given, random);
 }
 
-function pickNewest(list: readonly number[], max: number, random: Random): number | undefined {
+function pickNewest<T>(list: readonly T[], max: number, random: Random): T | undefined {
   return list.at(-1 - randomInt(random, 0, randomInt(random, 1, Math.min(max, list.length) + 1)));
 }
 
-function pick<T>(list: readonly T[], random: Random): T | undefined {
+export function pick<T>(list: readonly T[], random: Random): T | undefined {
   return list[randomInt(random, 0, list.length)];
 }
 
 /**
- * Returns a text that identifies itself: its cid, then one random word, repeated. So the server's word is not needed
- * to tell which command brought a text, and any piece of it is recognised in a file.
+ * Returns a text that identifies itself: its tag, mentions, then one random word, repeated. So the server's word is not
+ * needed to tell which command brought a text, and any piece of it is recognised in a file.
  */
-function messageText(cid: string, random: Random): string {
+export function messageText(tag: string, names: readonly string[], random: Random): string {
   const start = Array.from({ length: WORD_LETTERS }, () => LETTERS[randomInt(random, 0, LETTERS.length)]);
   const word = start.join('') + WORD_SUFFIX;
-  return [cid, ...Array.from({ length: randomInt(random, 1, 12) }, () => word)].join(' ');
+  const words = Array.from({ length: randomInt(random, 1, 12) }, () => word);
+  return [tag, COMMON_WORD, ...randomMentions(names, random), ...words].join(' ');
 }
 
-/** Returns the cid in a text of `messageText`; undefined for any other text. */
-export function cidOfText(text: string): string | undefined {
+function randomMentions(names: readonly string[], random: Random): string[] {
+  if (random() * 100 >= PERCENT.mention) return [];
+  const count = randomInt(random, 1, MAX_MENTIONS + 1);
+  return Array.from({ length: count }, () => pickNewest(names, NEWEST.names, random))
+    .filter((name) => name !== undefined)
+    .map((name) => `@${name}`);
+}
+
+/** Returns the names that a text of `messageText` mentions, in order. */
+export function mentionedNames(text: string): string[] {
+  return Array.from(text.matchAll(/@([\w-]+)/g), ([, name = '']) => name);
+}
+
+/** Returns the tag of a text of `messageText`; undefined for any other text. */
+export function tagOfText(text: string): string | undefined {
   const end = text.indexOf(' ');
   return end < 0 ? undefined : text.slice(0, end);
+}
+
+/** Returns the word that no other text has. */
+export function wordOf(text: string): string {
+  return text.slice(text.lastIndexOf(' ') + 1);
 }
 
 /** Returns the last letters of a text's word. A search index may not store the start of a word that others share. */

@@ -3,10 +3,10 @@
  * compared with its first observation at once, so all readers agree and the memory of one is enough. Only a message's
  * changeable state may differ between observations.
  */
-
-import type { ChatEvent, PostCommand, RoomEvent } from '../shared/protocol.js';
+import type { ChatEvent, PostCommand, RoomEvent, User } from '../shared/protocol.js';
 import { applyChange } from '../shared/reducer.js';
-import { abbreviate, cidOfText } from './generator.js';
+import { abbreviate, mentionedNames, tagOfText } from './generator.js';
+import { People, ReadMarks } from './people.js';
 
 export type ViolationKind =
   | 'lost'
@@ -24,49 +24,65 @@ export interface Violation {
   readonly evidence: string;
 }
 
-/** A command from its first sending to its answer. */
-export interface Invocation {
+/** A position in a sequence of commands whose order the log must keep. */
+export interface StreamPosition {
+  readonly stream: string;
+  readonly seq: number;
+}
+
+/** What a writer sends, and where. */
+export interface Request {
+  readonly room: string;
+  /** public id of the author */
   readonly author: string;
+  /** unique in the room; texts start with it */
+  readonly tag: string;
   readonly command: PostCommand;
-  /** position among the author's commands on the socket; undefined when it was sent over HTTP too, which has no order */
-  readonly socketSeq: number | undefined;
+  /** undefined when it was sent over HTTP too, which has no order */
+  readonly position: StreamPosition | undefined;
+}
+
+/** A command from its first sending to its answer. */
+export interface Invocation extends Request {
   /** logical time of the first sending */
   readonly invokedAt: number;
   /** number in its acknowledgment */
   ackedId: number | undefined;
+  /** unchangeable part of the event that an HTTP answer contained */
+  ackedEvent: string | undefined;
   /** number of the event that readers received */
   observedId: number | undefined;
   rejected: boolean;
 }
 
-/** The rules rejected a command somewhere after event `after` and before logical time `receivedAt`. */
+/** A command was rejected somewhere after event `after` and before logical time `receivedAt`. */
 export interface Rejection {
-  readonly cid: string;
+  readonly invocation: Invocation;
   readonly code: string;
   readonly after: number;
   readonly receivedAt: number;
 }
 
 export class History {
-  /** by cid, which is unique over all writers */
-  readonly invocations = new Map<string, Invocation>();
+  readonly rooms: ReadonlyMap<string, RoomHistory>;
+  readonly people = new People();
+  readonly readMarks = new ReadMarks();
+  readonly invocations: Invocation[] = [];
   readonly rejections: Rejection[] = [];
-  /** by number: the unchangeable part of each event, as it was first observed */
-  readonly events: string[] = [''];
-  /** every state in which any reader received a message */
-  readonly observedStates = new MessageStates();
-  /** states of messages in the readers' views */
-  readonly viewStates = new MessageStates();
-  /** targets of the edits that were observed without text, by the edit's number: they must be deleted */
-  readonly emptyEdits = new Map<number, number>();
   readonly violations: Violation[] = [];
   /** milliseconds from a connection lost by a kill to the next hello */
   readonly reconnectTimes: number[] = [];
   acknowledged = 0;
   resent = 0;
   disconnects = 0;
-  readonly #deletedAt = new Map<number, number>();
+  renames = 0;
+  signOuts = 0;
+  readMarksSent = 0;
   #clock = 0;
+
+  constructor(rooms: readonly string[]) {
+    this.rooms = new Map(rooms.map((name) => [name, new RoomHistory(name, this)]));
+  }
 
   violate(kind: ViolationKind, evidence: string): void {
     this.violations.push({ kind, evidence: abbreviate(evidence) });
@@ -76,9 +92,11 @@ export class History {
     return this.violations.filter(({ kind }) => kinds.includes(kind)).length;
   }
 
-  /** Number of the newest event observed. What is sent from now on comes after it. */
-  get last(): number {
-    return this.events.length - 1;
+  /** Number of events observed in all rooms. */
+  get observed(): number {
+    let sum = 0;
+    for (const { last } of this.rooms.values()) sum += last;
+    return sum;
   }
 
   /** Advances the logical clock, so that any two times are ordered. */
@@ -86,9 +104,87 @@ export class History {
     return ++this.#clock;
   }
 
-  invoke(cid: string, author: string, command: PostCommand, socketSeq: number | undefined): void {
-    const unanswered = { ackedId: undefined, observedId: undefined, rejected: false };
-    this.invocations.set(cid, { author, command, socketSeq, invokedAt: this.tick(), ...unanswered });
+  invoke(request: Request): Invocation {
+    const unanswered = { ackedId: undefined, ackedEvent: undefined, observedId: undefined, rejected: false };
+    const invocation = { ...request, invokedAt: this.tick(), ...unanswered };
+    this.invocations.push(invocation);
+    this.rooms.get(request.room)?.add(invocation);
+    return invocation;
+  }
+
+  /** `event`: the event in an HTTP answer. */
+  acknowledge(invocation: Invocation, id: number, event?: RoomEvent): void {
+    if (event) invocation.ackedEvent = describeEvent(event);
+    if (invocation.ackedId === undefined) {
+      invocation.ackedId = id;
+      this.acknowledged++;
+    } else if (invocation.ackedId !== id) {
+      const ids = `as ${invocation.ackedId} and as ${id}`;
+      this.violate('duplicated', `${describe(invocation)} was acknowledged ${ids}`);
+    }
+  }
+
+  /** `after`: number of the newest event in the room when the command was sent. */
+  reject(invocation: Invocation, code: string, after: number): void {
+    invocation.rejected = true;
+    this.rejections.push({ invocation, code, after, receivedAt: this.tick() });
+  }
+}
+
+/** The part of the history that belongs to one room. */
+export class RoomHistory {
+  readonly name: string;
+  readonly history: History;
+  /** by number: the unchangeable part of each event, as it was first observed */
+  readonly events: string[] = [''];
+  /** by number: the command that became the event */
+  readonly origins: (Invocation | undefined)[] = [];
+  /** every state in which any reader received a message */
+  readonly observedStates = new MessageStates();
+  /** states of messages in the readers' views */
+  readonly viewStates = new MessageStates();
+  /** people whom a text mentions, by number of the message or edit that brought the text */
+  readonly mentions = new Map<number, readonly User[]>();
+  /** targets of the edits that were observed without text, by the edit's number: they must be deleted */
+  readonly emptyEdits = new Map<number, number>();
+  readonly #deletedAt = new Map<number, number>();
+  readonly #byCid = new Map<string, Invocation>();
+  readonly #byTag = new Map<string, Invocation>();
+
+  constructor(name: string, history: History) {
+    this.name = name;
+    this.history = history;
+  }
+
+  /** Number of the newest event observed. What is sent from now on comes after it. */
+  get last(): number {
+    return this.events.length - 1;
+  }
+
+  add(invocation: Invocation): void {
+    const { author, tag, command } = invocation;
+    this.#byTag.set(tag, invocation);
+    if (command.cid !== undefined) this.#byCid.set(`${author} ${command.cid}`, invocation);
+  }
+
+  /** Returns this person's command with this cid. Others may use the same cid. */
+  find(author: string, cid: string): Invocation | undefined {
+    return this.#byCid.get(`${author} ${cid}`);
+  }
+
+  findByText(text: string): Invocation | undefined {
+    return this.#byTag.get(tagOfText(text) ?? '');
+  }
+
+  /**
+   * Returns the command that became this event. Without a cid the text tells, unless it was changed since: then an
+   * earlier observation tells, if there is one.
+   */
+  originOf(event: RoomEvent): Invocation | undefined {
+    if (event.cid !== undefined) return this.find(event.user.id, event.cid);
+    if (event.type !== 'chat' && event.type !== 'edit') return undefined;
+    if (isChanged(event)) return this.origins[event.id];
+    return this.findByText(event.data);
   }
 
   /** A reader that is at `last`, over a connection opened at logical time `connectedAt`, receives an event. */
@@ -100,39 +196,33 @@ export class History {
     }
     const line = describeEvent(event);
     const first = this.events[id];
-    if (first === undefined) this.#observeFirst(event, line);
-    else if (first !== line)
+    if (first === undefined) {
+      this.events[id] = line;
+      if (event.type === 'delete') this.#deletedAt.set(event.target, this.history.tick());
+    } else if (first !== line)
       this.violate('inconsistent', `${id} was first received as "${first}", by ${reader} as "${line}"`);
+    if (this.origins[id] === undefined) this.#identify(event);
     this.#checkText(reader, event, connectedAt);
   }
 
-  acknowledge(cid: string, id: number): void {
-    const invocation = this.invocations.get(cid);
-    if (!invocation) this.violate('invalid', `${cid} was acknowledged but never sent`);
-    else if (invocation.ackedId === undefined) {
-      invocation.ackedId = id;
-      this.acknowledged++;
-    } else if (invocation.ackedId !== id) {
-      this.violate('duplicated', `${cid} was acknowledged as ${invocation.ackedId} and as ${id}`);
-    }
+  violate(kind: ViolationKind, evidence: string): void {
+    this.history.violate(kind, `${this.name}: ${evidence}`);
   }
 
-  /** `after`: number of the newest event when the command was sent. */
-  reject(cid: string, code: string, after: number): void {
-    const invocation = this.invocations.get(cid);
-    if (invocation) invocation.rejected = true;
-    this.rejections.push({ cid, code, after, receivedAt: this.tick() });
-  }
-
-  #observeFirst(event: RoomEvent, line: string): void {
-    this.events[event.id] = line;
-    if (event.type === 'delete') this.#deletedAt.set(event.target, this.tick());
-    const cid = cidOf(event);
-    const invocation = this.invocations.get(cid);
-    if (!invocation) return; // the checker reports an event that nobody sent
-    if (invocation.observedId !== undefined)
-      this.violate('duplicated', `${cid} was received as ${invocation.observedId} and as ${event.id}`);
+  /** Finds the event's command. The checker reports an event that nobody sent. */
+  #identify(event: RoomEvent): void {
+    const { people } = this.history;
+    const invocation = this.originOf(event);
+    if (!invocation) return;
+    this.origins[event.id] = invocation;
+    if (invocation.observedId !== undefined && invocation.observedId !== event.id)
+      this.violate(
+        'duplicated',
+        `${invocation.tag} was received as ${invocation.observedId} and as ${event.id}`,
+      );
     invocation.observedId ??= event.id;
+    if (!people.mayHaveName(event.user, invocation.invokedAt, this.history.tick()))
+      this.violate('inconsistent', `${event.id} is by "${event.user.name}", which is not the author's name`);
   }
 
   /** Compares the text with the command that brought it, and with the deletions before this connection. */
@@ -141,24 +231,45 @@ export class History {
     if (event.type === 'chat') this.observedStates.intern(event);
     else if (event.data === '') this.emptyEdits.set(event.id, event.target);
     if (event.data === '') return;
-    const sender = this.invocations.get(cidOfText(event.data) ?? '');
+    const sender = this.findByText(event.data);
     if (sender === undefined || textOf(sender.command) !== event.data)
       this.violate('inconsistent', `${reader} received ${event.id} as "${event.data}", which nobody sent`);
+    else this.#checkMentions(event, event.mentions ?? [], sender);
     const message = event.type === 'chat' ? event.id : event.target;
     if (connectedAt > (this.#deletedAt.get(message) ?? Number.POSITIVE_INFINITY)) {
       const late = `${reader}, which connected after the deletion of ${message}`;
       this.violate('not deleted', `${late}, received "${event.data}"`);
     }
   }
+
+  /** The first observation of a text's mentions is compared with the people, later ones with the first. */
+  #checkMentions(event: RoomEvent, mentions: readonly User[], sender: Invocation): void {
+    const textId = event.type === 'chat' ? (event.edited ?? event.id) : event.id;
+    const first = this.mentions.get(textId);
+    if (first === undefined) {
+      this.mentions.set(textId, mentions);
+      const { people } = this.history;
+      const names = mentionedNames(textOf(sender.command) ?? '');
+      const problem = people.mentionProblem(names, mentions, sender.invokedAt, this.history.tick());
+      if (problem !== undefined) this.violate('inconsistent', `text of ${textId}: ${problem}`);
+    } else if (describeUsers(first) !== describeUsers(mentions)) {
+      const both = `${describeUsers(first)}, then ${describeUsers(mentions)}`;
+      this.violate('inconsistent', `text of ${textId} mentioned ${both}`);
+    }
+  }
 }
 
-/** Returns the cid of an event. A text starts with it too, so an event cannot hide it. */
-export function cidOf(event: RoomEvent): string {
-  const text = event.type === 'chat' || event.type === 'edit' ? event.data : '';
-  return event.cid ?? cidOfText(text) ?? '';
+/** Names a command in a message to people. */
+export function describe({ tag, room }: Request): string {
+  return `${tag} in ${room}`;
 }
 
-function textOf(command: PostCommand): string | undefined {
+/** Returns true when the event no longer has the text that it was sent with. */
+function isChanged(event: ChatEvent | Extract<RoomEvent, { type: 'edit' }>): boolean {
+  return event.data === '' || (event.type === 'chat' && event.edited !== undefined);
+}
+
+export function textOf(command: PostCommand): string | undefined {
   return command.type === 'chat' || command.type === 'edit' ? command.data : undefined;
 }
 
@@ -167,18 +278,33 @@ export function describeEvent(event: RoomEvent): string {
   const { type, user, cid = 'no cid', at } = event;
   const target = type === 'chat' ? '' : ` of ${event.target}`;
   const emoji = type === 'react' || type === 'unreact' ? ` ${event.data}` : '';
-  return `${type}${target}${emoji} by ${user.id}, ${cid}, ${at}`;
+  return `${type}${target}${emoji} by ${describeUser(user)}, ${cid}, ${at}`;
+}
+
+function describeUser({ id, name }: User): string {
+  return `${name} (${id})`;
+}
+
+export function describeUsers(users: readonly User[]): string {
+  return users.length === 0 ? 'nobody' : users.map(describeUser).join(', ');
 }
 
 /** The part of a message that changes may alter. */
-export type MessageState = Pick<ChatEvent, 'data' | 'edited' | 'deleted' | 'reactions'>;
+export type MessageState = Pick<ChatEvent, 'data' | 'mentions' | 'edited' | 'deleted' | 'reactions'>;
 
 /** Returns the changeable part of a message, to compare and to show. */
-export function describeState({ data, edited, deleted, reactions = [] }: MessageState): string {
+export function describeState({
+  data,
+  mentions = [],
+  edited,
+  deleted,
+  reactions = [],
+}: MessageState): string {
   const changes = [
+    ...(mentions.length === 0 ? [] : [`mentions ${describeUsers(mentions)}`]),
     ...(edited === undefined ? [] : [`edited by ${edited}`]),
     ...(deleted === undefined ? [] : [`deleted by ${deleted}`]),
-    ...reactions.map(({ id, user, data: emoji }) => `${emoji} of ${user.id} (${id})`),
+    ...reactions.map(({ id, user, data: emoji }) => `${emoji} of ${describeUser(user)}, ${id}`),
   ];
   return [`"${data}"`, ...changes].join(', ');
 }
@@ -205,17 +331,22 @@ export class MessageStates {
 
 /** A reader's view of the room: its events, folded by the reducer that the page uses. */
 export class View {
-  readonly userId: string;
   /** numbers of all messages, in the order received */
   readonly messages: number[] = [];
-  /** those of them that this user wrote */
-  readonly own: number[] = [];
+  /** numbers of the messages that `userId` wrote since it is the user */
+  own: number[] = [];
+  userId: string;
   readonly #interned: MessageStates;
   readonly #states: (ChatEvent | undefined)[] = [];
 
   constructor(interned: MessageStates, userId: string) {
     this.#interned = interned;
     this.userId = userId;
+  }
+
+  switchUser(userId: string): void {
+    this.userId = userId;
+    this.own = [];
   }
 
   message(id: number): ChatEvent | undefined {

@@ -2,11 +2,11 @@
  * The model: the rules of docs/protocol.md, implemented a second time. It shares no code with the server's rules or the
  * page's reducer, because both are under test. It knows the state of every message after every event.
  */
-import { LIMITS, type PostCommand, type Reaction } from '../shared/protocol.js';
+import { LIMITS, type PostCommand, type Reaction, type User } from '../shared/protocol.js';
 import type { MessageState } from './history.js';
 
 /** A message's state from event `since` on. */
-interface TimedState extends Omit<MessageState, 'reactions'> {
+interface TimedState extends Omit<MessageState, 'reactions' | 'mentions'> {
   readonly since: number;
   readonly reactions: readonly Reaction[];
 }
@@ -26,7 +26,8 @@ export class Model {
   readonly #messages = new Map<number, ModelMessage>();
 
   /** Applies the command that became event `id`. Returns the code with which it should have been rejected, if any. */
-  apply(id: number, author: string, command: PostCommand): string | undefined {
+  apply(id: number, user: User, command: PostCommand): string | undefined {
+    const author = user.id;
     this.last = id;
     if (command.type === 'chat') {
       const state = { since: id, data: command.data, reactions: [] };
@@ -38,7 +39,7 @@ export class Model {
     const before = message?.states.at(-1);
     if (code !== undefined || !message || !before) return code;
     if (command.type === 'edit') message.texts.push(command.data);
-    message.states.push({ ...nextState(before, command, id, author), since: id });
+    message.states.push({ ...nextState(before, command, id, user), since: id });
     return undefined;
   }
 
@@ -70,6 +71,14 @@ export class Model {
     return this.finalState(id)?.deleted !== undefined;
   }
 
+  /** Returns all texts that an edit replaced, of messages that are not deleted. */
+  *replacedTexts(): Iterable<string> {
+    for (const [id, { texts }] of this.#messages) {
+      const current = this.finalState(id)?.data;
+      if (!this.isDeleted(id)) yield* texts.filter((text) => text !== current);
+    }
+  }
+
   /** Returns all texts of deleted messages and of their edits. */
   *deletedTexts(): Iterable<string> {
     for (const [id, { texts }] of this.#messages) if (this.isDeleted(id)) yield* texts;
@@ -80,7 +89,7 @@ function nextState(
   { data, edited, reactions }: TimedState,
   change: Change,
   id: number,
-  author: string,
+  user: User,
 ): Omit<TimedState, 'since'> {
   const edit = edited === undefined ? {} : { edited };
   switch (change.type) {
@@ -89,11 +98,11 @@ function nextState(
     case 'delete':
       return { data: '', deleted: id, reactions: [] };
     case 'react': {
-      const reaction = { id, user: { id: author, name: '' }, data: change.data };
+      const reaction = { id, user, data: change.data };
       return { data, ...edit, reactions: [...reactions, reaction] };
     }
     case 'unreact': {
-      const isRemoved = (one: Reaction): boolean => one.user.id === author && one.data === change.data;
+      const isRemoved = (one: Reaction): boolean => one.user.id === user.id && one.data === change.data;
       return { data, ...edit, reactions: reactions.filter((one) => !isRemoved(one)) };
     }
   }

@@ -15,6 +15,8 @@ const STOP_TIMEOUT_MS = 12_000;
 /** Limits the wait for a first event after a start. */
 const FIRST_EVENT_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
+/** Length of the time after the last start, in intervals between kills. */
+const LAST_INTERVALS = 3;
 
 export class ServerProcess {
   readonly #command: readonly string[];
@@ -100,7 +102,10 @@ export interface Restarts {
   readonly startTimes: number[];
 }
 
-/** Kills and restarts the server until the schedule is done, the operator stops it, or a violation is found. */
+/**
+ * Kills and restarts the server until the schedule is done, the operator stops it, or a violation is found. Lets the
+ * clients go on for a while after the last start, because some faults show only in a server that lives on.
+ */
 export async function runNemesis(
   server: ServerProcess,
   { kills, killIntervalMs, stopped }: Schedule,
@@ -109,11 +114,14 @@ export async function runNemesis(
   random: Random,
 ): Promise<void> {
   const isOver = (): boolean => stopped() || history.violations.length > 0;
-  while (restarts.kills < kills && !isOver()) {
-    const { last } = history;
+  while (!isOver()) {
+    const { observed } = history;
     // A kill proves nothing while no client has come back.
-    await waitUntil(() => history.last > last || isOver(), FIRST_EVENT_TIMEOUT_MS);
-    await sleep(randomInt(random, killIntervalMs * 0.5, killIntervalMs * 1.5));
+    await waitUntil(() => history.observed > observed || isOver(), FIRST_EVENT_TIMEOUT_MS);
+    const isLast = restarts.kills === kills;
+    const interval = isLast ? LAST_INTERVALS * killIntervalMs : killIntervalMs;
+    await sleep(randomInt(random, interval * 0.5, interval * 1.5));
+    if (isLast) return;
     await server.kill();
     restarts.kills++;
     restarts.startTimes.push(await server.start());

@@ -5,16 +5,26 @@
 import { join } from 'node:path';
 import { databaseFile } from '../store/database.js';
 import { verify } from '../store/verify.js';
-import { checkLog, checkObservedStates, checkPages, checkView, findResidue } from './checker.js';
-import { type HttpClient, LateReader, Subscriber, signIn, Writer } from './clients.js';
-import { type Random, randomInt, seededRandom } from './generator.js';
-import { History, type Violation } from './history.js';
-import type { Model } from './model.js';
+import {
+  checkAnswers,
+  checkLog,
+  checkObservedStates,
+  checkPages,
+  checkView,
+  findResidue,
+  type RoomCheck,
+} from './checker.js';
+import { HttpClient, LateReader, Subscriber, signIn } from './clients.js';
+import { NAME_LETTERS, type Random, randomInt, seededRandom } from './generator.js';
+import { History, type RoomHistory, type Violation } from './history.js';
 import { type Env, freePort, runNemesis, type Schedule, ServerProcess, waitUntil } from './nemesis.js';
+import { checkPresence, checkQueries } from './queries.js';
+import { Writer } from './writer.js';
 
 export interface RunOptions extends Schedule {
   readonly seed: number;
   readonly writers: number;
+  readonly rooms: number;
   /** the program that runs the server, and its arguments */
   readonly command: readonly string[];
   /** an empty folder, for the server's data and log */
@@ -43,13 +53,11 @@ const NO_LIMITS: Env = {
   CONNECTIONS_PER_ADDRESS: '0',
   SIGNINS_PER_MINUTE: '0',
 };
-/** Letters that look like no other, so that no two names are taken for the same. */
-const NAME_LETTERS = 'abcdefghjkmpqrstuvwxyz';
 const SETTLE_TIMEOUT_MS = 30_000;
 const PROGRESS_MS = 1_000;
 
 export async function run(options: RunOptions): Promise<Result> {
-  const history = new History();
+  const history = new History(Array.from({ length: options.rooms }, (_, index) => `proof-${index + 1}`));
   const port = await freePort();
   const env = {
     ...NO_LIMITS,
@@ -77,86 +85,129 @@ async function runAgainst(
   const restarts = { kills: 0, startTimes: [await server.start()] };
   const random = seededRandom(options.seed);
   const writers = await createWriters(options.writers, port, history, random);
-  const lateHttp = await signIn(port, 'Late reader');
-  const lateReader = new LateReader(lateHttp, history, seededRandom(randomInt(random, 0, 2 ** 32)));
+  const lateReaders = await createLateReaders(port, history, random);
+  const finalReader = await signInReader(port, 'Final-reader', history);
+  const clients = [...writers, ...lateReaders];
   const progressTimer = setInterval(() => options.onProgress({ ...restarts, history }), PROGRESS_MS);
   try {
-    for (const client of [...writers, lateReader]) client.start();
+    for (const client of clients) client.start();
     await runNemesis(server, options, restarts, history, random);
-    lateReader.end();
-    const model = await checkRoom(writers, await signIn(port, 'Final reader'), history);
-    await checkFiles(options.folder, model, history);
+    for (const reader of lateReaders) reader.end();
+    const checks = await checkRooms(writers, finalReader, history);
+    await checkFiles(options.folder, checks, history);
     for (const writer of writers) writer.end();
     await checkShutdown(server, history);
-    return { ...restarts, history, events: model.last, violations: history.violations };
+    const events = checks.reduce((sum, { model }) => sum + model.last, 0);
+    return { ...restarts, history, events, violations: history.violations };
   } finally {
     clearInterval(progressTimer);
-    for (const client of [...writers, lateReader]) client.end();
+    for (const client of clients) client.end();
   }
 }
 
-async function createWriters(
-  count: number,
-  port: number,
-  history: History,
-  random: Random,
-): Promise<Writer[]> {
-  const names = Array.from({ length: count }, (_, index) => writerName(index));
+function createWriters(count: number, port: number, history: History, random: Random): Promise<Writer[]> {
+  const codes = Array.from({ length: count }, (_, index) => writerCode(index));
   return Promise.all(
-    names.map(async (name) => {
-      const ownRandom = seededRandom(randomInt(random, 0, 2 ** 32));
-      return new Writer(name, await signIn(port, `Client ${name}`), history, ownRandom);
-    }),
+    codes.map((code) => Writer.create(code, port, history, seededRandom(randomInt(random, 0, 2 ** 32)))),
   );
 }
 
-function writerName(index: number): string {
+function writerCode(index: number): string {
   const { length } = NAME_LETTERS;
   return `${NAME_LETTERS[Math.floor(index / length) % length]}${NAME_LETTERS[index % length]}`;
 }
 
-/** Waits for all answers and events, then compares the log and all readers with the model that it resolves with. */
-async function checkRoom(writers: readonly Writer[], http: HttpClient, history: History): Promise<Model> {
-  for (const writer of writers) writer.quiesce();
-  const settled = history.violations.length === 0 && (await settle(writers, history));
-  const final = new Subscriber('the final reader', http, history, seededRandom(1), {
-    onOpen() {},
-    onFrame() {},
-  });
-  if (settled) await replayAll(final, history);
-  const model = await checkLog(http.log(), history, settled);
-  if (!settled) return model; // readers may not have received everything
-  for (const { name, subscriber } of writers) checkView(name, subscriber.view, model, history);
-  checkView('the final reader', final.view, model, history);
-  await checkPages(http.reverseLog(), model, history);
-  checkObservedStates(model, history);
-  return model;
+function createLateReaders(port: number, history: History, random: Random): Promise<LateReader[]> {
+  return Promise.all(
+    Array.from(history.rooms.values(), async (room) => {
+      const http = await signInReader(port, `Late-reader-${room.name}`, history);
+      return new LateReader(room, http, seededRandom(randomInt(random, 0, 2 ** 32)));
+    }),
+  );
 }
 
-/** Resolves with true once every command is answered and every reader has the newest event. */
+async function signInReader(port: number, name: string, history: History): Promise<HttpClient> {
+  const takenAfter = history.tick();
+  const http = await signIn(port, name);
+  if (!(http instanceof HttpClient)) throw new Error(`${name} cannot sign in: ${http}`);
+  history.people.signIn({ id: http.userId, name }, takenAfter, history.tick());
+  return http;
+}
+
+/** Waits for all answers and events, then compares the logs and all readers with the models that it resolves with. */
+async function checkRooms(
+  writers: readonly Writer[],
+  http: HttpClient,
+  history: History,
+): Promise<readonly RoomCheck[]> {
+  for (const writer of writers) writer.quiesce();
+  const settled = history.violations.length === 0 && (await settle(writers, history));
+  const rooms = [...history.rooms.values()];
+  const replays = await Promise.all(rooms.map((room) => replayAll(room, http, settled)));
+  const checks = await Promise.all(rooms.map((room) => checkLog(http.log(room.name), room, settled)));
+  checkAnswers(checks, history);
+  if (!settled) return checks; // readers may not have received everything
+  for (const check of checks) {
+    const replay = replays.find(({ room }) => room === check.room);
+    await checkReaders(writers, replay, http, check);
+  }
+  if (history.violations.length === 0) await checkQueries(writers, http, checks, history);
+  return checks;
+}
+
+async function checkReaders(
+  writers: readonly Writer[],
+  replay: Subscriber | undefined,
+  http: HttpClient,
+  check: RoomCheck,
+): Promise<void> {
+  for (const { code, channels } of writers)
+    for (const { subscriber } of channels)
+      if (subscriber.room === check.room) checkView(code, subscriber.view, check);
+  if (replay) checkView('the final reader', replay.view, check);
+  await checkPages(http.reverseLog(check.room.name), check);
+  checkObservedStates(check);
+}
+
+/** Resolves with true once every command is answered, and every reader has the newest event and the right presence. */
 async function settle(writers: readonly Writer[], history: History): Promise<boolean> {
-  const isSettled = (): boolean =>
-    writers.every(({ pending, subscriber }) => pending === 0 && subscriber.last === history.last);
-  const isOver = (): boolean => isSettled() || history.violations.length > 0;
-  if (await waitUntil(isOver, SETTLE_TIMEOUT_MS)) return history.violations.length === 0;
-  const positions = writers.map(({ subscriber, pending }) => `${subscriber.last} (${pending} unanswered)`);
-  history.violate('stuck', `readers ended at ${positions.join(', ')} of ${history.last}`);
+  const isSettled = ({ pending, channels }: Writer): boolean =>
+    pending === 0 &&
+    channels.every(({ subscriber }) => subscriber.isOpen && subscriber.last === subscriber.room.last);
+  const isOver = (): boolean => writers.every(isSettled) || history.violations.length > 0;
+  if (await waitUntil(isOver, SETTLE_TIMEOUT_MS)) {
+    if (history.violations.length === 0) await checkPresence(writers, history);
+    return history.violations.length === 0;
+  }
+  const late = writers.filter((writer) => !isSettled(writer));
+  const positions = late.flatMap(({ code, pending, channels }) =>
+    channels.map(
+      ({ subscriber }) => `${code} at ${subscriber.last} of ${subscriber.room.last}, ${pending} unanswered`,
+    ),
+  );
+  history.violate('stuck', `clients ended at ${positions.join('; ')}`);
   return false;
 }
 
-async function replayAll(reader: Subscriber, history: History): Promise<void> {
-  const { last } = history;
+/** A replay from the first event to the last. */
+async function replayAll(room: RoomHistory, http: HttpClient, settled: boolean): Promise<Subscriber> {
+  const listener = { onOpen() {}, onLost() {}, onFrame() {} };
+  const reader = new Subscriber('the final reader', room, http, seededRandom(1), listener);
+  if (!settled) return reader;
+  const { last, history } = room;
   reader.connect();
   const isOver = (): boolean => reader.last >= last || history.violations.length > 0;
   if (!(await waitUntil(isOver, SETTLE_TIMEOUT_MS)))
-    history.violate('stuck', `the final reader received ${reader.last} of ${last}`);
+    room.violate('stuck', `the final reader received ${reader.last} of ${last}`);
   reader.end();
+  return reader;
 }
 
-async function checkFiles(folder: string, model: Model, history: History): Promise<void> {
+async function checkFiles(folder: string, checks: readonly RoomCheck[], history: History): Promise<void> {
   // Before `verify`, because an open reader keeps the write-ahead log from being truncated.
   const clean = history.violations.length === 0;
-  const residue = clean ? await findResidue(folder, model.deletedTexts()) : undefined;
+  const texts = checks.flatMap(({ model }) => [...model.deletedTexts()]);
+  const residue = clean ? await findResidue(folder, texts) : undefined;
   if (residue !== undefined) history.violate('not deleted', residue);
   const { finding } = verify(databaseFile(folder), () => {});
   if (finding !== undefined) history.violate('invalid', `verify reports: ${finding}`);

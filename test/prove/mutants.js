@@ -5,6 +5,7 @@
  */
 import pino from 'pino';
 import { readConfig } from '../../dist/config.js';
+import { Presence } from '../../dist/realtime/presence.js';
 import { FrameCache } from '../../dist/realtime/room.js';
 import { LocalSequencer } from '../../dist/sequencer/local.js';
 import { createServer } from '../../dist/server.js';
@@ -18,9 +19,16 @@ import { WalTruncater } from '../../dist/store/store.js';
 /** @typedef {import('../../src/chat/types.js').ChangeCommand} ChangeCommand */
 /** @typedef {import('../../src/chat/types.js').Result} Result */
 /** @typedef {import('../../src/chat/types.js').EventStorage} EventStorage */
+/** @typedef {import('../../src/chat/types.js').PeopleStorage} PeopleStorage */
+/** @typedef {import('../../src/chat/types.js').StoredCommand} StoredCommand */
 /** @typedef {import('../../src/shared/protocol.js').RoomEvent} RoomEvent */
 /** @typedef {import('../../src/sequencer/sequencer.js').BatchHandler} BatchHandler */
 /** @typedef {import('../../src/sequencer/sequencer.js').Sequencer} Sequencer */
+
+/**
+ * What a mutant changes: the server's dependencies, or its HTTP server.
+ * @typedef {Partial<Dependencies> & { onHttp?: (http: import('node:http').Server) => void }} Mutation
+ */
 
 /** Time from the premature delivery to the commit: long enough for a kill to fall into it. */
 const COMMIT_DELAY_MS = 60;
@@ -129,26 +137,58 @@ function toAck(result) {
 }
 
 /**
+ * Replaces parts of the storage.
+ * @param {(storage: Storage) => Partial<Storage>} override
+ * @returns {Partial<Dependencies>}
+ */
+function withStorage(override) {
+  return {
+    wrapStorage: (storage) => ({
+      people: storage.people,
+      events: storage.events,
+      memberships: storage.memberships,
+      transaction: (work) => storage.transaction(work),
+      ...override(storage),
+    }),
+  };
+}
+
+/**
  * Overrides some methods of the event storage.
  * @param {(events: EventStorage) => Partial<EventStorage>} override
  * @returns {Partial<Dependencies>}
  */
 function withEvents(override) {
-  return {
-    wrapStorage: (storage) => ({
-      people: storage.people,
-      memberships: storage.memberships,
-      transaction: (work) => storage.transaction(work),
-      events: {
-        findByCid: (person, cid) => storage.events.findByCid(person, cid),
-        message: (room, id) => storage.events.message(room, id),
-        hasReaction: (message, person, emoji) => storage.events.hasReaction(message, person, emoji),
-        appendChange: (message, person, change) => storage.events.appendChange(message, person, change),
-        append: (room, person, message) => storage.events.append(room, person, message),
-        ...override(storage.events),
-      },
-    }),
-  };
+  return withStorage(({ events }) => ({
+    events: {
+      findByCid: (person, cid) => events.findByCid(person, cid),
+      message: (room, id) => events.message(room, id),
+      hasReaction: (message, person, emoji) => events.hasReaction(message, person, emoji),
+      appendChange: (message, person, change) => events.appendChange(message, person, change),
+      append: (room, person, message) => events.append(room, person, message),
+      ...override(events),
+    },
+  }));
+}
+
+/**
+ * Overrides some methods of the people storage.
+ * @param {(people: PeopleStorage) => Partial<PeopleStorage>} override
+ * @returns {Partial<Dependencies>}
+ */
+function withPeople(override) {
+  return withStorage(({ people }) => ({
+    people: {
+      person: (id) => people.person(id),
+      ownerOf: (skeleton) => people.ownerOf(skeleton),
+      addPerson: (user, skeleton, seen) => people.addPerson(user, skeleton, seen),
+      rename: (person, name, skeleton, seen) => people.rename(person, name, skeleton, seen),
+      freeName: (person) => people.freeName(person),
+      signOut: (person) => people.signOut(person),
+      updateLastSeen: (person, seen) => people.updateLastSeen(person, seen),
+      ...override(people),
+    },
+  }));
 }
 
 /**
@@ -197,12 +237,100 @@ function dropChanges() {
   };
 }
 
+/**
+ * Submits some commands twice.
+ * @param {(command: Command) => boolean} isRepeated
+ * @returns {Partial<Dependencies>}
+ */
+function repeatCommands(isRepeated) {
+  return {
+    createSequencer: (handler) => {
+      const sequencer = new LocalSequencer(handler);
+      return {
+        close: () => sequencer.close(),
+        submit: (command, reply) => {
+          sequencer.submit(command, reply);
+          if (isRepeated(command)) sequencer.submit(command);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Looks a cid up as if the command that used it first had been sent to the current room.
+ * @returns {Partial<Dependencies>}
+ */
+function ignoreRoomOfCid() {
+  let room = '';
+  return {
+    ...withEvents((events) => ({
+      findByCid: (person, cid) => {
+        const stored = events.findByCid(person, cid);
+        return stored && { ...stored, room };
+      },
+    })),
+    createSequencer: (handler) =>
+      new LocalSequencer({
+        deliver: handler.deliver,
+        apply: (commands) =>
+          commands.flatMap((command) => {
+            if ('room' in command) room = command.room;
+            return handler.apply([command]);
+          }),
+      }),
+  };
+}
+
+/**
+ * Finds a cid of anybody.
+ * @returns {Partial<Dependencies>}
+ */
+function ignorePersonOfCid() {
+  /** @type {Map<string, StoredCommand>} */
+  const all = new Map();
+  return withEvents((events) => ({
+    findByCid: (person, cid) => events.findByCid(person, cid) ?? all.get(cid),
+    append: (room, person, message) => {
+      const event = events.append(room, person, message);
+      if (message.cid !== undefined)
+        all.set(message.cid, { room, event, target: undefined, data: message.data });
+      return event;
+    },
+  }));
+}
+
+/** @param {(http: import('node:http').Server) => void} onHttp @returns {Mutation} */
+function withHttp(onHttp) {
+  return { onHttp };
+}
+
+/**
+ * Alters the JSON of answers.
+ * @param {string} path
+ * @param {(page: { messages: unknown[] }) => unknown} alter
+ * @returns {Mutation}
+ */
+function withAnswers(path, alter) {
+  return withHttp((http) => {
+    http.prependListener('request', ({ url }, response) => {
+      if (!url?.startsWith(path)) return;
+      const end = response.end.bind(response);
+      response.end = (/** @type {unknown} */ body) => {
+        const json = JSON.stringify(alter(JSON.parse(String(body))));
+        response.setHeader('Content-Length', Buffer.byteLength(json));
+        return end(json);
+      };
+    });
+  });
+}
+
 /** @param {ChangeCommand} command @param {number} id @returns {Result} */
 function ackOf({ room, user, target, data, at, cid = '' }, id) {
   return { kind: 'duplicate', room, event: { id, type: 'react', user, target, data, at, cid } };
 }
 
-/** @type {Readonly<Record<string, () => Partial<Dependencies>>>} */
+/** @type {Readonly<Record<string, () => Mutation>>} */
 const mutants = {
   none: () => ({}),
 
@@ -311,18 +439,105 @@ const mutants = {
     return {};
   },
 
+  // Acknowledges a command with the number that its cid has in another room.
+  'cid-ignores-room': ignoreRoomOfCid,
+
+  // Takes a command for a duplicate of another person's command with the same cid.
+  'cid-ignores-person': ignorePersonOfCid,
+
+  // Accepts each message without a cid twice.
+  'message-without-cid-twice': () =>
+    repeatCommands((command) => command.kind === 'message' && command.cid === undefined),
+
+  // Shows every message as by Mallory.
+  'author-name-replaced': () =>
+    withEvents((events) => ({
+      append: (room, person, message) =>
+        events.append(room, person, { ...message, user: { ...message.user, name: 'Mallory' } }),
+    })),
+
+  // Confirms a new name and keeps the old one.
+  'rename-ignored': () => withPeople(() => ({ rename: () => {} })),
+
+  // Confirms a sign-out, but the person stays signed in.
+  'sign-out-ignored': () => withPeople(() => ({ signOut: () => {} })),
+
+  // Finds no mentions in messages.
+  'mentions-not-found': () =>
+    withEvents((events) => ({
+      append: (room, person, { mentions, ...message }) => events.append(room, person, message),
+    })),
+
+  // Sets a read mark wherever the client asks, also back.
+  'read-mark-goes-back': () =>
+    withStorage(({ memberships }) => ({
+      memberships: {
+        enter: (room, person) => memberships.enter(room, person),
+        leaveAll: (person) => memberships.leaveAll(person),
+        advanceReadMark: (room, person, id) => {
+          memberships.leaveAll(person);
+          return memberships.advanceReadMark(room, person, id);
+        },
+      },
+    })),
+
+  // Never removes anybody from a room.
+  'presence-never-leaves': () => {
+    Presence.prototype.leave = () => undefined;
+    return {};
+  },
+
+  // Sets the time of every 20th event back.
+  'time-goes-back': () => {
+    const { next } = RoomCounters.prototype;
+    RoomCounters.prototype.next = function earlier(...args) {
+      const counter = next.apply(this, args);
+      return counter.last % 20 === 0 ? { ...counter, at: counter.at - 60_000 } : counter;
+    };
+    return {};
+  },
+
   // Resumes one event too late.
-  'resume-off-by-one': () => ({}),
+  'resume-off-by-one': () =>
+    withHttp((http) => {
+      http.prependListener('upgrade', (request) => {
+        request.url = request.url?.replace(/after=([1-9]\d*)/, (_, after) => `after=${Number(after) + 1}`);
+      });
+    }),
+
+  // Finds nothing.
+  'search-finds-nothing': () => withAnswers('/api/search', (page) => ({ ...page, messages: [] })),
+
+  // Finds a message although it is deleted.
+  'search-finds-deleted': () => {
+    /** @type {RoomEvent[]} */
+    const deleted = [];
+    return {
+      ...withEvents((events) => ({
+        appendChange: (message, person, change) => {
+          const event = events.appendChange(message, person, change);
+          const { room, id } = message;
+          if (event.type === 'delete')
+            deleted.push({ ...event, type: 'chat', room, id, data: '', deleted: event.id });
+          return event;
+        },
+      })),
+      ...withAnswers('/api/search', (page) => ({
+        ...page,
+        messages: [...page.messages, ...deleted.slice(-1)],
+      })),
+    };
+  },
+
+  // Shows no mentions.
+  'mention-list-empty': () => withAnswers('/api/mentions', (page) => ({ ...page, messages: [] })),
 };
 
 const name = process.argv[2] ?? 'none';
 const mutate = mutants[name];
 if (!mutate) throw new Error(`there is no mutant ${name}`);
-const server = createServer(config, { logger: pino({ level: 'silent' }), ...mutate() });
-if (name === 'resume-off-by-one') {
-  server.http.prependListener('upgrade', (request) => {
-    request.url = request.url?.replace(/after=([1-9]\d*)/, (_, after) => `after=${Number(after) + 1}`);
-  });
-}
+const { onHttp, ...dependencies } = mutate();
+const server = createServer(config, { logger: pino({ level: 'silent' }), ...dependencies });
+onHttp?.(server.http);
 process.on('SIGTERM', () => server.close().then(() => process.exit(0)));
 server.http.listen(config.port, config.host, () => process.stdout.write('listening\n'));

@@ -1,0 +1,132 @@
+/**
+ * What is known of people: their names over time and their read marks. Answers get lost, so each change is known only to
+ * have happened between two logical times, and each read mark only to be between two numbers.
+ */
+import type { User } from '../shared/protocol.js';
+
+/** A name that a person has from a time in [takenAfter, takenBy] to a time in [leftAfter, leftBy]. */
+interface NameSpan {
+  readonly userId: string;
+  readonly name: string;
+  readonly takenAfter: number;
+  /** Infinity: not confirmed yet */
+  takenBy: number;
+  /** Infinity: the person keeps it */
+  leftAfter: number;
+  leftBy: number;
+}
+
+export class People {
+  /** all names that were ever taken, the newest last */
+  readonly names: string[] = [];
+  readonly #byUser = new Map<string, NameSpan[]>();
+  readonly #byName = new Map<string, NameSpan[]>();
+
+  /** A sign-in that started at `takenAfter` was confirmed at `takenBy`. */
+  signIn({ id, name }: User, takenAfter: number, takenBy: number): void {
+    this.#add(id, name, takenAfter).takenBy = takenBy;
+  }
+
+  /** A person asks for another name at this time. Returns what to call with the time of the confirmation. */
+  rename(userId: string, name: string, at: number): (confirmedAt: number) => void {
+    const leave = this.signOut(userId, at);
+    const span = this.#add(userId, name, at);
+    return (confirmedAt) => {
+      leave(confirmedAt);
+      span.takenBy = confirmedAt;
+    };
+  }
+
+  /** A person asks to sign out at this time. Returns what to call with the time of the confirmation. */
+  signOut(userId: string, at: number): (confirmedAt: number) => void {
+    const span = this.#byUser.get(userId)?.at(-1);
+    if (span) span.leftAfter = at;
+    return (confirmedAt) => {
+      if (span) span.leftBy = confirmedAt;
+    };
+  }
+
+  /** Returns the newest name of a person. */
+  currentName(userId: string): string | undefined {
+    return this.#byUser.get(userId)?.at(-1)?.name;
+  }
+
+  /** Returns true when the person may have had the name at some time in [from, to]. */
+  mayHaveName({ id, name }: User, from: number, to: number): boolean {
+    return (this.#byUser.get(id) ?? []).some((span) => span.name === name && isPossible(span, from, to));
+  }
+
+  /**
+   * Returns what is wrong with the mentions of a text that names these people and was applied at a time in [from, to];
+   * undefined when nothing is.
+   */
+  mentionProblem(
+    names: readonly string[],
+    mentions: readonly User[],
+    from: number,
+    to: number,
+  ): string | undefined {
+    const rest = [...mentions];
+    const seen = new Set<string>();
+    for (const name of names) {
+      const spans = this.#byName.get(name) ?? [];
+      const [next] = rest;
+      const owner = spans.find((span) => span.userId === next?.id && isPossible(span, from, to));
+      if (owner && next?.name === name) seen.add(rest.shift()?.id ?? '');
+      else if (spans.some((span) => isCertain(span, from, to) && !seen.has(span.userId)))
+        return `@${name} is not in its mentions`;
+    }
+    return rest[0] && `it mentions ${rest[0].name} (${rest[0].id})`;
+  }
+
+  #add(userId: string, name: string, takenAfter: number): NameSpan {
+    const never = Number.POSITIVE_INFINITY;
+    const span = { userId, name, takenAfter, takenBy: never, leftAfter: never, leftBy: never };
+    this.names.push(name);
+    push(this.#byUser, userId, span);
+    push(this.#byName, name, span);
+    return span;
+  }
+}
+
+function isPossible({ takenAfter, leftBy }: NameSpan, from: number, to: number): boolean {
+  return takenAfter <= to && leftBy >= from;
+}
+
+function isCertain({ takenBy, leftAfter }: NameSpan, from: number, to: number): boolean {
+  return takenBy <= from && leftAfter > to;
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+/** Bounds of each person's read mark in each room. A mark never goes back. */
+export class ReadMarks {
+  readonly #confirmed = new Map<string, number>();
+  readonly #requested = new Map<string, number>();
+
+  /** The mark may move up to `id` from now on. */
+  request(userId: string, room: string, id: number): void {
+    raise(this.#requested, `${userId} ${room}`, id);
+  }
+
+  /** The mark is at least at `id`. */
+  confirm(userId: string, room: string, id: number): void {
+    raise(this.#confirmed, `${userId} ${room}`, id);
+  }
+
+  min(userId: string, room: string): number {
+    return this.#confirmed.get(`${userId} ${room}`) ?? 0;
+  }
+
+  max(userId: string, room: string): number {
+    return this.#requested.get(`${userId} ${room}`) ?? 0;
+  }
+}
+
+function raise(map: Map<string, number>, key: string, value: number): void {
+  map.set(key, Math.max(value, map.get(key) ?? 0));
+}
