@@ -1,82 +1,82 @@
 /**
- * The environment becomes a frozen Config, once, at the start. A bad value stops the start and names its variable:
- * nothing here guesses what an operator meant. `SETTINGS` is also what --help prints; docs/operations.md holds it too.
+ * Reads the environment into a frozen Config, once, at the start. An invalid value stops the start with a message that
+ * names the variable. `--help` prints `SETTINGS`, and docs/operations.md lists the same table.
  */
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 
 export interface Limits {
-  /** messages a second of one person, and how many at once before that counts; 0 = no limit */
+  /** Messages per second of one user, and the burst before the rate applies; 0 = no limit. */
   readonly messageRate: number;
   readonly messageBurst: number;
-  /** open sockets of one person (4003) and of one address (429); 0 = no limit */
+  /** Open sockets of one user (4003) and of one address (429); 0 = no limit. */
   readonly connectionsPerPerson: number;
   readonly connectionsPerAddress: number;
-  /** sign-ins a minute from one address (429); 0 = no limit */
+  /** Sign-ins per minute from one address (429); 0 = no limit. */
   readonly signinsPerMinute: number;
-  /** bytes that may wait for one reader before it is cut; 0 = no limit */
+  /** Bytes that may wait for one reader before it is disconnected; 0 = no limit. */
   readonly sendBuffer: number;
 }
 
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** absolute path of the folder with the database */
+  /** Absolute path of the folder with the database. */
   readonly dataDir: string;
-  /** signing keys from the environment, newest first; empty: made at the first start and kept with the data */
+  /** Newest first. When empty, a key is generated at the first start and stored with the data. */
   readonly sessionKeys: readonly string[];
-  /** `https://chat.example.org` when people reach us by one known address, else undefined */
+  /** For example https://chat.example.org; undefined when unset. */
   readonly publicOrigin: string | undefined;
   readonly allowedOrigins: ReadonlySet<string>;
-  /** peers whose X-Forwarded-For and -Proto we believe */
+  /** Peers whose X-Forwarded-For and X-Forwarded-Proto are trusted. */
   readonly trustedProxies: BlockList;
   readonly metricsPublic: boolean;
   readonly logLevel: string;
   readonly limits: Limits;
 }
 
-/** The operator's mistake: `message` is one line that names the variable. */
+/** A mistake of the operator. `message` is one line that names the variable. */
 export class ConfigError extends Error {}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Every setting: name, default as text, meaning. */
+/** Every setting. The default is as the environment would give it. */
 export const SETTINGS: readonly (readonly [name: string, fallback: string, meaning: string])[] = [
   ['HOST', '127.0.0.1', 'address to listen on'],
   ['PORT', '3000', 'port to listen on; 0 takes a free one'],
-  ['DATA_DIR', './data', 'folder of the database; made when missing'],
+  ['DATA_DIR', './data', 'folder of the database; created when missing'],
   [
     'SESSION_KEYS',
     '',
-    'keys that sign the cookie, comma separated, newest first, 32 bytes or more each; made and kept with the data when not set',
+    'keys that sign the cookie, comma separated, newest first, at least 32 bytes each; generated and stored with the data when unset',
   ],
   [
     'PUBLIC_ORIGIN',
     '',
-    'the one address people use, as in https://chat.example.org; then other Host headers are refused',
+    'public address, as in https://chat.example.org; requests with another Host header are then refused',
   ],
-  ['ALLOWED_ORIGINS', '', 'further origins whose pages may connect, comma separated'],
+  ['ALLOWED_ORIGINS', '', 'other origins whose pages may connect, comma separated'],
   [
     'TRUSTED_PROXIES',
     '127.0.0.1,::1',
-    'addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Forwarded-Proto count; "none" for nobody',
+    'addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Forwarded-Proto are trusted; "none" trusts no proxy',
   ],
-  ['METRICS', 'loopback', 'who may read /metrics: loopback or all'],
+  ['METRICS', 'loopback', 'clients that may read /metrics: loopback or all'],
   ['LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent'],
-  ['MESSAGE_RATE', '5', 'messages a second of one person; 0 = no limit'],
-  ['MESSAGE_BURST', '10', 'messages of one person before the rate counts'],
-  ['CONNECTIONS_PER_PERSON', '10', 'open sockets of one person; 0 = no limit'],
+  ['MESSAGE_RATE', '5', 'messages per second of one user; 0 = no limit'],
+  ['MESSAGE_BURST', '10', 'messages of one user before the rate applies'],
+  ['CONNECTIONS_PER_PERSON', '10', 'open sockets of one user; 0 = no limit'],
   ['CONNECTIONS_PER_ADDRESS', '64', 'open sockets of one address; 0 = no limit'],
-  ['SIGNINS_PER_MINUTE', '10', 'sign-ins a minute from one address; 0 = no limit'],
-  ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is cut; 0 = no limit'],
+  ['SIGNINS_PER_MINUTE', '10', 'sign-ins per minute from one address; 0 = no limit'],
+  ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
 ];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** @throws ConfigError naming the first variable that cannot be used */
+/** @throws ConfigError that names the first invalid variable */
 export function readConfig(env: Environment): Config {
   if (env['REDIS_URL']) {
-    throw new ConfigError('REDIS_URL is set, but this version runs on one node only: unset it.');
+    throw new ConfigError('REDIS_URL is set, but this version runs on one node only. Unset it.');
   }
   return Object.freeze({
     host: text(env, 'HOST'),
@@ -105,23 +105,23 @@ function readLimits(env: Environment): Limits {
   });
 }
 
-/** The value, or the default when the variable is unset or empty (as compose files leave it). */
+/** Returns the default when the variable is unset or empty, because compose files set empty variables. */
 function text(env: Environment, name: string): string {
   const fallback = SETTINGS.find(([known]) => known === name)?.[1] ?? '';
   return env[name]?.trim() || fallback;
 }
 
-function wholeNumber(env: Environment, name: string, most: number): number {
+function wholeNumber(env: Environment, name: string, max: number): number {
   const raw = text(env, name);
   const value = Number(raw);
-  if (/^\d+$/.test(raw) && value <= most) return value;
-  throw new ConfigError(`${name} is ${JSON.stringify(raw)}: give a whole number from 0 to ${most}.`);
+  if (/^\d+$/.test(raw) && value <= max) return value;
+  throw new ConfigError(`${name} is ${JSON.stringify(raw)}. Set it to a whole number from 0 to ${max}.`);
 }
 
 function oneOf(env: Environment, name: string, allowed: readonly string[]): string {
   const raw = text(env, name);
   if (allowed.includes(raw)) return raw;
-  throw new ConfigError(`${name} is ${JSON.stringify(raw)}: give one of ${allowed.join(', ')}.`);
+  throw new ConfigError(`${name} is ${JSON.stringify(raw)}. Set it to one of ${allowed.join(', ')}.`);
 }
 
 function parseList(raw: string): string[] {
@@ -135,25 +135,25 @@ function parseOrigin(name: string, raw: string): string {
   const url = URL.canParse(raw) ? new URL(raw) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.origin === raw.replace(/\/$/, '')) return url.origin;
   throw new ConfigError(
-    `${name} is ${JSON.stringify(raw)}: give scheme://host[:port], as in https://chat.example.org.`,
+    `${name} is ${JSON.stringify(raw)}. Use scheme://host[:port], as in https://chat.example.org.`,
   );
 }
 
-/** Keys that are guessed easily are refused: whoever knows one can be anyone. */
+/** Rejects keys that are easy to guess, because anyone who knows a key can sign in as any user. */
 function readKeys(raw: string | undefined): readonly string[] {
   if (raw === undefined) return [];
   const keys = raw.split(',').map((key) => key.trim());
   for (const key of keys) {
-    const fault = keyFault(key);
-    if (fault)
+    const weakness = weaknessOf(key);
+    if (weakness)
       throw new ConfigError(
-        `SESSION_KEYS has ${fault}: give random text, as from "openssl rand -base64 32".`,
+        `SESSION_KEYS has ${weakness}. Use random text, as from "openssl rand -base64 32".`,
       );
   }
   return Object.freeze(keys);
 }
 
-function keyFault(key: string): string | undefined {
+function weaknessOf(key: string): string | undefined {
   if (key === '') return 'an empty key';
   if (Buffer.byteLength(key) < 32) return 'a key shorter than 32 bytes';
   if (new Set(key).size < 8 || /example|change.?me|your.?secret|placeholder/i.test(key))
@@ -175,7 +175,7 @@ function addProxy(proxies: BlockList, entry: string): void {
   const size = prefix === undefined ? bits : Number(prefix);
   if (version === 0 || !Number.isInteger(size) || size < 0 || size > bits || prefix === '') {
     throw new ConfigError(
-      `TRUSTED_PROXIES has ${JSON.stringify(entry)}: give addresses like 10.0.0.1 or networks like 10.0.0.0/8.`,
+      `TRUSTED_PROXIES has ${JSON.stringify(entry)}. Use addresses like 10.0.0.1 or networks like 10.0.0.0/8.`,
     );
   }
   proxies.addSubnet(address, size, version === 4 ? 'ipv4' : 'ipv6');

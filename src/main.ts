@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The process: arguments, configuration, listening, signals, exit codes. Exit codes are those of sysexits.h; each failure
- * to start is one line that says what to do.
+ * The process: arguments, configuration, signals, exit codes. Exit codes are those of sysexits.h. When the server cannot
+ * start, it prints one line that says what to do.
  */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -14,16 +14,16 @@ import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
 import { LockedError, OpenError } from './store/database.js';
 
-/** File descriptors kept free for the database, the log and what else the process opens. */
-const RESERVED_FILES = 256;
+/** File descriptors that sockets leave free for the database, the log and other files. */
+const reservedFiles = 256;
 
 const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, prove];
 
 const HELP = `oneport: chat on one port
 
-  node dist/main.js            run the server (npm start builds it first)
+  node dist/main.js            run the server (npm start builds it if needed)
 ${COMMANDS.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(18)}${does}`).join('\n')}
-  node dist/main.js --help     this text; with a command: more about it
+  node dist/main.js --help     print this text; with a command, the help of that command
 
 Settings are environment variables:
 
@@ -36,16 +36,16 @@ function main([name = 'serve', ...rest]: readonly string[]): void {
   if (asksHelp) process.stdout.write(command ? helpOf(command) : HELP);
   else if (command) void run(command, rest);
   else if (name === 'serve' && rest.length === 0) serve();
-  else fail(EXIT.usage, `there is no command ${[name, ...rest].join(' ')}: see --help`);
+  else fail(EXIT.usage, `unknown command: ${[name, ...rest].join(' ')}. See --help.`);
 }
 
 function helpOf({ name, args, does, help }: Command): string {
   return `oneport ${name} ${args}: ${does}\n\n${help}\n`;
 }
 
-/** The exit code is set, not forced: what was written to a pipe is still read. */
+/** Sets the exit code instead of calling process.exit, so that everything written to a pipe is still read. */
 async function run(command: Command, args: readonly string[]): Promise<void> {
-  process.stdout.on('error', () => {}); // who reads it has gone: the exit code still tells
+  process.stdout.on('error', () => {}); // the reader of the pipe has gone; the exit code still counts
   try {
     process.exitCode = await command.run(args, {
       out: process.stdout,
@@ -62,24 +62,24 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
   }
 }
 
-/** EXIT.software: a bug of ours. */
+/** EXIT.software stands for a bug. */
 function codeOf(error: unknown): number {
   if (error instanceof CommandError) return error.code;
   if (error instanceof LockedError) return EXIT.busy;
   if (error instanceof ConfigError || error instanceof OpenError) return EXIT.config;
-  return isNoPermission(error) || isOfDisk(error) ? EXIT.ioError : EXIT.software;
+  return isPermissionError(error) || isDiskError(error) ? EXIT.ioError : EXIT.software;
 }
 
-function isOfDisk(error: unknown): boolean {
+function isDiskError(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return /^(ENOSPC|EIO|EISDIR|EROFS|EDQUOT|EFBIG|SQLITE_(FULL|IOERR|CORRUPT|NOTADB|BUSY))/.test(code);
 }
 
 function serve(): void {
-  const config = started(() => readConfig(process.env));
-  const logger = openLog(config.logLevel);
-  const server = started(
-    () => createServer(config, { logger, maxConnections: fileLimit() - RESERVED_FILES }),
+  const config = startStep(() => readConfig(process.env));
+  const logger = createLogger(config.logLevel);
+  const server = startStep(
+    () => createServer(config, { logger, maxConnections: fileLimit() - reservedFiles }),
     config,
   );
   stopOnSignals(server, logger);
@@ -88,29 +88,29 @@ function serve(): void {
     failToListen(error, config);
   });
   server.http.listen(config.port, config.host, () => {
-    process.stdout.write(`Oneport is open: ${addressOf(server, config)}\n`);
+    process.stdout.write(`Oneport is running at ${addressOf(server, config)}\n`);
   });
 }
 
-/** Runs a step of the start; what the operator must mend ends it with one line. */
-function started<T>(step: () => T, config?: Config): T {
+/** Runs a step of the start. Ends the process with one line when the operator must fix something. */
+function startStep<T>(step: () => T, config?: Config): T {
   try {
     return step();
   } catch (error) {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     if (error instanceof LockedError) return fail(EXIT.busy, error.message);
     if (error instanceof OpenError) return fail(EXIT.config, error.message);
-    if (config && isNoPermission(error)) {
+    if (config && isPermissionError(error)) {
       return fail(
         EXIT.cannotCreate,
-        `DATA_DIR ${config.dataDir} cannot be written by ${userInfo().username}: ${String(error)}`,
+        `${userInfo().username} cannot write to DATA_DIR ${config.dataDir}: ${String(error)}`,
       );
     }
     throw error;
   }
 }
 
-function isNoPermission(error: unknown): boolean {
+function isPermissionError(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return (
     /^(EACCES|EPERM|EROFS|ENOENT|ENOTDIR|EEXIST|SQLITE_CANTOPEN|SQLITE_READONLY)/.test(code) ||
@@ -120,16 +120,19 @@ function isNoPermission(error: unknown): boolean {
 
 function failToListen(error: NodeJS.ErrnoException, { host, port }: Config): never {
   if (error.code === 'EADDRINUSE')
-    fail(EXIT.osError, `port ${port} of ${host} is taken: stop what listens there, or set PORT.`);
+    fail(
+      EXIT.osError,
+      `port ${port} of ${host} is in use. Stop the program that listens there, or set PORT.`,
+    );
   if (error.code === 'EACCES')
     fail(
       EXIT.noPermission,
-      `port ${port} needs rights that ${userInfo().username} lacks: set PORT to 1024 or more.`,
+      `${userInfo().username} may not listen on port ${port}. Set PORT to 1024 or more.`,
     );
-  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}; check HOST and PORT.`);
+  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}. Check HOST and PORT.`);
 }
 
-/** The first signal drains, the second ends at once; both close the store. */
+/** The first signal shuts down gracefully, the second at once. Both close the database. */
 function stopOnSignals(server: Server, logger: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -145,34 +148,35 @@ function stopOnSignals(server: Server, logger: Logger): void {
   process.on('SIGINT', stop);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    const end = (): void => process.exit(EXIT.software);
-    setTimeout(end, 5000).unref();
-    void server.close().finally(() => logger.flush(end));
+    const exit = (): void => process.exit(EXIT.software);
+    setTimeout(exit, 5000).unref();
+    void server.close().finally(() => logger.flush(exit));
   });
 }
 
-/** Lines of JSON on stderr. A reader that stopped never blocks us: what it does not take is dropped beyond 1 MB. */
-function openLog(level: string): Logger {
+/** Logs JSON lines to stderr. When its reader stalls, lines beyond 1 MB are dropped, so that the server never blocks. */
+function createLogger(level: string): Logger {
   const out = pino.destination({ dest: 2, sync: false, maxLength: 1024 * 1024 });
   out.on('error', () => {});
   process.stdout.on('error', () => {});
   return pino({ level, name: 'oneport' }, out);
 }
 
+/** Returns the limit of open files; without one where there is no /proc, because the system then enforces its own. */
 function fileLimit(): number {
   try {
     const line = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'));
     return Number(line?.[1] ?? Number.POSITIVE_INFINITY);
   } catch {
-    return Number.POSITIVE_INFINITY; // not Linux: the system says no by itself
+    return Number.POSITIVE_INFINITY;
   }
 }
 
 function addressOf(server: Server, config: Config): string {
   const bound = server.http.address() as AddressInfo; // listening on TCP
-  const everywhere = bound.address === '0.0.0.0' || bound.address === '::';
+  const isWildcard = bound.address === '0.0.0.0' || bound.address === '::';
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return config.publicOrigin ?? `http://${everywhere ? 'localhost' : host}:${bound.port}`;
+  return config.publicOrigin ?? `http://${isWildcard ? 'localhost' : host}:${bound.port}`;
 }
 
 function fail(code: number, message: string): never {

@@ -1,11 +1,11 @@
-/** The numbers of GET /metrics, in Prometheus text: the process's own and the chat's. */
+/** The metrics of GET /metrics, in Prometheus text: those of the process and those of the chat. */
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Hub } from './realtime/hub.js';
 import type { Store } from './store/store.js';
 
-/** They list every socket by name at each reading: with 18,000 that holds the event loop for 60 ms and more. Open files are counted below. */
+/** Left out: each scrape lists every socket, which blocks the event loop for over 60 ms with 18,000. Open files are counted below. */
 const EXPENSIVE_METRICS = [
   'nodejs_active_handles',
   'nodejs_active_handles_total',
@@ -16,7 +16,7 @@ const EXPENSIVE_METRICS = [
   'process_open_fds',
 ];
 
-const FD_FOLDER = '/proc/self/fd';
+const fdFolder = '/proc/self/fd';
 
 export function createMetrics(hub: Hub, store: Store): Registry {
   const registry = new Registry();
@@ -43,22 +43,22 @@ export function createMetrics(hub: Hub, store: Store): Registry {
       },
     });
   };
-  if (existsSync(FD_FOLDER)) gauge('process_open_fds', 'Number of open file descriptors.', openFiles);
+  if (existsSync(fdFolder)) gauge('process_open_fds', 'Number of open file descriptors.', countOpenFiles);
   gauge('oneport_connections', 'open sockets', () => hub.connections.size);
-  gauge('oneport_people', 'people with sockets, or lately', () => hub.userCount);
-  gauge('oneport_rooms', 'rooms with somebody in them', () => hub.roomCount);
-  gauge('oneport_store_failing', '1 while the disk does not take messages', () =>
+  gauge('oneport_people', 'users with open sockets, or with open sockets a moment ago', () => hub.userCount);
+  gauge('oneport_rooms', 'rooms with at least one user', () => hub.roomCount);
+  gauge('oneport_store_failing', '1 while messages cannot be stored', () =>
     store.writeError === undefined ? 0 : 1,
   );
-  counter('oneport_events_total', 'numbered events committed', () => hub.eventCount);
+  counter('oneport_events_total', 'events committed since the start', () => hub.eventCount);
   return registry;
 }
 
-/** Linux from 6.2 on tells the number without the list. NaN: it cannot be read now, and the other numbers are wanted then. */
-async function openFiles(): Promise<number> {
+/** Linux 6.2 and later give the count without a list. Returns NaN when it cannot be read, so that the scrape goes on. */
+async function countOpenFiles(): Promise<number> {
   try {
-    const { size } = await stat(FD_FOLDER);
-    return size > 0 ? size : (await readdir(FD_FOLDER)).length - 1; // the list itself is one
+    const { size } = await stat(fdFolder);
+    return size > 0 ? size : (await readdir(fdFolder)).length - 1; // the open folder itself is one
   } catch {
     return Number.NaN;
   }

@@ -1,6 +1,6 @@
 /**
- * What both doors, HTTP and upgrade, ask of a request: from which address it comes, by which scheme, to which host, and
- * whether its origin may speak here. X-Forwarded-* count only when the peer is a trusted proxy; X-Forwarded-Host never.
+ * Client address, scheme, Host and Origin of a request, for HTTP and for upgrades. X-Forwarded-For and X-Forwarded-Proto
+ * count only when the peer is a trusted proxy. X-Forwarded-Host never counts.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type BlockList, isIP } from 'node:net';
@@ -8,7 +8,7 @@ import type { Config } from './config.js';
 
 type OriginPolicy = Pick<Config, 'publicOrigin' | 'allowedOrigins' | 'trustedProxies'>;
 
-/** The address of the client: the peer's, or behind trusted proxies the right-most that is not one of them. */
+/** Returns the address of the client. Behind trusted proxies, that is the right-most address which is not one of them. */
 export function addressOf(request: IncomingMessage, proxies: BlockList): string {
   const peer = unmapIPv4(request.socket.remoteAddress ?? '');
   if (!isTrusted(peer, proxies)) return peer;
@@ -16,39 +16,39 @@ export function addressOf(request: IncomingMessage, proxies: BlockList): string 
   return hops.find((hop) => !isTrusted(hop, proxies)) ?? hops.at(-1) ?? peer;
 }
 
-/** `https` when the request came over TLS, directly or as a trusted proxy says. */
+/** Returns `https` when the request came over TLS, to us or to a trusted proxy. */
 export function schemeOf(request: IncomingMessage, proxies: BlockList): 'http' | 'https' {
   if ('encrypted' in request.socket) return 'https';
-  const said = request.headers['x-forwarded-proto'];
+  const proto = request.headers['x-forwarded-proto'];
   const trusted = isTrusted(unmapIPv4(request.socket.remoteAddress ?? ''), proxies);
-  return trusted && said === 'https' ? 'https' : 'http';
+  return trusted && proto === 'https' ? 'https' : 'http';
 }
 
-/** False for a Host that is not ours (DNS rebinding), where we know which one is. */
+/** Returns false for a Host that is not PUBLIC_ORIGIN's (DNS rebinding). Without PUBLIC_ORIGIN, every Host is accepted. */
 export function isOurHost(request: IncomingMessage, { publicOrigin }: OriginPolicy): boolean {
   return publicOrigin === undefined || request.headers.host?.toLowerCase() === new URL(publicOrigin).host;
 }
 
 /**
- * Whether this Origin may speak as the visitor: ours or an allowed one, exactly. Absent means that no browser sent it;
- * a browser that leaves it out (old ones, on same-origin GET) still says cross-site in Sec-Fetch-Site.
+ * Returns whether a request with this Origin may use the visitor's cookie: exactly our own origin or an allowed one.
+ * A request without Origin comes from no browser, or is a same-origin GET of an old one; Sec-Fetch-Site tells them apart.
  */
-export function isOurOrigin(request: IncomingMessage, doors: OriginPolicy): boolean {
+export function isOurOrigin(request: IncomingMessage, policy: OriginPolicy): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return request.headers['sec-fetch-site'] !== 'cross-site';
-  if (doors.allowedOrigins.has(origin) || origin === doors.publicOrigin) return true;
-  if (doors.publicOrigin !== undefined || host === undefined) return false;
-  return origin === `${schemeOf(request, doors.trustedProxies)}://${host.toLowerCase()}`;
+  if (policy.allowedOrigins.has(origin) || origin === policy.publicOrigin) return true;
+  if (policy.publicOrigin !== undefined || host === undefined) return false;
+  return origin === `${schemeOf(request, policy.trustedProxies)}://${host.toLowerCase()}`;
 }
 
 export function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** The addresses of X-Forwarded-For, client first. What is no address ends the belief in all that stand before it. */
+/** Returns the addresses of X-Forwarded-For, client first, from after the last entry that is no address. */
 function forwardedAddresses(headers: IncomingHttpHeaders): string[] {
-  const said = headers['x-forwarded-for'];
-  const hops = (typeof said === 'string' ? said.split(',') : []).map((hop) => unmapIPv4(hop.trim()));
+  const header = headers['x-forwarded-for'];
+  const hops = (typeof header === 'string' ? header.split(',') : []).map((hop) => unmapIPv4(hop.trim()));
   return hops.slice(hops.findLastIndex((hop) => isIP(hop) === 0) + 1);
 }
 
@@ -57,7 +57,7 @@ function isTrusted(address: string, proxies: BlockList): boolean {
   return version !== 0 && proxies.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** IPv4 that came over an IPv6 socket, as IPv4. */
+/** Returns ::ffff:192.0.2.1 as 192.0.2.1. */
 function unmapIPv4(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }

@@ -1,22 +1,19 @@
-/**
- * The `name` cookie: made, signed and opened here, the same for HTTP and for the upgrade. Opening never throws: what is
- * not a cookie of ours, whole and in date, is nobody. Contract: docs/protocol.md, "Identity".
- */
+/** Signs and verifies the `name` cookie, for HTTP and for upgrades. Contract: docs/protocol.md, "Identity". */
 import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import Keygrip from 'keygrip';
 import { field, parseJsonObject } from './shared/parse.js';
 import type { User } from './shared/protocol.js';
 
-/** Who a request comes from. */
+/** The user of a request. */
 export interface Session {
   readonly user: User;
-  /** when the session is over, in milliseconds since 1970 */
+  /** Milliseconds since 1970. */
   readonly expiresAt: number;
-  /** worth signing anew: with an older key, or made over a day ago */
+  /** Whether the cookie should be signed again: it has an older key, or is over a day old. */
   readonly needsRefresh: boolean;
 }
 
-/** What is known of a person beside the cookie: their name today, and whether they signed out (for ever, under this id). */
+/** The stored user: their current name, and whether they have signed out, which ends this id for ever. */
 export interface PersonLookup {
   person(id: string): { readonly name: string; readonly signedOut: boolean } | undefined;
 }
@@ -25,13 +22,13 @@ export const SESSION_SECONDS = 30 * 24 * 3600;
 const REFRESH_AFTER_SECONDS = 24 * 3600;
 const CLOCK_SKEW_SECONDS = 60;
 const MAX_COOKIE_LENGTH = 4096;
-const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/; // ours have 12; the signature vouches for older shapes
+const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/; // new ids have 12; older cookies may have others
 const BASE64_PATTERN = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Opens and makes cookies with the given keys, newest first. `now` is in milliseconds. */
+/** Signs with the newest key and accepts all. `keys` are in order, newest first; `now` is in milliseconds. */
 export class SessionCookie {
   readonly keys: Keygrip;
-  /** the same keys, to look at signatures: Keygrip's own look draws random bytes and makes two more HMACs, at every upgrade */
+  /** The same keys for our own check: Keygrip's draws random bytes and makes two more HMACs, at every upgrade. */
   readonly #secrets: readonly KeyObject[];
   readonly #people: PersonLookup;
   readonly #now: () => number;
@@ -43,7 +40,7 @@ export class SessionCookie {
     this.#now = now;
   }
 
-  /** The session that a Cookie header proves, or undefined. */
+  /** Returns the session of a Cookie header, or undefined when the cookie is missing, invalid or expired. Never throws. */
   verify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
     const value = cookieValue(header, 'name');
@@ -54,19 +51,18 @@ export class SessionCookie {
     return session && this.#withStoredName(session);
   }
 
-  /** The cookie's value for a user, from now on. */
+  /** Returns the cookie's value for a session that begins now. */
   sign(user: User): string {
     const iat = Math.floor(this.#now() / 1000);
     return Buffer.from(JSON.stringify({ id: user.id, name: user.name, iat })).toString('base64');
   }
 
-  /** The signature proves that we made the cookie; the people's book may know better: renamed, or signed out. */
+  /** Takes the name from the database, because the user may have changed it or signed out since the cookie was signed. */
   #withStoredName(session: Session): Session | undefined {
     const person = this.#people.person(session.user.id);
-    if (!person) return session; // ours, from before a restored backup
+    if (!person) return session; // signed in after the backup that was restored
     if (person.signedOut) return undefined;
-    const { user, expiresAt: ends, needsRefresh: stale } = session;
-    return { user: { id: user.id, name: person.name }, expiresAt: ends, needsRefresh: stale };
+    return { ...session, user: { id: session.user.id, name: person.name } };
   }
 
   #parse(value: string, oldKey: boolean): Session | undefined {
@@ -88,24 +84,24 @@ export class SessionCookie {
   }
 }
 
-/** Whether that is Keygrip's signature; in a time that does not tell how much of it is right. */
+/** Compares with Keygrip's signature, in constant time. */
 function isValidSignature(secret: KeyObject, text: string, signature: string): boolean {
-  const ours = Buffer.from(createHmac('sha256', secret).update(text).digest('base64url'));
-  const theirs = Buffer.from(signature);
-  return ours.length === theirs.length && timingSafeEqual(ours, theirs);
+  const expected = Buffer.from(createHmac('sha256', secret).update(text).digest('base64url'));
+  const actual = Buffer.from(signature);
+  return expected.length === actual.length && timingSafeEqual(expected, actual);
 }
 
-/** A new public id: 12 random URL-safe characters. */
+/** Returns a new public id: 12 random URL-safe characters. */
 export function newId(): string {
   return randomBytes(9).toString('base64url');
 }
 
-/** A key for a first start: 32 random bytes. */
+/** Returns a new signing key: 32 random bytes. */
 export function newKey(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** The value of the first cookie of that name. Written here because an upgrade has no response to hand to `cookies`. */
+/** Returns the value of the first cookie with this name. The package `cookies` needs a response, which an upgrade lacks. */
 function cookieValue(header: string, name: string): string | undefined {
   for (const part of header.split(';')) {
     const at = part.indexOf('=');

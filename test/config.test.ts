@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readConfig, SETTINGS } from '../src/config.js';
 
 describe('the configuration', () => {
-  it('has defaults, and empty means unset', () => {
+  it('has defaults, and takes an empty variable as unset', () => {
     expect(readConfig({ PORT: '' })).toMatchObject({
       host: '127.0.0.1',
       port: 3000,
@@ -38,10 +38,10 @@ describe('the configuration', () => {
     ['LOG_LEVEL', 'loud'],
     ['METRICS', 'yes'],
     ['REDIS_URL', 'redis://x'],
-  ])('%s=%j stops the start by name', (name, value) =>
+  ])('rejects %s=%j and names the variable', (name, value) =>
     expect(() => readConfig({ [name]: value })).toThrow(name),
   );
-  it('is in docs/operations.md, whole', () => {
+  it('is listed in docs/operations.md, with every default and meaning', () => {
     const docs = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
     for (const [name, fallback, meaning] of SETTINGS)
       expect(docs).toContain(`| \`${name}\` | ${fallback === '' ? '' : `\`${fallback}\``} | ${meaning} |`);

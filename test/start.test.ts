@@ -1,4 +1,4 @@
-/** The process at its edges: what stops the start and with which code, few file descriptors, nobody who reads its output. */
+/** The process: exit codes of a start that fails, few file descriptors, closed output pipes. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
@@ -10,23 +10,24 @@ import { spawnServer, startServer } from './process.js';
 
 const isRoot = process.getuid?.() === 0;
 
-async function refuses(
+/** Starts a server that cannot run. Returns its exit code and what it wrote to stderr. */
+async function failToStart(
   env: Env,
   wrap: readonly string[] = [],
-): Promise<[code: number | string, words: string]> {
+): Promise<[code: number | string, message: string]> {
   const server = spawnServer({ env: { DATA_DIR: temporaryFolder(), ...env }, wrap });
   return [await server.exited, server.errors()];
 }
 
 describe('the start', () => {
-  it('on a taken port ends with 71 and names it', async () => {
+  it('ends with 71 and names the port when it is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;
-    const [code, words] = await refuses({ PORT: String(port) });
+    const [code, message] = await failToStart({ PORT: String(port) });
     expect(code).toBe(71);
-    expect(words).toMatch(new RegExp(`^oneport: port ${port} .*\\n$`));
+    expect(message).toMatch(new RegExp(`^oneport: port ${port} .*\\n$`));
   });
 
   it.each<[variable: string, env: Env]>([
@@ -35,53 +36,53 @@ describe('the start', () => {
     ['SESSION_KEYS', { SESSION_KEYS: 'short' }],
     ['PUBLIC_ORIGIN', { PUBLIC_ORIGIN: 'chat.example.org' }],
     ['TRUSTED_PROXIES', { TRUSTED_PROXIES: 'everyone' }],
-  ])('with a bad %s ends with 78 and names it in one line', async (variable, env) => {
-    const [code, words] = await refuses(env);
+  ])('ends with 78 and one line that names an invalid %s', async (variable, env) => {
+    const [code, message] = await failToStart(env);
     expect(code).toBe(78);
-    expect(words).toMatch(new RegExp(`^oneport: [^\\n]*${variable}[^\\n]*\\n$`));
+    expect(message).toMatch(new RegExp(`^oneport: [^\\n]*${variable}[^\\n]*\\n$`));
   });
 
-  it('with the database of a newer version ends with 78 and leaves it as it is', async () => {
+  it('ends with 78 for the database of a newer version, and leaves the file unchanged', async () => {
     const DATA_DIR = temporaryFolder();
     const file = join(DATA_DIR, 'oneport.db');
     const db = new Database(file);
     db.pragma('user_version = 9999');
     db.close();
-    const [code, words] = await refuses({ DATA_DIR });
+    const [code, message] = await failToStart({ DATA_DIR });
     expect(code).toBe(78);
-    expect(words).toMatch(/newer Oneport/);
+    expect(message).toMatch(/newer Oneport/);
     const after = new Database(file, { readonly: true });
     expect(after.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()).toBe(0);
     after.close();
   });
 
-  it.runIf(isRoot)('on a read-only folder ends with 73, naming folder and user', async () => {
+  it.runIf(isRoot)('ends with 73 and names folder and user when the data folder is read-only', async () => {
     const DATA_DIR = temporaryFolder();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=1m', 'tmpfs', DATA_DIR]);
     onTestFinished(() => void execFileSync('umount', ['-l', DATA_DIR]));
-    const [code, words] = await refuses({ DATA_DIR });
+    const [code, message] = await failToStart({ DATA_DIR });
     expect(code).toBe(73);
-    expect(words).toContain(DATA_DIR);
-    expect(words).toContain('root');
+    expect(message).toContain(DATA_DIR);
+    expect(message).toContain('root');
   });
 
-  it.runIf(isRoot)('on a port that needs rights ends with 77', async () => {
+  it.runIf(isRoot)('ends with 77 when it may not listen on the port', async () => {
     const without = ['setpriv', '--bounding-set', '-net_bind_service', '--inh-caps', '-net_bind_service'];
-    const [code, words] = await refuses({ PORT: '80' }, without);
+    const [code, message] = await failToStart({ PORT: '80' }, without);
     expect(code).toBe(77);
-    expect(words).toMatch(/port 80 .*set PORT to 1024 or more/);
+    expect(message).toMatch(/port 80\. Set PORT to 1024 or more/);
   });
 });
 
 describe('a server', () => {
-  it('with few file descriptors answers 503 to new ones, keeps the old, and recovers', async () => {
-    const wrap = ['sh', '-c', 'ulimit -n 300; exec "$@"', 'sh']; // 44 beyond those it keeps for itself
+  it('answers new sockets with 503 when file descriptors run out, keeps the open ones, and recovers', async () => {
+    const wrap = ['sh', '-c', 'ulimit -n 300; exec "$@"', 'sh']; // 44 more than it reserves
     const { port } = await startServer({ env: { DATA_DIR: temporaryFolder() }, wrap });
     const ann = await new Door(port).signIn('Ann');
     const sockets: Socket[] = [];
     for (let n = 0; n < 36; n++) sockets.push(await ann.enters('lobby'));
     const crowd = await Promise.all(
-      Array.from({ length: 60 }, () => ann.knocks('/ws/lobby').closed).map(soon),
+      Array.from({ length: 60 }, () => ann.knocks('/ws/lobby').closed).map(closedSoon),
     );
     expect(crowd).toContain(503);
     const [first, second] = sockets as [Socket, Socket];
@@ -92,7 +93,7 @@ describe('a server', () => {
     await after.sees({ type: 'chat', cid, id: 1 });
   });
 
-  it('goes on when nobody reads its output any more', async () => {
+  it('keeps running when stdout and stderr are closed', async () => {
     const { child, port } = await startServer({
       env: { DATA_DIR: temporaryFolder(), LOG_LEVEL: 'trace' },
     });
@@ -100,14 +101,14 @@ describe('a server', () => {
     child.stderr?.destroy();
     const ann = await new Door(port).signIn('Ann');
     const room = await ann.enters('lobby');
-    for (let n = 0; n < 20; n++) await ann.get('/r/no%20room'); // each is logged, or not
+    for (let n = 0; n < 20; n++) await ann.get('/r/no%20room'); // each may write a log line
     const cid = room.says('still here');
     expect(await room.sees({ type: 'chat', cid })).toMatchObject({ id: 1 });
   });
 });
 
-/** What it was closed with; 0 when it stays open. */
-async function soon(closed: Promise<number>): Promise<number> {
+/** Returns the close code, or 0 when the socket is still open after a second. */
+async function closedSoon(closed: Promise<number>): Promise<number> {
   const open = new Promise<number>((resolve) => setTimeout(resolve, 1000, 0));
   return Promise.race([closed, open]);
 }

@@ -1,28 +1,28 @@
 /**
- * The order of one node: a beat is what arrived within one turn of the event loop, up to a size that keeps the turn
- * short. Idle, it adds no delay; busy, the turns get longer by themselves and so the beats larger, and one fsync serves
- * them all.
+ * The order of one node, with group commit: a batch is what arrives within one iteration of the event loop. Batches have a
+ * maximum size, which keeps iterations short. On an idle server this adds no delay. On a busy one, iterations take longer
+ * and batches get larger, and one fsync serves the whole batch.
  */
 import type { Command, Result } from '../chat/types.js';
 import type { BatchHandler, Reply, Sequencer } from './sequencer.js';
 
-/** Commands of one beat: about 10 ms of applying. */
-const BEAT_MAX = 1000;
+/** Applying this many takes about 10 ms. */
+const maxBatchCommands = 1000;
 const STOPPING: Result = {
   kind: 'rejected',
   problem: { code: 'stopping', message: 'The server is restarting. Try again in a moment.' },
 };
 
 export class LocalSequencer implements Sequencer {
-  readonly #beat: BatchHandler;
+  readonly #handler: BatchHandler;
   #commands: Command[] = [];
   #replies: (Reply | undefined)[] = [];
   #scheduled = false;
   #closed = false;
-  #idle: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
 
-  constructor(beat: BatchHandler) {
-    this.#beat = beat;
+  constructor(handler: BatchHandler) {
+    this.#handler = handler;
   }
 
   submit(command: Command, reply?: Reply): void {
@@ -39,26 +39,26 @@ export class LocalSequencer implements Sequencer {
     this.#closed = true;
     if (this.#commands.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#idle = resolve;
+      this.#onIdle = resolve;
     });
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#run);
+    setImmediate(this.#runBatch);
   }
 
-  readonly #run = (): void => {
+  readonly #runBatch = (): void => {
     this.#scheduled = false;
-    const commands = this.#commands.splice(0, BEAT_MAX);
-    const replies = this.#replies.splice(0, BEAT_MAX);
+    const commands = this.#commands.splice(0, maxBatchCommands);
+    const replies = this.#replies.splice(0, maxBatchCommands);
     if (this.#commands.length > 0) this.#schedule();
-    const results = this.#beat.apply(commands);
-    this.#beat.deliver(results);
+    const results = this.#handler.apply(commands);
+    this.#handler.deliver(results);
     results.forEach((result, i) => {
       replies[i]?.(result);
     });
-    if (this.#commands.length === 0) this.#idle?.();
+    if (this.#commands.length === 0) this.#onIdle?.();
   };
 }

@@ -1,9 +1,9 @@
 /**
  * The contract of every sequencer, local or shared:
- * 1. Commands get ONE order; `apply` sees them in it, a beat at a time, each exactly once.
- * 2. `apply` returns when the beat is durable. Then, with no await in between, `deliver` gets its results, and after
- *    it each `reply` its own, in order. Nobody hears of a command before that.
- * 3. A command that was never applied is answered as well (refused), never left hanging.
+ * 1. All commands get one order. `apply` is called with them in this order, a batch at a time, each command exactly once.
+ * 2. `apply` returns when the batch is durable. Then, with no await in between, `deliver` gets its results, and after it
+ *    each `reply` gets its own result, in order. No result is visible before that.
+ * 3. A command that was never applied is answered too (rejected).
  */
 import type { Command, Result } from '../chat/types.js';
 
@@ -16,6 +16,6 @@ export interface BatchHandler {
 
 export interface Sequencer {
   submit(command: Command, reply?: Reply): void;
-  /** Takes no more; resolves when all that was submitted is applied, delivered and answered. */
+  /** Rejects new commands. Resolves when all earlier ones are applied, delivered and answered. */
   close(): Promise<void>;
 }

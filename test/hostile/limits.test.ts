@@ -1,4 +1,4 @@
-/** Floods, slow ones, clocks and keys: what people and networks do to a server that is otherwise well. */
+/** Floods, slow readers, wrong clocks, keys and origins. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import Keygrip from 'keygrip';
@@ -9,8 +9,8 @@ import { startChat } from '../harness.js';
 
 const KEYS = [newKey(), newKey()] as const;
 
-describe('a flood', () => {
-  it('of sign-ins is answered 429 with Retry-After, as a form and as JSON', async () => {
+describe('a server under a flood', () => {
+  it('answers sign-ins over the limit with 429 and Retry-After', async () => {
     const chat = await startChat({ env: { SIGNINS_PER_MINUTE: '2' } });
     await chat.signIn('Ann');
     await chat.signIn('Bob');
@@ -20,7 +20,7 @@ describe('a flood', () => {
     expect(await refused.json()).toMatchObject({ error: { code: 'too_many' } });
   });
 
-  it('of sockets from one address is answered 429; others notice nothing', async () => {
+  it('answers sockets over the limit of an address with 429, and leaves the others alone', async () => {
     const chat = await startChat({ env: { CONNECTIONS_PER_ADDRESS: '2' } });
     const ann = await chat.signIn('Ann');
     const [one, two] = [await ann.enters('lobby'), await ann.enters('lobby')];
@@ -31,13 +31,13 @@ describe('a flood', () => {
     await three.sees({ type: 'hello' });
     await three.leaves();
     const stranger = chat.visitor().knocks('/ws/lobby');
-    expect(await stranger.closed).toBe(4001); // counted while it was open, and not any more
+    expect(await stranger.closed).toBe(4001); // counts only while it was open
     const four = await ann.enters('lobby');
     await four.sees({ type: 'hello' });
     expect(await chat.visitor().knocks('/ws/lobby').closed).toBe(429);
   });
 
-  it('of pings from a peer that never reads is cut, and memory stays', async () => {
+  it('cuts a peer that sends pings and never reads the answers', async () => {
     const chat = await startChat({ env: { SEND_BUFFER: '65536' } });
     const ann = await chat.signIn('Ann');
     const witness = await ann.enters('lobby');
@@ -55,13 +55,13 @@ describe('a flood', () => {
   });
 });
 
-/** Of a stranger: it is upgraded, and closed with 4001. */
-const HANDSHAKE =
+/** Without a cookie, so that the server upgrades it and closes with 4001. */
+const handshake =
   'GET /ws/lobby HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
 describe('a slow reader', () => {
-  it('is cut over its limit, and resumes at its number without hole or repeat', async () => {
+  it('is cut when it is over its limit, and resumes at its number without a gap or a repeat', async () => {
     const chat = await startChat({ env: { SEND_BUFFER: '100000' } });
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const speaker = await ann.enters('lobby');
@@ -84,23 +84,23 @@ describe('a slow reader', () => {
     );
   }, 60_000);
 
-  it('that never answers our close is cut after two seconds', async () => {
+  it('is cut two seconds after a close frame that it does not answer', async () => {
     const chat = await startChat();
     const socket = connect(chat.port, '127.0.0.1');
     const from = Date.now();
-    socket.write(HANDSHAKE);
+    socket.write(handshake);
     socket.resume();
     await once(socket, 'close');
     expect(Date.now() - from).toBeGreaterThan(1500);
     expect(Date.now() - from).toBeLessThan(4000);
   });
 
-  it('is cut with all others when the server is stopped at once, whether let in or turned away or not even asking', async () => {
+  it('is cut at once by an abort, like every other socket: admitted, rejected or silent', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const admitted = await ann.enters('lobby');
     const [silent, refused] = [connect(chat.port, '127.0.0.1'), connect(chat.port, '127.0.0.1')];
-    refused.write(HANDSHAKE);
+    refused.write(handshake);
     await once(refused, 'data');
     const gone = Promise.all([silent, refused].map((socket) => once(socket.resume(), 'close')));
     const from = Date.now();
@@ -111,8 +111,8 @@ describe('a slow reader', () => {
   });
 });
 
-describe('the wire', () => {
-  it('is not compressed, whatever is offered', async () => {
+describe('a connection', () => {
+  it('uses no compression, even when the client offers it', async () => {
     const chat = await startChat();
     const { cookie } = await chat.signIn('Ann');
     const url = `ws://127.0.0.1:${chat.port}/ws/lobby`;
@@ -122,7 +122,7 @@ describe('the wire', () => {
     ws.terminate();
   });
 
-  it('gives times that never go back, and numbers that care for no clock', async () => {
+  it('gets numbers without a gap and times that never go back when the clock does', async () => {
     let now = Date.parse('2030-01-01');
     const chat = await startChat({ now: () => now });
     const room = await (await chat.signIn('Ann')).enters('lobby');
@@ -137,8 +137,8 @@ describe('the wire', () => {
   });
 });
 
-describe('keys and origins', () => {
-  it('signed with the second-newest key is good, and made anew over HTTP; with another key it is nobody', async () => {
+describe('a cookie', () => {
+  it('is accepted with an older key and signed again over HTTP, and rejected with an unknown key', async () => {
     const chat = await startChat({ env: { SESSION_KEYS: KEYS.join(',') } });
     const signed = (key: string): string => {
       const session = { id: 'aaaaaaaaaaaa', name: 'Ann', iat: Math.floor(Date.now() / 1000) };
@@ -154,7 +154,23 @@ describe('keys and origins', () => {
     expect(await stranger.knocks('/ws/lobby').closed).toBe(4001);
   });
 
-  it('of another host is refused once ours is known, on both doors', async () => {
+  it('is Secure only behind a trusted proxy that uses TLS', async () => {
+    const chat = await startChat();
+    const plain = await chat.post('/signin', { name: 'Ann' });
+    expect(plain.headers.getSetCookie().join()).not.toMatch(/secure/i);
+    const secure = await chat.post('/signin', { name: 'Bob' }, { 'x-forwarded-proto': 'https' });
+    expect(secure.headers.getSetCookie().every((cookie) => /;\s*secure/i.test(cookie))).toBe(true);
+    const untrusting = await startChat({ env: { TRUSTED_PROXIES: 'none' } });
+    const ignored = await untrusting.post('/signin', { name: 'Cleo' }, { 'x-forwarded-proto': 'https' });
+    expect([ignored.status, ignored.headers.getSetCookie().join()]).toEqual([
+      200,
+      expect.not.stringMatching(/secure/i),
+    ]);
+  });
+});
+
+describe('PUBLIC_ORIGIN', () => {
+  it('makes HTTP and upgrades refuse other hosts and origins with 403', async () => {
     const chat = await startChat({ env: { PUBLIC_ORIGIN: 'https://chat.example.org' } });
     const ann = chat.visitor();
     expect((await ann.get('/signin')).status).toBe(403);
@@ -168,20 +184,6 @@ describe('keys and origins', () => {
       expect(await ann.knocks('/ws/lobby', { headers: { ...host, origin } }).closed).toBe(403);
     const ours = { ...host, origin: 'https://chat.example.org' };
     expect(await ann.knocks('/ws/lobby', { headers: ours }).closed).toBe(4001);
-  });
-
-  it('says Secure behind a trusted proxy over TLS only, and never 500', async () => {
-    const chat = await startChat();
-    const plain = await chat.post('/signin', { name: 'Ann' });
-    expect(plain.headers.getSetCookie().join()).not.toMatch(/secure/i);
-    const secure = await chat.post('/signin', { name: 'Bob' }, { 'x-forwarded-proto': 'https' });
-    expect(secure.headers.getSetCookie().every((cookie) => /;\s*secure/i.test(cookie))).toBe(true);
-    const untrusting = await startChat({ env: { TRUSTED_PROXIES: 'none' } });
-    const ignored = await untrusting.post('/signin', { name: 'Cleo' }, { 'x-forwarded-proto': 'https' });
-    expect([ignored.status, ignored.headers.getSetCookie().join()]).toEqual([
-      200,
-      expect.not.stringMatching(/secure/i),
-    ]);
   });
 });
 

@@ -1,4 +1,4 @@
-/** Bytes that no decent client sends. After each: the server lives, and who was there before still gets a numbered message. */
+/** Bytes that no correct client sends. After each, the server still delivers a numbered message to an open socket. */
 import { connect, type Socket as TcpSocket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type Chat, startChat, type Visitor } from '../harness.js';
@@ -13,7 +13,7 @@ function handshake(
   return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\nSec-WebSocket-Version: ${version}\r\nSec-WebSocket-Key: ${key}\r\n${extra}\r\n`;
 }
 
-/** Sends bytes; all that came back until the server closed. */
+/** Sends bytes. Resolves with everything that came back until the server closed. */
 function exchange(chat: Chat, bytes: string | Buffer, then?: (socket: TcpSocket) => void): Promise<Buffer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -31,7 +31,7 @@ async function statusOf(chat: Chat, request: string): Promise<number> {
   return Number((await exchange(chat, request)).toString('latin1').split(' ')[1]);
 }
 
-/** Ann was there before, and hears a new message with the next number. */
+/** Starts a server with one open socket; `stillAlive` checks that it gets the next number. */
 async function startWatched(): Promise<{ chat: Chat; ann: Visitor; stillAlive: () => Promise<void> }> {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');
@@ -61,13 +61,13 @@ describe('an upgrade', () => {
     ['from a longer origin', handshake('/ws/lobby', 'Origin: http://127.0.0.1.evil\r\n'), 403],
     ['from an upper case origin', handshake('/ws/lobby', 'Origin: HTTP://127.0.0.1\r\n'), 403],
     ['with 17 KB of headers', handshake('/ws/lobby', `X: ${'x'.repeat(17_000)}\r\n`), 431],
-  ])('%s is answered, and nothing else happens', async (_, request, status) => {
+  ])('%s is answered with its status, and harms nobody', async (_, request, status) => {
     const { chat, stillAlive } = await startWatched();
     expect(await statusOf(chat, request)).toBe(status);
     await stillAlive();
   });
 
-  it('that is reset in the middle leaves nothing behind', async () => {
+  it('leaves nothing behind when the peer resets it', async () => {
     const { chat, ann, stillAlive } = await startWatched();
     for (let n = 0; n < 20; n++)
       await exchange(chat, handshake('/ws/lobby', `Cookie: ${ann.cookie}\r\n`), (socket) =>
@@ -94,29 +94,29 @@ describe('a frame', () => {
   it.each([
     ['unmasked', Buffer.from([0x81, 1, 65]), 1002],
     ['with a reserved bit', masked(0xc1, Buffer.from('x')), 1002],
-    ['of an unknown kind', masked(0x83, Buffer.from('x')), 1002],
+    ['of an unknown opcode', masked(0x83, Buffer.from('x')), 1002],
     ['that is a fragmented ping', masked(0x09, Buffer.from('x')), 1002],
     ['that is a long ping', masked(0x89, Buffer.alloc(126)), 1002],
     ['with a bad close code', masked(0x88, Buffer.from([0x03, 0xec])), 1002],
     ['of bad UTF-8', masked(0x81, Buffer.from([0xc3, 0x28])), 1007],
     [
-      'of bad UTF-8 in two parts',
+      'of bad UTF-8 in two fragments',
       Buffer.concat([masked(0x01, Buffer.from([0xe2, 0x82])), masked(0x80, Buffer.from([0x28]))]),
       1007,
     ],
-    ['of bytes', masked(0x82, Buffer.from('x')), 1003],
+    ['of binary data', masked(0x82, Buffer.from('x')), 1003],
     ['of 16 KB and one', masked(0x81, Buffer.alloc(0), 16_385), 1009],
     ['of 2^31 announced', huge(2n ** 31n), 1009],
     ['of 2^63 announced', huge(2n ** 63n), 1009],
     [
-      'in thousands of parts',
+      'in thousands of fragments',
       Buffer.concat([
         masked(0x01, Buffer.from('x')),
         ...Array.from({ length: 3000 }, () => masked(0x00, Buffer.alloc(0))),
       ]),
       1008,
     ],
-  ])('%s is closed by its code', async (_, frame, code) => {
+  ])('%s is closed with its code', async (_, frame, code) => {
     const { chat, ann, stillAlive } = await startWatched();
     const answer = await exchange(
       chat,
@@ -145,7 +145,7 @@ describe('a request', () => {
       413,
     ],
     [
-      'that asks first',
+      'with Expect: 100-continue and a body of 4 GB',
       'POST /signin HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 4294967296\r\n\r\n',
       413,
     ],
@@ -155,28 +155,28 @@ describe('a request', () => {
       403,
     ],
     ['to sign out by an image', 'GET /signout HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 405],
-  ])('%s is refused', async (_, request, status) => {
+  ])('%s is refused with its status', async (_, request, status) => {
     const { chat, stillAlive } = await startWatched();
     expect(await statusOf(chat, request)).toBe(status);
     await stillAlive();
   });
 
-  it('with headers that never end is let go within about ten seconds, and so is silence', {
+  it('is closed within about ten seconds when its headers never end or never begin', {
     timeout: 25_000,
   }, async () => {
     const { chat, stillAlive } = await startWatched();
-    const from = Date.now();
+    const start = Date.now();
     const [slow, silent] = await Promise.all([
       exchange(chat, 'GET / HTTP/1.1\r\nHost: x\r\n'),
       exchange(chat, ''),
     ]);
-    expect(Date.now() - from).toBeLessThan(12_000);
+    expect(Date.now() - start).toBeLessThan(12_000);
     expect(slow.toString()).toContain('408');
     expect(silent.length).toBeLessThan(200);
     await stillAlive();
   });
 
-  it('that leads away after sign-in leads home', async () => {
+  it('to sign in redirects only to local paths', async () => {
     const { chat } = await startWatched();
     for (const [n, next] of ['//evil', '/\\evil', 'https://evil', '/r/kitchen'].entries()) {
       const body = new URLSearchParams({ name: `Visitor ${'abcd'[n]}`, next });

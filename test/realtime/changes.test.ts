@@ -1,9 +1,9 @@
-/** Edits, deletions and reactions as people meet them: over sockets and HTTP, by the honest and by the others. */
+/** Edits, deletions and reactions over sockets and HTTP, valid and invalid; typing frames. */
 import { describe, expect, it } from 'vitest';
 import { startChat } from '../harness.js';
 
 describe('a change', () => {
-  it('reaches everyone under a number of its own, and is in what is read later', async () => {
+  it('reaches everyone under its own number, and shows in pages read later', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const [room, bobs] = [await ann.enters('lobby'), await bob.enters('lobby')];
@@ -35,7 +35,7 @@ describe('a change', () => {
     expect([gone.status, (await gone.json()).error.code]).toEqual([410, 'deleted']);
   });
 
-  it('that makes no sense is refused in words, and changes nothing', async () => {
+  it('is rejected with its error code when it is invalid, and changes nothing', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const room = await ann.enters('lobby');
@@ -75,7 +75,7 @@ describe('a change', () => {
     await room.sees({ id: 8, type: 'chat' });
   });
 
-  it('by two at once: both get a number, the later one stands', async () => {
+  it('gets a number each when two sockets edit at once, and the later edit stands', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const [one, two] = [await ann.enters('lobby'), await ann.enters('lobby')];
@@ -92,8 +92,8 @@ describe('a change', () => {
   });
 });
 
-describe('typing', () => {
-  it('is told to the others in the room, once a second, and leaves no trace', async () => {
+describe('a typing frame', () => {
+  it('reaches the others in the room, at most once a second, and gets no number', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const [room, tab] = [await ann.enters('lobby'), await ann.enters('lobby')];
@@ -107,7 +107,7 @@ describe('typing', () => {
       expect(other.frames.some(({ type }) => type === 'typing')).toBe(false);
   });
 
-  it('is not told in a room of more than a hundred', async () => {
+  it('reaches nobody in a room of more than 100 users', async () => {
     const chat = await startChat();
     const ann = await (await chat.signIn('Ann')).enters('lobby');
     for (let n = 0; n < 100; n++) await (await chat.signIn(`Person ${n} x`)).enters('lobby');

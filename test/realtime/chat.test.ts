@@ -1,13 +1,13 @@
-/** The live room as people meet it: real sockets. */
+/** A room over real sockets. */
 import Keygrip from 'keygrip';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Connection } from '../../src/realtime/connection.js';
 import { startChat } from '../harness.js';
 
-const deep = '['.repeat(3000) + ']'.repeat(3000);
+const deepArray = '['.repeat(3000) + ']'.repeat(3000);
 
 describe('a room', () => {
-  it('says hello, history, list, and who comes and goes, by person and not by socket', async () => {
+  it('sends hello, history and list, and tells who joins and leaves by user, not by socket', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const room = await ann.enters('Lobby');
@@ -30,7 +30,7 @@ describe('a room', () => {
     expect(room.frames.filter(({ type }) => type === 'join' || type === 'left')).toHaveLength(2);
   });
 
-  it('takes plain text as the tutorial did', async () => {
+  it('takes each frame as a message without a subprotocol and with chat', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     for (const protocol of ['', 'chat']) {
@@ -40,7 +40,7 @@ describe('a room', () => {
     }
   });
 
-  it('resumes at any number, and says when that is gone', async () => {
+  it('resumes at any number, and says complete:false when the log does not have it', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const room = await ann.enters('lobby');
@@ -63,7 +63,7 @@ describe('a room', () => {
     expect(ahead.frames[0]).toMatchObject({ complete: false, last: 60 });
   });
 
-  it('answers a cid that it has with its number, and another text with cid_conflict', async () => {
+  it('answers a repeated cid with its number, and with cid_conflict when the text differs', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const room = await ann.enters('lobby');
@@ -80,17 +80,21 @@ describe('a room', () => {
   });
 
   it.each([
-    ['{"type":"chat","data":{"__proto__":1}}', `{"type":"chat","data":${deep}}`, '{"type":"chat","data":7}'],
+    [
+      '{"type":"chat","data":{"__proto__":1}}',
+      `{"type":"chat","data":${deepArray}}`,
+      '{"type":"chat","data":7}',
+    ],
     ['{"type":"chat"}', '{"type":"edit","target":"1","data":"x"}', '{"type":"edit","target":1,"data":[]}'],
     ['{"type":"delete","target":{}}', '{"type":"react","target":1,"data":null}', '[]'],
-  ])('closes 4400 after %j and two more that no client says', async (...frames) => {
+  ])('closes with 4400 after three protocol errors in a row: %j, %j, %j', async (...frames) => {
     const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
     for (const frame of frames) room.sends(frame);
     expect(await room.closed).toBe(4400);
     expect(room.frames.filter(({ type }) => type === 'error')).toHaveLength(3);
   });
 
-  it('stays open after mistakes of people, however many', async () => {
+  it('stays open after any number of mistakes that a user can make', async () => {
     const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
     const data = ['', 'x'.repeat(4001), '\ud800'];
     for (const text of data) room.sends({ type: 'chat', data: text });
@@ -104,7 +108,7 @@ describe('a room', () => {
     await room.sees({ type: 'chat', cid: room.says('still here') });
   });
 
-  it('closes by the table', async () => {
+  it('closes with the code of the contract for each reason', async () => {
     const chat = await startChat({
       env: { CONNECTIONS_PER_PERSON: '2', SESSION_KEYS: 'abcdefghijklmnopqrstuvwxyz0123456789' },
     });
@@ -136,17 +140,17 @@ describe('a room', () => {
     expect((await chat.signIn('Ann')).user.id).not.toBe(ann.user.id);
   });
 
-  it('slows who is too fast, loses nothing, and cuts who is far too fast', async () => {
+  it('delays messages over the rate without losing any, and closes a flood with 4429', async () => {
     const chat = await startChat({ env: { MESSAGE_RATE: '50', MESSAGE_BURST: '5' } });
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const [one, two] = [await ann.enters('lobby'), await ann.enters('lobby')];
-    const from = Date.now();
+    const start = Date.now();
     for (let n = 0; n < 20; n++) {
       one.says(`one ${n}`);
       two.says(`two ${n}`);
     }
     await one.seesAll({ type: 'chat' }, 40);
-    expect(Date.now() - from).toBeGreaterThan(500); // 35 over the burst, one budget for both sockets
+    expect(Date.now() - start).toBeGreaterThan(500); // 35 over the burst, one budget for both sockets
     const flood = await bob.enters('lobby', { protocol: 'chat' });
     for (let n = 0; n < 8000; n++) flood.sends('x');
     expect(await flood.closed).toBe(4429);
@@ -154,7 +158,7 @@ describe('a room', () => {
     await one.sees({ type: 'chat', cid: 'c-here' });
   });
 
-  it('takes a burst of 1,900 in order, nothing lost, and pauses reading when two seconds later there is more', async () => {
+  it('takes a burst of 1,900 in order without loss, and pauses reading when more arrives two seconds later', async () => {
     let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
     const pauses = vi.spyOn(Connection.prototype, 'pause');
@@ -177,25 +181,25 @@ describe('a room', () => {
   });
 
   it.each([
-    ['ordinary ones', 60, 1],
-    ['long ones', 1000, 1],
-    ['the longest', 16_000, 1],
-    ['ordinary ones over five sockets', 60, 5],
-  ])('closes 4429 who sends thousands at once by default: %s', async (_, length, sockets) => {
+    ['of 60 bytes', 60, 1],
+    ['of 1,000 bytes', 1000, 1],
+    ['of 16,000 bytes', 16_000, 1],
+    ['of 60 bytes over five sockets', 60, 5],
+  ])('closes a flood of messages %s with 4429 at the default limits', async (_, length, sockets) => {
     const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const witness = await bob.enters('lobby');
     const rooms = await Promise.all(Array.from({ length: sockets }, () => ann.enters('lobby')));
     const text = '😀'.repeat(length / 4);
     for (let n = 0; n < 3000; n++) rooms[n % sockets]?.sends({ type: 'chat', data: text });
-    const from = Date.now();
+    const start = Date.now();
     expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual(rooms.map(() => 4429));
-    expect(Date.now() - from).toBeLessThan(5000);
+    expect(Date.now() - start).toBeLessThan(5000);
     await witness.sees({ type: 'chat', cid: witness.says('still here') });
     expect(witness.numbered.length).toBeLessThan(60);
   });
 
-  it('only counts its people when they are many', async () => {
+  it('sends only counts in a room of more than 100 users', async () => {
     const chat = await startChat();
     const first = await (await chat.signIn('P0')).enters('lobby');
     for (let n = 1; n <= 101; n++)
@@ -204,7 +208,7 @@ describe('a room', () => {
     expect(first.frames.filter(({ type }) => type === 'join').length).toBeLessThanOrEqual(100);
   });
 
-  it('follows a person who changes their name', async () => {
+  it('tells the others when a user changes their name', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const [room, bobs] = [await ann.enters('lobby'), await bob.enters('lobby')];

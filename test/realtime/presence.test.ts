@@ -9,8 +9,8 @@ function enter(presence: Presence, count: number): Present[] {
 
 const counted = (bytes: Buffer): unknown => JSON.parse(bytes.toString().replace(/^[^{]*/, '')).count;
 
-describe('who is here', () => {
-  it('is listed anew for each who comes while the room is small', () => {
+describe('the presence of a room', () => {
+  it('encodes a new list for each user who joins a small room', () => {
     const presence = new Presence();
     enter(presence, 2);
     const before = presence.encodedList();
@@ -18,7 +18,7 @@ describe('who is here', () => {
     expect([before, presence.encodedList()].map(counted)).toEqual([2, 3]);
   });
 
-  it('is listed once a second in a large room, with the same bytes for all', () => {
+  it('encodes the list of a large room once a second, and shares the bytes', () => {
     const presence = new Presence();
     enter(presence, 500);
     const before = presence.encodedList();
@@ -28,7 +28,7 @@ describe('who is here', () => {
     expect(counted(presence.encodedList())).toBe(501);
   });
 
-  it('shows a new name in a large room at once', () => {
+  it('lists a changed name in a large room at once', () => {
     const presence = new Presence();
     const person = { user: { id: 'a', name: 'Ann' } };
     presence.enter(person);
@@ -39,8 +39,8 @@ describe('who is here', () => {
     expect(presence.encodedList().toString()).toContain('"Zoe"');
   });
 
-  it('is counted each second up to 1,000 people, and more rarely above', () => {
-    const told = (people: number): number => {
+  it('sends the count every second up to 1,000 users, and less often above', () => {
+    const updates = (people: number): number => {
       const presence = new Presence();
       enter(presence, people);
       let times = 0;
@@ -50,17 +50,17 @@ describe('who is here', () => {
       }
       return times;
     };
-    expect([900, 3000, 50_000].map(told)).toEqual([12, 3, 2]);
+    expect([900, 3000, 50_000].map(updates)).toEqual([12, 3, 2]);
   });
 
-  it('is not counted all the while it fills up', () => {
+  it('sends few counts while a room fills up', () => {
     const presence = new Presence();
-    const told: number[] = [];
+    const updates: number[] = [];
     for (let second = 1; second <= 20; second++) {
       if (second <= 6) enter(presence, 3000);
       const frame = presence.takeUpdate();
-      if (frame?.type === 'count') told.push(second);
+      if (frame?.type === 'count') updates.push(second);
     }
-    expect(told).toEqual([1, 11]);
+    expect(updates).toEqual([1, 11]);
   });
 });
