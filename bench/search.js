@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * How long searches take in a log of a million messages, and how long they hold up the event loop meanwhile; what
- * indexing such a log costs; how fast a database of the first version opens. In this process, without HTTP:
+ * How long searches take in a log of a million messages, and what the event loop feels of them; what indexing such a log
+ * costs; how fast a database of the first version opens. In this process, without HTTP:
  *   node build.js && node bench/search.js [messages] [folder]
  * The folder is kept and used again when it is named.
  */
@@ -10,9 +10,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { MIGRATIONS } from '../dist/store/migrations.js';
-import { ERA } from '../dist/store/search/era.js';
-import { PART } from '../dist/store/search/short.js';
+import { MIGRATIONS } from '../dist/store/schema.js';
 import { Store } from '../dist/store/store.js';
 
 /** @type {typeof import('better-sqlite3')} */
@@ -76,45 +74,21 @@ function fill() {
   db.close();
 }
 
-/** @param {Store} store */
+/** Until the index has the whole log. @param {Store} store */
 async function index(store) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const from = performance.now();
   delay.enable();
-  let ticks = 0;
   for (;;) {
     store.tick();
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const { complete } = await store.search.find({ q: 'needle', room: undefined, before: 1, limit: 1 });
-    if (complete) break;
-    if (++ticks % 10 === 0) say(`  indexing for ${ticks} s`);
+    const page = await store.search.find({ q: 'needle', room: undefined, before: undefined, limit: 1 });
+    if (page?.complete) break;
+    await new Promise((resolve) => setTimeout(resolve, 500));
   }
   delay.disable();
-  const held = (/** @type {number} */ p) => (delay.percentile(p) / 1e6).toFixed(1);
+  const ms = (/** @type {number} */ nanoseconds) => (nanoseconds / 1e6).toFixed(1);
   say(
-    `indexed in ${((performance.now() - from) / 1000).toFixed(0)} s; event loop held p50 ${held(50)}, p99 ${held(99)}, most ${(delay.max / 1e6).toFixed(1)} ms`,
-  );
-}
-
-/** Until the frequent words have their bits and the messages are in shorthand, as far as eras are over. @param {Store} store */
-async function quicken(store) {
-  const db = new Database(file, { readonly: true });
-  const done = db.prepare('SELECT max(part) + 1 FROM shorthand').pluck();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  const from = performance.now();
-  delay.enable();
-  while (Number(done.get() ?? 0) < Math.floor((MESSAGES + 1) / ERA) * (ERA / PART)) {
-    store.tick();
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  delay.disable();
-  const { words, size } = /** @type {{ words: number, size: number | null }} */ (
-    db.prepare('SELECT count(*) AS words, sum(length(bits)) AS size FROM frequent').get()
-  );
-  const short = Number(db.prepare('SELECT sum(length(shorts)) FROM shorthand').pluck().get() ?? 0);
-  db.close();
-  say(
-    `made quick in ${((performance.now() - from) / 1000).toFixed(0)} s: ${words} frequent words of eras, ${((size ?? 0) / 2 ** 20).toFixed(1)} MB, shorthand ${(short / 2 ** 20).toFixed(1)} MB; event loop held p99 ${(delay.percentile(99) / 1e6).toFixed(1)}, most ${(delay.max / 1e6).toFixed(1)} ms`,
+    `indexed in ${((performance.now() - from) / 1000).toFixed(1)} s; event loop delay p50 ${ms(delay.percentile(50))}, p99 ${ms(delay.percentile(99))}, most ${ms(delay.max)} ms`,
   );
 }
 
@@ -147,6 +121,14 @@ const QUERIES = [
   ['frequent words and a less frequent one', `odd even ${words[15]}`],
   ['two less frequent words, one frequent', `${words[14]} ${words[15]} odd`],
   ['twenty frequent words', words.slice(0, 20).join(' ')],
+  ['the beginning of a rare word', 'need'],
+  ['two letters that many words begin with', 'te'],
+  ['a beginning that never meets a word', 'even od'],
+  ['a frequent word without another', `${common} -${second}`],
+  ['a frequent word, on one day', `${common} after:1970-01-01 before:1970-01-02`],
+  ['one word sixty times as a phrase', `"${Array(50).fill('odd').join(' ')}"`],
+  ['one character 198 times', Array(198).fill(han[0]).join('')],
+  ['forty words that are all frequent', words.slice(0, 40).join(' ')],
 ];
 
 /** @param {Store} store @param {string} q @param {string | undefined} room */
@@ -154,14 +136,14 @@ async function measure(store, q, room) {
   const times = [];
   const cpu = process.cpuUsage();
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  let found = 0;
+  let found = '';
   for (let n = 0; n < RUNS; n++) {
     const from = performance.now();
     delay.enable();
-    const { messages } = await store.search.find({ q, room, before: undefined, limit: 50 });
+    const page = await store.search.find({ q, room, before: undefined, limit: 50 });
     delay.disable();
     times.push(performance.now() - from);
-    found = messages.length;
+    found = `${page?.messages.length}${page?.complete ? '' : '+'}`;
   }
   const { user, system } = process.cpuUsage(cpu);
   times.sort((a, b) => a - b);
@@ -172,6 +154,19 @@ async function measure(store, q, room) {
     held: delay.max / 1e6,
     found,
   };
+}
+
+/** The event loop's delay while the same search runs again and again, or none does. @param {Store} store @param {string} [q] */
+async function feel(store, q) {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const until = performance.now() + 3000;
+  delay.enable();
+  while (performance.now() < until)
+    if (q === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+    else await store.search.find({ q, room: undefined, before: undefined, limit: 50 });
+  delay.disable();
+  const ms = (/** @type {number} */ nanoseconds) => (nanoseconds / 1e6).toFixed(1);
+  return `p50 ${ms(delay.percentile(50))}, p99 ${ms(delay.percentile(99))}, p99.9 ${ms(delay.percentile(99.9))}, most ${ms(delay.max)} ms`;
 }
 
 /** Phrases of frequent words or characters, most of them nowhere, some with a further word, phrase or room. */
@@ -206,18 +201,22 @@ if (!existsSync(file)) {
   new Store(folder).close();
   say(`${MESSAGES} messages of the first version open in ${(performance.now() - from).toFixed(0)} ms`);
 }
-const size = () => (statSync(file).size / 2 ** 20).toFixed(0);
-const before = size();
+const size = (/** @type {string} */ name) => (statSync(join(folder, name)).size / 2 ** 20).toFixed(0);
 const store = new Store(folder);
 await index(store);
-await quicken(store);
-say(`the file had ${before} MB and has ${size()} MB with the index`);
+say(
+  `oneport.db has ${size('oneport.db')} MB, search.db ${size('search.db')} MB, the process ${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MB`,
+);
 for (const [what, q, room] of QUERIES) {
   const { median, most, held, found, cpu } = await measure(store, q, room);
   say(
-    `${what.padEnd(44)}${String(found).padStart(4)} found, ${median.toFixed(1).padStart(7)} ms (most ${most.toFixed(1)}), cpu ${cpu.toFixed(1)} ms, loop held ${held.toFixed(1)} ms`,
+    `${what.padEnd(44)}${found.padStart(4)} found, ${median.toFixed(1).padStart(7)} ms (most ${most.toFixed(1)}), cpu ${cpu.toFixed(1)} ms, loop held ${held.toFixed(1)} ms`,
   );
 }
 await measurePhrases(store, 200);
+const [, worst = ''] = QUERIES.find(([what]) => what.startsWith('one character')) ?? [];
+say(`event loop delay without a search: ${await feel(store)}`);
+say(`event loop delay during the worst one: ${await feel(store, worst)}`);
+say(`event loop delay without a search: ${await feel(store)}`);
 store.close();
 if (named === undefined) rmSync(folder, { recursive: true });

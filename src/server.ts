@@ -87,11 +87,14 @@ export function createServer(config: Config, dependencies: Dependencies): Server
 }
 
 function openStore(config: Config, logger: Logger): Store {
-  return new Store(config.dataDir, (from, to) =>
-    logger.info(
-      { from, to },
-      `migrating database from schema ${from} to ${to} (a few seconds per million messages)`,
-    ),
+  return new Store(
+    config.dataDir,
+    (from, to) =>
+      logger.info(
+        { from, to },
+        `migrating database from schema ${from} to ${to} (a few seconds per million messages)`,
+      ),
+    (error) => logger.error({ err: error }, 'restarting the search worker'),
   );
 }
 

@@ -241,7 +241,7 @@ export interface SearchDeps extends SessionDeps {
         readonly room: string | undefined;
         readonly before: number | undefined;
         readonly limit: number;
-      }): Promise<SearchPage>;
+      }): Promise<SearchPage | undefined>;
     };
   };
 }
@@ -257,7 +257,12 @@ export function searchRoutes(router: Router, deps: SearchDeps): void {
       throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
         'Retry-After': '1',
       });
-    ctx.body = await store.search.find(wanted);
+    const page = await store.search.find(wanted);
+    if (page === undefined)
+      throw new HttpError(503, 'full', 'Too many searches are running. Try again in a moment.', {
+        'Retry-After': '1',
+      });
+    ctx.body = page;
   });
 }
 

@@ -5,9 +5,6 @@ import type { Reaction, User } from '../shared/protocol.js';
 import { LIMIT } from './database.js';
 import { mentionsColumn } from './rows.js';
 
-/** Told of a message whose text is about to change, with who said it. */
-export type MarkDirty = (message: Message, person: Person) => void;
-
 interface EditRow {
   readonly seq: number;
   readonly previous: number | null;
@@ -18,14 +15,12 @@ export class Changes {
   readonly mentions: MentionStore;
   /** how many messages were deleted since the start */
   deletions = 0;
-  readonly #markDirty: MarkDirty | undefined;
   readonly #edit: Database.Statement<[string, number, string | null, number]>;
   readonly #tombstone: Database.Statement<[number, number]>;
   readonly #findEdit: Database.Statement<[number, number], EditRow>;
   readonly #eraseEdit: Database.Statement<[number]>;
 
-  constructor(db: Database.Database, outdate?: MarkDirty) {
-    this.#markDirty = outdate;
+  constructor(db: Database.Database) {
     this.reactions = new ReactionStore(db);
     this.mentions = new MentionStore(db);
     this.#edit = db.prepare('UPDATE events SET text = ?, edited = ?, mentions = ? WHERE seq = ?');
@@ -38,7 +33,6 @@ export class Changes {
   /** `id`: the number of the change. */
   apply(message: Message, person: Person, made: NewChange, id: number): void {
     const { type, user, data, mentions } = made;
-    if (type === 'edit' || type === 'delete') this.#markDirty?.(message, person); // only one's own: the person said it
     if (type === 'edit') {
       this.#edit.run(data, id, mentions === undefined ? null : mentionsColumn(mentions), message.key);
       this.mentions.clear(message.roomKey, message.id);

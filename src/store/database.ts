@@ -5,7 +5,6 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
-import { StorageError } from '../chat/types.js';
 import { APPLICATION_ID, MIGRATIONS, rebuildNameKeys } from './schema.js';
 
 /** The file cannot be used as it is; `message` names it and says what to do. */
@@ -175,22 +174,3 @@ export function syncFolderOf(file: string): void {
  * its plan, and so compiles the statement anew at every run, which takes five times as long as a small query itself.
  */
 export const LIMIT = 'LIMIT ? + 0';
-
-/** Work beside the beats, each piece in a transaction of its own: what follows behind the log. */
-
-/** What the work returns is done after the commit. False: the disk did not take it, so at the next occasion. */
-export type BackgroundTransaction = (work: () => () => void) => boolean;
-
-export function backgroundTransaction(
-  transaction: (work: () => () => void) => () => void,
-): BackgroundTransaction {
-  return (work) => {
-    try {
-      transaction(work)();
-      return true;
-    } catch (error) {
-      if (error instanceof StorageError) return false;
-      throw error;
-    }
-  };
-}

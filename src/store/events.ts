@@ -5,7 +5,7 @@
 import type Database from 'better-sqlite3';
 import type { EventStorage, Message, NewChange, NewMessage, Person, StoredCommand } from '../chat/types.js';
 import type { ChangeEvent, ChatEvent, RoomEvent, SearchHit } from '../shared/protocol.js';
-import { Changes, type MarkDirty, type ReactionStore } from './changes.js';
+import { Changes, type ReactionStore } from './changes.js';
 import { LIMIT, openReadOnly } from './database.js';
 import type { RecentRooms } from './memberships.js';
 import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
@@ -27,14 +27,13 @@ export class EventStore implements EventStorage {
   readonly #insert: Database.Statement<EventFields>;
   readonly #byNumber: Database.Statement<[number, number], Row>;
   readonly #byCid: Database.Statement<[string, number], Row>;
-  readonly #firstSeq: Database.Statement<[number, number], number>;
   readonly #last: Database.Statement<[string], number>;
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
-  /** `activity` and `outdate` are told of what happens; nobody is, where the log is only read. */
-  constructor(db: Database.Database, activity?: RecentRooms, outdate?: MarkDirty) {
-    this.changes = new Changes(db, outdate);
+  /** `activity` is told of what happens; nobody is, where the log is only read. */
+  constructor(db: Database.Database, activity?: RecentRooms) {
+    this.changes = new Changes(db);
     this.#recentRooms = activity;
     this.#counters = new RoomCounters(db);
     this.#insert = db.prepare(`INSERT INTO events
@@ -42,11 +41,6 @@ export class EventStore implements EventStorage {
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
     this.#byCid = db.prepare(`${SELECT_EVENTS} WHERE e.cid = ? AND e.person = ?`);
-    this.#firstSeq = db
-      .prepare<[number, number], number>(
-        'SELECT seq FROM events WHERE room = ? AND id >= ? ORDER BY id LIMIT 1',
-      )
-      .pluck();
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
     this.#after = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${LIMIT}`);
     this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
@@ -103,11 +97,6 @@ export class EventStore implements EventStorage {
   /** The room's newest number; 0 while nothing was said in it. */
   last(room: string): number {
     return this.#last.get(room) ?? 0;
-  }
-
-  /** The seq of the first event of a room from number `id` on. */
-  firstSeq(room: number, id: number): number | undefined {
-    return this.#firstSeq.get(room, id);
   }
 
   /**
@@ -258,18 +247,28 @@ export class RoomCounters {
 
 export class MessageLoader {
   readonly #bySeq: Database.Statement<[number], Row>;
+  readonly #seqOf: Database.Statement<[number, number], number>;
   readonly #reactions: ReactionStore;
 
   constructor(db: Database.Database, reactions: ReactionStore) {
     this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
+    this.#seqOf = db
+      .prepare<[number, number], number>('SELECT seq FROM events WHERE room = ? AND id = ?')
+      .pluck();
     this.#reactions = reactions;
   }
 
-  load(seqs: readonly number[]): SearchHit[] {
+  /** Without messages that were deleted, or edited after the event `position`. */
+  load(seqs: readonly number[], position = Number.MAX_SAFE_INTEGER): SearchHit[] {
     return seqs.flatMap((seq) => {
       const row = this.#bySeq.get(seq);
-      return row?.type === 'chat' && row.deleted === null ? [this.#message(row)] : [];
+      if (row?.type !== 'chat' || row.deleted !== null) return [];
+      return this.#isEditedAfter(row, position) ? [] : [this.#message(row)];
     });
+  }
+
+  #isEditedAfter({ roomKey, edited }: Row, position: number): boolean {
+    return edited !== null && (this.#seqOf.get(roomKey, edited) ?? 0) > position;
   }
 
   #message(row: Row): SearchHit {

@@ -67,6 +67,13 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
      coalesce((SELECT messages FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1), 0);
    DELETE FROM meta WHERE key = 'placed';`;
 
+/** Schema 6. The search index has a file of its own, `search.db`. The pages of the old one are used again. */
+const DROP_SEARCH_TABLES = `DROP TABLE words;
+   DROP TABLE outdated;
+   DROP TABLE frequent;
+   DROP TABLE shorthand;
+   DELETE FROM meta WHERE key IN ('words', 'indexed', 'frequent');`;
+
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -183,7 +190,8 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;
    INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
 
-  REBUILD_EVENTS,
+  `${DROP_SEARCH_TABLES}
+   ${REBUILD_EVENTS}`,
 ];
 
 /**

@@ -7,7 +7,6 @@ import Database from 'better-sqlite3';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
 import {
-  backgroundTransaction,
   createDataFolder,
   databaseFile,
   lockDataFolder,
@@ -17,9 +16,7 @@ import {
 import { EventStore, MessageLoader } from './events.js';
 import { MembershipStore, RecentRooms } from './memberships.js';
 import { PeopleStore } from './people.js';
-import { Filler } from './search/filler.js';
-import { WordIndex } from './search/index.js';
-import { Search } from './search/search.js';
+import { Search } from './search.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
 const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
@@ -34,14 +31,12 @@ export class Store implements Storage {
   readonly messages: MessageLoader;
   readonly recentRooms: RecentRooms;
   readonly search: Search;
-  readonly #index: WordIndex;
-  readonly #filler: Filler;
   readonly #db: Database.Database;
   readonly #wal: WalTruncater;
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
-  constructor(dataDir: string, upgrading?: OnMigration) {
+  constructor(dataDir: string, upgrading?: OnMigration, onSearchError: (error: unknown) => void = () => {}) {
     createDataFolder(dataDir);
     this.#unlock = lockDataFolder(dataDir);
     try {
@@ -51,22 +46,14 @@ export class Store implements Storage {
       throw error;
     }
     this.recentRooms = new RecentRooms(this.#db);
-    const index = new WordIndex(this.#db);
-    this.events = new EventStore(this.#db, this.recentRooms, (message, person) =>
-      index.outdate(message, person),
-    );
+    this.events = new EventStore(this.#db, this.recentRooms);
     this.people = new PeopleStore(this.#db);
     this.memberships = new MembershipStore(this.#db);
     this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
-    this.#index = index;
-    const beside = backgroundTransaction((work) => this.transaction(work));
-    this.#filler = new Filler(index, beside);
-    this.search = new Search(this.#db, {
-      found: this.messages,
-      people: this.people,
-      index,
-      fill: (ms) => this.#filler.fill(ms),
-      placeOf: (room, id) => this.events.firstSeq(room, id),
+    this.search = new Search({
+      dataDir,
+      load: (seqs, position) => this.messages.load(seqs, position),
+      onError: onSearchError,
     });
     this.#wal = new WalTruncater(this.#db);
     this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
@@ -76,6 +63,7 @@ export class Store implements Storage {
     try {
       const result = this.#db.transaction(work).immediate();
       this.writeError = undefined;
+      this.search.notify();
       return result;
     } catch (error) {
       this.people.clearCache();
@@ -84,19 +72,11 @@ export class Store implements Storage {
     }
   }
 
-  /** Something of what follows behind the log is still to be made. */
-  get catchingUp(): boolean {
-    const { behind, frequent, shorthand, reach } = this.#index;
-    return behind || frequent.behind(reach) || shorthand.behind;
-  }
-
-  /** Once a second: what follows behind the log follows, what was deleted leaves the write-ahead log; a fault that has passed is noticed. */
+  /** Once a second: the search index follows, deleted texts leave the write-ahead log, and a disk that works again is noticed. */
   tick(): void {
+    this.search.tick();
     if (this.writeError !== undefined) this.probe();
-    else {
-      this.#filler.tick();
-      this.#wal.tick(this.events.changes.deletions + this.#index.erased);
-    }
+    else this.#wal.tick(this.events.changes.deletions);
   }
 
   /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
@@ -134,7 +114,7 @@ export class Store implements Storage {
   }
 
   close(): void {
-    this.#filler.stop();
+    this.search.close();
     this.#db.close();
     this.#unlock();
   }

@@ -1,0 +1,425 @@
+/**
+ * The search index: FTS5 tables in `search.db`, filled behind the log. It follows the log by position: all events up to
+ * `position` are applied, and both are written in one transaction. It reads each message as it is now, which may be newer
+ * than the position, so applying a change twice changes nothing. The file has nothing that the log has not: it is rebuilt
+ * when it is missing, damaged, of another log, or written by other rules.
+ */
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { SKELETON_VERSION, skeleton } from '../chat/names.js';
+import { databaseFile, LIMIT, openReadOnly } from './database.js';
+import {
+  acceptsTokens,
+  hasDates,
+  type KeyResolver,
+  parseQuery,
+  type Query,
+  toDay,
+  toExpression,
+} from './search-query.js';
+import {
+  hasLink,
+  keyToken,
+  LINK_TOKEN,
+  MESSAGE_TOKEN,
+  nameToken,
+  tokenizeMessage,
+  tokenizerVersion,
+} from './tokenize.js';
+
+export interface SearchRequest {
+  readonly q: string;
+  readonly room: string | undefined;
+  /** a number of that room, or without a room a seq: only older messages are looked for */
+  readonly before: number | undefined;
+  readonly limit: number;
+}
+
+export interface SearchAnswer {
+  /** newest first */
+  readonly seqs: readonly number[];
+  /** what to give as `before` for more */
+  readonly next?: number;
+  readonly complete: boolean;
+  /** the seq up to which the index had applied the log */
+  readonly position: number;
+}
+
+export interface IndexOptions {
+  /** version of the Unicode tables in use: with other ones the same text may have other tokens */
+  readonly unicode: string;
+  /** milliseconds */
+  readonly now?: () => number;
+  /** events of one partition */
+  readonly partitionSize?: number;
+}
+
+interface EventRow {
+  readonly seq: number;
+  readonly room: number;
+  readonly type: string;
+  readonly person: number;
+  readonly name: string;
+  readonly at: number;
+  readonly target: number | null;
+  readonly text: string;
+  readonly deleted: number | null;
+}
+
+interface State {
+  readonly stamp: string;
+  readonly position: number;
+}
+
+/** Seqs, `to` exclusive. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+const indexVersion = 1;
+const batchRows = 256;
+const maxCachedNames = 10_000;
+const SELECT_EVENTS = `SELECT seq, room, type, person, name, at, target, coalesce(text, data, '') AS text, deleted
+  FROM events`;
+const SCHEMA = `CREATE TABLE state (stamp TEXT NOT NULL, position INTEGER NOT NULL) STRICT;
+  -- the first and the last message of each day
+  CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT`;
+
+export class SearchIndex {
+  readonly #log: Database.Database;
+  readonly #db: Database.Database;
+  readonly #now: () => number;
+  readonly #partitionSize: number;
+  readonly #partitions = new Map<number, Partition>();
+  readonly #sql: ReturnType<typeof prepareStatements>;
+  readonly #keys: KeyResolver;
+  readonly #nameTokens = new Map<string, string>();
+  #position: number;
+  /** The write-ahead log may hold removed texts; at the start those of a process that was killed. */
+  #hasResidue = true;
+
+  /** Invariant: one index at a time writes a data folder. The server's lock on the folder ensures it. */
+  constructor(dataDir: string, { unicode, now, partitionSize = 32_768 }: IndexOptions) {
+    this.#log = openReadOnly(databaseFile(dataDir));
+    this.#db = openIndex(dataDir, unicode, this.#log);
+    this.#now = now ?? (() => performance.now());
+    this.#partitionSize = partitionSize;
+    this.#sql = prepareStatements(this.#log, this.#db);
+    const { ownerOf, room } = this.#sql;
+    this.#keys = { person: (name) => ownerOf.get(name), room: (name) => room.get(name)?.key };
+    this.#position = readState(this.#db)?.position ?? 0;
+  }
+
+  /** The seq up to which the log is applied. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The newest seq of the log. */
+  get end(): number {
+    return this.#sql.end.get() ?? 0;
+  }
+
+  /** Applies events until the clock shows `until`, or up to `end`. */
+  follow(until: number, end = Number.MAX_SAFE_INTEGER): void {
+    const start = this.#position;
+    this.#db.transaction(() => {
+      let rows: EventRow[];
+      do {
+        rows = this.#sql.next.all(this.#position, batchRows);
+        for (const row of rows) {
+          this.#apply(row);
+          if (this.#now() > until) break;
+        }
+      } while (rows.length > 0 && this.#position < end && this.#now() <= until);
+      if (this.#position > start) this.#sql.setPosition.run(this.#position);
+      for (const partition of this.#partitions.values()) partition.erase();
+    })();
+  }
+
+  /** Empties the write-ahead log after texts were removed, because it holds the pages as they were before. */
+  truncateWal(): void {
+    if (!this.#hasResidue) return;
+    const [state] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]; // SQLite's own answer
+    this.#hasResidue = state?.busy !== 0;
+  }
+
+  /** Finds messages, newest first, until the clock shows `until`. @param end what it must know of the log to be complete */
+  find({ q, room, before, limit }: SearchRequest, until: number, end = this.end): SearchAnswer {
+    const position = this.#position;
+    const query = parseQuery(q);
+    const expression = toExpression(query, room, this.#keys);
+    if (expression === undefined) return { seqs: [], complete: position >= end, position };
+    const { seqs, rest } = this.#scan(expression, query, this.#range(query, room, before), limit + 1, until);
+    const isFull = seqs.length > limit;
+    const next = this.#toCursor(room, isFull ? (seqs[limit - 1] ?? 0) : rest);
+    const complete = position >= end && (isFull || next === undefined);
+    return { seqs: seqs.slice(0, limit), ...(next === undefined ? {} : { next }), complete, position };
+  }
+
+  close(): void {
+    this.#db.close();
+    this.#log.close();
+  }
+
+  #apply(row: EventRow): void {
+    if (row.type === 'chat') {
+      this.#sql.addToDay.run(toDay(row.at), row.seq, row.seq);
+      if (row.deleted === null)
+        this.#partition(this.#partitionOf(row.seq)).insert(row.seq, this.#tokensOf(row));
+    } else if (row.type === 'edit' || row.type === 'delete') this.#replace(row);
+    this.#position = row.seq;
+  }
+
+  /** Brings the tokens of a changed message to its current text. */
+  #replace({ room, target }: EventRow): void {
+    const row = target === null ? undefined : this.#sql.byNumber.get(room, target);
+    if (!row) return;
+    const tokens = row.deleted === null ? this.#tokensOf(row) : undefined;
+    if (this.#partition(this.#partitionOf(row.seq)).replace(row.seq, tokens)) this.#hasResidue = true;
+  }
+
+  #tokensOf({ room, person, name, text }: EventRow): string {
+    const author = [keyToken('person', person), this.#nameToken(name)];
+    const link = hasLink(text) ? [LINK_TOKEN] : [];
+    return [MESSAGE_TOKEN, keyToken('room', room), ...author, ...link, tokenizeMessage(text)]
+      .join(' ')
+      .trim();
+  }
+
+  /** Making a skeleton takes as long as all else of a message. */
+  #nameToken(name: string): string {
+    const known = this.#nameTokens.get(name);
+    if (known !== undefined) return known;
+    const token = nameToken(skeleton(name));
+    if (this.#nameTokens.size >= maxCachedNames) this.#nameTokens.clear();
+    this.#nameTokens.set(name, token);
+    return token;
+  }
+
+  #partitionOf(seq: number): number {
+    return Math.floor(seq / this.#partitionSize);
+  }
+
+  #partition(number: number): Partition {
+    const known = this.#partitions.get(number);
+    if (known) return known;
+    const partition = new Partition(this.#db, number);
+    this.#partitions.set(number, partition);
+    return partition;
+  }
+
+  /** Goes back through the partitions. `rest`: the seq below which it did not look; 0: it looked at the whole range. */
+  #scan(
+    expression: string,
+    query: Query,
+    { from, to }: Range,
+    count: number,
+    until: number,
+  ): { readonly seqs: number[]; readonly rest: number } {
+    const seqs: number[] = [];
+    for (let number = this.#partitionOf(to - 1); number >= this.#partitionOf(from); number--) {
+      for (const hit of this.#partition(number).match(expression, from, to)) {
+        if (this.#accepts(query, hit)) seqs.push(hit.seq);
+        if (seqs.length === count || this.#now() > until) return { seqs, rest: hit.seq };
+      }
+      if (this.#now() > until) return { seqs, rest: Math.max(number * this.#partitionSize, from) };
+    }
+    return { seqs, rest: 0 };
+  }
+
+  #accepts(query: Query, { seq, tokens }: HitRow): boolean {
+    const isInTime = !hasDates(query) || this.#sql.isBetween.get(seq, query.since, query.until) !== undefined;
+    return isInTime && acceptsTokens(query, tokens);
+  }
+
+  /** Where the query looks. Days only bound it, because the clock may have gone back. */
+  #range(query: Query, room: string | undefined, before: number | undefined): Range {
+    const end = Math.min(this.#position + 1, before === undefined ? Infinity : this.#toSeq(room, before));
+    if (!hasDates(query)) return { from: 0, to: end };
+    const days = this.#sql.daysBetween.get(toDay(query.since), toDay(query.until));
+    return { from: days?.first ?? 0, to: Math.min(end, (days?.last ?? -1) + 1) };
+  }
+
+  /** The seq right after the newest event below `before`, which is a number of the room or a seq. */
+  #toSeq(room: string | undefined, before: number): number {
+    if (room === undefined) return before;
+    const { key, last } = this.#sql.room.get(room) ?? { key: 0, last: 0 };
+    return (this.#sql.seqOf.get(key, Math.min(before - 1, last)) ?? -1) + 1;
+  }
+
+  /** What to give as `before` for events below a seq: of a room its first number from there on. */
+  #toCursor(room: string | undefined, seq: number): number | undefined {
+    if (seq === 0) return undefined;
+    if (room === undefined) return seq;
+    const { key, last } = this.#sql.room.get(room) ?? { key: 0, last: 0 };
+    let [low, high] = [1, last + 1];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#sql.seqOf.get(key, middle) ?? Infinity) < seq) low = middle + 1;
+      else high = middle;
+    }
+    return low === 1 ? undefined : low;
+  }
+}
+
+function prepareStatements(log: Database.Database, db: Database.Database) {
+  return {
+    end: log.prepare<[], number | null>('SELECT max(seq) FROM events').pluck(),
+    next: log.prepare<[number, number], EventRow>(`${SELECT_EVENTS} WHERE seq > ? ORDER BY seq ${LIMIT}`),
+    byNumber: log.prepare<[number, number], EventRow>(`${SELECT_EVENTS} WHERE room = ? AND id = ?`),
+    seqOf: log.prepare<[number, number], number>('SELECT seq FROM events WHERE room = ? AND id = ?').pluck(),
+    room: log.prepare<[string], { key: number; last: number }>(
+      'SELECT room AS key, last FROM rooms WHERE name = ?',
+    ),
+    ownerOf: log.prepare<[string], number>('SELECT person FROM people WHERE skeleton = ?').pluck(),
+    isBetween: log
+      .prepare<[number, number, number], number>('SELECT 1 FROM events WHERE seq = ? AND at >= ? AND at < ?')
+      .pluck(),
+    setPosition: db.prepare<[number]>('UPDATE state SET position = ?'),
+    addToDay: db.prepare<[number, number, number]>(`INSERT INTO days (day, first, last) VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET last = excluded.last`),
+    daysBetween: db.prepare<[number, number], { first: number | null; last: number | null }>(
+      'SELECT min(first) AS first, max(last) AS last FROM days WHERE day >= ? AND day < ?',
+    ),
+  };
+}
+
+interface HitRow {
+  readonly seq: number;
+  readonly tokens: string;
+}
+
+/**
+ * One FTS5 table, for the messages of so many events. FTS5 cannot be interrupted, and of words that never meet it reads
+ * everything, whatever the bounds of the rowid. So much is searched between two looks at the clock, and rebuilt at once.
+ */
+class Partition {
+  readonly #sql: ReturnType<typeof preparePartition>;
+  readonly #removed = new Set<string>();
+
+  constructor(db: Database.Database, number: number) {
+    const table = `words_${number}`;
+    const exists = db.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(table) !== undefined;
+    if (!exists) db.exec(partitionSchema(table));
+    this.#sql = preparePartition(db, table);
+  }
+
+  match(expression: string, from: number, to: number): IterableIterator<HitRow> {
+    return this.#sql.match.iterate(expression, from, to);
+  }
+
+  insert(seq: number, tokens: string): void {
+    this.#sql.insert.run(seq, tokens);
+  }
+
+  /** @param tokens undefined: none any more @returns whether it removed any */
+  replace(seq: number, tokens: string | undefined): boolean {
+    const stored = this.#sql.tokens.get(seq);
+    if (stored === tokens) return false;
+    if (stored !== undefined) {
+      this.#sql.delete.run(seq);
+      for (const token of stored.split(' ')) this.#removed.add(token);
+    }
+    if (tokens !== undefined) this.insert(seq, tokens);
+    return stored !== undefined;
+  }
+
+  /** Ends a transaction: what it removed is in the file no more. */
+  erase(): void {
+    if (this.#removed.size > 0 && this.#showsRemoved()) this.#sql.rebuild.run();
+    this.#removed.clear();
+  }
+
+  /**
+   * FTS5's secure-delete takes tokens out of its pages. But it has a directory with the first token of each page, or as
+   * much of it as tells it from the one before, and leaves that. So some of the removed tokens could still be read.
+   */
+  #showsRemoved(): boolean {
+    const directory = this.#sql.directory.all().map((start) => start.toString('latin1'));
+    return [...this.#removed].some((token) => {
+      const bytes = Buffer.from(token).toString('latin1');
+      const isMost = (start: string): boolean =>
+        start.length >= bytes.length * 0.75 && bytes.startsWith(start);
+      return directory.some(isMost) && this.#sql.has.get(`"${token}"`) === undefined;
+    });
+  }
+}
+
+/** The tokenizer has only to split at spaces. */
+function partitionSchema(table: string): string {
+  return `CREATE VIRTUAL TABLE ${table} USING fts5 (tokens, columnsize = 0, prefix = '2 3', tokenize = 'ascii');
+    INSERT INTO ${table} (${table}, rank) VALUES ('secure-delete', 1)`;
+}
+
+function preparePartition(db: Database.Database, table: string) {
+  return {
+    insert: db.prepare<[number, string]>(`INSERT INTO ${table} (rowid, tokens) VALUES (?, ?)`),
+    delete: db.prepare<[number]>(`DELETE FROM ${table} WHERE rowid = ?`),
+    tokens: db.prepare<[number], string>(`SELECT tokens FROM ${table} WHERE rowid = ?`).pluck(),
+    has: db.prepare<[string], number>(`SELECT 1 FROM ${table} WHERE ${table} MATCH ? LIMIT 1`).pluck(),
+    // the driver binds numbers as REAL, which FTS5 does not take for a bound of the rowid
+    match: db.prepare<[string, number, number], HitRow>(`SELECT rowid AS seq, tokens FROM ${table}
+      WHERE ${table} MATCH ? AND rowid >= CAST(? AS INTEGER) AND rowid < CAST(? AS INTEGER) ORDER BY rowid DESC`),
+    directory: db
+      .prepare<[], Buffer>(`SELECT substr(term, 2) FROM ${table}_idx WHERE length(term) > 1`)
+      .pluck(),
+    rebuild: db.prepare<[]>(`INSERT INTO ${table} (${table}) VALUES ('rebuild')`),
+  };
+}
+
+export function searchFile(dataDir: string): string {
+  return join(dataDir, 'search.db');
+}
+
+export function removeSearchFile(dataDir: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(searchFile(dataDir) + suffix, { force: true });
+}
+
+/** Whether SQLite has found the file to be damaged, and not merely unreadable for now. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
+}
+
+/** The file as it is when it fits the log and the rules, else an empty one. */
+function openIndex(dataDir: string, unicode: string, log: Database.Database): Database.Database {
+  const epoch = log.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck().get();
+  const stamp = [indexVersion, tokenizerVersion, SKELETON_VERSION, unicode, epoch].join(' ');
+  const end = log.prepare<[], number | null>('SELECT max(seq) FROM events').pluck().get() ?? 0;
+  const file = searchFile(dataDir);
+  const state = existsSync(file) ? readStateOf(file) : undefined;
+  const isUsable = state?.stamp === stamp && state.position <= end;
+  if (!isUsable) removeSearchFile(dataDir);
+  closeSync(openSync(file, 'a', 0o600)); // for its owner only: it has the texts of the messages
+  const db = new Database(file);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = NORMAL'); // a power cut may take the last transactions, and the position with them
+  db.pragma('secure_delete = ON');
+  db.pragma('cache_size = -8000'); // 8 MB
+  if (isUsable) return db;
+  db.transaction(() => {
+    db.exec(SCHEMA);
+    db.prepare('INSERT INTO state (stamp, position) VALUES (?, 0)').run(stamp);
+  })();
+  return db;
+}
+
+/** @returns undefined when the file is damaged or not an index */
+function readStateOf(file: string): State | undefined {
+  const db = new Database(file);
+  try {
+    return readState(db);
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  } finally {
+    db.close();
+  }
+}
+
+function readState(db: Database.Database): State | undefined {
+  const exists = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'state'").get() !== undefined;
+  return exists ? db.prepare<[], State>('SELECT stamp, position FROM state').get() : undefined;
+}

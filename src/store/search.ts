@@ -1,0 +1,151 @@
+/**
+ * Search, as the main thread has it: a worker thread finds, and the messages that it found are loaded here. A search takes no
+ * time of the event loop and never waits for ever: without the worker, or past a time limit, the answer is empty and not
+ * complete. The worker starts with the first search or tick; one that died starts again after a delay.
+ */
+import { Worker } from 'node:worker_threads';
+import type { SearchHit, SearchPage } from '../shared/protocol.js';
+import type { SearchAnswer, SearchRequest } from './search-index.js';
+
+export interface WorkerOptions {
+  readonly dataDir: string;
+  /** one of RUN_STATES, in memory of both threads */
+  readonly runState: Int32Array;
+}
+
+export const RUN_STATES = { running: 0, stopping: 1, stopped: 2 } as const;
+
+export type WorkerCommand =
+  | { readonly kind: 'follow' | 'stop' }
+  | {
+      readonly kind: 'find';
+      readonly id: number;
+      readonly request: SearchRequest;
+      /** milliseconds since 1970 */
+      readonly expiresAt: number;
+    };
+
+export type WorkerMessage =
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: SearchAnswer }
+  /** the whole log was applied for the first time */
+  | { readonly kind: 'current' };
+
+export interface SearchDeps {
+  readonly dataDir: string;
+  /** The messages as they are now, without those that were deleted, or edited after `position`. */
+  readonly load: (seqs: readonly number[], position: number) => SearchHit[];
+  /** The worker died. Told once, until the index has been current again. */
+  readonly onError: (error: unknown) => void;
+}
+
+const maxPendingSearches = 64;
+const searchTimeoutMs = 3000;
+const stopTimeoutMs = 3000;
+const restartDelayMs = { first: 1000, longest: 60_000 } as const;
+/** A thread needs JavaScript: where this file runs as TypeScript, as in tests, the worker is that of the build. */
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/store/search-worker.js' : './search-worker.js',
+  import.meta.url,
+);
+
+export class Search {
+  readonly #deps: SearchDeps;
+  readonly #runState = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  /** Called with the answer, or without one when there will be none. */
+  readonly #pending = new Map<number, (answer?: SearchAnswer) => void>();
+  #worker: Worker | undefined;
+  #lastId = 0;
+  #hasNews = false;
+  #isClosed = false;
+  #deaths = 0;
+  #restartAt = 0;
+
+  constructor(deps: SearchDeps) {
+    this.#deps = deps;
+  }
+
+  /** @returns undefined when too many searches wait already */
+  async find(request: SearchRequest): Promise<SearchPage | undefined> {
+    if (this.#pending.size >= maxPendingSearches) return undefined;
+    const answer = await this.#ask(request);
+    if (answer === undefined) return { messages: [], complete: false };
+    const { seqs, next, complete, position } = answer;
+    const messages = this.#deps.load(seqs, position);
+    return { messages, ...(next === undefined ? {} : { next }), complete };
+  }
+
+  /** The log has grown. */
+  notify(): void {
+    this.#hasNews = true;
+  }
+
+  /** Once a second: the index follows the log. */
+  tick(): void {
+    const isStarted = this.#worker !== undefined || this.#start(); // at its start it follows by itself
+    if (isStarted && this.#hasNews) this.#send({ kind: 'follow' });
+    this.#hasNews = false;
+  }
+
+  /** Waits until the worker has closed its files: the last one to close a database removes its write-ahead log. */
+  close(): void {
+    this.#isClosed = true;
+    this.#settleAll();
+    if (this.#worker === undefined) return;
+    Atomics.compareExchange(this.#runState, 0, RUN_STATES.running, RUN_STATES.stopping);
+    this.#send({ kind: 'stop' });
+    Atomics.wait(this.#runState, 0, RUN_STATES.stopping, stopTimeoutMs);
+    void this.#worker.terminate();
+  }
+
+  #ask(request: SearchRequest): Promise<SearchAnswer | undefined> {
+    if (this.#worker === undefined && !this.#start()) return Promise.resolve(undefined);
+    const id = ++this.#lastId;
+    return new Promise((resolve) => {
+      const settle = (answer?: SearchAnswer): void => {
+        clearTimeout(timer);
+        this.#pending.delete(id);
+        resolve(answer);
+      };
+      const timer = setTimeout(settle, searchTimeoutMs);
+      this.#pending.set(id, settle);
+      this.#send({ kind: 'find', id, request, expiresAt: Date.now() + searchTimeoutMs });
+    });
+  }
+
+  #send(command: WorkerCommand): void {
+    this.#worker?.postMessage(command);
+  }
+
+  #settleAll(): void {
+    for (const settle of [...this.#pending.values()]) settle();
+  }
+
+  /** @returns whether it is time to start */
+  #start(): boolean {
+    if (this.#isClosed || performance.now() < this.#restartAt) return false;
+    Atomics.store(this.#runState, 0, RUN_STATES.running);
+    const workerData: WorkerOptions = { dataDir: this.#deps.dataDir, runState: this.#runState };
+    const worker = new Worker(WORKER, { name: 'search', workerData, execArgv: [] });
+    worker.unref(); // a search that waits has a timer
+    let cause: unknown = new Error('the search worker ended');
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('exit', () => this.#onDeath(cause));
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'answer') this.#pending.get(message.id)?.(message.answer);
+      else this.#deaths = 0;
+    });
+    this.#worker = worker;
+    return true;
+  }
+
+  #onDeath(cause: unknown): void {
+    this.#worker = undefined;
+    this.#settleAll();
+    if (this.#isClosed) return;
+    const { first, longest } = restartDelayMs;
+    this.#restartAt = performance.now() + Math.min(first * 2 ** this.#deaths, longest);
+    if (this.#deaths++ === 0) this.#deps.onError(cause);
+  }
+}
