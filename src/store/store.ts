@@ -38,6 +38,10 @@ export class Store implements Storage {
   readonly #filler: Filler;
   readonly #db: Database.Database;
   readonly #wal: WalTruncater;
+  readonly #begin: Database.Statement<[]>;
+  readonly #commit: Database.Statement<[]>;
+  readonly #rollback: Database.Statement<[]>;
+  readonly #changes: Database.Statement<[], number>;
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
@@ -50,13 +54,17 @@ export class Store implements Storage {
       this.#unlock();
       throw error;
     }
+    this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
+    this.#commit = this.#db.prepare('COMMIT');
+    this.#rollback = this.#db.prepare('ROLLBACK');
+    this.#changes = this.#db.prepare<[], number>('SELECT total_changes()').pluck();
     this.recentRooms = new RecentRooms(this.#db);
     const index = new WordIndex(this.#db);
     this.events = new EventStore(this.#db, this.recentRooms, (message, person) =>
       index.outdate(message, person),
     );
     this.people = new PeopleStore(this.#db);
-    this.memberships = new MembershipStore(this.#db);
+    this.memberships = new MembershipStore(this.#db, () => this.events.flush());
     this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
     this.#index = index;
     const beside = backgroundTransaction((work) => this.transaction(work));
@@ -72,16 +80,42 @@ export class Store implements Storage {
     this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
   }
 
+  /**
+   * A commit whose sync failed may still be in the write-ahead log, where a restart would find it. The probe overwrites
+   * it at once, so that what was refused is not there after a crash.
+   */
   transaction<T>(work: () => T): T {
+    return this.#transact(work, () => this.probe());
+  }
+
+  /**
+   * Nothing may run between the commit and the return: whatever threw there would be taken for a commit that failed.
+   * Only a transaction that wrote proves that the disk works again: one without changes does not touch it.
+   */
+  #transact<T>(work: () => T, onCommitFailed: () => void): T {
+    let committing = false;
     try {
-      const result = this.#db.transaction(work).immediate();
-      this.writeError = undefined;
+      this.#begin.run();
+      const before = this.#changes.get();
+      const result = work();
+      this.events.flush();
+      const writeError = this.#changes.get() === before ? this.writeError : undefined;
+      committing = true;
+      this.#commit.run();
+      this.writeError = writeError;
       return result;
     } catch (error) {
-      this.people.clearCache();
-      this.events.clearCache();
-      throw this.#toStorageError(error);
+      this.#rollBack();
+      const reason = this.#toStorageError(error);
+      if (committing) onCommitFailed();
+      throw reason;
     }
+  }
+
+  #rollBack(): void {
+    if (this.#db.inTransaction) this.#rollback.run();
+    this.people.clearCache();
+    this.events.clearCache();
   }
 
   /** Something of what follows behind the log is still to be made. */
@@ -102,8 +136,9 @@ export class Store implements Storage {
   /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
   probe(): void {
     try {
-      this.transaction(() =>
-        this.#db.prepare("REPLACE INTO meta VALUES ('probe', ?)").run(String(Date.now())),
+      this.#transact(
+        () => this.#db.prepare("REPLACE INTO meta VALUES ('probe', ?)").run(String(Date.now())),
+        () => {},
       );
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
