@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
@@ -12,7 +12,7 @@ import {
   StorageError,
 } from '../../src/chat/types.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
-import { databaseFile, LockedError, OpenError } from '../../src/store/database.js';
+import { databaseFile, LockedError, migrateFile, OpenError, openReadOnly } from '../../src/store/database.js';
 import { MIGRATIONS } from '../../src/store/schema.js';
 import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
@@ -286,6 +286,10 @@ describe('a beat', () => {
   });
 });
 
+/** The names of our tables, but not their columns. */
+const foreignTables =
+  'CREATE TABLE meta (a); CREATE TABLE people (a); CREATE TABLE rooms (a); CREATE TABLE events (a)';
+
 describe('the data folder', () => {
   it('is held by one store at a time', () => {
     const dataDir = temporaryFolder();
@@ -304,6 +308,25 @@ describe('the data folder', () => {
     const version = new Database(databaseFile(dataDir), { readonly: true });
     expect(version.pragma('user_version', { simple: true })).toBe(MIGRATIONS.length + 1);
     version.close();
+  });
+
+  const foreign: readonly (readonly [string, string])[] = [
+    ['without a version', 'CREATE TABLE notes (text)'],
+    ['of version 3', 'CREATE TABLE notes (text); PRAGMA user_version = 3'],
+    ['of version 5 with tables like ours', `${foreignTables}; PRAGMA user_version = 5`],
+    ['of our version', `CREATE TABLE notes (text); PRAGMA user_version = ${MIGRATIONS.length}`],
+    ['of another application', 'PRAGMA application_id = 252006674; PRAGMA user_version = 1'],
+  ];
+  it.each(foreign)('refuses a foreign database %s, and leaves it as it is', (_, sql) => {
+    const dataDir = temporaryFolder();
+    const db = new Database(databaseFile(dataDir));
+    db.exec(sql);
+    db.close();
+    const before = readFileSync(databaseFile(dataDir));
+    expect(() => new Store(dataDir)).toThrow('is not a database of Oneport');
+    expect(() => openReadOnly(databaseFile(dataDir))).toThrow('is not a database of Oneport');
+    expect(() => migrateFile(databaseFile(dataDir))).toThrow('is not a database of Oneport');
+    expect(readFileSync(databaseFile(dataDir)).equals(before)).toBe(true);
   });
 
   it('commits durably: WAL, with a sync of each commit', () => {
