@@ -69,6 +69,24 @@ describe.runIf(hasTool('strace'))('a message', () => {
     expect(room.numbered.map(({ data }) => data)).toEqual(['before', 'after', 'lost']);
   });
 
+  it('that was refused because of a failed sync is not there after a kill', async () => {
+    const dataDir = temporaryFolder();
+    const server = await startServer({ env: { DATA_DIR: dataDir } });
+    const room = await enter(server);
+    room.says('before', 'c-before');
+    await room.sees({ type: 'chat', cid: 'c-before' });
+    await attach(server, ['-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO']);
+    room.says('refused', 'c-refused');
+    await room.sees({ cid: 'c-refused', type: 'error' });
+    server.child.kill('SIGKILL');
+    await server.exited;
+    const again = await (
+      await new Door((await startServer({ env: { DATA_DIR: dataDir } })).port).signIn('Bob')
+    ).enters('lobby');
+    await again.sees({ type: 'list' });
+    expect(again.numbered.map(({ data }) => data)).toEqual(['before']);
+  });
+
   it('whose writing to the log fails is refused, and later ones are kept', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const room = await enter(server);

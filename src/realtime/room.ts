@@ -53,7 +53,7 @@ export class Room {
   /** When the next batch may begin, as performance.now(). */
   nextFlushAt = 0;
   readonly #log: EventSource;
-  readonly #frames: FrameCache;
+  #frames: FrameCache;
   /** Frames that are in no batch yet. */
   #pending: Buffer[] = [];
   /** Closed batches that are not being written yet. */
@@ -75,8 +75,24 @@ export class Room {
     return this.#frames.last;
   }
 
-  /** Queues a committed event. Events come in the order of their numbers. */
+  /** Queues a committed event. Events come in the order of their numbers; should one not, the log decides. */
   publish(event: RoomEvent): void {
+    if (event.id !== this.last + 1) this.#publishFromLog(event.id);
+    else this.#queueEvent(event);
+  }
+
+  /** Drops what is cached and queues all events up to number `id` that subscribers lack. */
+  #publishFromLog(id: number): void {
+    this.#frames = new FrameCache(Math.min(this.last, id - 1));
+    while (this.last < id) {
+      const missing = Math.min(id - this.last, replayPageEvents);
+      const events = this.#log.after(this.name, this.last, missing, replayPageBytes);
+      if (events.length === 0) return;
+      for (const event of events) this.#queueEvent(event);
+    }
+  }
+
+  #queueEvent(event: RoomEvent): void {
     const frame = textFrame(event);
     this.#frames.add(frame);
     if (event.type === 'delete') this.#frames.clear(); // the cached frames hold the deleted text

@@ -34,6 +34,7 @@ export function openDatabase(file: string, upgrading?: OnMigration): Database.Da
     db.pragma('foreign_keys = OFF'); // a migration may replace a table that others refer to
     migrate(db, upgrading);
     db.pragma('foreign_keys = ON');
+    db.pragma('temp_store = MEMORY'); // what a statement may have to undo would go to a file outside of the data folder
     rebuildNameKeys(db);
     return db;
   } catch (error) {

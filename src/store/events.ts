@@ -115,6 +115,11 @@ export class EventStore implements EventStorage {
     return key === undefined ? [] : this.#events(limitReactions(this.#before.all(key, id, limit)).reverse());
   }
 
+  /** Within the transaction: brings the rows of the rooms up to date with their events. */
+  flush(): void {
+    this.#counters.flush();
+  }
+
   /** The transaction was rolled back: what is known in memory may be wrong. */
   clearCache(): void {
     this.#counters.clearCache();
@@ -182,8 +187,8 @@ function limitReactions(rows: Row[]): Row[] {
 }
 
 /**
- * The next number of each room, and its time. Of the rooms that spoke lately both are known here, so a message costs one
- * update by key; the row is what counts, and what is known is forgotten with every rollback.
+ * The counters of each room: its newest number, its time, its count of messages. They change in memory with each event;
+ * `flush` writes the rows once per batch. Invariant: after a rollback the cache is empty, because it may be wrong.
  */
 
 export interface RoomCounter {
@@ -195,42 +200,58 @@ export interface RoomCounter {
   readonly messages: number;
 }
 
-const MAX_CACHED_COUNTERS = 1000;
+type CachedCounter = { -readonly [K in keyof RoomCounter]: RoomCounter[K] } & { changed?: boolean };
+
+const maxCachedCounters = 1000;
 
 export class RoomCounters {
-  readonly #cache = new Map<string, RoomCounter>();
+  readonly #cache = new Map<string, CachedCounter>();
+  /** Those that differ from their rows. */
+  #changed: CachedCounter[] = [];
   readonly #find: Database.Statement<[string], RoomCounter>;
-  readonly #add: Database.Statement<[string, number, number]>;
-  readonly #move: Database.Statement<[number, number, number, number]>;
+  readonly #add: Database.Statement<[string, number]>;
+  readonly #update: Database.Statement<[number, number, number, number]>;
 
   constructor(db: Database.Database) {
     this.#find = db.prepare('SELECT room, last, at, messages FROM rooms WHERE name = ?');
-    this.#add = db.prepare('INSERT INTO rooms (name, last, at, messages) VALUES (?, 1, ?, ?)');
-    this.#move = db.prepare('UPDATE rooms SET last = ?, at = ?, messages = ? WHERE room = ?');
+    this.#add = db.prepare('INSERT INTO rooms (name, last, at) VALUES (?, 0, ?)');
+    this.#update = db.prepare('UPDATE rooms SET last = ?, at = ?, messages = ? WHERE room = ?');
   }
 
-  /** One more event in the room, and `messages` (0 or 1) more chat messages; its time never goes back. */
+  /** Counts one more event in the room, and `messages` (0 or 1) more messages. The time of a room never decreases. */
   next(name: string, at: number, messages: number): RoomCounter {
-    const before = this.#cache.get(name) ?? this.#find.get(name);
-    const counter = before ? this.#advance(before, at, messages) : this.#create(name, at, messages);
-    if (this.#cache.size >= MAX_CACHED_COUNTERS && !this.#cache.has(name)) this.clearCache();
+    const counter = this.#cache.get(name) ?? this.#load(name, at);
+    counter.last++;
+    counter.messages += messages;
+    if (at > counter.at) counter.at = at;
+    if (!counter.changed) {
+      counter.changed = true;
+      this.#changed.push(counter);
+    }
+    return counter;
+  }
+
+  /** Within the transaction: writes the rows of the rooms that have changed. */
+  flush(): void {
+    for (const counter of this.#changed) {
+      counter.changed = false;
+      this.#update.run(counter.last, counter.at, counter.messages, counter.room);
+    }
+    this.#changed = [];
+  }
+
+  #load(name: string, at: number): CachedCounter {
+    if (this.#cache.size >= maxCachedCounters) {
+      this.flush();
+      this.#cache.clear();
+    }
+    const counter = this.#find.get(name) ?? this.#create(name, at);
     this.#cache.set(name, counter);
     return counter;
   }
 
-  #create(name: string, at: number, messages: number): RoomCounter {
-    return { room: Number(this.#add.run(name, at, messages).lastInsertRowid), last: 1, at, messages };
-  }
-
-  #advance(before: RoomCounter, at: number, messages: number): RoomCounter {
-    const counter = {
-      room: before.room,
-      last: before.last + 1,
-      at: Math.max(before.at, at),
-      messages: before.messages + messages,
-    };
-    this.#move.run(counter.last, counter.at, counter.messages, counter.room);
-    return counter;
+  #create(name: string, at: number): CachedCounter {
+    return { room: Number(this.#add.run(name, at).lastInsertRowid), last: 0, at, messages: 0 };
   }
 
   /** The key of a room; undefined while nothing was said in it. */
@@ -240,6 +261,7 @@ export class RoomCounters {
 
   clearCache(): void {
     this.#cache.clear();
+    this.#changed = [];
   }
 }
 

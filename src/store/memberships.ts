@@ -21,6 +21,7 @@ interface RoomPosition {
 const MAX_ROOMS_PER_PERSON = 1000;
 
 export class MembershipStore implements MembershipStorage {
+  readonly #flushRooms: () => void;
   readonly #enter: Database.Statement<[number, string]>;
   readonly #count: Database.Statement<[number], number>;
   readonly #deleteOldest: Database.Statement<[number, number, number]>;
@@ -29,7 +30,9 @@ export class MembershipStore implements MembershipStorage {
   readonly #leaveAll: Database.Statement<[number]>;
   readonly #of: Database.Statement<[string, number], Membership>;
 
-  constructor(db: Database.Database) {
+  /** `flushRooms` brings the rows of the rooms up to date within a transaction. */
+  constructor(db: Database.Database, flushRooms: () => void) {
+    this.#flushRooms = flushRooms;
     this.#enter = db.prepare(
       'INSERT OR IGNORE INTO members (person, room) SELECT ?, room FROM rooms WHERE name = ?',
     );
@@ -50,6 +53,7 @@ export class MembershipStore implements MembershipStorage {
   }
 
   advanceReadMark(room: string, person: Person, id: number): ReadMark {
+    this.#flushRooms();
     const place = this.#position.get(person.key, room);
     if (!place) return { last: 0, read: 0, advanced: false };
     const [last, before] = [place.last, place.read ?? 0];
@@ -70,7 +74,9 @@ export class MembershipStore implements MembershipStorage {
 
   #enforceLimit(person: Person): void {
     const over = (this.#count.get(person.key) ?? 0) - MAX_ROOMS_PER_PERSON;
-    if (over > 0) this.#deleteOldest.run(person.key, person.key, over);
+    if (over <= 0) return;
+    this.#flushRooms();
+    this.#deleteOldest.run(person.key, person.key, over);
   }
 }
 

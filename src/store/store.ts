@@ -33,6 +33,10 @@ export class Store implements Storage {
   readonly search: Search;
   readonly #db: Database.Database;
   readonly #wal: WalTruncater;
+  readonly #begin: Database.Statement<[]>;
+  readonly #commit: Database.Statement<[]>;
+  readonly #rollback: Database.Statement<[]>;
+  readonly #changes: Database.Statement<[], number>;
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
@@ -45,10 +49,14 @@ export class Store implements Storage {
       this.#unlock();
       throw error;
     }
+    this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
+    this.#commit = this.#db.prepare('COMMIT');
+    this.#rollback = this.#db.prepare('ROLLBACK');
+    this.#changes = this.#db.prepare<[], number>('SELECT total_changes()').pluck();
     this.recentRooms = new RecentRooms(this.#db);
     this.events = new EventStore(this.#db, this.recentRooms);
     this.people = new PeopleStore(this.#db);
-    this.memberships = new MembershipStore(this.#db);
+    this.memberships = new MembershipStore(this.#db, () => this.events.flush());
     this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
     this.search = new Search({
       dataDir,
@@ -59,17 +67,44 @@ export class Store implements Storage {
     this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
   }
 
+  /**
+   * A commit whose sync failed may still be in the write-ahead log, where a restart would find it. The probe overwrites
+   * it at once, so that what was refused is not there after a crash.
+   */
   transaction<T>(work: () => T): T {
+    const result = this.#transact(work, () => this.probe());
+    this.search.notify(); // only sets a flag, so it cannot throw
+    return result;
+  }
+
+  /**
+   * Nothing may run between the commit and the return: whatever threw there would be taken for a commit that failed.
+   * Only a transaction that wrote proves that the disk works again: one without changes does not touch it.
+   */
+  #transact<T>(work: () => T, onCommitFailed: () => void): T {
+    let committing = false;
     try {
-      const result = this.#db.transaction(work).immediate();
-      this.writeError = undefined;
-      this.search.notify();
+      this.#begin.run();
+      const before = this.#changes.get();
+      const result = work();
+      this.events.flush();
+      const writeError = this.#changes.get() === before ? this.writeError : undefined;
+      committing = true;
+      this.#commit.run();
+      this.writeError = writeError;
       return result;
     } catch (error) {
-      this.people.clearCache();
-      this.events.clearCache();
-      throw this.#toStorageError(error);
+      this.#rollBack();
+      const reason = this.#toStorageError(error);
+      if (committing) onCommitFailed();
+      throw reason;
     }
+  }
+
+  #rollBack(): void {
+    if (this.#db.inTransaction) this.#rollback.run();
+    this.people.clearCache();
+    this.events.clearCache();
   }
 
   /** Once a second: the search index follows, deleted texts leave the write-ahead log, and a disk that works again is noticed. */
@@ -82,8 +117,9 @@ export class Store implements Storage {
   /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
   probe(): void {
     try {
-      this.transaction(() =>
-        this.#db.prepare("REPLACE INTO meta VALUES ('probe', ?)").run(String(Date.now())),
+      this.#transact(
+        () => this.#db.prepare("REPLACE INTO meta VALUES ('probe', ?)").run(String(Date.now())),
+        () => {},
       );
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;

@@ -140,6 +140,27 @@ describe('a room', () => {
     expect(leaves.ids).toEqual([]);
   });
 
+  it('sends what it missed from the log when an event does not follow the last one', () => {
+    const { room, say, log } = startRoom(3);
+    const reader = new Reader();
+    reader.catchUp(room);
+    log.push(...Array.from({ length: 600 }, (_, n) => eventOf(n + 4)));
+    for (const id of [602, 603]) room.publish(eventOf(id));
+    say();
+    while (!room.writeSlice(0));
+    expect(reader.ids).toEqual(upTo(604));
+    expect(room.pageAfter(600).last).toBe(604);
+  });
+
+  it('follows the log when the log turns out to be shorter', () => {
+    const { room, say, log } = startRoom();
+    for (let n = 0; n < 3; n++) say();
+    log.length = 1;
+    say();
+    expect(room.last).toBe(2);
+    expect(room.pageAfter(1).last).toBe(2);
+  });
+
   it('replays long messages in pages of about 128 KiB, and reads each event once', () => {
     const source = sourceOf(Array.from({ length: 400 }, (_, n) => eventOf(n + 1, 'x'.repeat(4000))));
     const room = new Room('r', source);

@@ -1,6 +1,7 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
 import {
@@ -11,9 +12,10 @@ import {
   StorageError,
 } from '../../src/chat/types.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
-import { databaseFile, LockedError, OpenError } from '../../src/store/database.js';
+import { databaseFile, LockedError, migrateFile, OpenError, openReadOnly } from '../../src/store/database.js';
 import { MIGRATIONS } from '../../src/store/schema.js';
 import { Store } from '../../src/store/store.js';
+import { verify } from '../../src/store/verify.js';
 import { temporaryFolder } from '../harness.js';
 
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
@@ -178,6 +180,84 @@ describe('a beat', () => {
     expect(beat(store, say('a'))).toMatchObject([{ kind: 'accepted', event: { id: 1 } }]);
   });
 
+  it('shows that the disk works again only when it wrote something', () => {
+    const store = openStore();
+    beat(store, say('a', { cid: 'x' }));
+    expect(() => store.transaction(fullDisk)).toThrow(StorageError);
+    expect(beat(store, say('a', { cid: 'x' }))).toMatchObject([{ kind: 'duplicate' }]);
+    expect(store.writeError).toContain('SQLITE_FULL');
+    beat(store, say('b'));
+    expect(store.writeError).toBeUndefined();
+  });
+
+  it('leaves nothing in memory when it is rolled back', () => {
+    const store = openStore();
+    beat(store, say('a'));
+    const ann = store.people.person(ANN.id);
+    if (!ann) throw new Error('Ann is not there');
+    expect(() =>
+      store.transaction(() => {
+        store.events.append('lobby', ann, { user: ANN, data: 'lost', at: 9000, cid: 'x' });
+        store.events.append('new', ann, { user: ANN, data: 'lost', at: 9000 });
+        fullDisk();
+      }),
+    ).toThrow(StorageError);
+    expect(beat(store, say('b', { cid: 'x' }), say('c', { room: 'new' }))).toMatchObject([
+      { kind: 'accepted', event: { id: 2, at: 1000 } },
+      { kind: 'accepted', event: { id: 1, at: 1000 } },
+    ]);
+  });
+
+  it('comes to the same rows however the commands are cut into batches', () => {
+    const command = fc.oneof(
+      fc.record({ kind: fc.constant('say'), room: fc.nat(2), cid: fc.nat(20) }),
+      fc.record({
+        kind: fc.constantFrom('edit', 'delete', 'react'),
+        room: fc.nat(2),
+        cid: fc.integer({ min: 1, max: 9 }),
+      }),
+      fc.record({ kind: fc.constantFrom('call', 'enter', 'read'), room: fc.nat(2), cid: fc.nat(9) }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(command, { minLength: 5, maxLength: 40 }),
+        fc.integer({ min: 2, max: 9 }),
+        (asked, size) => {
+          const commands = asked.map(commandOf);
+          const [single, batched] = [temporaryFolder(), temporaryFolder()];
+          const [one, many] = [new Store(single), new Store(batched)];
+          const outcomes = commands.flatMap((each) => beat(one, each));
+          const cut: Result[] = [];
+          for (let from = 0; from < commands.length; from += size)
+            cut.push(...beat(many, ...commands.slice(from, from + size)));
+          expect(cut).toEqual(outcomes);
+          for (const store of [one, many]) store.close();
+          expect(rowsIn(batched)).toEqual(rowsIn(single));
+          expect(verify(databaseFile(batched), () => {}).finding).toBeUndefined();
+        },
+      ),
+      { numRuns: 15 },
+    );
+  }, 60_000);
+
+  it('fails when it would give a number or a cid twice', () => {
+    const dataDir = temporaryFolder();
+    const first = new Store(dataDir);
+    beat(first, say('a', { cid: 'x' }), say('b'));
+    first.close();
+    const db = new Database(databaseFile(dataDir));
+    db.exec('UPDATE rooms SET last = 1');
+    db.close();
+    const store = openStore(dataDir);
+    expect(codeOf(() => beat(store, say('number 2 again')))).toBe('SQLITE_CONSTRAINT_UNIQUE');
+    const ann = store.people.person(ANN.id);
+    const said = { user: ANN, data: 'a', at: 1, cid: 'x' };
+    expect(codeOf(() => store.transaction(() => ann && store.events.append('new', ann, said)))).toBe(
+      'SQLITE_CONSTRAINT_UNIQUE',
+    );
+    expect(store.events.after('lobby', 0, 9).map(dataOf)).toEqual(['a', 'b']);
+  });
+
   it('loses only the one command that meets a bug', () => {
     const store = openStore();
     const bugs: unknown[] = [];
@@ -206,6 +286,10 @@ describe('a beat', () => {
   });
 });
 
+/** The names of our tables, but not their columns. */
+const foreignTables =
+  'CREATE TABLE meta (a); CREATE TABLE people (a); CREATE TABLE rooms (a); CREATE TABLE events (a)';
+
 describe('the data folder', () => {
   it('is held by one store at a time', () => {
     const dataDir = temporaryFolder();
@@ -226,6 +310,25 @@ describe('the data folder', () => {
     version.close();
   });
 
+  const foreign: readonly (readonly [string, string])[] = [
+    ['without a version', 'CREATE TABLE notes (text)'],
+    ['of version 3', 'CREATE TABLE notes (text); PRAGMA user_version = 3'],
+    ['of version 5 with tables like ours', `${foreignTables}; PRAGMA user_version = 5`],
+    ['of our version', `CREATE TABLE notes (text); PRAGMA user_version = ${MIGRATIONS.length}`],
+    ['of another application', 'PRAGMA application_id = 252006674; PRAGMA user_version = 1'],
+  ];
+  it.each(foreign)('refuses a foreign database %s, and leaves it as it is', (_, sql) => {
+    const dataDir = temporaryFolder();
+    const db = new Database(databaseFile(dataDir));
+    db.exec(sql);
+    db.close();
+    const before = readFileSync(databaseFile(dataDir));
+    expect(() => new Store(dataDir)).toThrow('is not a database of Oneport');
+    expect(() => openReadOnly(databaseFile(dataDir))).toThrow('is not a database of Oneport');
+    expect(() => migrateFile(databaseFile(dataDir))).toThrow('is not a database of Oneport');
+    expect(readFileSync(databaseFile(dataDir)).equals(before)).toBe(true);
+  });
+
   it('commits durably: WAL, with a sync of each commit', () => {
     const store = openStore();
     expect(store.settings()).toEqual({ journal_mode: 'wal', synchronous: 2 });
@@ -236,6 +339,46 @@ describe('the data folder', () => {
     ).toThrow(StorageError);
   });
 });
+
+function fullDisk(): never {
+  throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+}
+
+function codeOf(work: () => unknown): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Database.SqliteError) return error.code;
+    throw error;
+  }
+  return undefined;
+}
+
+interface Asked {
+  readonly kind: string;
+  readonly room: number;
+  readonly cid: number;
+}
+
+function commandOf({ kind, room, cid: n }: Asked, index: number): Command {
+  const fields = { room: `room${room}`, user: index % 3 === 0 ? BOB : ANN, at: 1000 + (index % 5) };
+  if (kind === 'enter') return { kind, ...fields };
+  if (kind === 'read') return { kind, ...fields, id: n };
+  if (kind === 'say') return { kind: 'message', ...fields, data: `m${n}`, cid: `c${n}` };
+  if (kind === 'call') return { kind: 'message', ...fields, data: 'look, @Bob' };
+  if (kind === 'edit') return { kind: 'change', type: kind, ...fields, target: n, data: 'edited, @Ann' };
+  const type = kind === 'delete' ? 'delete' : 'react';
+  return { kind: 'change', type, ...fields, target: n, data: type === 'react' ? '👍' : '' };
+}
+
+/** All rows that must be the same on every node. */
+function rowsIn(dataDir: string): unknown {
+  const db = new Database(databaseFile(dataDir), { readonly: true });
+  const tables = ['people', 'rooms', 'events', 'reactions', 'mentions', 'members'];
+  const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table}`).raw().all());
+  db.close();
+  return rows;
+}
 
 function dataOf(event: RoomEvent): string | undefined {
   return event.type === 'delete' ? undefined : event.data;
