@@ -52,8 +52,10 @@ export class Room {
   queued = false;
   /** When the next batch may begin, as performance.now(). */
   nextFlushAt = 0;
+  /** Number of the newest committed event. */
+  last: number;
   readonly #log: EventSource;
-  #frames: FrameCache;
+  readonly #frames = new FrameCache();
   /** Frames that are in no batch yet. */
   #pending: Buffer[] = [];
   /** Closed batches that are not being written yet. */
@@ -67,12 +69,7 @@ export class Room {
   constructor(name: string, log: EventSource) {
     this.name = name;
     this.#log = log;
-    this.#frames = new FrameCache(log.last(name));
-  }
-
-  /** Number of the newest committed event. */
-  get last(): number {
-    return this.#frames.last;
+    this.last = log.last(name);
   }
 
   /** Queues a committed event. Events come in the order of their numbers; should one not, the log decides. */
@@ -83,7 +80,8 @@ export class Room {
 
   /** Drops what is cached and queues all events up to number `id` that subscribers lack. */
   #publishFromLog(id: number): void {
-    this.#frames = new FrameCache(Math.min(this.last, id - 1));
+    this.#frames.clear();
+    this.last = Math.min(this.last, id - 1);
     while (this.last < id) {
       const missing = Math.min(id - this.last, replayPageEvents);
       const events = this.#log.after(this.name, this.last, missing, replayPageBytes);
@@ -94,8 +92,9 @@ export class Room {
 
   #queueEvent(event: RoomEvent): void {
     const frame = textFrame(event);
-    this.#frames.add(frame);
+    this.last = event.id;
     if (event.type === 'delete') this.#frames.clear(); // the cached frames hold the deleted text
+    this.#frames.add(event.id, frame);
     this.#pending.push(frame);
   }
 
@@ -115,14 +114,17 @@ export class Room {
     this.subscribers.delete(subscriber);
   }
 
-  /** Returns a page of the events after number `id`, from memory when it holds all of them. */
+  /** Returns a page of the events after number `id`: those that are cached, or else a page of the log. */
   pageAfter(id: number): ReplayPage {
-    const cached = this.#frames.after(id);
-    if (cached) return limitPage(cached, id);
-    const frames = this.#log.after(this.name, id, replayPageEvents, replayPageBytes).map(textFrame);
-    const last = id + frames.length;
-    if (last === this.last) this.#frames.fill(id + 1, frames);
-    return { frames, last };
+    const cached = this.#frames.pageAfter(id);
+    if (cached.length > 0) return { frames: cached, last: id + cached.length };
+    const events = this.#log.after(this.name, id, replayPageEvents, replayPageBytes);
+    const frames = events.map((event) => {
+      const frame = textFrame(event);
+      this.#frames.add(event.id, frame);
+      return frame;
+    });
+    return { frames, last: events.at(-1)?.id ?? this.last };
   }
 
   /** Writes one slice. `now` is performance.now(). Returns whether everything is written. */
@@ -164,81 +166,54 @@ export class Room {
   }
 }
 
-/** Returns the first frames up to `replayPageBytes`, at least one. */
-function limitPage(frames: readonly Buffer[], after: number): ReplayPage {
-  let bytes = 0;
-  const end = frames.findIndex((frame, n) => {
-    bytes += frame.length;
-    return n > 0 && bytes > replayPageBytes;
-  });
-  const page = end < 0 ? frames : frames.slice(0, end);
-  return { frames: page, last: after + page.length };
-}
-
 function concat(frames: readonly Buffer[]): Buffer {
   const [only] = frames;
   return frames.length === 1 && only ? only : Buffer.concat(frames);
 }
 
-/** Frames and bytes that stay cached per room; twice as many may be there before the oldest are dropped. */
-const cachedFrames = 512;
-const cachedBytes = 512 * 1024;
+/** Frames and bytes of one room that are cached at most. */
+const maxCachedFrames = 1024;
+const maxCachedBytes = 1024 * 1024;
 
 /**
- * The newest frames of a room, without a hole up to its last number. When thousands of subscribers reconnect, they are
- * served from here: each event is read from the database and encoded once.
+ * The frames of a room that were written or replayed last, by number. When thousands of subscribers reconnect, or some
+ * read far back at the same time, each event is read from the database and encoded once.
  */
 export class FrameCache {
-  #frames: Buffer[] = [];
+  readonly #frames = new Map<number, Buffer>();
   #bytes = 0;
-  /** Number of #frames[0]. */
-  #first: number;
 
-  /** Creates an empty cache whose next event is `last + 1`. */
-  constructor(last: number) {
-    this.#first = last + 1;
-  }
-
-  get last(): number {
-    return this.#first + this.#frames.length - 1;
-  }
-
-  add(frame: Buffer): void {
-    this.#frames.push(frame);
+  add(id: number, frame: Buffer): void {
+    this.#frames.set(id, frame);
     this.#bytes += frame.length;
-    if (this.#frames.length >= 2 * cachedFrames || this.#bytes >= 2 * cachedBytes) this.#dropOldest();
+    if (this.#frames.size > maxCachedFrames || this.#bytes > maxCachedBytes) this.#dropOldest();
   }
 
   clear(): void {
-    this.#first = this.last + 1;
-    this.#frames = [];
+    this.#frames.clear();
     this.#bytes = 0;
   }
 
-  /** Takes the frames from number `first` to the last, when they reach further back than the cached ones. */
-  fill(first: number, frames: Buffer[]): void {
-    const bytes = frames.reduce((sum, { length }) => sum + length, 0);
-    if (first >= this.#first || frames.length > cachedFrames || bytes > cachedBytes) return;
-    this.#first = first;
-    this.#frames = frames;
-    this.#bytes = bytes;
-  }
-
-  /** Returns the frames after number `id`, or undefined when the cache does not reach back that far. */
-  after(id: number): Buffer[] | undefined {
-    return id + 1 < this.#first ? undefined : this.#frames.slice(id + 1 - this.#first);
-  }
-
-  /** Drops many at once, because each drop moves the array. */
-  #dropOldest(): void {
-    let drop = 0;
-    for (const { length } of this.#frames) {
-      if (this.#frames.length - drop <= cachedFrames && this.#bytes <= cachedBytes) break;
-      this.#bytes -= length;
-      drop++;
+  /** Returns the cached frames that follow number `id` without a gap, up to the size of a page. */
+  pageAfter(id: number): Buffer[] {
+    const page: Buffer[] = [];
+    let bytes = 0;
+    while (page.length < replayPageEvents && bytes < replayPageBytes) {
+      const frame = this.#frames.get(id + 1 + page.length);
+      if (!frame) break;
+      page.push(frame);
+      bytes += frame.length;
     }
-    this.#frames = this.#frames.slice(drop);
-    this.#first += drop;
+    return page;
+  }
+
+  /** Drops the half that was added first: dropping one at a time would scan the holes that it leaves in the Map. */
+  #dropOldest(): void {
+    for (const [id, frame] of this.#frames) {
+      if (this.#frames.size <= maxCachedFrames / 2 && this.#bytes <= maxCachedBytes / 2) return;
+      this.#frames.delete(id);
+      this.#bytes -= frame.length;
+    }
   }
 }
 

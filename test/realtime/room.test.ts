@@ -173,51 +173,64 @@ describe('a room', () => {
     }
     expect(source.read).toBe(400);
   });
+
+  it('reads an event from the log once for all who replay it at the same time', () => {
+    const source = sourceOf(Array.from({ length: 400 }, (_, n) => eventOf(n + 1, 'x'.repeat(4000))));
+    const room = new Room('r', source);
+    const readers = Array.from({ length: 20 }, () => new Reader());
+    for (let behind = readers; behind.length > 0; ) behind = behind.filter((reader) => !reader.catchUp(room));
+    for (const reader of readers) expect(reader.ids).toEqual(upTo(400));
+    expect(source.read).toBe(400);
+  });
+
+  it('replays no deleted text from memory', () => {
+    const log: RoomEvent[] = [eventOf(1, 'secret')];
+    const room = new Room('r', sourceOf(log));
+    const text = (): string => Buffer.concat([...room.pageAfter(0).frames]).toString();
+    expect(text()).toContain('secret');
+    log[0] = { ...eventOf(1, ''), deleted: 2 };
+    log.push({ id: 2, type: 'delete', user: ANN, target: 1, at: 2 });
+    room.publish({ id: 2, type: 'delete', user: ANN, target: 1, at: 2 });
+    expect(text()).not.toContain('secret');
+  });
 });
 
 describe('the frame cache', () => {
   const filled = (count: number, bytes: number): FrameCache => {
-    const cache = new FrameCache(0);
-    for (let n = 0; n < count; n++) cache.add(Buffer.alloc(bytes));
+    const cache = new FrameCache();
+    for (let id = 1; id <= count; id++) cache.add(id, Buffer.alloc(bytes));
     return cache;
   };
-  const sizeOf = (cache: FrameCache): number => {
-    for (let id = 0; ; id++) {
-      const frames = cache.after(id);
-      if (frames) return frames.length;
-    }
+  /** The number of frames in it, which are all up to `last`. */
+  const sizeOf = (cache: FrameCache, last: number): number => {
+    let size = 0;
+    while (size < last && cache.pageAfter(last - size - 1).length > 0) size++;
+    return size;
   };
 
-  it('holds the newest 512 short frames at least, and under 1,024', () => {
-    for (const count of [512, 1023, 1024, 5000]) {
-      const size = sizeOf(filled(count, 10));
+  it('holds the newest 512 short frames at least, and 1,024 at most', () => {
+    for (const count of [512, 1024, 1025, 5000]) {
+      const size = sizeOf(filled(count, 10), count);
       expect(size).toBeGreaterThanOrEqual(512);
-      expect(size).toBeLessThan(1024);
-      expect(filled(count, 10).last).toBe(count);
+      expect(size).toBeLessThanOrEqual(1024);
     }
   });
 
-  it('holds less than 1 MiB, however long the frames are', () => {
-    for (const count of [63, 64, 65, 1000]) {
-      const cache = filled(count, 16 * 1024);
-      expect(sizeOf(cache)).toBeGreaterThanOrEqual(32);
-      expect(sizeOf(cache)).toBeLessThan(64);
-      expect(cache.last).toBe(count);
+  it('holds 1 MiB at most, however long the frames are', () => {
+    for (const count of [64, 65, 1000]) {
+      const size = sizeOf(filled(count, 16 * 1024), count);
+      expect(size).toBeGreaterThanOrEqual(31);
+      expect(size).toBeLessThanOrEqual(64);
     }
   });
 
-  it('takes no more from the log than it may hold', () => {
-    const cache = new FrameCache(100);
-    cache.fill(
-      1,
-      Array.from({ length: 100 }, () => Buffer.alloc(16 * 1024)),
-    );
-    expect(cache.after(0)).toBeUndefined();
-    cache.fill(
-      1,
-      Array.from({ length: 100 }, () => Buffer.alloc(1024)),
-    );
-    expect(cache.after(0)).toHaveLength(100);
+  it('returns pages without a gap, of at most 256 frames or about 128 KiB', () => {
+    expect(filled(1000, 10).pageAfter(0)).toHaveLength(256);
+    expect(filled(60, 16 * 1024).pageAfter(0)).toHaveLength(8);
+    const cache = filled(10, 10);
+    cache.add(12, Buffer.alloc(10));
+    expect(cache.pageAfter(7)).toHaveLength(3);
+    expect(cache.pageAfter(10)).toHaveLength(0);
   });
 });
 
