@@ -26,7 +26,7 @@ const focused = (page: Page) =>
 /** Of which messages the toolbar is shown. */
 const toolbars = (page: Page) =>
   page
-    .locator('li.message:has(.tools)')
+    .locator('li.message:has(.toolbar)')
     .evaluateAll((rows) => rows.map((one) => one.getAttribute('data-id')));
 
 describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
@@ -121,7 +121,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.keyboard.press('r');
     await ann.keyboard.type('me');
     await ann.keyboard.press('Enter');
-    await row(ann, 2).locator('blockquote.answered strong', { hasText: 'cake' }).waitFor();
+    await row(ann, 2).locator('blockquote.reply-quote strong', { hasText: 'cake' }).waitFor();
     const stored = await ann.evaluate(async () => (await fetch('/api/rooms/lobby/messages')).json());
     expect(stored.messages[1].data).toBe('> Ann, #1: who brings **cake**?\n\nme');
     for (let n = 0; n < 60; n++) await say(ann, `line ${n}`);
@@ -129,7 +129,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -20_000);
     await row(ann, 2).locator('a.ref').click();
-    await ann.locator('li.message.found[data-id="1"]').waitFor();
+    await ann.locator('li.message.highlighted[data-id="1"]').waitFor();
     expect(await focused(ann)).toBe('1');
   });
 
@@ -211,7 +211,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await row(ann, 80).waitFor();
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -600);
-    await ann.locator('.below').waitFor();
+    await ann.locator('.jump-latest').waitFor();
     const seen = () =>
       ann.evaluate(() => {
         const edge = document.querySelector('.log')?.getBoundingClientRect().top ?? 0;
@@ -236,10 +236,10 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
       }),
     );
     await say(bob, 'one more');
-    await ann.locator('.below', { hasText: '1 new message' }).waitFor();
+    await ann.locator('.jump-latest', { hasText: '1 new below' }).waitFor();
     expect(await seen()).toEqual(before);
-    await ann.locator('.below').click();
+    await ann.locator('.jump-latest').click();
     await row(ann, 82).waitFor();
-    await ann.locator('.below').waitFor({ state: 'detached' });
+    await ann.locator('.jump-latest').waitFor({ state: 'detached' });
   });
 });

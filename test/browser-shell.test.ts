@@ -364,7 +364,7 @@ describe.runIf(hasChromium)('news', { timeout: 60_000 }, () => {
     await page.evaluate(() => {
       const heard: string[] = [];
       Object.assign(window, { heard });
-      const region = document.querySelector('.unseen[aria-live=polite]');
+      const region = document.querySelector('.visually-hidden[aria-live=polite]');
       new MutationObserver((changes) => {
         for (const { addedNodes } of changes)
           for (const node of addedNodes) heard.push(node.textContent?.replace(/[\u2068\u2069]/g, '') ?? '');

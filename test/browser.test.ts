@@ -156,7 +156,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     server.child.kill('SIGKILL');
     await server.exited;
     for (const text of ['one', 'two']) await say(page, text);
-    await page.locator('li.pending.unkept', { hasText: 'Keep this page open' }).nth(1).waitFor();
+    await page.locator('li.pending.unpersisted', { hasText: 'Leave this page open' }).nth(1).waitFor();
     await startServer({ env });
     for (const tab of [page, leader]) await shows(tab, ['1 zero', '2 one', '3 two'], 20_000);
     expect(await page.locator('li.pending').count()).toBe(0);

@@ -12,19 +12,26 @@ vi.stubGlobal('innerHeight', 392); // ten rows
 function rowsUpTo(last: number): Row[] {
   return Array.from({ length: last }, (_, n) => {
     const event = { id: n + 1, type: 'chat', user: { id: 'ann', name: 'Ann' }, data: '', at: 0 } as const;
-    return { kind: 'message', key: `m-${n + 1}`, event, startsGroup: false, editedAt: undefined, pendingChanges: [] };
+    return {
+      kind: 'message',
+      key: `m-${n + 1}`,
+      event,
+      startsGroup: false,
+      editedAt: undefined,
+      pendingChanges: [],
+    };
   });
 }
 
 let rows: Signal<readonly Row[]>;
-let transcript: Signal<{ readonly pinned: boolean }>;
+let timeline: Signal<{ readonly pinned: boolean }>;
 let drawn: VirtualList;
 const keys = () => [drawn.visibleRows.value[0]?.key, drawn.visibleRows.value.at(-1)?.key];
 
 beforeEach(() => {
   rows = signal(rowsUpTo(100));
-  transcript = signal({ pinned: true });
-  const place = { room: { transcript }, shown: signal(undefined) };
+  timeline = signal({ pinned: true });
+  const place = { room: { timeline }, targetMessage: signal(undefined) };
   drawn = new VirtualList(rows, place as unknown as RoomSession); // what the rows ask of it
 });
 
@@ -41,7 +48,7 @@ test('what has come and is not drawn yet is not below: the reader is still at th
 
 test('further up it grows on either side', () => {
   void drawn.visibleRows.value;
-  transcript.value = { pinned: false };
+  timeline.value = { pinned: false };
   expect(drawn.extendUp()).toBe(true);
   expect(keys()).toEqual(['m-79', 'm-100']);
   rows.value = rowsUpTo(125);

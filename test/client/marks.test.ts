@@ -21,31 +21,34 @@ describe('marks', () => {
       'a **b** _c_ ~~d~~ `e`',
       [
         'a ',
-        { kind: 'strong', of: ['b'] },
+        { kind: 'strong', children: ['b'] },
         ' ',
-        { kind: 'em', of: ['c'] },
+        { kind: 'em', children: ['c'] },
         ' ',
-        { kind: 'del', of: ['d'] },
+        { kind: 'del', children: ['d'] },
         ' ',
         { kind: 'code', text: 'e' },
       ],
     ],
     ['```js\nlet a = 1;\n```\nafter', [{ kind: 'block', text: 'let a = 1;', language: 'js' }, 'after']],
-    ['> said\n> twice\n\nyes', [{ kind: 'quote', of: ['said\ntwice'] }, 'yes']],
+    ['> said\n> twice\n\nyes', [{ kind: 'quote', children: ['said\ntwice'] }, 'yes']],
     [
       '1. a\n3. b',
       [
         {
           kind: 'list',
           items: [
-            { value: 1, of: ['a'] },
-            { value: 3, of: ['b'] },
+            { value: 1, children: ['a'] },
+            { value: 3, children: ['b'] },
           ],
         },
       ],
     ],
-    ['see https://x.org/a', ['see ', { kind: 'link', href: 'https://x.org/a', of: ['https://x.org/a'] }]],
-    ['[here](https://x.org)', [{ kind: 'link', href: 'https://x.org/', of: ['here'] }]],
+    [
+      'see https://x.org/a',
+      ['see ', { kind: 'link', href: 'https://x.org/a', children: ['https://x.org/a'] }],
+    ],
+    ['[here](https://x.org)', [{ kind: 'link', href: 'https://x.org/', children: ['here'] }]],
     ['#12 and a#1', [{ kind: 'ref', id: 12, text: '#12' }, ' and a#1']],
   ])('reads %j', (text, marks) => {
     expect(parseMarkdown(text)).toEqual(marks);
@@ -87,7 +90,7 @@ describe('marks', () => {
   });
 
   it('reads Chinese as it is written', () => {
-    expect(parseMarkdown('**注意：**请看')).toEqual([{ kind: 'strong', of: ['注意：'] }, '请看']);
+    expect(parseMarkdown('**注意：**请看')).toEqual([{ kind: 'strong', children: ['注意：'] }, '请看']);
     expect(parseMarkdown('好的~ 明天见~')).toEqual(['好的~ 明天见~']);
     expect(plainText(parseMarkdown('看https://x.org/a。好'))).toBe('看https://x.org/a。好');
     expect(parseMarkdown('看#12吧')[1]).toMatchObject({ kind: 'ref', id: 12 });
@@ -213,8 +216,8 @@ function check(marks: MarkdownNodes): void {
 }
 
 function within(mark: Exclude<MarkdownNode, string>): readonly MarkdownNodes[] {
-  if (mark.kind === 'list') return mark.items.map(({ of }) => of);
-  return 'of' in mark ? [mark.of] : [];
+  if (mark.kind === 'list') return mark.items.map(({ children }) => children);
+  return 'children' in mark ? [mark.children] : [];
 }
 
 function linksOf(marks: MarkdownNodes): readonly string[] {
@@ -295,7 +298,7 @@ describe('a reply', () => {
       {
         kind: 'quote',
         from: { name: 'Ann', id: 12 },
-        of: ['one ', { kind: 'strong', of: ['two'] }, '\nthree'],
+        children: ['one ', { kind: 'strong', children: ['two'] }, '\nthree'],
       },
       'yes',
     ]);
@@ -303,7 +306,7 @@ describe('a reply', () => {
 
   it('to what was deleted names it all the same', () => {
     expect(parseMarkdown(formatReply({ ...message, data: '' }, 'yes'))).toEqual([
-      { kind: 'quote', from: { name: 'Ann', id: 12 }, of: [] },
+      { kind: 'quote', from: { name: 'Ann', id: 12 }, children: [] },
       'yes',
     ]);
   });

@@ -50,7 +50,7 @@ beforeEach(() => {
   keptRooms = [room('kept', 9)];
   cleared = 0;
   const keep = {
-    keepRooms: () => {},
+    saveRooms: () => {},
     clear: async () => cleared++,
     rooms: async () => keptOf && { epoch: keptOf, rooms: keptRooms },
   };

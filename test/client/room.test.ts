@@ -72,7 +72,7 @@ beforeEach(() => {
     schedule: (show) => shows.push(show),
     onEvents: (events) => news.push(...events.map(({ id }) => id)),
     start: async () => start,
-    opened: () => opened++,
+    onOpened: () => opened++,
   });
 });
 /** The page draws: what has come is shown. */
@@ -101,7 +101,7 @@ test('a hole in the numbers is loaded, and closed', async () => {
   server.last = 106;
   comes(event(105));
   await quiet();
-  expect([asked[0], lastId(room.transcript.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
+  expect([asked[0], lastId(room.timeline.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
 });
 
 test('a hole is loaded again until it is closed', async () => {
@@ -109,7 +109,7 @@ test('a hole is loaded again until it is closed', async () => {
   comes(event(103)); // the server we ask knows no more than 100 yet
   await quiet();
   server.last = 103;
-  while (lastId(room.transcript.value) < 103) await quiet();
+  while (lastId(room.timeline.value) < 103) await quiet();
   expect(asked.length).toBeGreaterThan(1);
 });
 
@@ -131,7 +131,7 @@ test('older ones come in pages until there are none', async () => {
   room.pin(false);
   for (const from of [151, 51, 1]) {
     await Promise.all([room.loadOlder(), room.loadOlder()]);
-    expect(firstId(room.transcript.value)).toBe(from);
+    expect(firstId(room.timeline.value)).toBe(from);
   }
   await room.loadOlder();
   expect(asked.length).toBe(3);
@@ -141,14 +141,14 @@ test('a page of another log is not mixed in: the room starts over', async () => 
   await open();
   server.epoch = 'f';
   await room.loadOlder();
-  expect([startedOver, room.transcript.value.events, room.resumePosition]).toEqual([1, [], undefined]);
+  expect([startedOver, room.timeline.value.events, room.resumePosition]).toEqual([1, [], undefined]);
 });
 
 test('another epoch: all is dropped, and what follows is taken', async () => {
   await open();
   comes(hello(2, 'f', false), ...run(1, 2));
   await quiet();
-  expect([lastId(room.transcript.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
+  expect([lastId(room.timeline.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
 });
 
 test('far behind, the room is opened anew instead of reading it all', async () => {
@@ -167,11 +167,11 @@ test('a refusal that belongs to nothing is said, until the next hello', async ()
 
 test('what comes fast is shown together, when the page draws', async () => {
   await open();
-  const before = room.transcript.value;
+  const before = room.timeline.value;
   for (const one of run(101, 120)) room.receive(one);
-  expect([room.transcript.value === before, shows.length]).toEqual([true, 1]);
+  expect([room.timeline.value === before, shows.length]).toEqual([true, 1]);
   draw();
-  expect([lastId(room.transcript.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
+  expect([lastId(room.timeline.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
 });
 
 test('what is waiting to be drawn counts as known', async () => {
@@ -183,7 +183,7 @@ test('what is waiting to be drawn counts as known', async () => {
 test('a page that is not drawn takes in the flood in pieces', async () => {
   await open();
   for (const one of run(101, 1100)) room.receive(one);
-  expect(lastId(room.transcript.value)).toBe(1100);
+  expect(lastId(room.timeline.value)).toBe(1100);
 });
 
 test('the room opens where one stopped reading, and goes on from its end', async () => {
@@ -192,7 +192,7 @@ test('the room opens where one stopped reading, and goes on from its end', async
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
   draw();
-  const t = room.transcript.value;
+  const t = room.timeline.value;
   expect([firstId(t), lastId(t), t.pinned, room.resumePosition?.after, asked.length]).toEqual([
     251,
     350,
@@ -201,7 +201,7 @@ test('the room opens where one stopped reading, and goes on from its end', async
     1,
   ]);
   comes(event(1001));
-  expect([lastId(room.transcript.value), room.resumePosition?.after, room.transcript.value.ahead]).toEqual([
+  expect([lastId(room.timeline.value), room.resumePosition?.after, room.timeline.value.ahead]).toEqual([
     350,
     1001,
     [],
@@ -214,7 +214,7 @@ test('when that place cannot be had, it opens at its end', async () => {
   reachable = false;
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
-  expect([lastId(room.transcript.value), room.transcript.value.pinned]).toEqual([1000, true]);
+  expect([lastId(room.timeline.value), room.timeline.value.pinned]).toEqual([1000, true]);
 });
 
 test('what comes while it is not decided where to open waits, and a second line brings it again', async () => {
@@ -222,12 +222,12 @@ test('what comes while it is not decided where to open waits, and a second line 
   let decide = (_id: undefined) => {};
   const opening = room.open(new Promise((resolve) => (decide = resolve)));
   comes(event(101));
-  expect(lastId(room.transcript.value)).toBe(100);
+  expect(lastId(room.timeline.value)).toBe(100);
   comes(hello(102), event(101), event(102));
   decide(undefined);
   await opening;
   await quiet();
-  expect([lastId(room.transcript.value), news]).toEqual([102, [101, 102]]);
+  expect([lastId(room.timeline.value), news]).toEqual([102, [101, 102]]);
 });
 
 test.each([
@@ -239,7 +239,7 @@ test.each([
   changes = new Map([[98, 12]]);
   await open();
   expect(await room.goTo(asked)).toBe(message);
-  expect([firstId(room.transcript.value), room.transcript.value.pinned]).toEqual([from, false]);
+  expect([firstId(room.timeline.value), room.timeline.value.pinned]).toEqual([from, false]);
 });
 
 test('goes to the last place that was asked for', async () => {
@@ -247,7 +247,7 @@ test('goes to the last place that was asked for', async () => {
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
   expect(await Promise.all([room.goTo(100), room.goTo(500)])).toEqual([undefined, 500]);
-  expect(firstId(room.transcript.value)).toBe(451);
+  expect(firstId(room.timeline.value)).toBe(451);
 });
 
 test('a page that was read before changes we have forgotten is asked for again', async () => {
@@ -262,7 +262,7 @@ test('a page that was read before changes we have forgotten is asked for again',
     server.last = 2600;
   };
   await room.loadOlder();
-  expect([asked.length, firstId(room.transcript.value)]).toEqual([2, 1851]);
+  expect([asked.length, firstId(room.timeline.value)]).toEqual([2, 1851]);
 });
 
 describe('what the page was delivered with', () => {
@@ -273,22 +273,18 @@ describe('what the page was delivered with', () => {
 
   test('is shown at once, before anything is asked or heard', () => {
     room.openFromSnapshot(delivered(51, 100));
-    const { transcript, me, resumePosition: place } = room;
-    expect([firstId(transcript.value), lastId(transcript.value), transcript.value.pinned]).toEqual([
-      51,
-      100,
-      true,
-    ]);
+    const { timeline, me, resumePosition: place } = room;
+    expect([firstId(timeline.value), lastId(timeline.value), timeline.value.pinned]).toEqual([51, 100, true]);
     expect([me.value, place, asked, opened]).toEqual([ann, { after: 100, epoch: 'e' }, [], 1]);
   });
 
   test('goes on at its number: what was said meanwhile follows, and is news', async () => {
     room.openFromSnapshot(delivered(51, 100));
-    const { value } = room.transcript;
+    const { value } = room.timeline;
     comes(hello(100));
-    expect([room.transcript.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to draw
+    expect([room.timeline.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to draw
     comes(event(101));
-    expect([lastId(room.transcript.value), news, asked]).toEqual([101, [101], []]);
+    expect([lastId(room.timeline.value), news, asked]).toEqual([101, [101], []]);
   });
 
   test('settles what of mine is in it', () => {
@@ -299,11 +295,11 @@ describe('what the page was delivered with', () => {
   test('around a place further up, the room is open there, and its end is known', async () => {
     server.last = 300;
     room.openFromSnapshot(delivered(51, 150, 300));
-    expect([room.transcript.value.pinned, room.resumePosition]).toEqual([false, { after: 300, epoch: 'e' }]);
+    expect([room.timeline.value.pinned, room.resumePosition]).toEqual([false, { after: 300, epoch: 'e' }]);
     comes(hello(301), event(301));
-    expect([lastId(room.transcript.value), room.transcript.value.last]).toEqual([150, 301]);
+    expect([lastId(room.timeline.value), room.timeline.value.last]).toEqual([150, 301]);
     await room.loadNewer();
-    expect([asked, lastId(room.transcript.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
+    expect([asked, lastId(room.timeline.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
   });
 
   test('of a log that is not there any more is dropped', async () => {
@@ -311,13 +307,13 @@ describe('what the page was delivered with', () => {
     comes(hello(2, 'f', false), ...run(1, 2));
     await quiet();
     draw();
-    expect([lastId(room.transcript.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
+    expect([lastId(room.timeline.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
   });
 
   test('does not take the place of what is known already', async () => {
     await open();
     comes(event(101));
     room.openFromSnapshot(delivered(51, 100));
-    expect(lastId(room.transcript.value)).toBe(101);
+    expect(lastId(room.timeline.value)).toBe(101);
   });
 });

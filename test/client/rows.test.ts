@@ -25,7 +25,7 @@ function shown(events: readonly LogEvent[], more: Partial<RowsInput> = {}): Rows
 function shape(what: RowsInput): readonly string[] {
   return new RowBuilder().build(what).map((row) => {
     if (row.kind === 'message') return `${row.event.id}${row.startsGroup ? '*' : ''}`;
-    return row.kind === 'letter' ? row.data : row.kind;
+    return row.kind === 'pending' ? row.data : row.kind;
   });
 }
 
@@ -73,9 +73,12 @@ test('a change that waits is shown at once; one that was refused is only told of
   const edit: NewCommand = { type: 'edit', target: 1, data: 'better' };
   const row = (letter: PendingMessage) =>
     new RowBuilder().build(shown([said(1, 'ann')], { pending: [letter] }))[1];
-  expect(row(asked('a', edit))).toMatchObject({ event: { data: 'better' }, letters: [{ cid: 'a' }] });
+  expect(row(asked('a', edit))).toMatchObject({ event: { data: 'better' }, pendingChanges: [{ cid: 'a' }] });
   const problem = { code: 'deleted', message: 'gone' } as const;
-  expect(row(asked('a', edit, { problem }))).toMatchObject({ event: { data: '1' }, letters: [{ problem }] });
+  expect(row(asked('a', edit, { problem }))).toMatchObject({
+    event: { data: '1' },
+    pendingChanges: [{ problem }],
+  });
   expect(row(asked('b', { type: 'delete', target: 1 }))).toMatchObject({ event: { data: '' } });
   expect(row(asked('c', { type: 'react', target: 1, data: '👍' }))).toMatchObject({
     event: { reactions: [{ user: ANN, data: '👍' }] },

@@ -103,9 +103,9 @@ describe('further up', () => {
       ...messages(1, 9),
       { kind: 'day', key: 'day-10', at: 0 },
       ...messages(10, 20),
-      { kind: 'letter', key: 'c', letter, data: '' },
+      { kind: 'pending', key: 'c', message: letter, data: '' },
     ];
-    expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
+    expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'pending']);
     expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 19 }))).toEqual(['day', 19]);
     expect(messageRangeOf(rows, { from: 9, to: 22 })).toEqual({ first: 10, last: 20 });
   });

@@ -3,8 +3,14 @@ import { signal } from '@preact/signals';
 import { describe, expect, it } from 'vitest';
 import type { LogEvent } from '../../src/client/decode.js';
 import { ComposerState } from '../../src/client/room/composer.js';
-import * as timeline from '../../src/client/room/timeline.js';
-import { jumpToLatest } from '../../src/client/room/timeline.js';
+import {
+  afterHello,
+  emptyTimeline,
+  findMessage,
+  fromCache,
+  jumpToLatest,
+  receiveEvents,
+} from '../../src/client/room/timeline.js';
 import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const ANN = { id: 'a', name: 'Ann' };
@@ -16,7 +22,7 @@ const lines = (first: number, last: number) =>
 function desk() {
   const done: string[] = [];
   let kept = '';
-  const transcript = signal(timeline.fromCache({ epoch: 'e', events: [message], seen: 7 }));
+  const timeline = signal(fromCache({ epoch: 'e', events: [message], seen: 7 }));
   const writing = new ComposerState({
     post: (text) => done.push(`say ${text}`),
     edit: (id, text) => done.push(`edit ${id} ${text}`),
@@ -26,16 +32,16 @@ function desk() {
         kept = text;
       },
     },
-    transcript,
+    timeline,
   });
   const comes = (...events: readonly LogEvent[]) => {
-    transcript.value = timeline.receiveEvents(transcript.peek(), events);
+    timeline.value = receiveEvents(timeline.peek(), events);
   };
   const answers = (text: string) => {
     const whole = writing.prepare(text);
     if (whole.ok) writing.send(whole.value);
   };
-  return { writing, done, transcript, comes, answers };
+  return { writing, done, timeline, comes, answers };
 }
 
 it('keeps the draft while a message is edited', () => {
@@ -58,7 +64,7 @@ it('an edit that changes nothing is none, and one that is left neither', () => {
   writing.setText('x');
   writing.reset();
   expect(done).toEqual([]);
-  expect(writing.mode.value.kind).toBe('new');
+  expect(writing.kind.value).toBe('new');
 });
 
 it('an answer goes out with its quote, and is measured with it', () => {
@@ -79,50 +85,50 @@ describe('what is answered', () => {
     const { writing, done, comes, answers } = desk();
     writing.reply(message);
     comes(edit);
-    expect(writing.subject.value?.data).toBe('new');
+    expect(writing.target.value?.data).toBe('new');
     answers('yes');
     expect(done).toEqual(['say > Ann, #7: new\n\nyes']);
-    expect(writing.subject.value).toBeUndefined();
+    expect(writing.target.value).toBeUndefined();
   });
 
   it('is quoted without its words once it is deleted', () => {
     const { writing, done, comes, answers } = desk();
     writing.reply(message);
     comes(deletion);
-    expect(writing.subject.value).toMatchObject({ data: '', deleted: 8 });
+    expect(writing.target.value).toMatchObject({ data: '', deleted: 8 });
     answers('yes');
     expect(done).toEqual(['say > Ann, #7: \n\nyes']);
   });
 
   it('is known with its changes also when the window has moved on', () => {
-    const { writing, transcript, comes } = desk();
-    transcript.value = timeline.fromCache({ epoch: 'e', events: [message], seen: 900 });
+    const { writing, timeline, comes } = desk();
+    timeline.value = fromCache({ epoch: 'e', events: [message], seen: 900 });
     writing.reply(message);
-    transcript.value = jumpToLatest(transcript.peek(), { last: 900, messages: lines(801, 900) });
-    expect(timeline.findMessage(transcript.peek(), 7)).toBeUndefined();
-    expect(writing.subject.value?.data).toBe('old');
+    timeline.value = jumpToLatest(timeline.peek(), { last: 900, messages: lines(801, 900) });
+    expect(findMessage(timeline.peek(), 7)).toBeUndefined();
+    expect(writing.target.value?.data).toBe('old');
     comes({ ...edit, id: 901 });
-    expect(writing.subject.value?.data).toBe('new');
+    expect(writing.target.value?.data).toBe('new');
     comes({ ...deletion, id: 902 });
-    expect(writing.subject.value).toMatchObject({ data: '', deleted: 902 });
+    expect(writing.target.value).toMatchObject({ data: '', deleted: 902 });
   });
 
   it('keeps its words to itself when nobody can say what became of it', () => {
-    const { writing, transcript } = desk();
+    const { writing, timeline } = desk();
     writing.reply(message);
-    transcript.value = timeline.afterHello(timeline.emptyTimeline, {
+    timeline.value = afterHello(emptyTimeline, {
       epoch: 'e',
       last: 5_000,
       complete: true,
     });
-    expect(writing.subject.value).toEqual({ ...message, data: '' });
-    transcript.value = timeline.fromCache({ epoch: 'another', events: [message], seen: 7 });
-    expect(writing.subject.value?.data).toBe('');
+    expect(writing.target.value).toEqual({ ...message, data: '' });
+    timeline.value = fromCache({ epoch: 'another', events: [message], seen: 7 });
+    expect(writing.target.value?.data).toBe('');
   });
 
   it('is taken from the log, and not with what is asked for and lies over it', () => {
     const { writing } = desk();
     writing.reply({ ...message, data: 'not said yet' });
-    expect(writing.subject.value?.data).toBe('old');
+    expect(writing.target.value?.data).toBe('old');
   });
 });

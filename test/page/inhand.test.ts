@@ -19,7 +19,7 @@ const row = (page: Page, id: number) => page.locator(`li.message[data-id="${id}"
 const text = (page: Page, id: number) => row(page, id).locator('.text');
 const inHand = (page: Page) =>
   page
-    .locator('li.message:has(.tools)')
+    .locator('li.message:has(.toolbar)')
     .evaluateAll((rows) => rows.map((one) => Number(one.getAttribute('data-id'))));
 const shown = (page: Page, ids: readonly number[]) => expect.poll(() => inHand(page)).toEqual(ids);
 
@@ -46,7 +46,7 @@ describe.runIf(hasChromium)('what is over the message in hand', { timeout: 60_00
   it('lies beside its time, and stays in view while any of the message is', async () => {
     const page = await enter(await openStage());
     await row(page, 20).hover();
-    const tools = row(page, 20).locator('.tools');
+    const tools = row(page, 20).locator('.toolbar');
     expect(await apart(tools, row(page, 20).locator('.time'))).toBe(true);
     expect(await apart(tools, row(page, 19).locator('.time'))).toBe(true);
     await page.locator('.log').evaluate((log) => {
@@ -120,7 +120,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     await text(page, 28).tap();
     await shown(page, [28]);
     expect(await told(page, 28)).toMatch(WHOLE);
-    expect(await apart(row(page, 28).locator('.tools'), text(page, 28))).toBe(true);
+    expect(await apart(row(page, 28).locator('.toolbar'), text(page, 28))).toBe(true);
     await text(page, 28).tap();
     await shown(page, []);
     await text(page, 28).tap();

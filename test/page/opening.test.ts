@@ -103,14 +103,14 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     for (const text of texts(160)) await stage.says('Bob', 'lobby', text);
     await stage.reads('Ann', 'lobby', 80);
     const page = await openAlone(stage, 'Ann', '/r/lobby');
-    await page.locator('li.fresh').waitFor();
+    await page.locator('li.unread-divider').waitFor();
     const [first = 0, last = 0] = await onScreen(page);
     expect([first > 60, first <= 81, last > 81, last < 120]).toEqual([true, true, true, true]);
-    await eventually(() => page.locator('.below').textContent()).toMatch(/^\d+ new messages?$/);
-    const count = Number.parseInt((await page.locator('.below').textContent()) ?? '', 10);
+    await eventually(() => page.locator('.jump-latest').textContent()).toMatch(/^\d+ new below$/);
+    const count = Number.parseInt((await page.locator('.jump-latest').textContent()) ?? '', 10);
     expect(Math.abs(count - (160 - last))).toBeLessThanOrEqual(1); // a row that is cut off is not read yet
     const linked = await openAlone(stage, 'Ann', '/r/lobby#97');
-    await linked.locator('li.message.found[data-id="97"]').waitFor();
+    await linked.locator('li.message.highlighted[data-id="97"]').waitFor();
   });
 
   it('stays at its end when what waits to be sent is put below it', async () => {
@@ -125,7 +125,7 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
           .locator('.log')
           .evaluate((log) => Math.round(log.scrollHeight - log.clientHeight - log.scrollTop));
       await eventually(gap).toBeLessThan(2);
-      expect(await page.locator('.below').count()).toBe(0);
+      expect(await page.locator('.jump-latest').count()).toBe(0);
       await page.reload();
     }
   });
@@ -164,7 +164,7 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     await stage.post('Bob', 'lobby', { type: 'delete', target: 1 });
     for (const text of texts(120)) await stage.says('Bob', 'lobby', text);
     await page.goto(`${stage.door.origin}/r/lobby`);
-    await page.locator('li.fresh').waitFor();
+    await page.locator('li.unread-divider').waitFor();
     await eventually(kept).not.toContain('a slip');
   });
 

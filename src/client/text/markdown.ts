@@ -10,18 +10,18 @@ import type { ChatEvent, User } from '../../shared/protocol.js';
 
 export type MarkdownNode =
   | InlineToken
-  | { readonly kind: 'strong' | 'em' | 'del'; readonly of: MarkdownNodes }
+  | { readonly kind: 'strong' | 'em' | 'del'; readonly children: MarkdownNodes }
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'block'; readonly text: string; readonly language: string }
-  | { readonly kind: 'link'; readonly href: string; readonly of: MarkdownNodes }
-  | { readonly kind: 'quote'; readonly of: MarkdownNodes; readonly from?: QuoteSource }
+  | { readonly kind: 'link'; readonly href: string; readonly children: MarkdownNodes }
+  | { readonly kind: 'quote'; readonly children: MarkdownNodes; readonly from?: QuoteSource }
   | { readonly kind: 'list'; readonly items: readonly ListItem[] };
 export type MarkdownNodes = readonly MarkdownNode[];
 
 /** An item of a list: with its number as it was written, or with a point. */
 export interface ListItem {
   readonly value?: number;
-  readonly of: MarkdownNodes;
+  readonly children: MarkdownNodes;
 }
 /** Who is quoted, and the number of the message. */
 export interface QuoteSource {
@@ -38,15 +38,15 @@ const parsedMessages = new WeakMap<ChatEvent, MarkdownNodes>();
 export function parseMessage(event: ChatEvent): MarkdownNodes {
   const before = parsedMessages.get(event);
   if (before) return before;
-  const marks = parseMarkdown(event.data, event.mentions);
-  parsedMessages.set(event, marks);
-  return marks;
+  const nodes = parseMarkdown(event.data, event.mentions);
+  parsedMessages.set(event, nodes);
+  return nodes;
 }
 
 export function parseMarkdown(text: string, mentions: readonly User[] = []): MarkdownNodes {
   if (text.split('\n').every((line) => plainLinePattern.test(line))) return [text];
-  const marks = joinText(toNodes(tokenize(text), mentions));
-  return isVisibleText(plainText(marks)) ? marks : [text];
+  const nodes = joinText(toNodes(tokenize(text), mentions));
+  return isVisibleText(plainText(nodes)) ? nodes : [text];
 }
 
 function toNodes(tokens: readonly Token[], mentions: readonly User[]): MarkdownNodes {
@@ -55,23 +55,25 @@ function toNodes(tokens: readonly Token[], mentions: readonly User[]): MarkdownN
 
 /** The token's fields are as marked's documents say; what it does not say of them is never used. */
 function toNode(token: Tokens.Generic, mentions: readonly User[]): MarkdownNodes {
-  const of = () => toNodes(token.tokens ?? [], mentions);
+  const children = () => toNodes(token.tokens ?? [], mentions);
   switch (token.type) {
     case 'paragraph':
     case 'text':
-      return token.tokens ? [...of(), trailingNewlines(token.raw)] : tokenizeInline(token.raw, mentions);
+      return token.tokens
+        ? [...children(), trailingNewlines(token.raw)]
+        : tokenizeInline(token.raw, mentions);
     case 'strong':
     case 'em':
     case 'del':
-      return [{ kind: token.type, of: of() }];
+      return [{ kind: token.type, children: children() }];
     case 'codespan':
       return [{ kind: 'code', text: String(token['text']) }];
     case 'code':
       return [codeBlockNode(token.raw, String(token['text']), String(token['lang'] ?? ''))];
     case 'link':
-      return linkNodes(token as Tokens.Link, of);
+      return linkNodes(token as Tokens.Link, children);
     case 'blockquote':
-      return [quoteNode(joinText(of()))];
+      return [quoteNode(joinText(children()))];
     case 'list':
       return [
         { kind: 'list', items: (token as Tokens.List).items.map((item) => toListItem(item, mentions)) },
@@ -85,8 +87,8 @@ function toNode(token: Tokens.Generic, mentions: readonly User[]): MarkdownNodes
 
 /** What stands behind the fence and is no language, or is all there is, is text like the rest. */
 function codeBlockNode(raw: string, text: string, language: string): MarkdownNode {
-  const [said, empty] = [language.trim() !== '', text.trim() === ''];
-  if (empty) return said ? { kind: 'block', text: language, language: '' } : raw;
+  const [hasLanguage, isEmpty] = [language.trim() !== '', text.trim() === ''];
+  if (isEmpty) return hasLanguage ? { kind: 'block', text: language, language: '' } : raw;
   if (/^[\w+#.-]{0,24}$/.test(language)) return { kind: 'block', text, language };
   return { kind: 'block', text: `${language}\n${text}`, language: '' };
 }
@@ -97,17 +99,17 @@ function trailingNewlines(raw: string): string {
 
 function toListItem({ raw, tokens }: Tokens.ListItem, mentions: readonly User[]): ListItem {
   const number = /^\s*(\d+)[.)]/.exec(raw)?.[1];
-  const of = joinText(toNodes(tokens, mentions));
-  return number === undefined ? { of } : { value: Number(number), of };
+  const children = joinText(toNodes(tokens, mentions));
+  return number === undefined ? { children } : { value: Number(number), children };
 }
 
 /** A link says where it leads: one that looks like another address is shown with both, and so is one that says nothing. */
-function linkNodes({ raw, href, text, title }: Tokens.Link, of: () => MarkdownNodes): MarkdownNodes {
+function linkNodes({ raw, href, text, title }: Tokens.Link, children: () => MarkdownNodes): MarkdownNodes {
   const safe = safeHref(href);
   const itself = text === raw || raw === `<${text}>`;
   if (safe === undefined || title || (!itself && addressPattern.test(text))) return [raw];
-  const words = itself ? [text] : of();
-  return isVisibleText(plainText(words)) ? [{ kind: 'link', href: safe, of: words }] : [raw];
+  const words = itself ? [text] : children();
+  return isVisibleText(plainText(words)) ? [{ kind: 'link', href: safe, children: words }] : [raw];
 }
 const addressPattern = /:\/\/|www\.|\w\.[a-z]{2,}(?:[/\s]|$)/i;
 
@@ -118,22 +120,23 @@ export function safeHref(href: string): string | undefined {
 }
 
 /** `Ann, #12: text` at the head of a quote is how a reply names what it answers (reply.ts). */
-function quoteNode(of: MarkdownNodes): MarkdownNode {
-  const [name, ref, text, ...rest] = of;
-  if (typeof name !== 'string' || typeof ref !== 'object' || ref.kind !== 'ref') return { kind: 'quote', of };
+function quoteNode(children: MarkdownNodes): MarkdownNode {
+  const [name, ref, text, ...rest] = children;
+  if (typeof name !== 'string' || typeof ref !== 'object' || ref.kind !== 'ref')
+    return { kind: 'quote', children };
   if (!name.endsWith(', ') || name.includes('\n') || typeof text !== 'string' || !text.startsWith(': '))
-    return { kind: 'quote', of };
+    return { kind: 'quote', children };
   return {
     kind: 'quote',
     from: { name: name.slice(0, -2), id: ref.id },
-    of: joinText([text.slice(2), ...rest]),
+    children: joinText([text.slice(2), ...rest]),
   };
 }
 
 /** A block begins and ends its own line: the line end beside it would be an empty line. */
-function joinText(marks: MarkdownNodes): MarkdownNodes {
+function joinText(nodes: MarkdownNodes): MarkdownNodes {
   const joined: MarkdownNode[] = [];
-  for (const one of marks) {
+  for (const one of nodes) {
     const before = joined.at(-1);
     if (typeof one !== 'string') joined.push(one);
     else if (typeof before === 'string') joined[joined.length - 1] = before + one;
@@ -142,20 +145,20 @@ function joinText(marks: MarkdownNodes): MarkdownNodes {
   return joined.filter((one) => one !== '');
 }
 
-export function isBlockNode(mark: MarkdownNode): boolean {
-  return typeof mark === 'object' && ['block', 'quote', 'list'].includes(mark.kind);
+export function isBlockNode(node: MarkdownNode): boolean {
+  return typeof node === 'object' && ['block', 'quote', 'list'].includes(node.kind);
 }
 
 /** The words without the marks: for the clipboard of a screen reader's user, notifications and tests. */
-export function plainText(marks: MarkdownNodes): string {
-  return marks
+export function plainText(nodes: MarkdownNodes): string {
+  return nodes
     .map((one) => {
       if (typeof one === 'string') return one;
       if (one.kind === 'list')
-        return one.items.map(({ value, of }) => `${value ?? ''} ${plainText(of)}`).join('\n');
+        return one.items.map(({ value, children }) => `${value ?? ''} ${plainText(children)}`).join('\n');
       if (one.kind === 'quote' && one.from)
-        return `${one.from.name}, #${one.from.id}: ${plainText(one.of)}\n`;
-      return 'of' in one ? plainText(one.of) : one.text;
+        return `${one.from.name}, #${one.from.id}: ${plainText(one.children)}\n`;
+      return 'children' in one ? plainText(one.children) : one.text;
     })
     .join('');
 }
