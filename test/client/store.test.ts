@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Frame, LogEvent, Page } from '../../src/client/decode.js';
 import { RoomStore } from '../../src/client/room/store.js';
 import { firstId, lastId } from '../../src/client/room/timeline.js';
-import { hasty } from './clock.js';
+import { immediateClock } from './clock.js';
 
 const ann = { id: 'ann', name: 'Ann' };
 let server: { epoch: string; last: number };
@@ -14,9 +14,9 @@ let news: number[];
 let start: number | undefined;
 let opened: number;
 let reachable: boolean;
-/** which events are edits, and of what */
+/** numbers of edits, with their targets */
 let changes: ReadonlyMap<number, number>;
-/** what happens between the reading of the next page and its arrival */
+/** runs between the reading of the next page and its arrival */
 let late: () => void;
 let room: RoomStore;
 
@@ -64,7 +64,7 @@ beforeEach(() => {
   late = () => {};
   room = new RoomStore({
     load,
-    clock: hasty,
+    clock: immediateClock,
     random: () => 0,
     onSettled: (cid) => settled.push(cid),
     onRefused: (cid, { code }) => settled.push(`${cid}: ${code}`),
@@ -75,7 +75,7 @@ beforeEach(() => {
     onOpened: () => opened++,
   });
 });
-/** The page draws: what has come is shown. */
+/** Renders: buffered events are applied. */
 function draw(): void {
   for (const show of shows.splice(0)) show();
 }
@@ -84,19 +84,19 @@ async function open(): Promise<void> {
   await quiet();
   draw();
 }
-/** Comes, and is drawn. */
+/** Receives frames and renders. */
 function comes(...frames: Frame[]): void {
   for (const frame of frames) room.receive(frame);
   draw();
 }
 
-test('knows where to go on', async () => {
+test('knows where to resume', async () => {
   expect(room.resumePosition).toBeUndefined();
   await open();
   expect(room.resumePosition).toEqual({ after: 100, epoch: 'e' });
 });
 
-test('a hole in the numbers is loaded, and closed', async () => {
+test('fills a gap in the numbers', async () => {
   await open();
   server.last = 106;
   comes(event(105));
@@ -104,16 +104,16 @@ test('a hole in the numbers is loaded, and closed', async () => {
   expect([asked[0], lastId(room.timeline.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
 });
 
-test('a hole is loaded again until it is closed', async () => {
+test('retries until a gap is filled', async () => {
   await open();
-  comes(event(103)); // the server we ask knows no more than 100 yet
+  comes(event(103)); // the server's page ends at 100
   await quiet();
   server.last = 103;
   while (lastId(room.timeline.value) < 103) await quiet();
   expect(asked.length).toBeGreaterThan(1);
 });
 
-test('mine that are in the log are settled, however they were learned', async () => {
+test("settles the user's own messages, however they arrive", async () => {
   await open();
   settled.length = 0;
   comes(event(101));
@@ -124,7 +124,7 @@ test('mine that are in the log are settled, however they were learned', async ()
   expect(settled).toContain('cid-1');
 });
 
-test('older ones come in pages until there are none', async () => {
+test('loads older pages until there are none', async () => {
   server.last = 300;
   for (const frame of [hello(300), ...run(251, 300)]) room.receive(frame);
   await quiet();
@@ -137,27 +137,27 @@ test('older ones come in pages until there are none', async () => {
   expect(asked.length).toBe(3);
 });
 
-test('a page of another log is not mixed in: the room starts over', async () => {
+test('starts over instead of merging a page of another log', async () => {
   await open();
   server.epoch = 'f';
   await room.loadOlder();
   expect([startedOver, room.timeline.value.events, room.resumePosition]).toEqual([1, [], undefined]);
 });
 
-test('another epoch: all is dropped, and what follows is taken', async () => {
+test('drops everything of another epoch', async () => {
   await open();
   comes(hello(2, 'f', false), ...run(1, 2));
   await quiet();
   expect([lastId(room.timeline.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
 });
 
-test('far behind, the room is opened anew instead of reading it all', async () => {
+test('opens anew when it is far behind', async () => {
   await open();
   room.receive(hello(50_000));
   expect([startedOver, room.resumePosition]).toEqual([1, undefined]);
 });
 
-test('a refusal that belongs to nothing is said, until the next hello', async () => {
+test('shows an error without a message until the next hello', async () => {
   await open();
   room.receive({ type: 'error', data: { code: 'bad_command', message: 'what?' } });
   expect(room.notice.value?.message).toBe('what?');
@@ -165,7 +165,7 @@ test('a refusal that belongs to nothing is said, until the next hello', async ()
   expect(room.notice.value).toBeUndefined();
 });
 
-test('what comes fast is shown together, when the page draws', async () => {
+test('applies fast events together, before the next rendering', async () => {
   await open();
   const before = room.timeline.value;
   for (const one of run(101, 120)) room.receive(one);
@@ -174,19 +174,19 @@ test('what comes fast is shown together, when the page draws', async () => {
   expect([lastId(room.timeline.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
 });
 
-test('what is waiting to be drawn counts as known', async () => {
+test('resumes after events that wait for the rendering', async () => {
   await open();
   room.receive(event(101));
   expect(room.resumePosition).toEqual({ after: 101, epoch: 'e' });
 });
 
-test('a page that is not drawn takes in the flood in pieces', async () => {
+test('applies a flood in pieces while nothing is rendered', async () => {
   await open();
   for (const one of run(101, 1100)) room.receive(one);
   expect(lastId(room.timeline.value)).toBe(1100);
 });
 
-test('the room opens where one stopped reading, and goes on from its end', async () => {
+test('opens at the read position and continues from its end', async () => {
   server.last = 1000;
   start = 300;
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
@@ -208,7 +208,7 @@ test('the room opens where one stopped reading, and goes on from its end', async
   ]);
 });
 
-test('when that place cannot be had, it opens at its end', async () => {
+test('opens at its end when the read position cannot be loaded', async () => {
   server = { epoch: 'e', last: 1000 };
   start = 300;
   reachable = false;
@@ -217,7 +217,7 @@ test('when that place cannot be had, it opens at its end', async () => {
   expect([lastId(room.timeline.value), room.timeline.value.pinned]).toEqual([1000, true]);
 });
 
-test('what comes while it is not decided where to open waits, and a second line brings it again', async () => {
+test('holds back live events until it is open, also across a reconnect', async () => {
   await open();
   let decide = (_id: undefined) => {};
   const opening = room.open(new Promise((resolve) => (decide = resolve)));
@@ -242,7 +242,7 @@ test.each([
   expect([firstId(room.timeline.value), room.timeline.value.pinned]).toEqual([from, false]);
 });
 
-test('goes to the last place that was asked for', async () => {
+test('goes to the latest target only', async () => {
   server.last = 1000;
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
@@ -250,7 +250,7 @@ test('goes to the last place that was asked for', async () => {
   expect(firstId(room.timeline.value)).toBe(451);
 });
 
-test('a page that was read before changes we have forgotten is asked for again', async () => {
+test('repeats a page that is older than the remembered changes', async () => {
   server.last = 2000;
   for (const frame of [hello(2000), ...run(1951, 2000)]) room.receive(frame);
   await quiet();
@@ -265,34 +265,34 @@ test('a page that was read before changes we have forgotten is asked for again',
   expect([asked.length, firstId(room.timeline.value)]).toEqual([2, 1851]);
 });
 
-describe('what the page was delivered with', () => {
+describe('a snapshot', () => {
   const delivered = (from: number, to: number, last = 100) => ({
     user: ann,
     page: { epoch: 'e', last, complete: true, messages: run(from, to) },
   });
 
-  test('is shown at once, before anything is asked or heard', () => {
+  test('is shown at once', () => {
     room.openFromSnapshot(delivered(51, 100));
     const { timeline, me, resumePosition: place } = room;
     expect([firstId(timeline.value), lastId(timeline.value), timeline.value.pinned]).toEqual([51, 100, true]);
     expect([me.value, place, asked, opened]).toEqual([ann, { after: 100, epoch: 'e' }, [], 1]);
   });
 
-  test('goes on at its number: what was said meanwhile follows, and is news', async () => {
+  test('is continued at its number, and what follows is new', async () => {
     room.openFromSnapshot(delivered(51, 100));
     const { value } = room.timeline;
     comes(hello(100));
-    expect([room.timeline.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to draw
+    expect([room.timeline.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to render
     comes(event(101));
     expect([lastId(room.timeline.value), news, asked]).toEqual([101, [101], []]);
   });
 
-  test('settles what of mine is in it', () => {
+  test("settles the user's messages in it", () => {
     room.openFromSnapshot(delivered(99, 100));
     expect(settled).toEqual(['cid-99', 'cid-100']);
   });
 
-  test('around a place further up, the room is open there, and its end is known', async () => {
+  test('in the middle of the log is continued as well', async () => {
     server.last = 300;
     room.openFromSnapshot(delivered(51, 150, 300));
     expect([room.timeline.value.pinned, room.resumePosition]).toEqual([false, { after: 300, epoch: 'e' }]);
@@ -302,7 +302,7 @@ describe('what the page was delivered with', () => {
     expect([asked, lastId(room.timeline.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
   });
 
-  test('of a log that is not there any more is dropped', async () => {
+  test('of a replaced log is dropped', async () => {
     room.openFromSnapshot(delivered(51, 100));
     comes(hello(2, 'f', false), ...run(1, 2));
     await quiet();
@@ -310,7 +310,7 @@ describe('what the page was delivered with', () => {
     expect([lastId(room.timeline.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
   });
 
-  test('does not take the place of what is known already', async () => {
+  test('does not replace known events', async () => {
     await open();
     comes(event(101));
     room.openFromSnapshot(delivered(51, 100));

@@ -1,4 +1,4 @@
-/** The rows that are drawn, and what lies above and below them. */
+/** The rows that are in the DOM, and what is above and below. */
 import { type Signal, signal } from '@preact/signals';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Row } from '../../src/client/render/rows.js';
@@ -32,21 +32,21 @@ beforeEach(() => {
   rows = signal(rowsUpTo(100));
   timeline = signal({ pinned: true });
   const place = { room: { timeline }, targetMessage: signal(undefined) };
-  drawn = new VirtualList(rows, place as unknown as RoomSession); // what the rows ask of it
+  drawn = new VirtualList(rows, place as unknown as RoomSession); // the part that VirtualList uses
 });
 
-test('at the end: those that fit, and nothing is below', () => {
+test('renders the rows that fit at the end, with nothing below', () => {
   expect([keys(), drawn.hasAbove, drawn.hasBelow]).toEqual([['m-91', 'm-100'], true, false]);
 });
 
-test('what has come and is not drawn yet is not below: the reader is still at the end', () => {
+test('does not count rows that arrived but are not rendered as below', () => {
   void drawn.visibleRows.value;
   rows.value = rowsUpTo(125);
   expect(drawn.hasBelow).toBe(false);
   expect([keys()[1], drawn.hasBelow]).toEqual(['m-125', false]);
 });
 
-test('further up it grows on either side', () => {
+test('grows in both directions while the reader is further up', () => {
   void drawn.visibleRows.value;
   timeline.value = { pinned: false };
   expect(drawn.extendUp()).toBe(true);
