@@ -1,7 +1,4 @@
-/**
- * What people with aids find: axe finds nothing on any screen and state, and the focus is never lost. In real Chromium,
- * on the scenes that the pictures show too.
- */
+/** axe on every screen and state of scenes.ts, and the focus, in Chromium. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
@@ -18,10 +15,10 @@ interface Finding {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** What axe finds on a page: one line for each place, with what is wrong there. */
+/** What axe finds on a page, one line for each place. */
 async function faultsOf(page: Page): Promise<string[]> {
   const found = await page.evaluate(async (source) => {
-    new Function(source)(); // the page's policy is put aside for this (bypassCSP)
+    new Function(source)(); // the page's policy is bypassed for this (bypassCSP)
     const { axe } = globalThis as unknown as {
       axe: { run: (root: Document, options: object) => Promise<{ violations: Finding[] }> };
     };
@@ -32,8 +29,8 @@ async function faultsOf(page: Page): Promise<string[]> {
   );
 }
 
-describe.runIf(hasChromium)('axe finds nothing', () => {
-  it('on any screen and state', { timeout: 600_000 }, async () => {
+describe.runIf(hasChromium)('axe', () => {
+  it('finds nothing on any screen', { timeout: 600_000 }, async () => {
     const stage = await openStage();
     await seed(stage);
     const bob = await stage.person('Bob Okonkwo');
@@ -50,7 +47,7 @@ describe.runIf(hasChromium)('axe finds nothing', () => {
     await Promise.all([look(), look(), look()]);
   });
 
-  it('but what is there to be found', { timeout: 60_000 }, async () => {
+  it('finds a fault that is there', { timeout: 60_000 }, async () => {
     const stage = await openStage();
     const page = await stage.open({ path: '/signin', options: { bypassCSP: true } });
     await page.locator('label').evaluate((label) => label.remove());

@@ -42,7 +42,6 @@ const BORDERS: Borders = {
     pino: /^(main|server|http\/(app|errors))\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
-    marked: /^client\//,
     'emojibase-data': /^client\//,
   },
   synchronous: {

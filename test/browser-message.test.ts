@@ -1,4 +1,4 @@
-/** What people do with messages, in a real browser: change, answer, react, complete; and what must not hurt the page. */
+/** Messages in Chromium: edit, reply, react, complete; and hostile text. */
 import type { Browser, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, messages, openBrowser, say, shows, signInByForm } from './chromium.js';
@@ -23,14 +23,14 @@ const field = (page: Page) => page.getByRole('textbox', { name: 'Message' });
 const focused = (page: Page) =>
   page.evaluate(() => document.activeElement?.getAttribute('data-id') ?? document.activeElement?.tagName);
 
-/** Of which messages the toolbar is shown. */
+/** The messages that show a toolbar. */
 const toolbars = (page: Page) =>
   page
-    .locator('li.message:has(.tools)')
+    .locator('li.message:has(.toolbar)')
     .evaluateAll((rows) => rows.map((one) => one.getAttribute('data-id')));
 
 describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
-  it('are edited and deleted by who wrote them, by keyboard, and the focus stays', async () => {
+  it('are edited and deleted by their author with the keyboard, and the focus stays', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     const bob = await enter(browser, origin, 'Bob');
@@ -42,7 +42,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await shows(bob, ['1 first']);
     await row(bob, 1).getByText('edited').waitFor();
     await row(bob, 1).focus();
-    await bob.keyboard.press('e'); // not Bob's
+    await bob.keyboard.press('e'); // not Bob's message
     await bob.keyboard.press('Delete');
     expect(await bob.getByRole('alertdialog').count()).toBe(0);
     await row(ann, 1).focus();
@@ -59,7 +59,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(await ann.content()).not.toContain('frist');
   });
 
-  it('are reacted to: one click joins in, another takes back, names are told', async () => {
+  it('take reactions: one click adds, another removes, and names are shown', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     const bob = await enter(browser, origin, 'Bob');
@@ -81,7 +81,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(await focused(ann)).toBe('1');
   });
 
-  it('show what can be done at one only: where one pointed or went last', async () => {
+  it('show one toolbar, where the user pointed or went last', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     for (let n = 1; n <= 4; n++) await say(ann, `line ${n}`);
@@ -97,7 +97,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await shown(3);
     await ann.keyboard.press('ArrowDown');
     await shown(2);
-    await ann.keyboard.press('Enter'); // into the toolbar: it stays while it is used
+    await ann.keyboard.press('Enter'); // into the toolbar, which stays while it is used
     await row(ann, 4).hover();
     await shown(2);
     await ann.keyboard.press('Escape');
@@ -113,7 +113,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await expect.poll(() => toolbars(ann)).toEqual([]);
   });
 
-  it('are answered with a quote that leads back', async () => {
+  it('are replied to with a quote that leads back', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     await say(ann, 'who brings **cake**?');
@@ -121,7 +121,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.keyboard.press('r');
     await ann.keyboard.type('me');
     await ann.keyboard.press('Enter');
-    await row(ann, 2).locator('blockquote.answered strong', { hasText: 'cake' }).waitFor();
+    await row(ann, 2).locator('blockquote.reply-quote strong', { hasText: 'cake' }).waitFor();
     const stored = await ann.evaluate(async () => (await fetch('/api/rooms/lobby/messages')).json());
     expect(stored.messages[1].data).toBe('> Ann, #1: who brings **cake**?\n\nme');
     for (let n = 0; n < 60; n++) await say(ann, `line ${n}`);
@@ -129,11 +129,11 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -20_000);
     await row(ann, 2).locator('a.ref').click();
-    await ann.locator('li.message.found[data-id="1"]').waitFor();
+    await ann.locator('li.message.highlighted[data-id="1"]').waitFor();
     expect(await focused(ann)).toBe('1');
   });
 
-  it('people and emoji are completed by keyboard; a composition is left alone', async () => {
+  it('complete users and emoji with the keyboard, and leave a composition alone', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     const bob = await enter(browser, origin, 'Bob Lee');
@@ -159,7 +159,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect((await messages(bob))[0]).toMatch(/^1 hi @Bob Lee 👍.* 🎉$/u);
   });
 
-  it('keep what is being written when it becomes something else for a while', async () => {
+  it('keep the draft while something else is written', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     await say(ann, 'one');
@@ -177,7 +177,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(await field(ann).inputValue()).toBe('half a thought');
   });
 
-  it('hostile ones are text, at 320 pixels too', async () => {
+  it('show hostile text as text, at 320 pixels too', async () => {
     const { origin, browser } = await open();
     const page = await enter(browser, origin, '<b>Ann</b>', 320);
     const hostile = [
@@ -203,7 +203,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(found.title).not.toMatch(/^[123]$/);
   });
 
-  it('at the end stay at the end; further up what is read stays where it is, whatever comes or changes', async () => {
+  it('stay at the end, or where they are read, whatever arrives or changes', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     const bob = await enter(browser, origin, 'Bob');
@@ -211,7 +211,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await row(ann, 80).waitFor();
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -600);
-    await ann.locator('.below').waitFor();
+    await ann.locator('.jump-latest').waitFor();
     const seen = () =>
       ann.evaluate(() => {
         const edge = document.querySelector('.log')?.getBoundingClientRect().top ?? 0;
@@ -224,7 +224,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
       .poll(async () => {
         const before = last;
         last = JSON.stringify(await seen());
-        return before === last; // it has come to rest
+        return before === last; // scrolling has ended
       })
       .toBe(true);
     const before = await seen();
@@ -236,10 +236,10 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
       }),
     );
     await say(bob, 'one more');
-    await ann.locator('.below', { hasText: '1 new message' }).waitFor();
+    await ann.locator('.jump-latest', { hasText: '1 new message' }).waitFor();
     expect(await seen()).toEqual(before);
-    await ann.locator('.below').click();
+    await ann.locator('.jump-latest').click();
     await row(ann, 82).waitFor();
-    await ann.locator('.below').waitFor({ state: 'detached' });
+    await ann.locator('.jump-latest').waitFor({ state: 'detached' });
   });
 });

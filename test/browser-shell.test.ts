@@ -1,4 +1,6 @@
-/** The frame of the page in real Chromium: rooms, panels, keys, settings, languages, the form, news, installing. */
+/**
+ * The page's frame in Chromium: rooms, dialogs, keys, settings, languages, sign-in, announcer, installing.
+ */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, say } from './chromium.js';
@@ -12,7 +14,7 @@ async function enter(stage: Stage, as: string, room: string, view: object = {}):
 }
 
 const PHONE = { width: 360, height: 640 };
-/** What has the focus: its label, name or text. Never nothing. */
+/** The label, name or text of the focused element. */
 const focus = (page: Page) =>
   page.evaluate(() => {
     const at = document.activeElement;
@@ -23,7 +25,7 @@ const title = (page: Page) => page.locator('.top h1').textContent();
 const panel = (page: Page) => page.locator('dialog.panel');
 
 describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
-  it('are made by name and left by key, without a page load, and show what is unread', async () => {
+  it('are created by name and left by key, without a page load, and show unread messages', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     await page.evaluate(() => Object.assign(window, { same: true }));
@@ -49,7 +51,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.getByRole('heading', { name: 'dry-dock' }).waitFor();
   });
 
-  it('are found by some letters, with the arrows, and a name that cannot be one is told', async () => {
+  it('are found by letters with the arrow keys, and an invalid name is explained', async () => {
     const stage = await openStage();
     for (const room of ['kitchen', 'night-watch', '码头']) await stage.says('Bob', room, 'hi');
     const page = await enter(stage, 'Ann', 'lobby');
@@ -57,7 +59,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     const field = page.getByRole('combobox');
     await field.fill('ktn');
     await page.getByRole('option', { name: /^kitchen/ }).waitFor();
-    await page.getByRole('option', { name: /ktn/ }).waitFor(); // the list is the one for these letters
+    await page.getByRole('option', { name: /ktn/ }).waitFor(); // the list is up to date
     await field.press('ArrowDown');
     await page.locator('[aria-selected=true]', { hasText: 'ktn' }).waitFor();
     await field.fill('!');
@@ -69,13 +71,13 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.getByRole('heading', { name: '码头' }).waitFor();
   });
 
-  it('stand in a drawer on a phone, which keeps the focus inside and gives it back', async () => {
+  it('are in a drawer on a phone, which holds and returns the focus', async () => {
     const stage = await openStage();
     await stage.says('Bob', 'kitchen', 'hi');
     const page = await enter(stage, 'Ann', 'harbour', PHONE);
     await page.getByRole('button', { name: 'Rooms' }).click();
     const drawer = page.getByRole('dialog', { name: 'Rooms' });
-    await drawer.waitFor(); // a Tab before it is there leads on in the page
+    await drawer.waitFor(); // an earlier Tab would move in the page
     for (let n = 0; n < 12; n++) {
       await page.keyboard.press('Tab');
       const inside = await page.evaluate(
@@ -92,13 +94,13 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     expect(await drawer.count()).toBe(0);
     await page.getByRole('button', { name: /^People here/ }).click();
     await page.getByRole('dialog').getByText('Ann').waitFor();
-    await page.mouse.click(10, 300); // beside it
+    await page.mouse.click(10, 300); // on the backdrop
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 });
 
 describe.runIf(hasChromium)('a drawer', { timeout: 60_000 }, () => {
-  it('is shut when the page grows wide enough to do without, and stays shut', async () => {
+  it('closes when the page grows wide enough, and stays closed', async () => {
     const page = await enter(await openStage(), 'Ann', 'harbour', PHONE);
     for (const name of ['Rooms', /^People here/]) {
       await page.getByRole('button', { name }).click();
@@ -114,14 +116,14 @@ describe.runIf(hasChromium)('a drawer', { timeout: 60_000 }, () => {
   });
 });
 
-describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
-  it('open and shut by key, and never lose the focus', async () => {
+describe.runIf(hasChromium)('dialogs', { timeout: 60_000 }, () => {
+  it('open and close by key, and never lose the focus', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     const field = page.locator('.composer textarea');
     await field.focus();
     await page.keyboard.type('what? and/or');
-    expect(await field.inputValue()).toBe('what? and/or'); // no key of ours while typing
+    expect(await field.inputValue()).toBe('what? and/or'); // single keys are off while typing
     const label = await focus(page);
     for (const [key, name] of [
       ['Control+k', 'Go to a room'],
@@ -148,10 +150,10 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     await page.keyboard.press('Escape');
     await panel(page).waitFor({ state: 'detached' });
     await page.keyboard.press('Escape');
-    expect(await focus(page)).toBe(label); // the pen
+    expect(await focus(page)).toBe(label); // the composer
   });
 
-  it('come after the menu: Esc shuts that first, and gives the focus back', async () => {
+  it('stay open while Esc closes a menu first', async () => {
     const stage = await openStage();
     for (let n = 1; n <= 3; n++) await stage.says('Ann', 'harbour', `line ${n}`);
     const page = await enter(stage, 'Ann', 'harbour');
@@ -172,7 +174,7 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect([await open.count(), await focus(page)]).toEqual([0, 'More actions']);
   });
 
-  it('and the emoji are shut by one Esc, also from a field with something in it', async () => {
+  it('close with one Esc, also from a field with text', async () => {
     const page = await enter(await openStage(), 'Ann', 'harbour');
     await page.locator('.composer textarea').focus();
     const label = await focus(page);
@@ -188,7 +190,7 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect(await focus(page)).toBe(label);
   });
 
-  it('leave single keys alone for whom they are in the way', async () => {
+  it('leave single keys alone when the user turned them off', async () => {
     const page = await enter(await openStage(), 'Ann', 'harbour');
     await page.getByRole('button', { name: 'Menu' }).click();
     await page.locator('.menu').getByRole('button', { name: 'Settings' }).click();
@@ -206,7 +208,7 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect(await sheet.locator('kbd').allTextContents()).not.toContain('?');
   });
 
-  it('find messages, mark the words, say how many, load more, and lead there', async () => {
+  it('find messages, mark the words, count, load more, and lead there', async () => {
     const stage = await openStage();
     for (let n = 1; n <= 3; n++) await stage.says('Bob', 'kitchen', `tea ${n}`);
     const page = await enter(stage, 'Ann', 'harbour');
@@ -250,7 +252,7 @@ describe.runIf(hasChromium)('panels', { timeout: 60_000 }, () => {
     expect(await panel(page).count()).toBe(0);
   });
 
-  it('list where I was mentioned', async () => {
+  it("list the user's mentions", async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     await stage.says('Bob', 'kitchen', 'the tea is ready, @Ann');
@@ -276,20 +278,20 @@ describe.runIf(hasChromium)('settings', { timeout: 60_000 }, () => {
     }));
   const dark = { theme: 'dark', paper: 'rgb(16, 24, 28)', frame: ['#10181c', '#10181c'] };
 
-  it('change the theme at once, and it is there before the page is drawn next time', async () => {
+  it('change the theme at once, and before the first paint next time', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     expect((await worn(page)).paper).toBe('rgb(244, 246, 245)');
     await open(page);
     await panel(page).getByRole('radio', { name: 'Dark' }).check();
     expect(await worn(page)).toEqual(dark);
-    await page.route('**/js/chat-*.js', () => {}); // the page's own script never comes
+    await page.route('**/js/chat-*.js', () => {}); // the page's script never arrives
     await page.reload({ waitUntil: 'commit' });
     await page.locator('#app').waitFor({ state: 'attached' });
     expect(await worn(page)).toEqual(dark);
   });
 
-  it('change the language at once, also of the form, and there it changes the page’s', async () => {
+  it('change the language at once, also of the sign-in form, and back', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     await open(page);
@@ -313,8 +315,8 @@ describe.runIf(hasChromium)('settings', { timeout: 60_000 }, () => {
   });
 });
 
-describe.runIf(hasChromium)('the form', { timeout: 60_000 }, () => {
-  it('speaks the language that was chosen without JavaScript, keeps what was typed, and says what is wrong in it', async () => {
+describe.runIf(hasChromium)('the sign-in form', { timeout: 60_000 }, () => {
+  it('works without JavaScript in the chosen language, keeps the input, and explains errors', async () => {
     const stage = await openStage();
     await stage.person('Ann');
     const options = { javaScriptEnabled: false };
@@ -337,7 +339,7 @@ describe.runIf(hasChromium)('the form', { timeout: 60_000 }, () => {
     await page.waitForURL('**/r/kitchen');
   });
 
-  it('has the browser’s language, and escapes what the address brings', async () => {
+  it("follows the browser's language, and escapes the address", async () => {
     const stage = await openStage();
     const answer = await fetch(`${stage.door.origin}/signin?name=%3Cb%3E&lang=%3Cb%3E`, {
       headers: { 'accept-language': 'de, zh-Hans;q=0.9, en;q=0.8' },
@@ -355,8 +357,8 @@ function told(text: string): number {
   return Number(/^\d+(?= new messages)/.exec(text)?.[0] ?? text.split('Bob: ').length - 1);
 }
 
-describe.runIf(hasChromium)('news', { timeout: 60_000 }, () => {
-  it('are said politely, once, without the history and one’s own', async () => {
+describe.runIf(hasChromium)('the announcer', { timeout: 60_000 }, () => {
+  it('announces new messages once, without history and own ones', async () => {
     const stage = await openStage();
     for (let n = 1; n <= 5; n++) await stage.says('Bob', 'harbour', `before ${n}`);
     const page = await enter(stage, 'Ann', 'harbour');
@@ -364,7 +366,7 @@ describe.runIf(hasChromium)('news', { timeout: 60_000 }, () => {
     await page.evaluate(() => {
       const heard: string[] = [];
       Object.assign(window, { heard });
-      const region = document.querySelector('.unseen[aria-live=polite]');
+      const region = document.querySelector('.visually-hidden[aria-live=polite]');
       new MutationObserver((changes) => {
         for (const { addedNodes } of changes)
           for (const node of addedNodes) heard.push(node.textContent?.replace(/[\u2068\u2069]/g, '') ?? '');
@@ -380,7 +382,7 @@ describe.runIf(hasChromium)('news', { timeout: 60_000 }, () => {
     await expect.poll(heard).toEqual(['Bob: same', 'Bob: same']);
     await Promise.all(Array.from({ length: 20 }, (_, n) => stage.says('Bob', 'harbour', `fast ${n}`)));
     const rest = async () => (await heard()).slice(2);
-    // Said together, or in a few parts when they take longer to come.
+    // Announced together, or in parts when they take longer to arrive.
     const sum = async () => (await rest()).reduce((count, text) => count + told(text), 0);
     await expect.poll(sum, { timeout: 10_000 }).toBe(20);
     await page.waitForTimeout(1_600);
@@ -390,7 +392,7 @@ describe.runIf(hasChromium)('news', { timeout: 60_000 }, () => {
 });
 
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
-  it('can be installed: Chromium finds nothing wrong with its manifest', async () => {
+  it('can be installed: Chromium accepts its manifest', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     const session = await page.context().newCDPSession(page);
@@ -400,7 +402,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(name).toBe('Oneport');
     for (const { src } of icons) expect((await fetch(stage.door.origin + src)).status, src).toBe(200);
     const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
-    // A window without history (incognito), as tests have it, is never offered to install.
+    // A window without history (incognito), as in tests, is never offered to install.
     expect(installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito')).toEqual([]);
   });
 
@@ -421,7 +423,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(measure).toBeLessThanOrEqual(1000);
   });
 
-  it.each([1000, 1280, 1930, 2560])('stands together in %i pixels', async (width) => {
+  it.each([1000, 1280, 1930, 2560])('stays together in %i pixels', async (width) => {
     const stage = await openStage();
     await stage.says('Bob', 'harbour', 'hello');
     const page = await enter(stage, 'Ann', 'harbour', { width, height: 600 });
@@ -432,7 +434,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await page.locator('li.message').waitFor();
     expect((await edges('.message .avatar')).left).toBe((await edges('.field')).left);
     expect((await edges('.message')).right).toBe((await edges('.send')).right);
-    // what is at the end of the top line is over the people, as wide as the rooms are on the other side
+    // the end of the header is above the people, who are as wide as the rooms on the other side
     const menu = (await edges('[popovertarget=menu]')).right ?? Number.NaN;
     const rooms = (await edges('.rooms')).left ?? Number.NaN;
     if (width > 1600) expect(Math.abs(width - menu - rooms)).toBeLessThan(30);
@@ -440,7 +442,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect((await edges('.menu')).right).toBe(menu);
   });
 
-  it('has its landmarks, one heading of the first rank, and a way past the rooms', async () => {
+  it('has landmarks, one top heading, and a way past the rooms', async () => {
     const stage = await openStage();
     const page = await enter(stage, 'Ann', 'harbour');
     for (const role of ['navigation', 'banner', 'main', 'complementary'] as const)

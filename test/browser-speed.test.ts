@@ -1,6 +1,6 @@
 /**
- * The measurements of `npm run measure`, smaller. Other tests run beside this one, so no time is held to its goal here:
- * only that nothing stops, and what no machine's load changes.
+ * The measurements of `npm run measure`, smaller. Other tests run at the same time, so no duration is held to
+ * its goal here.
  */
 import { describe, expect, it } from 'vitest';
 import { hasChromium } from './chromium.js';
@@ -12,18 +12,18 @@ const say = (figures: readonly Figure[]) => {
 };
 
 describe.runIf(hasChromium)('the page', { timeout: 180_000 }, () => {
-  it('leaves time to write while a thousand messages come in a second', async () => {
+  it('leaves time to type while a thousand messages a second arrive', async () => {
     const of = say(await figuresOfTyping(60));
     expect(of('arriving')).toBeLessThan(1_500);
   });
 
-  it('can be used soon on a slow processor, the first time and later', async () => {
+  it('is usable soon on a slow processor, the first time and later', async () => {
     const of = say(await figuresOfOpening(1));
     expect(of('first visit: the history')).toBeLessThan(30_000);
     expect(of('later visit: the history')).toBeLessThan(30_000);
   });
 
-  it('reads a long room with few rows in the page, wherever one goes', async () => {
+  it('renders few rows of a long room, wherever the user goes', async () => {
     const of = say(await figuresOfLong(10_000, 900));
     for (const what of ['scrolled up', 'scrolled down', 'PageUp'])
       expect(of(`${what}`), what).toBeLessThan(2_000);

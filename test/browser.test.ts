@@ -1,4 +1,4 @@
-/** The page as people use it: real Chromium, the real server as a process. */
+/** The page in Chromium, with the real server as a process. */
 import { execFileSync } from 'node:child_process';
 import type { BrowserContext, Cookie } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ import { temporaryFolder } from './harness.js';
 import { startServer } from './process.js';
 
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
-  it('lets two people talk', async () => {
+  it('lets two people chat', async () => {
     const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const browser = await openBrowser();
     const [ann, bob] = [
@@ -35,7 +35,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await ann.getByRole('complementary').getByText('Bob').waitFor({ state: 'detached' });
   });
 
-  it('has a form that works without JavaScript, and says what is wrong', async () => {
+  it('has a sign-in form that works without JavaScript and explains errors', async () => {
     const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const browser = await openBrowser();
     const first = await (await browser.newContext()).newPage();
@@ -50,7 +50,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(new URL(page.url()).pathname).toBe('/r/kitchen');
   });
 
-  it('shows hostile text as text, and the layout holds at 320 pixels', async () => {
+  it('shows hostile text as text, and keeps its layout at 320 pixels', async () => {
     const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const browser = await openBrowser();
     const page = await (await browser.newContext({ viewport: { width: 320, height: 640 } })).newPage();
@@ -87,7 +87,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await shows(page, ['1 上海\n东边']);
   });
 
-  it('comes back by itself after kill -9, at its number, and what was said meanwhile is sent once and in order', async () => {
+  it('resumes after kill -9 at its number, and sends pending messages once and in order', async () => {
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env });
     const page = await (await (await openBrowser()).newContext()).newPage();
@@ -104,7 +104,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(await page.locator('li.pending').count()).toBe(0);
   });
 
-  it('keeps what was not sent over a closed tab, and two tabs send it once', async () => {
+  it('keeps unsent messages over a closed tab, and two tabs send them once', async () => {
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env });
     const context = await (await openBrowser()).newContext();
@@ -122,11 +122,11 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     for (const tab of tabs) await shows(tab, ['1 one', '2 two', '3 three']);
   });
 
-  it('keeps what was said before the server said its first word', async () => {
+  it('keeps what was written before the server answered', async () => {
     const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const context = await (await openBrowser()).newContext();
     const page = await context.newPage();
-    await page.routeWebSocket(/\/ws\//, () => {}); // opens, and is silent
+    await page.routeWebSocket(/\/ws\//, () => {}); // accepted and never answered
     await signInByForm(page, origin, 'Ann');
     for (const text of ['one', 'two']) await say(page, text);
     await page.locator('li.pending.waiting').nth(1).waitFor();
@@ -137,7 +137,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await shows(next, ['1 one', '2 two']);
   });
 
-  it('sends what the browser does not keep, and says that it is not kept, though another tab leads', async () => {
+  it('sends what the browser cannot store, and says so, though another tab leads', async () => {
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env });
     const context = await (await openBrowser()).newContext();
@@ -146,9 +146,9 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await say(leader, 'zero');
     await shows(leader, ['1 zero']);
     await page.addInitScript(() => {
-      Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' }); // a tab in the background
+      Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' }); // a background tab
       IDBObjectStore.prototype.add = () => new EventTarget() as IDBRequest<IDBValidKey>; // nothing is ever written
-      Object.defineProperty(IDBTransaction.prototype, 'oncomplete', { set() {} }); // and nobody hears of it
+      Object.defineProperty(IDBTransaction.prototype, 'oncomplete', { set() {} }); // and nobody is told
     });
     watch(page);
     await page.goto(`${server.origin}/r/lobby`);
@@ -156,19 +156,19 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     server.child.kill('SIGKILL');
     await server.exited;
     for (const text of ['one', 'two']) await say(page, text);
-    await page.locator('li.pending.unkept', { hasText: 'Keep this page open' }).nth(1).waitFor();
+    await page.locator('li.pending.unpersisted', { hasText: 'Keep this page open' }).nth(1).waitFor();
     await startServer({ env });
     for (const tab of [page, leader]) await shows(tab, ['1 zero', '2 one', '3 two'], 20_000);
     expect(await page.locator('li.pending').count()).toBe(0);
   });
 
-  it('killed between send and echo, many times over, has each message once', {
+  it('stores each message once when the server is killed between send and echo, many times', {
     timeout: 120_000,
   }, async () => {
     const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const profile = temporaryFolder();
     const said: string[] = [];
-    let cookies: Cookie[] = []; // Chromium writes its own to disk only now and then
+    let cookies: Cookie[] = []; // Chromium writes its own cookies to disk only now and then
     for (let round = 0; round < 5; round++) {
       const context = await openProfile(profile);
       const page = context.pages()[0] ?? (await context.newPage());
@@ -180,7 +180,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
       for (const text of [`${round}-a`, `${round}-b`]) {
         await say(page, text);
         said.push(text);
-        await page.locator(':is(.waiting, [data-id]) .text', { hasText: text }).first().waitFor(); // kept, or sent
+        await page.locator(':is(.waiting, [data-id]) .text', { hasText: text }).first().waitFor(); // stored or sent
       }
       await crash(context, profile);
     }
@@ -194,7 +194,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     );
   });
 
-  it('leads to the form once when the session is over', async () => {
+  it('redirects to the sign-in form once when the session is over', async () => {
     const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const context = await (await openBrowser()).newContext();
     const page = await context.newPage();
@@ -219,6 +219,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // it went with its parent
+    // it ended with its parent
   }
 }

@@ -79,11 +79,11 @@ export const SCENES: readonly Scene[] = [
   { name: 'newer', view: talk, play: newer },
   { name: 'menu', view: talk, play: (page) => openMenu(page) },
   { name: 'menu-phone', view: { ...talk, ...SMALL }, play: (page) => openMenu(page) },
-  { name: 'rooms-phone', view: { ...talk, ...PHONE }, play: (page) => page.locator('.helm').click() },
+  { name: 'rooms-phone', view: { ...talk, ...PHONE }, play: (page) => page.locator('.rooms-button').click() },
   {
     name: 'rooms-phone-dark',
     view: { ...talk, ...PHONE, dark: true },
-    play: (page) => page.locator('.helm').click(),
+    play: (page) => page.locator('.rooms-button').click(),
   },
   {
     name: 'people-phone',
@@ -155,13 +155,13 @@ async function openMenu(page: Page): Promise<void> {
 async function fromMenu(page: Page, index: number): Promise<void> {
   await openMenu(page);
   await page.locator('.menu button').nth(index).click();
-  await page.locator('.panel .scroll, .panel .say').first().waitFor();
+  await page.locator('.panel .scroll, .panel .status-text').first().waitFor();
 }
 
 async function goTo(page: Page, letters: string): Promise<void> {
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox').fill(letters);
-  await page.locator('.panel [role=option], .panel .say').first().waitFor();
+  await page.locator('.panel [role=option], .panel .status-text').first().waitFor();
 }
 
 async function search(page: Page, query: string): Promise<void> {
@@ -195,7 +195,7 @@ async function refused(page: Page): Promise<void> {
   await page.locator('.dot.live').waitFor();
   await page.locator('.composer textarea').fill('Is anybody there?');
   await page.keyboard.press('Enter');
-  await page.locator('.refused').waitFor();
+  await page.locator('.rejected').waitFor();
 }
 
 /** Another version of the page was deployed. */
@@ -204,7 +204,7 @@ async function newer(page: Page): Promise<void> {
   await page.context().setOffline(true);
   await page.locator('.dot:not(.live)').waitFor();
   await page.context().setOffline(false);
-  await page.locator('.status .newer').waitFor();
+  await page.locator('.status .update').waitFor();
 }
 
 async function editLast(page: Page): Promise<void> {

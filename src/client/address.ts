@@ -1,4 +1,4 @@
-/** The address bar: /r/ROOM#ID. Going from room to room loads no page; back, forward and links of ours do the same. */
+/** Maps the address bar (/r/ROOM#ID) to rooms and back. Moving between rooms never loads a page. */
 import { parseRoomSegment, parseWholeNumber } from '../shared/parse.js';
 import { DEFAULT_ROOM } from '../shared/protocol.js';
 
@@ -7,11 +7,11 @@ export interface Address {
   readonly id?: number;
 }
 
-/** Where a URL of this page leads; undefined when it is no room's. */
+/** Returns undefined when the URL is not a room's. */
 export function parseAddress({ pathname, hash }: URL | Location): Address | undefined {
-  const [, r, segment, ...rest] = pathname.split('/');
+  const [, prefix, segment, ...rest] = pathname.split('/');
   if (pathname === '/') return { room: DEFAULT_ROOM };
-  const room = r === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '') : undefined;
+  const room = prefix === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '') : undefined;
   const id = parseWholeNumber(hash.slice(1));
   return room === undefined ? undefined : { room, ...(id ? { id } : {}) };
 }
@@ -20,13 +20,16 @@ export function addressPath({ room, id }: Address): string {
   return `/r/${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`;
 }
 
-/** Puts it into the address bar; a new step of the history unless we are there already. */
+/** Adds a history entry unless the page is already there. */
 export function pushAddress(address: Address): void {
   const path = addressPath(address);
   if (path !== location.pathname + location.hash) history.pushState(null, '', path);
 }
 
-/** Calls `go` when the reader goes back or forward, or follows a link to a room. `push` is still to be done for those. */
+/**
+ * Calls `go` after back, forward or a click on a link to a room. `pushed` is true when the history already
+ * has the entry.
+ */
 export function onNavigate(go: (address: Address, pushed: boolean) => void): void {
   addEventListener('popstate', () => {
     const address = parseAddress(location);
@@ -41,7 +44,7 @@ export function onNavigate(go: (address: Address, pushed: boolean) => void): voi
   });
 }
 
-/** The link of a click that means "go there", here. */
+/** Returns the link of a plain left click, which means navigation in this tab. */
 function linkOfPlainClick(event: MouseEvent): HTMLAnchorElement | undefined {
   const { button, metaKey, ctrlKey, shiftKey, altKey, defaultPrevented, target } = event;
   if (button !== 0 || metaKey || ctrlKey || shiftKey || altKey || defaultPrevented) return undefined;

@@ -1,4 +1,7 @@
-/** The server's HTTP API, as far as the page asks it. Never throws for what a network does: undefined, or `lost`. */
+/**
+ * Client of the server's HTTP API. Network failures never throw: they resolve with undefined, false or
+ * `lost`.
+ */
 import { field, isObject } from '../shared/parse.js';
 import type { RoomSummary, SearchPage, User } from '../shared/protocol.js';
 import { type Page, parseFoundPage, parsePage, parsePeople, parseProblem, parseRooms } from './decode.js';
@@ -7,7 +10,7 @@ import type { SendResult } from './outbox/sender.js';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** A page of a room's log; without `after` and `before` the latest. */
+/** One page of a room's log; the latest without `after` and `before`. */
 export function messages(room: string, where: Query): Promise<Page | undefined> {
   return getJson(withQuery(roomPath(room, 'messages'), where), parsePage);
 }
@@ -28,57 +31,57 @@ export function searchPeople(q: string): Promise<readonly User[] | undefined> {
   return getJson(withQuery('/api/people', { q }), parsePeople);
 }
 
-/** The version of the page that the server has now (build.js writes it). */
+/** Returns the version that the server serves now (written by build.js). */
 export function latestVersion(): Promise<string | undefined> {
   return getJson('/version.json', (value) => {
-    const found = isObject(value) ? field(value, 'version') : undefined;
-    return typeof found === 'string' ? found : undefined;
+    const version = isObject(value) ? field(value, 'version') : undefined;
+    return typeof version === 'string' ? version : undefined;
   });
 }
 
-/** Moves my read mark. False when it may help to say it again. */
-export async function markRead(room: string, id: number, leaving: boolean): Promise<boolean> {
-  const answer = await sendJson('PUT', roomPath(room, 'read'), { id }, { keepalive: leaving });
-  return answer !== undefined && (answer.ok || isPermanentFailure(answer));
+/** Returns false when a retry may help. */
+export async function markRead(room: string, id: number, isLeaving: boolean): Promise<boolean> {
+  const response = await sendJson('PUT', roomPath(room, 'read'), { id }, { keepalive: isLeaving });
+  return response !== undefined && (response.ok || isPermanentFailure(response));
 }
 
 export async function signOut(): Promise<boolean> {
-  const answer = await request('/signout', { method: 'POST', headers: { accept: 'application/json' } });
-  return answer?.ok ?? false;
+  const response = await request('/signout', { method: 'POST', headers: { accept: 'application/json' } });
+  return response?.ok ?? false;
 }
 
-/** Sends a letter over HTTP: the way to rooms that no tab shows. */
+/** Sends a pending message to a room that no tab shows. */
 export async function sendMessage(
   { room, posting, cid }: PendingMessage,
   signal: AbortSignal,
 ): Promise<SendResult> {
-  const answer = await sendJson('POST', roomPath(room, 'messages'), { ...posting, cid }, { signal });
-  if (answer?.ok) return { kind: 'settled' };
-  if (!answer || !isPermanentFailure(answer)) return { kind: 'lost' };
-  const body = await readJson(answer);
+  const response = await sendJson('POST', roomPath(room, 'messages'), { ...posting, cid }, { signal });
+  if (response?.ok) return { kind: 'settled' };
+  if (!response || !isPermanentFailure(response)) return { kind: 'lost' };
+  const body = await readJson(response);
   const problem = parseProblem(isObject(body) ? field(body, 'error') : undefined);
   return problem ? { kind: 'error', problem } : { kind: 'lost' };
 }
 
-/** Asked again, the answer would be the same. Not so: signed out, too fast, and all that is the server's own trouble. */
+/** A retry would get the same answer. Sign-out, rate limits and server errors are not permanent. */
 function isPermanentFailure({ status }: Response): boolean {
   return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
 }
 
-function roomPath(room: string, what: string): string {
-  return `/api/rooms/${encodeURIComponent(room)}/${what}`;
+function roomPath(room: string, resource: string): string {
+  return `/api/rooms/${encodeURIComponent(room)}/${resource}`;
 }
 
 function withQuery(path: string, query: Query): string {
-  const given = Object.entries(query).flatMap(([name, value]) =>
+  const params = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)]],
   );
-  return `${path}?${new URLSearchParams(given)}`;
+  return `${path}?${new URLSearchParams(params)}`;
 }
 
 async function getJson<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {
-  const answer = await request(path);
-  return answer?.ok ? parse(await readJson(answer)) : undefined;
+  const response = await request(path);
+  return response?.ok ? parse(await readJson(response)) : undefined;
 }
 
 function sendJson(
@@ -99,10 +102,10 @@ async function request(path: string, init?: RequestInit): Promise<Response | und
   }
 }
 
-async function readJson(answer: Response): Promise<unknown> {
+async function readJson(response: Response): Promise<unknown> {
   try {
-    return await answer.json();
+    return await response.json();
   } catch {
-    return undefined; // an error page of something between us
+    return undefined; // HTML from a proxy
   }
 }

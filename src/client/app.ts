@@ -1,6 +1,6 @@
 /**
- * The whole page: the room in view and those seen before, the list of rooms, settings, panels. The one place that
- * knows all parts, and the browser.
+ * Application state: the current room, recent rooms, the room list, settings and dialogs. Wires all deps and
+ * the browser together.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { RoomFrame, SearchPage, User } from '../shared/protocol.js';
@@ -20,20 +20,17 @@ import type { Settings } from './settings.js';
 import { cacheUser, clearDrafts, loadCachedUser, localStore } from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
-/** A panel over the page. */
 export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
 export type SearchScope = { readonly room?: string; readonly before?: number };
 
 export class App {
-  /** Who I am; undefined until the server has said it once. */
+  /** Undefined until the server has named the user once. */
   readonly me: ReadonlySignal<User | undefined>;
-  /** The room in view; another one after `go`. */
   readonly session: ReadonlySignal<RoomSession>;
   readonly rooms: RoomEntries;
   readonly settings: Settings;
   readonly notifications: NotificationPolicy;
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
-  /** A newer version of the page was deployed: a reason to reload when it suits. */
   readonly updateAvailable = updateAvailable;
   #signingOut = false;
   readonly #user: string;
@@ -47,7 +44,7 @@ export class App {
   readonly #roomList: RoomListStore;
   readonly #notifier: TabNotifier;
 
-  /** `user`: id of the person whose page this is; `snapshot`: what it was delivered with, unless it was kept. */
+  /** `user` is the id of the signed-in user. A page from the service worker's cache has no snapshot. */
   constructor(user: string, { room }: Address, settings: Settings, snapshot?: Snapshot) {
     this.#user = user;
     this.settings = settings;
@@ -56,25 +53,24 @@ export class App {
     this.#roomList = new RoomListStore(this.#cache, clock);
     this.rooms = this.#roomList.rooms;
     this.#notifier = new TabNotifier(user, {
-      openRoom: (to, id) => this.openRoom(to, id),
-      onMention: (called, id) => this.rooms.setMentioned(called, id),
+      openRoom: (target, id) => this.openRoom(target, id),
+      onMention: (target, id) => this.rooms.setMentioned(target, id),
     });
-    const { rooms, onChanges: changed } = this.#roomList;
-    const caller = this.#notifier;
+    const { rooms, onChanges } = this.#roomList;
+    const notifier = this.#notifier;
     this.notifications = new NotificationPolicy({
       me: user,
       rooms,
       settings,
-      notifier: caller,
+      notifier,
       load: api.messages,
-      onChanges: changed,
+      onChanges,
       clock,
     });
     this.me = this.#me = signal(snapshot?.user ?? loadCachedUser(user));
     this.session = this.#session = signal(this.#sessions.get(room));
   }
 
-  /** Begins the life of the page, at an address. */
   start({ id }: Address, snapshot?: Snapshot): void {
     void (snapshot ? this.#roomList.openFromSnapshot(snapshot) : this.#roomList.restore());
     this.#session.peek().enter(id, snapshot);
@@ -87,36 +83,36 @@ export class App {
     afterFirstPaint(() => this.#afterFirstPaint());
   }
 
-  /** What need not be there before something is drawn. */
+  /** Starts what the first paint does not need. */
   #afterFirstPaint(): void {
     this.#notifier.start();
     this.#notifier.setVisibleRoom(this.#session.peek().name);
     startServiceWorker((address) => this.#navigate(address, false));
   }
 
-  /** Shows a room, at a message if given; no page is loaded. */
+  /** Shows a room, or one message of it, without loading a page. */
   openRoom(room: string, id?: number): void {
     this.#navigate(id === undefined ? { room } : { room, id }, false);
   }
 
-  /** Newest first; undefined when the server cannot be asked. */
+  /** Newest first; undefined when the request failed. */
   search(q: string, where: SearchScope = {}): Promise<SearchPage | undefined> {
     return api.search({ q, ...where });
   }
   mentions(where: Pick<SearchScope, 'before'> = {}): Promise<SearchPage | undefined> {
     return api.mentions(where);
   }
-  /** Whose name begins so, for completion. */
+  /** Users whose names start with `q`, for completion. */
   async people(q: string): Promise<readonly User[]> {
     return (await api.searchPeople(q)) ?? [];
   }
 
-  /** How many letters, of whatever room, would be dropped with it. */
+  /** Counts the unsent messages of all rooms, which signing out would discard. */
   countUnsent(): Promise<number> {
     return this.#backgroundSender.countUnsent(this.#sessions.pending);
   }
   async signOut(): Promise<void> {
-    this.#signingOut = true; // the socket is closed at once, and must not lead away before all is burned
+    this.#signingOut = true; // The server closes the socket at once; this keeps that from redirecting before local data is cleared.
     this.#signingOut = await api.signOut();
     if (!this.#signingOut) return;
     await Promise.all([clearLocalData(this.#user, this.#cache), this.#backgroundSender.clear()]);
@@ -131,12 +127,12 @@ export class App {
       if (id !== undefined) void before.goTo(id);
       return;
     }
-    const place = this.#sessions.get(room);
+    const session = this.#sessions.get(room);
     before.leave();
-    this.#backgroundSender.stop(room);
-    place.enter(id);
+    this.#backgroundSender.abort(room);
+    session.enter(id);
     this.#notifier.setVisibleRoom(room);
-    this.#session.value = place;
+    this.#session.value = session;
   }
 
   #sessionDeps(name: string): RoomSessionDeps {
@@ -147,7 +143,7 @@ export class App {
       roomList: this.#roomList,
       outboxStore: this.#outboxStore,
       storage: localStore,
-      schedule: schedule,
+      schedule,
       isVisible: isPageVisible,
       onHello: (user, epoch) => this.#onHello(user, epoch),
       onRoomFrame: (frame) => this.#onRoomFrame(frame),
@@ -166,7 +162,7 @@ export class App {
     void checkVersion();
   }
 
-  /** Another person has signed in here: nothing of this one's is sent or shown. */
+  /** Another user signed in with this browser: nothing of the previous one is sent or shown. */
   async #switchUser(): Promise<void> {
     this.#session.peek().pause();
     await clearLocalData(this.#user, this.#cache);
@@ -197,9 +193,7 @@ export class App {
   }
 }
 
-/** Nothing of this person stays in this browser: they leave it, or somebody else has come. */
-
-/** All but letters: those are for a sweep to burn. */
+/** Removes a user's data from this browser, except the outbox, which BackgroundSender clears. */
 export async function clearLocalData(user: string, keep: OfflineCache): Promise<void> {
   cacheUser(undefined);
   clearDrafts(localStore, user);

@@ -1,22 +1,22 @@
-/** Time as the page's state sees it: handed in, so that tests can turn it. */
+/** The time, injected so that tests can control it. */
 import { effect, type ReadonlySignal } from '@preact/signals';
 
 export interface Clock {
   /** milliseconds since 1970 */
   now(): number;
-  /** Calls `ring` once after `ms`; what it returns calls that off. */
-  after(ms: number, ring: () => void): () => void;
+  /** Calls back once after `ms`. Returns a function that cancels the call. */
+  after(ms: number, callback: () => void): () => void;
 }
 
 export const browserClock: Clock = {
   now: () => Date.now(),
-  after(ms, ring) {
-    const timer = setTimeout(ring, ms);
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   },
 };
 
-/** Resolves after `ms`, or as soon as the signal aborts: who waits looks at the signal afterwards. */
+/** Resolves after `ms` or when the signal aborts. */
 export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
@@ -30,7 +30,7 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   });
 }
 
-/** Resolves when the work has ended, well or badly, and after `ms` at the latest: who waits looks at what came of it. */
+/** Resolves when the promise settles either way, or after `ms`. */
 export function withTimeout(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.after(ms, resolve);
@@ -42,39 +42,37 @@ export function withTimeout(clock: Clock, ms: number, work: Promise<unknown>): P
   });
 }
 
-/** Waiting for a signal to be so. */
-
-/** Resolves when `so` holds (at once if it does), or when `abort` fires: who waits looks at it afterwards. */
+/** Resolves when the predicate holds or `abort` fires. */
 export function untilSignal<T>(
   source: ReadonlySignal<T>,
-  so: (value: T) => boolean,
+  predicate: (value: T) => boolean,
   abort: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve) => {
-    if (abort.aborted || so(source.peek())) return resolve();
+    if (abort.aborted || predicate(source.peek())) return resolve();
     const done = () => {
       stop();
       abort.removeEventListener('abort', done);
       resolve();
     };
     const stop = effect(() => {
-      // Not inside the effect: it may not stop itself while its first run is still on.
-      if (so(source.value)) queueMicrotask(done);
+      // An effect must not dispose itself during its first run.
+      if (predicate(source.value)) queueMicrotask(done);
     });
     abort.addEventListener('abort', done, { once: true });
   });
 }
 
 /**
- * How long to wait before trying again: full jitter, so that ten thousand pages cut at once do not come back at
- * once. (Exponential back-off without jitter only moves the crowd: AWS Architecture Blog, 2015.)
+ * Delays between retries use full jitter, so that ten thousand clients that were cut at once do not return at
+ * once (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
  */
 const firstRetryMs = 500;
 const maxRetryMs = 15_000;
-/** A server that called us too fast (4429) is left alone for at least so long. */
+/** Minimum wait after close code 4429. */
 const tooFastDelayMs = 5_000;
 
-/** `tries`: failures in a row before this one. The first wait is always under half a second. */
+/** `tries` counts consecutive failures. The first delay is under half a second. */
 export function backoffMs(tries: number, random: () => number): number {
   return random() * Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(tries, 10));
 }

@@ -1,4 +1,7 @@
-/** Reading fields of JSON that a server sent: the value when it is what it should be, else undefined. */
+/**
+ * Decodes the server's JSON into typed values. Everything is validated here once and trusted afterwards. A
+ * field that has the wrong type reads as undefined.
+ */
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import type {
   ChangeEvent,
@@ -23,13 +26,13 @@ export function stringField(fields: Fields, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A whole number from 0 on. */
+/** A non-negative safe integer. */
 export function countField(fields: Fields, name: string): number | undefined {
   const value = field(fields, name);
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-/** Every entry parsed, or undefined when it is no list or one of them makes no sense. */
+/** Returns undefined unless the value is a list whose entries all parse. */
 export function listField<T>(
   fields: Fields,
   name: string,
@@ -44,24 +47,23 @@ export function parseAll<T>(value: unknown, parse: (value: unknown) => T | undef
   return parsed.length === value.length ? parsed : undefined;
 }
 
-/** `{name: value}` when there is a value, to be spread: an optional field is there or it is not. */
+/** Returns `{name: value}`, or `{}` for undefined, to spread into an object with an optional field. */
 export function optionalField<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {
-  return (value === undefined ? {} : { [name]: value }) as { readonly [k in K]?: V }; // a computed key widens to string
+  return (value === undefined ? {} : { [name]: value }) as { readonly [k in K]?: V }; // TypeScript widens a computed key to string
 }
 
 /**
- * Numbered events out of JSON. One that we do not know, or cannot make sense of, keeps its number: a newer server must
- * not look to us like a log with holes.
+ * Numbered events. An unknown or malformed event keeps its number, so that a newer server's log does not look
+ * as if it had gaps.
  */
 
-/** A numbered event of a kind this page does not know. */
 export interface UnknownEvent {
   readonly id: number;
   readonly type: 'other';
 }
 export type LogEvent = RoomEvent | UnknownEvent;
 
-/** One numbered event, or undefined when it has no number. */
+/** Returns undefined when the value has no number. */
 export function parseEvent(value: unknown): LogEvent | undefined {
   if (!isObject(value)) return undefined;
   const id = countField(value, 'id');
@@ -69,13 +71,12 @@ export function parseEvent(value: unknown): LogEvent | undefined {
   return parseChat(value) ?? parseChange(value) ?? { id, type: 'other' };
 }
 
-/** A message as it is now. */
 export function parseChat(fields: Fields): ChatEvent | undefined {
-  const facts = parseEventBase(fields);
+  const base = parseEventBase(fields);
   const data = stringField(fields, 'data');
-  if (field(fields, 'type') !== 'chat' || !facts || data === undefined) return undefined;
+  if (field(fields, 'type') !== 'chat' || !base || data === undefined) return undefined;
   return {
-    ...facts,
+    ...base,
     type: 'chat',
     data,
     ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
@@ -86,25 +87,24 @@ export function parseChat(fields: Fields): ChatEvent | undefined {
 }
 
 function parseChange(fields: Fields): ChangeEvent | undefined {
-  const facts = parseEventBase(fields);
+  const base = parseEventBase(fields);
   const target = countField(fields, 'target');
   const type = field(fields, 'type');
-  if (!facts || target === undefined) return undefined;
-  if (type === 'delete') return { ...facts, type, target };
+  if (!base || target === undefined) return undefined;
+  if (type === 'delete') return { ...base, type, target };
   const data = stringField(fields, 'data');
   if (data === undefined) return undefined;
   if (type === 'edit')
     return {
-      ...facts,
+      ...base,
       type,
       target,
       data,
       ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
     };
-  return type === 'react' || type === 'unreact' ? { ...facts, type, target, data } : undefined;
+  return type === 'react' || type === 'unreact' ? { ...base, type, target, data } : undefined;
 }
 
-/** What every numbered event has. */
 function parseEventBase(fields: Fields) {
   const id = countField(fields, 'id');
   const user = parseUser(field(fields, 'user'));
@@ -128,12 +128,12 @@ export function parseUser(value: unknown): User | undefined {
   return id === undefined || name === undefined ? undefined : { id, name };
 }
 
-/** Answers of the HTTP API out of JSON. What is no such answer is undefined. */
+/** HTTP answers. */
 
 export type Page = Omit<MessagesPage, 'messages'> & { readonly messages: readonly LogEvent[] };
 export type Snapshot = Omit<Delivered, 'page'> & { readonly page: Page };
 
-/** What a room's page is delivered with. */
+/** The JSON inside a room's HTML page. */
 export function parseSnapshot(value: unknown): Snapshot | undefined {
   if (!isObject(value)) return undefined;
   const [user, room] = [parseUser(field(value, 'user')), stringField(value, 'room')];
@@ -184,19 +184,16 @@ export function parsePeople(value: unknown): readonly User[] | undefined {
   return isObject(value) ? listField(value, 'people', parseUser) : undefined;
 }
 
-/** `{code, message}` as it is in `error` frames and in the API's errors. A code we do not know is a refusal too. */
+/** `{code, message}`, from `error` frames and API errors. An unknown code is still an error. */
 export function parseProblem(value: unknown): Problem | undefined {
   if (!isObject(value)) return undefined;
   const code = stringField(value, 'code');
   const message = stringField(value, 'message');
-  // A newer server may know more codes: the page only compares them, so an unknown one does no harm.
+  // A newer server may send other codes. The page only compares them.
   return code === undefined || message === undefined ? undefined : { code: code as ErrorCode, message };
 }
 
-/**
- * From the server's JSON to typed frames. Everything is looked at once here and trusted afterwards. A frame we do
- * not know is undefined.
- */
+/** WebSocket frames. An unknown frame is undefined. */
 
 export type Frame = ServerFrame | UnknownEvent;
 

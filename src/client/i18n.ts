@@ -1,22 +1,21 @@
 /**
- * What people read, in the language they chose, else in the first of their browser's that there is. English comes with
- * the page; the others are loaded when they are used, and until then it stands in.
+ * The user interface's texts in the chosen language. English is part of the bundle. Other languages load on
+ * demand; English shows until then.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { translations as english, type Translations } from '../shared/i18n/en.js';
 import { negotiateLanguage } from '../shared/locale.js';
 
 export interface Language {
-  /** BCP 47, which is also the name of its file in src/shared/i18n */
+  /** BCP 47 tag, and the file name in src/shared/i18n */
   readonly tag: string;
-  /** in itself */
+  /** in the language itself */
   readonly name: string;
 }
 
-/** Put in by build.js, from the files in src/shared/i18n. */
+/** Defined by build.js from the files in src/shared/i18n. */
 declare const LANGUAGES: readonly Language[] | undefined;
 
-/** All there are: for the choice in the settings. */
 export const languages: readonly Language[] =
   typeof LANGUAGES === 'undefined' ? [english.language] : LANGUAGES;
 
@@ -24,13 +23,13 @@ const currentMessages = signal<Translations>(english);
 
 export const t: ReadonlySignal<Translations> = currentMessages;
 
-/** Speaks the language of a setting: a tag, or `system`. Resolves when its words are there, or cannot be had. */
+/** `setting` is a tag or `system`. Resolves when the texts have loaded or failed to. */
 export async function setLanguage(setting: string): Promise<void> {
   const tags = languages.map(({ tag }) => tag);
   const tag = negotiateLanguage(setting, navigator.languages, tags);
   requestedTag = tag;
-  const loaded = tag === english.language.tag ? english : await loadMessages(tag);
-  if (requestedTag === tag && loaded) currentMessages.value = loaded;
+  const messages = tag === english.language.tag ? english : await loadMessages(tag);
+  if (requestedTag === tag && messages) currentMessages.value = messages;
 }
 let requestedTag = '';
 
@@ -39,18 +38,18 @@ async function loadMessages(tag: string): Promise<Translations | undefined> {
     const module: { readonly translations: Translations } = await import(`../shared/i18n/${tag}.ts`);
     return module.translations;
   } catch {
-    return undefined; // offline, or a deploy took the file away: English is understood
+    return undefined; // offline, or a deployment removed the file
   }
 }
 
-/** The one that `system` comes to here. */
+/** The language that `system` resolves to. */
 export function browserLanguage(): Language {
   const tags = languages.map(({ tag }) => tag);
   const tag = negotiateLanguage('system', navigator.languages, tags);
-  return languages.find((one) => one.tag === tag) ?? english.language;
+  return languages.find((language) => language.tag === tag) ?? english.language;
 }
 
-/** Names one after the other as the page's language does: "Ann, Bob and Carol". */
+/** Formats a list such as "Ann, Bob and Carol". Each text is isolated, because it may be right-to-left. */
 
 const listFormats = new Map<string, Intl.ListFormat>();
 
@@ -58,5 +57,5 @@ export function formatList(texts: readonly string[]): string {
   const { tag } = t.value.language;
   const format = listFormats.get(tag) ?? new Intl.ListFormat(tag, { type: 'conjunction' });
   listFormats.set(tag, format);
-  return format.format(texts.map((text) => `\u2068${text}\u2069`)); // each with a direction of its own
+  return format.format(texts.map((text) => `\u2068${text}\u2069`));
 }

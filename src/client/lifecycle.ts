@@ -1,42 +1,41 @@
 /**
- * When this page may have slept or the network may have changed. A laptop whose lid was shut over a visible tab
- * fires no event at all: a clock that jumps tells it.
+ * Detects wake-ups and network changes. A laptop that slept with the tab visible fires no event, so a jump of
+ * the clock counts too.
  */
 const clockCheckMs = 1_000;
 const clockJumpMs = 3_000;
 
-export function onWake(wake: () => void): void {
+export function onWake(onWakeUp: () => void): void {
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') wake();
+    if (document.visibilityState === 'visible') onWakeUp();
   });
   addEventListener('pageshow', (event) => {
-    if (event.persisted) wake();
+    if (event.persisted) onWakeUp();
   });
-  for (const name of ['online', 'offline'] as const) addEventListener(name, wake);
-  watchClock(wake);
+  for (const name of ['online', 'offline'] as const) addEventListener(name, onWakeUp);
+  watchClock(onWakeUp);
 }
 
-function watchClock(wake: () => void): void {
+function watchClock(onWakeUp: () => void): void {
   let before = Date.now();
   setInterval(() => {
     const now = Date.now();
-    if (Math.abs(now - before) > clockJumpMs) wake();
+    if (Math.abs(now - before) > clockJumpMs) onWakeUp();
     before = now;
   }, clockCheckMs);
 }
 
 /**
- * The way to the sign-in form when the server does not know us any more, once: a server that signs us in and then
- * refuses us must not send the browser round in circles.
+ * Redirects to the sign-in form once per session, because a server that signs in and then refuses the socket
+ * must not cause a redirect loop.
  */
 const redirectedKey = 'oneport.sent-to-sign-in';
 
-/** Closed from the server's side, by code: we are somebody else now, or nobody. */
 export function isSessionOver(code: number): boolean {
   return code === 4001 || code === 4002;
 }
 
-/** True when the browser is on its way; false when it was there already since we were last let in. */
+/** Returns false when this tab was redirected before and has not connected since. */
 export function redirectToSignin(): boolean {
   if (readRedirected() !== null) return false;
   writeRedirected('1');
@@ -48,12 +47,12 @@ export function signInUrl(): string {
   return `/signin?next=${encodeURIComponent(location.pathname)}`;
 }
 
-/** We were let in. */
+/** The server accepted the connection. */
 export function clearSigninRedirect(): void {
   writeRedirected(undefined);
 }
 
-// Storage may be forbidden in this browser; then the form is one click away, for we never dare to go by ourselves.
+// Without sessionStorage the page never redirects by itself; the form is one click away.
 function readRedirected(): string | null {
   try {
     return sessionStorage.getItem(redirectedKey);

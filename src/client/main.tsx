@@ -1,4 +1,4 @@
-/** The page: /r/ROOM#ID. Opens the desk and draws it, at most once a frame however fast messages come. */
+/** Entry point of the page /r/ROOM#ID. */
 
 import { effect } from '@preact/signals';
 import { options, render } from 'preact';
@@ -21,24 +21,21 @@ const user = root?.dataset['user'];
 const address = parseAddress(location);
 if (root && user && address) {
   const settings = new Settings(localStore);
-  const dressed = applyAppearance(settings); // its language may have to be loaded: meanwhile the rest is made
+  const appearanceReady = applyAppearance(settings); // loads the language while the app starts
   const snapshot = readSnapshot(user, address);
-  const desk = new App(user, address, settings, snapshot);
-  desk.start(address, snapshot);
-  void dressed.then(() => {
-    render(<AppView desk={desk} />, root);
+  const app = new App(user, address, settings, snapshot);
+  app.start(address, snapshot);
+  void appearanceReady.then(() => {
+    render(<AppView app={app} />, root);
     afterFirstPaint(showTimes);
   });
-} else location.replace('/'); // not the page of a room
+} else location.replace('/'); // not a room's page
 
-/**
- * The theme and the language, as they are set. The language is also a cookie, `lang`, which the sign-in form shares: what
- * was chosen there holds here, and the other way round.
- */
+/** Applies theme and language. The cookie `lang` shares the language with the sign-in form. */
 
 const cookieMaxAgeS = 365 * 24 * 3600;
 
-/** Resolves when the language is there (or cannot be had), so that nobody sees another one first. */
+/** Resolves when the language has loaded, so that no other one is shown first. */
 export async function applyAppearance({ theme, language }: Settings): Promise<void> {
   effect(() => applyTheme(theme.value));
   effect(() => {
@@ -52,8 +49,8 @@ export async function applyAppearance({ theme, language }: Settings): Promise<vo
 }
 
 function languageFromCookie(): string | undefined {
-  const kept = /(?:^|;\s*)lang=([\w-]+)/.exec(document.cookie)?.[1];
-  return languages.find(({ tag }) => tag === kept)?.tag;
+  const storedTag = /(?:^|;\s*)lang=([\w-]+)/.exec(document.cookie)?.[1];
+  return languages.find(({ tag }) => tag === storedTag)?.tag;
 }
 
 function writeLanguageCookie(setting: string): void {
@@ -62,9 +59,10 @@ function writeLanguageCookie(setting: string): void {
   document.cookie = `lang=${setting}; path=/; max-age=${age}; samesite=lax`;
 }
 
-/** What the page was delivered with, out of its HTML (src/http/snapshot.ts). A page that was kept has none. */
-
-/** Undefined when it is of somebody else or another room. What was said does not stay in the page's source. */
+/**
+ * Reads the JSON that the server put into the HTML, and removes it. Undefined for another user or room. A
+ * cached page has none.
+ */
 export function readSnapshot(user: string, { room }: Address): Snapshot | undefined {
   const element = document.getElementById('snapshot');
   const snapshot = parseSnapshot(parseJsonObject(element?.textContent ?? ''));

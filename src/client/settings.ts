@@ -1,6 +1,6 @@
 /**
- * What a person has set for this browser. Each is a signal that may be written; it is kept, and follows what another
- * tab sets. What is kept is not trusted: anything unknown is as if it were not there.
+ * A user's settings in this browser. Each is a writable signal. Changes are stored and follow those of other
+ * tabs. Unknown stored values fall back to the defaults.
  */
 import { batch, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { field, parseJsonObject } from '../shared/parse.js';
@@ -10,13 +10,13 @@ export type NotifyLevel = 'mentions' | 'all' | 'none';
 export const themes: readonly Theme[] = ['system', 'light', 'dark'];
 export const notifyLevels: readonly NotifyLevel[] = ['mentions', 'all', 'none'];
 
-/** Where texts outlive the page, as far as the browser allows. */
+/** Storage that may be unavailable. */
 export interface KeyValueStore {
   get(key: string): string | undefined;
-  /** undefined takes it away */
+  /** undefined removes the key */
   set(key: string, value: string | undefined): void;
   keys(): readonly string[];
-  /** Calls when another tab has set something. */
+  /** Calls back when another tab has changed a key. */
   onChange(changed: (key: string) => void): void;
 }
 
@@ -26,38 +26,34 @@ export class Settings {
   readonly theme: Signal<Theme> = signal('system');
   /** a tag, or `system` */
   readonly language: Signal<string> = signal('system');
-  /** keys that do something by themselves, without Ctrl or Alt: who speaks to their computer types them by mistake */
+  /** shortcuts of one key; speech input types them by mistake */
   readonly singleKeys: Signal<boolean> = signal(true);
   readonly sound: Signal<boolean> = signal(true);
   readonly doNotDisturb: Signal<boolean> = signal(false);
-  /** of which messages to tell, where a room has no rule of its own */
+  /** level for rooms without a rule of their own */
   readonly notify: Signal<NotifyLevel> = signal('mentions');
   readonly #roomRules = signal<ReadonlyMap<string, NotifyLevel>>(new Map());
+  readonly roomRules: ReadonlySignal<ReadonlyMap<string, NotifyLevel>> = this.#roomRules;
   readonly #storage: KeyValueStore;
 
-  constructor(shelf: KeyValueStore) {
-    this.#storage = shelf;
+  constructor(storage: KeyValueStore) {
+    this.#storage = storage;
     this.#load();
-    shelf.onChange((key) => key === settingsKey && this.#load());
-    let kept = this.#serialize();
+    storage.onChange((key) => key === settingsKey && this.#load());
+    let stored = this.#serialize();
     effect(() => {
       const now = this.#serialize();
-      if (now !== kept) shelf.set(settingsKey, now);
-      kept = now;
+      if (now !== stored) storage.set(settingsKey, now);
+      stored = now;
     });
   }
 
-  /** The rooms with a rule of their own. */
-  get roomRules(): ReadonlySignal<ReadonlyMap<string, NotifyLevel>> {
-    return this.#roomRules;
-  }
-
-  /** What holds in a room. Reads signals. */
+  /** Reads signals. */
   notifyLevelIn(room: string): NotifyLevel {
     return this.#roomRules.value.get(room) ?? this.notify.value;
   }
 
-  /** undefined: as everywhere. */
+  /** undefined removes the room's own rule. */
   setNotifyLevelIn(room: string, notify: NotifyLevel | undefined): void {
     const rules = new Map(this.#roomRules.peek());
     if (notify === undefined) rules.delete(room);
@@ -79,16 +75,16 @@ export class Settings {
   }
 
   #load(): void {
-    const kept = parseJsonObject(this.#storage.get(settingsKey) ?? '') ?? {};
+    const stored = parseJsonObject(this.#storage.get(settingsKey) ?? '') ?? {};
     batch(() => {
-      this.theme.value = oneOf(themes, field(kept, 'theme')) ?? 'system';
-      const language = field(kept, 'language');
+      this.theme.value = oneOf(themes, field(stored, 'theme')) ?? 'system';
+      const language = field(stored, 'language');
       this.language.value = typeof language === 'string' ? language : 'system';
-      this.singleKeys.value = field(kept, 'singleKeys') !== false;
-      this.sound.value = field(kept, 'sound') !== false;
-      this.doNotDisturb.value = field(kept, 'doNotDisturb') === true;
-      this.notify.value = oneOf(notifyLevels, field(kept, 'notify')) ?? 'mentions';
-      this.#roomRules.value = parseRoomRules(field(kept, 'rooms'));
+      this.singleKeys.value = field(stored, 'singleKeys') !== false;
+      this.sound.value = field(stored, 'sound') !== false;
+      this.doNotDisturb.value = field(stored, 'doNotDisturb') === true;
+      this.notify.value = oneOf(notifyLevels, field(stored, 'notify')) ?? 'mentions';
+      this.#roomRules.value = parseRoomRules(field(stored, 'rooms'));
     });
   }
 }
@@ -100,8 +96,8 @@ function oneOf<T>(known: readonly T[], value: unknown): T | undefined {
 function parseRoomRules(value: unknown): ReadonlyMap<string, NotifyLevel> {
   const rules = new Map<string, NotifyLevel>();
   for (const pair of Array.isArray(value) ? value : []) {
-    const [room, raw]: unknown[] = Array.isArray(pair) ? pair : [];
-    const notify = oneOf(notifyLevels, raw);
+    const [room, level]: unknown[] = Array.isArray(pair) ? pair : [];
+    const notify = oneOf(notifyLevels, level);
     if (typeof room === 'string' && notify) rules.set(room, notify);
   }
   return rules;

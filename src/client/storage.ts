@@ -1,4 +1,4 @@
-/** The browser's localStorage as a shelf. It may be forbidden or full: then what is put there lives with the page. */
+/** localStorage that never throws. When it is blocked or full, values live as long as the page. */
 
 import { field, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
@@ -30,7 +30,7 @@ export const localStore: KeyValueStore = {
   },
 };
 
-/** What is being written in a room, kept until it is sent. Storage may be forbidden or full: then it lives with the page. */
+/** The unsent text of one room. */
 
 const draftKeyPrefix = 'oneport.draft ';
 
@@ -39,8 +39,8 @@ export class Draft {
   readonly #key: string;
   #text: string | undefined;
 
-  constructor(shelf: KeyValueStore, user: string, room: string) {
-    this.#storage = shelf;
+  constructor(storage: KeyValueStore, user: string, room: string) {
+    this.#storage = storage;
     this.#key = `${draftKeyPrefix}${user} ${room}`;
   }
 
@@ -55,64 +55,52 @@ export class Draft {
   }
 }
 
-/** They leave this browser. */
-export function clearDrafts(shelf: KeyValueStore, user: string): void {
-  for (const key of shelf.keys()) if (key.startsWith(`${draftKeyPrefix}${user} `)) shelf.set(key, undefined);
+export function clearDrafts(storage: KeyValueStore, user: string): void {
+  for (const key of storage.keys())
+    if (key.startsWith(`${draftKeyPrefix}${user} `)) storage.set(key, undefined);
 }
 
-/** Who I am, as the server said it last: for the time until it says it again. */
+/** The signed-in user's name, cached for the time before the server has answered. */
 
 const userKey = 'oneport.me';
 
-/** Undefined when it was somebody else, or nobody. */
+/** Undefined when another user was cached. */
 export function loadCachedUser(id: string): User | undefined {
-  const kept = parseJsonObject(localStore.get(userKey) ?? '') ?? {};
-  const name = field(kept, 'name');
-  return field(kept, 'id') === id && typeof name === 'string' ? { id, name } : undefined;
+  const stored = parseJsonObject(localStore.get(userKey) ?? '') ?? {};
+  const name = field(stored, 'name');
+  return field(stored, 'id') === id && typeof name === 'string' ? { id, name } : undefined;
 }
 
-export function cacheUser(me: User | undefined): void {
-  localStore.set(userKey, me && JSON.stringify(me));
+export function cacheUser(user: User | undefined): void {
+  localStore.set(userKey, user && JSON.stringify(user));
 }
 
-/** The emoji used last and the skin tone chosen, in this browser. Storage may be forbidden: then they are forgotten. */
+/** Recently used emoji and the chosen skin tone. */
 const recentEmojiKey = 'oneport.emoji';
 const skinToneKey = 'oneport.tone';
 const maxRecentEmoji = 24;
 const defaultEmoji: readonly string[] = ['👍', '❤️', '😂', '🎉', '😮', '👀'];
 
-/** Last used first; filled up with what most people use. */
+/** Most recent first, completed with common ones. */
 export function recentEmoji(): readonly string[] {
-  return [...new Set([...readItem(recentEmojiKey).split(' ').filter(Boolean), ...defaultEmoji])];
+  return [...new Set([...storedEmoji(), ...defaultEmoji])];
 }
 
 export function addRecentEmoji(emoji: string): void {
-  const used = readItem(recentEmojiKey)
-    .split(' ')
-    .filter((one) => one !== '' && one !== emoji);
-  writeItem(recentEmojiKey, [emoji, ...used].slice(0, maxRecentEmoji).join(' '));
+  const recent = [emoji, ...storedEmoji().filter((other) => other !== emoji)];
+  localStore.set(recentEmojiKey, recent.slice(0, maxRecentEmoji).join(' '));
 }
 
-/** 0: none chosen; 1 to 5: light to dark. */
+function storedEmoji(): readonly string[] {
+  return (localStore.get(recentEmojiKey) ?? '').split(' ').filter(Boolean);
+}
+
+/** 0: none; 1 to 5: light to dark */
 export function skinTone(): number {
-  const tone = Number(readItem(skinToneKey));
+  const tone = Number(localStore.get(skinToneKey));
   return Number.isInteger(tone) && tone >= 0 && tone <= 5 ? tone : 0;
 }
 
 export function saveSkinTone(tone: number): void {
-  writeItem(skinToneKey, String(tone));
-}
-
-function readItem(key: string): string {
-  try {
-    return localStorage.getItem(key) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-function writeItem(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {}
+  localStore.set(skinToneKey, String(tone));
 }

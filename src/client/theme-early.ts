@@ -1,12 +1,12 @@
 /**
- * Runs before the page is painted: the theme and the language that were chosen, so that nobody sees a flash of
- * another. What is kept is not trusted (state/settings.ts reads it in full, soon after).
+ * Applies the stored theme before the first paint, to avoid a flash. settings.ts reads the settings in full
+ * later.
  */
 import { applyTheme } from './theme.js';
 
 try {
-  const kept: unknown = JSON.parse(localStorage.getItem('oneport.settings') ?? '{}');
-  if (typeof kept === 'object' && kept !== null && 'theme' in kept) {
-    if (kept.theme === 'light' || kept.theme === 'dark') applyTheme(kept.theme);
+  const settings: unknown = JSON.parse(localStorage.getItem('oneport.settings') ?? '{}');
+  if (typeof settings === 'object' && settings !== null && 'theme' in settings) {
+    if (settings.theme === 'light' || settings.theme === 'dark') applyTheme(settings.theme);
   }
-} catch {} // storage may be forbidden: then it is as the system wants it
+} catch {} // storage is blocked: the system's theme applies

@@ -1,7 +1,7 @@
-/** Light or dark, by the system or as chosen: on the page (style/base.css) and on the browser's frame around it. */
+/** Applies the light or dark theme to the page (style/base.css) and to the browser's frame. */
 import type { Theme } from './settings.js';
 
-/** The colour of the browser's own frame: that of --paper (style/base.css). */
+/** `--paper` of style/base.css, for `<meta name="theme-color">`. */
 const frameColors = { light: '#f4f6f5', dark: '#10181c' } as const;
 
 export function applyTheme(theme: Theme): void {

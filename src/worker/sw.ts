@@ -1,24 +1,24 @@
 /**
- * The service worker: the page opens without the network, and never in an old version when there is one. What must stay
- * true: a page that came from the network is shown before a kept one; files with a hash in their name are never asked
- * for twice; each version keeps its own files, and they go with the last page of that version.
+ * The service worker: opens the page offline. Invariants: a page from the network has priority over the cached
+ * one; files with a hash in their name are fetched once; each version has its own cache, deleted after the last
+ * page of that version.
  */
-export type {}; // a module: `self` below is its own
+export type {}; // makes this a module, so that `self` can be redeclared
 
 declare const self: ServiceWorkerGlobalScope;
-/** Put in by build.js: of this build, and the paths of all its files. */
+/** Defined by build.js: this build's version and files. */
 declare const VERSION: string;
 declare const SHELL: readonly string[];
 
-const PREFIX = 'oneport ';
-const CACHE = PREFIX + VERSION;
-/** The page of a room: without its snapshot it is the same for all rooms of one person. */
-const PAGE = '/page';
-/** A network that takes longer for the page is as good as none, when there is a kept one. */
-const PATIENCE_MS = 5_000;
-/** A page that was just closed is counted for a while, on a busy machine for some seconds. */
-const LOOKS = 30;
-const LOOK_MS = 1_000;
+const cachePrefix = 'oneport ';
+const cacheName = cachePrefix + VERSION;
+/** Cache key of the page. Without its snapshot it is the same for all of a user's rooms. */
+const pageKey = '/page';
+/** After this time the cached page is used, if there is one. */
+const networkTimeoutMs = 5_000;
+/** A closed page counts as a client for a few seconds on a busy machine. */
+const maxClientChecks = 30;
+const clientCheckMs = 1_000;
 
 self.addEventListener('install', (event) => event.waitUntil(install()));
 self.addEventListener('activate', (event) => event.waitUntil(activate()));
@@ -27,100 +27,101 @@ self.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== location.origin) return;
   if (request.mode === 'navigate') {
-    if (url.pathname === '/' || url.pathname.startsWith('/r/')) event.respondWith(page(event));
-  } else if (url.pathname.startsWith('/js/')) event.respondWith(file(request));
-  else if (SHELL.includes(url.pathname)) event.respondWith(picture(request));
+    if (url.pathname === '/' || url.pathname.startsWith('/r/')) event.respondWith(respondWithPage(event));
+  } else if (url.pathname.startsWith('/js/')) event.respondWith(respondWithFile(request));
+  else if (SHELL.includes(url.pathname)) event.respondWith(respondFromNetwork(request));
 });
-/** A page of this version, alone here: it need not wait until the old worker's last page is gone. */
+/** The only page of this version: the new worker need not wait for the old one's pages. */
 self.addEventListener('message', (event) => {
   if (event.data?.takeOver === VERSION) event.waitUntil(takeOver());
-  if (event.data?.forget === true) event.waitUntil(forget());
+  if (event.data?.forget === true) event.waitUntil(deletePage());
 });
 self.addEventListener('notificationclick', (event) => {
   event.notification.close();
-  event.waitUntil(lead(event.notification.data));
+  event.waitUntil(openMessage(event.notification.data));
 });
 
 async function install(): Promise<void> {
-  const cache = await caches.open(CACHE);
+  const cache = await caches.open(cacheName);
   await cache.addAll(SHELL.map((path) => new Request(path, { cache: 'no-cache' })));
-  const forPerson = person;
-  const answer = await fetch('/r/lobby', { redirect: 'manual', cache: 'no-cache' }).catch(() => undefined);
-  if (answer?.ok) await keep(cache, answer, forPerson);
+  const atSignout = signoutCount;
+  const response = await fetch('/r/lobby', { redirect: 'manual', cache: 'no-cache' }).catch(() => undefined);
+  if (response?.ok) await cachePage(cache, response, atSignout);
 }
 
-/** How often somebody has signed out while this worker ran: a page that was asked for before is not kept after it. */
-let person = 0;
+/** Counts sign-outs, so that a page requested before one is not cached after it. */
+let signoutCount = 0;
 
-async function keep(cache: Cache, answer: Response, forPerson: number): Promise<void> {
-  const headers = new Headers(answer.headers);
-  for (const name of ['content-length', 'content-encoding']) headers.delete(name); // of what came, not of what is kept
-  const html = emptied(await answer.text());
-  if (html !== undefined && forPerson === person) await cache.put(PAGE, new Response(html, { headers }));
-  if (forPerson !== person) await cache.delete(PAGE); // signed out while it was written
+async function cachePage(cache: Cache, response: Response, atSignout: number): Promise<void> {
+  const headers = new Headers(response.headers);
+  for (const name of ['content-length', 'content-encoding']) headers.delete(name); // they describe the response as sent
+  const html = withoutSnapshot(await response.text());
+  if (html !== undefined && atSignout === signoutCount)
+    await cache.put(pageKey, new Response(html, { headers }));
+  if (atSignout !== signoutCount) await cache.delete(pageKey); // signed out meanwhile
 }
 
-/** Without the snapshot (src/http/snapshot.ts), which is of one room and one moment, with texts that may be deleted since. */
-function emptied(html: string): string | undefined {
+/** Removes the snapshot, which belongs to one room and moment and may contain deleted text. */
+function withoutSnapshot(html: string): string | undefined {
   const [before, after, ...more] = html.split(
     /(?<=<script type="application\/json" id="snapshot">)[^<]*(?=<)/,
   );
   return after === undefined || more.length > 0 ? undefined : before + after;
 }
 
-async function forget(): Promise<void> {
-  person++;
-  await (await caches.open(CACHE)).delete(PAGE);
+async function deletePage(): Promise<void> {
+  signoutCount++;
+  await (await caches.open(cacheName)).delete(pageKey);
 }
 
 async function activate(): Promise<void> {
-  const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  const old = (await caches.keys()).filter((name) => name.startsWith(cachePrefix) && name !== cacheName);
   await Promise.all(old.map((name) => caches.delete(name)));
   await self.clients.claim();
 }
 
 async function takeOver(): Promise<void> {
-  for (let look = 0; look < LOOKS; look++) {
+  for (let check = 0; check < maxClientChecks; check++) {
     const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
     if (pages.length <= 1) return self.skipWaiting();
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, clientCheckMs));
   }
 }
 
-/** From the network; the kept one when there is none, or what is there is broken. */
-async function page(event: FetchEvent): Promise<Response> {
-  const forPerson = person;
-  const asked = fetch(event.request);
-  asked.catch(() => {}); // it may fail while what is kept is looked for
-  const cache = await caches.open(CACHE);
-  const kept = await cache.match(PAGE);
-  const answer = await (kept ? inTime(asked) : asked).catch((error: unknown) => {
-    if (kept) return kept;
+/** From the network, or from the cache when the network fails or the server is broken. */
+async function respondWithPage(event: FetchEvent): Promise<Response> {
+  const atSignout = signoutCount;
+  const fetched = fetch(event.request);
+  fetched.catch(() => {}); // it may fail before it is awaited
+  const cache = await caches.open(cacheName);
+  const cached = await cache.match(pageKey);
+  const response = await (cached ? withinTimeout(fetched) : fetched).catch((error: unknown) => {
+    if (cached) return cached;
     throw error;
   });
-  if (answer.status >= 500 && kept) return kept;
-  if (answer !== kept && answer.ok && !answer.redirected)
-    event.waitUntil(keep(cache, answer.clone(), forPerson));
-  return answer;
+  if (response.status >= 500 && cached) return cached;
+  if (response !== cached && response.ok && !response.redirected)
+    event.waitUntil(cachePage(cache, response.clone(), atSignout));
+  return response;
 }
 
-function inTime(answer: Promise<Response>): Promise<Response> {
+function withinTimeout(response: Promise<Response>): Promise<Response> {
   return new Promise((resolve, reject) => {
-    answer.then(resolve, reject);
-    setTimeout(() => reject(new Error('too slow')), PATIENCE_MS);
+    response.then(resolve, reject);
+    setTimeout(() => reject(new Error('timeout')), networkTimeoutMs);
   });
 }
 
-/** The name says which one it is: what was kept is right for ever. */
-async function file(request: Request): Promise<Response> {
-  const kept = await caches.match(request);
-  if (kept) return kept;
-  const answer = await fetch(request);
-  if (answer.ok) await (await caches.open(CACHE)).put(request, answer.clone());
-  return answer;
+/** Hashed names never change their content. */
+async function respondWithFile(request: Request): Promise<Response> {
+  const cached = await caches.match(request);
+  if (cached) return cached;
+  const response = await fetch(request);
+  if (response.ok) await (await caches.open(cacheName)).put(request, response.clone());
+  return response;
 }
 
-async function picture(request: Request): Promise<Response> {
+async function respondFromNetwork(request: Request): Promise<Response> {
   try {
     return await fetch(request);
   } catch {
@@ -128,12 +129,12 @@ async function picture(request: Request): Promise<Response> {
   }
 }
 
-/** To the message that a notification told of, in a page that is open if there is one. */
-async function lead(path: unknown): Promise<void> {
+/** Opens a notification's message, in an open page if there is one. */
+async function openMessage(path: unknown): Promise<void> {
   if (typeof path !== 'string') return;
-  const [open] = await self.clients.matchAll({ type: 'window' });
-  if (open) {
-    open.postMessage({ go: path });
-    await open.focus();
+  const [page] = await self.clients.matchAll({ type: 'window' });
+  if (page) {
+    page.postMessage({ go: path });
+    await page.focus();
   } else await self.clients.openWindow(path);
 }

@@ -1,43 +1,43 @@
-/** A clock that tests turn by hand. */
+/** A clock that tests set by hand. */
 import type { Clock } from '../../src/client/clock.js';
 
-export class HandClock implements Clock {
+export class ManualClock implements Clock {
   #now = 1_000_000;
-  #bells: { at: number; ring: () => void }[] = [];
+  #timers: { at: number; callback: () => void }[] = [];
 
   now(): number {
     return this.#now;
   }
 
-  after(ms: number, ring: () => void): () => void {
-    const bell = { at: this.#now + ms, ring };
-    this.#bells.push(bell);
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#now + ms, callback };
+    this.#timers.push(timer);
     return () => {
-      this.#bells = this.#bells.filter((other) => other !== bell);
+      this.#timers = this.#timers.filter((other) => other !== timer);
     };
   }
 
-  /** Lets time pass; each bell rings at its moment. */
-  turn(ms: number): void {
+  /** Lets time pass; each timer fires at its time. */
+  advance(ms: number): void {
     const end = this.#now + ms;
     for (let next = this.#next(end); next; next = this.#next(end)) {
-      this.#bells = this.#bells.filter((bell) => bell !== next);
+      this.#timers = this.#timers.filter((timer) => timer !== next);
       this.#now = next.at;
-      next.ring();
+      next.callback();
     }
     this.#now = end;
   }
 
   #next(end: number) {
-    return this.#bells.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+    return this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
   }
 }
 
-/** A clock on which every wait is over at once: order matters there, not time. */
-export const hasty: Clock = {
+/** A clock whose timers fire at once, for tests of order. */
+export const immediateClock: Clock = {
   now: () => 1,
-  after(_ms, ring) {
-    const handle = setImmediate(ring);
+  after(_ms, callback) {
+    const handle = setImmediate(callback);
     return () => clearImmediate(handle);
   },
 };

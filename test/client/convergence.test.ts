@@ -1,6 +1,6 @@
 /**
- * The page of one who was away is the page of one who never left: edits, deletions and reactions by the hundred, a line
- * that breaks and resumes at any number, pages loaded at any time and arriving late, holes.
+ * A page that was away ends up like one that never left: hundreds of changes, lost connections, late pages,
+ * gaps.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ import { applyChange } from '../../src/shared/reducer.js';
 const PEOPLE = ['ann', 'bob', 'cid'].map((id) => ({ id, name: id }));
 const EMOJI = ['👍', '🎉'];
 
-/** The server's log: what is live, and what it says when it is read. */
+/** The server's log: live events, and what it returns when it is read. */
 class ServerLog {
   readonly #live: RoomEvent[] = [];
   readonly #now = new Map<number, ChatEvent>();
@@ -42,12 +42,12 @@ class ServerLog {
     if (kind === 'delete') this.#apply(target, { ...facts, user: target.user, type: 'delete' });
   }
 
-  /** As it is told live. */
+  /** The live form of an event. */
   live(id: number): RoomEvent | undefined {
     return this.#live[id - 1];
   }
 
-  /** Numbers from … to, as they are read now: messages with what became of them, edits of deleted ones without text. */
+  /** Events from … to, in their current state; edits of deleted messages have no text. */
   read(from: number, to: number): timeline.LoadedPage {
     const messages = this.#live.slice(Math.max(0, from - 1), Math.max(0, to)).map((event) => {
       if (event.type === 'chat') return this.#now.get(event.id) ?? event;
@@ -91,12 +91,12 @@ type Step =
       readonly pick: number;
     };
 
-/** A page that reads the server's log over a line that breaks, and by pages that arrive late. */
+/** A page that reads the log over a connection that breaks, and by pages that arrive late. */
 class Reader {
   t: timeline.Timeline = timeline.emptyTimeline;
-  /** numbers that the line has brought to the socket's end, and not further */
+  /** last number that the connection has delivered */
   #told = 0;
-  /** what is on its way along the line */
+  /** events in transit */
   #line: LogEvent[] = [];
   #pages: (() => void)[] = [];
   readonly #server: ServerLog;
@@ -105,7 +105,7 @@ class Reader {
     this.#server = server;
   }
 
-  /** A new socket: at its number, or with the latest. */
+  /** A new socket, at its number or with the latest events. */
   resume(history = 5): void {
     const { last } = this.#server;
     this.t = timeline.afterHello(this.t, { epoch: 'e', last, complete: true });
@@ -114,7 +114,7 @@ class Reader {
     this.#told = last;
   }
 
-  /** The server tells what is new; some of it arrives. */
+  /** The server sends events; some arrive. */
   hear(count: number): void {
     while (this.#told < this.#server.last) {
       const event = this.#server.live(++this.#told);
@@ -123,7 +123,7 @@ class Reader {
     this.t = timeline.receiveEvents(this.t, this.#line.splice(0, count));
   }
 
-  /** One is lost on the way: that is a hole, which is filled by a page. */
+  /** Loses an event, which leaves a gap. */
   lose(): void {
     this.hear(1);
     this.#line.shift();
@@ -158,12 +158,12 @@ class Reader {
     });
   }
 
-  /** Any of them: one that was asked for later may be quicker. */
+  /** Delivers any page in transit: a later request may be quicker. */
   arrive(by: number): void {
     this.#pages.splice(by % Math.max(1, this.#pages.length), 1)[0]?.();
   }
 
-  /** All is quiet: what is on its way has come, holes are filled. */
+  /** Delivers everything in transit and fills gaps. */
   settle(): void {
     while (this.#pages.length > 0) this.arrive(0);
     this.hear(Number.MAX_SAFE_INTEGER);
@@ -219,13 +219,13 @@ function moves(reader: Reader, { kind, pick: by }: Step): void {
     reader.t = timeline.setPinned(reader.t, kind === 'pin' && timeline.isAttached(reader.t));
 }
 
-/** What the window must hold, said by the server now: its texts are in messages only. */
+/** What the window has to contain; texts are in messages only. */
 function truth(server: ServerLog, { events }: timeline.Timeline): readonly LogEvent[] {
   const { messages } = server.read(events[0]?.id ?? 1, events.at(-1)?.id ?? 0);
   return messages.map((event) => (event.type === 'edit' ? { ...event, data: '' } : event));
 }
 
-test('whatever happens on the way, the window is what the log says', { timeout: 60_000 }, () => {
+test('shows what the log says, whatever happens on the way', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(change, move), { maxLength: 150, size: 'max' }), (steps) => {
       const server = new ServerLog();
@@ -246,7 +246,7 @@ test('whatever happens on the way, the window is what the log says', { timeout: 
   );
 });
 
-test('away during 500 changes, resumed from any number: the same as one who never left', () => {
+test('resumes from any number after 500 changes like a page that never left', () => {
   fc.assert(
     fc.property(
       fc.array(change, { minLength: 80, maxLength: 160, size: 'max' }),
@@ -275,7 +275,7 @@ test('away during 500 changes, resumed from any number: the same as one who neve
   );
 });
 
-test('a text that was deleted is nowhere in what is kept', () => {
+test('keeps a deleted text nowhere', () => {
   const server = new ServerLog();
   for (let n = 0; n < 5; n++) server.say(0);
   const reader = new Reader(server);

@@ -1,4 +1,4 @@
-/** The emoji: found by name in two languages, written by shortcode. */
+/** Emoji by name in two languages, and by shortcode. */
 import { describe, expect, it } from 'vitest';
 import {
   containsShortcodeStart,
@@ -12,7 +12,7 @@ const [english, chinese] = await Promise.all([buildIndexFor('en'), buildIndexFor
 const first = (book: typeof english, query: string) => findEmoji(book, query, 10).map(({ char }) => char);
 
 describe('emoji', () => {
-  it('are all there, with groups that have names', () => {
+  it('have groups with names', () => {
     expect(english.all.length).toBeGreaterThan(1_800);
     expect(
       english.groups.every(({ id, name }) => name !== '' && english.all.some(({ group }) => group === id)),
@@ -20,7 +20,7 @@ describe('emoji', () => {
     expect(chinese.groups.map(({ id }) => id)).toEqual(english.groups.map(({ id }) => id));
   });
 
-  it('are found by code, by name, and in Chinese by any part of it', () => {
+  it('are found by shortcode, by name, and in Chinese by any part of it', () => {
     expect(first(english, 'thumbsup')[0]).toBe('👍️');
     expect(first(english, 'tada')[0]).toBe('🎉');
     expect(first(english, 'red heart')[0]).toBe('❤️');
@@ -36,7 +36,7 @@ describe('emoji', () => {
     ['好:tada:的', '好🎉的'],
     ['🎉:tada:', '🎉🎉'],
     ['a\n:tada:', 'a\n🎉'],
-  ])('are put in place of their codes: %j', (written, said) => {
+  ])('replace their shortcodes: %j', (written, said) => {
     expect(replaceShortcodes(written, english)).toBe(said);
     expect(containsShortcodeStart(written)).toBe(true);
   });
@@ -54,18 +54,18 @@ describe('emoji', () => {
     'std::x::y',
     '`:tada:` ``a ` :tada:`` ```\n:tada:\n``` ```:tada:',
     '~~~\n:tada:\n~~~',
-  ])('leave what is none as it is: %j', (text) => {
+  ])('leave other text as it is: %j', (text) => {
     expect(replaceShortcodes(text, english)).toBe(text);
   });
 
-  it('are expected as soon as one is begun, and not at each colon', () => {
+  it('are loaded when a shortcode begins, not at each colon', () => {
     for (const text of [':', 'a :t', '好:', '(:tada:)'])
       expect(containsShortcodeStart(text), text).toBe(true);
     for (const text of ['at 10:30', 'note: this', 'https://x.org', 'a:b'])
       expect(containsShortcodeStart(text), text).toBe(false);
   });
 
-  it('are found in hostile texts without growing tired', () => {
+  it('are found in hostile texts in little time', () => {
     for (const bit of ['`', '`a``', '~~~\n', 'a', ':', ':a', ':a:', 'a:/', '```', 'www.', ': '])
       expect(
         timeOf(() => replaceShortcodes(`${bit.repeat(4000 / bit.length)} :tada`, english)),
@@ -73,13 +73,13 @@ describe('emoji', () => {
       ).toBeLessThan(300);
   });
 
-  it('one to three alone are shown large', () => {
+  it('are shown large when one to three stand alone', () => {
     for (const text of ['🎉', '👍🏽 ❤️', '👨‍👩‍👧🎉🎉']) expect(isEmojiOnly(text), text).toBe(true);
     for (const text of ['🎉🎉🎉🎉', '1', 'a🎉', '12']) expect(isEmojiOnly(text), text).toBe(false);
   });
 });
 
-/** Milliseconds of work. */
+/** CPU milliseconds. */
 function timeOf(work: () => unknown): number {
   const from = process.cpuUsage();
   work();

@@ -1,4 +1,4 @@
-/** What is shown of a message that was found. */
+/** Excerpts of search results. */
 import { describe, expect, it } from 'vitest';
 import { excerpt, searchTerms } from '../../src/client/text/excerpt.js';
 
@@ -7,7 +7,7 @@ const show = (text: string, ...terms: string[]) =>
     .map((piece) => (piece.found ? `[${piece.text}]` : piece.text))
     .join('');
 
-describe('the words of a query', () => {
+describe('searchTerms', () => {
   it.each([
     ['tide table', ['tide', 'table']],
     ['"tide table" ropes', ['tide table', 'ropes']],
@@ -19,20 +19,20 @@ describe('the words of a query', () => {
     ['"open end', ['open end']],
     ['  ', []],
     ['from:Ann', []],
-  ])('%s', (query, terms) => {
+  ])('reads %s', (query, terms) => {
     expect(searchTerms(query)).toEqual(terms);
   });
 });
 
-describe('an excerpt', () => {
-  it('marks what was found, whatever its case', () => {
+describe('excerpt', () => {
+  it('marks matches in any case', () => {
     expect(show('The Tide and the tide', 'tide')).toBe('The [Tide] and the [tide]');
     expect(show('我家在上海东边', '上海')).toBe('我家在[上海]东边');
     expect(show('a (b) c', '(b)')).toBe('a [(b)] c');
     expect(show('tides', 'tide', 'tides')).toBe('[tides]');
   });
 
-  it('begins near the first word that was found, and ends some time', () => {
+  it('begins near the first match, and has a limited length', () => {
     const long = `${'before '.repeat(100)}anchor${' after'.repeat(100)}`;
     const shown = show(long, 'anchor');
     expect(shown).toMatch(/^…before/);
@@ -41,13 +41,13 @@ describe('an excerpt', () => {
     expect(shown.length).toBeLessThan(320);
   });
 
-  it('is one line, and never half a character', () => {
+  it('is one line, and never contains half a character', () => {
     expect(show('one\n\ntwo', 'two')).toBe('one [two]');
     expect(show('🛟'.repeat(400), 'x').isWellFormed()).toBe(true);
     expect(show(`${'🛟'.repeat(400)} x ${'🛟'.repeat(400)}`, 'x').isWellFormed()).toBe(true);
   });
 
-  it('of nothing in particular is the beginning', () => {
+  it('is the beginning when there is nothing to mark', () => {
     expect(show('hello')).toBe('hello');
     expect(show('')).toBe('');
   });

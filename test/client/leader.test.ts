@@ -5,7 +5,7 @@ interface Holder {
   readonly reject: (error: Error) => void;
 }
 
-/** As much of Web Locks as a leader uses: exclusive, first come first served, stealing. */
+/** The parts of Web Locks that a leader uses: exclusive, first come first served, stealing. */
 class Locks {
   #holder: Holder | undefined;
   #line: (() => void)[] = [];
@@ -44,7 +44,7 @@ class Locks {
 }
 
 function tab(locks: Locks | undefined, working: string[], name: string): TabLeader {
-  // Only `request` is used of the browser's interface.
+  // Only `request` is used.
   const manager = locks as unknown as LockManager | undefined;
   return new TabLeader(manager, 'outbox', (signal) => {
     working.push(name);
@@ -58,7 +58,7 @@ function tab(locks: Locks | undefined, working: string[], name: string): TabLead
 }
 const settle = () => new Promise(setImmediate);
 
-test('one tab works; when it is closed the next takes over', async () => {
+test('runs the task in one tab, and in the next when it closes', async () => {
   const working: string[] = [];
   const locks = new Locks();
   const [one, two] = [tab(locks, working, 'one'), tab(locks, working, 'two')];
@@ -72,7 +72,7 @@ test('one tab works; when it is closed the next takes over', async () => {
   two.stop();
 });
 
-test('a tab that sleeps can be robbed; it stands in line again', async () => {
+test('can be stolen from a sleeping tab, which waits again', async () => {
   const working: string[] = [];
   const locks = new Locks();
   const [one, two] = [tab(locks, working, 'one'), tab(locks, working, 'two')];
@@ -88,7 +88,7 @@ test('a tab that sleeps can be robbed; it stands in line again', async () => {
   one.stop();
 });
 
-test('without Web Locks every tab works', async () => {
+test('runs in every tab without Web Locks', async () => {
   const working: string[] = [];
   const tabs = [tab(undefined, working, 'one'), tab(undefined, working, 'two')];
   for (const leader of tabs) leader.start();

@@ -1,15 +1,15 @@
 import { beforeEach, expect, test } from 'vitest';
 import { Outbox, type OutboxStore } from '../../src/client/outbox/outbox.js';
-import { HandClock } from './clock.js';
-import { memoryStore } from './memorystore.js';
-import { say, textOf } from './wish.js';
+import { ManualClock } from './clock.js';
+import { say, textOf } from './commands.js';
+import { memoryStore } from './memory-store.js';
 
 let cids = 0;
-let clock: HandClock;
+let clock: ManualClock;
 let strandings = 0;
 const stranded = () => strandings++;
 beforeEach(() => {
-  clock = new HandClock();
+  clock = new ManualClock();
   strandings = 0;
 });
 function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobby'): Outbox {
@@ -23,14 +23,14 @@ function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobb
     onUnpersisted: stranded,
   });
 }
-/** Refused: `!`, being saved: `…`, not kept: `?`. */
+/** Rejected: `!`, saving: `…`, not stored: `?`. */
 function shown(outbox: Outbox): readonly string[] {
   return outbox.messages.value.map(
     ({ posting, problem, unpersisted: unkept, seq }) =>
       textOf({ posting }) + (problem ? '!' : unkept ? '?' : seq === undefined ? '…' : ''),
   );
 }
-/** What is sent next, until nothing waits. */
+/** Sends until nothing is pending. */
 async function sent(outbox: Outbox): Promise<readonly string[]> {
   const all: string[] = [];
   for (let next = outbox.next; next; next = outbox.next) {
@@ -42,7 +42,7 @@ async function sent(outbox: Outbox): Promise<readonly string[]> {
 }
 const settled = () => new Promise(setImmediate);
 
-/** A store whose writes wait until it recovers, or are refused while it is broken. */
+/** A store whose writes wait until it recovers, or fail while it is broken. */
 function badStore() {
   const store = memoryStore();
   const held: (() => void)[] = [];
@@ -67,7 +67,7 @@ function badStore() {
 const conflict = { code: 'cid_conflict', message: 'used' } as const;
 const tooLong = { code: 'text_too_long', message: 'too long' } as const;
 
-test('what is said is shown as waiting, and sent, when it is kept: not before', async () => {
+test('shows and sends a message only once it is stored', async () => {
   const outbox = open(memoryStore());
   const kept = outbox.add(say('hi'));
   expect([shown(outbox), outbox.next]).toEqual([[], undefined]);
@@ -75,14 +75,14 @@ test('what is said is shown as waiting, and sent, when it is kept: not before', 
   expect([shown(outbox), outbox.next && textOf(outbox.next)]).toEqual([['hi'], 'hi']);
 });
 
-test('a slow store does not hide it: it is shown as being saved, and held', () => {
+test('shows a message as saving while the store is slow, and holds it back', () => {
   const outbox = open({ ...memoryStore(), add: () => new Promise(() => {}) });
   void outbox.add(say('hi'));
-  clock.turn(300);
+  clock.advance(300);
   expect([shown(outbox), outbox.next]).toEqual([['hi…'], undefined]);
 });
 
-test('it outlives the tab, in order, and is there for its writer and room only', async () => {
+test('keeps messages in order for their writer and room, longer than the tab', async () => {
   const store = memoryStore();
   const before = open(store);
   for (const text of ['one', 'two', 'three']) await before.add(say(text));
@@ -94,7 +94,7 @@ test('it outlives the tab, in order, and is there for its writer and room only',
   expect(after.messages.value.map(({ cid }) => cid)).toEqual(before.messages.value.map(({ cid }) => cid));
 });
 
-test('what is in the log is gone, for all tabs', async () => {
+test('removes a settled message in all tabs', async () => {
   const store = memoryStore();
   const outbox = open(store);
   await outbox.add(say('hi'));
@@ -102,7 +102,7 @@ test('what is in the log is gone, for all tabs', async () => {
   expect([shown(outbox), await store.all('ann')]).toEqual([[], []]);
 });
 
-test('an echo of a letter that another tab wrote takes it away before this tab has read of it', async () => {
+test('removes a message of another tab that is settled before this tab has read it', async () => {
   const store = memoryStore();
   const writer = open(store);
   await writer.add(say('hi'));
@@ -112,7 +112,7 @@ test('an echo of a letter that another tab wrote takes it away before this tab h
   expect([shown(reader), await store.all('ann')]).toEqual([[], []]);
 });
 
-test('a slow read of the store does not bring back what is settled, nor hide what was just said', async () => {
+test('ignores what a slow read of the store says about settled and new messages', async () => {
   const store = memoryStore();
   const slow: (() => void)[] = [];
   const outbox = open({
@@ -133,7 +133,7 @@ test('a slow read of the store does not bring back what is settled, nor hide wha
   expect(outbox.next && textOf(outbox.next)).toBe('hi');
 });
 
-test('a refused one says why, lets the others pass, and can be sent again or dropped', async () => {
+test('keeps a rejected message with its reason, sends the others, and can retry or discard it', async () => {
   const outbox = open(memoryStore());
   await outbox.add(say('one'));
   await outbox.add(say('two'));
@@ -152,7 +152,7 @@ test('a refused one says why, lets the others pass, and can be sent again or dro
   expect(shown(outbox)).toEqual(['two']);
 });
 
-test('one whose cid stands for another text goes again with a new one', async () => {
+test('uses a new cid after a conflict', async () => {
   const outbox = open(memoryStore());
   await outbox.add(say('one'));
   const first = outbox.next?.cid ?? '';
@@ -161,35 +161,35 @@ test('one whose cid stands for another text goes again with a new one', async ()
   expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
-test('a store that hangs is given up after a while: what was said is sent from here, in order', async () => {
+test('sends from this tab, in order, when the store hangs', async () => {
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);
   bad.hangs = true;
   for (const text of ['one', 'two']) void outbox.add(say(text));
-  clock.turn(2_999);
+  clock.advance(2_999);
   expect([shown(outbox), outbox.next, strandings]).toEqual([['one…', 'two…'], undefined, 0]);
-  clock.turn(1);
+  clock.advance(1);
   void outbox.add(say('three'));
   expect(shown(outbox)).toEqual(['one?', 'two?', 'three?']);
   expect(strandings).toBeGreaterThan(0);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
-  await recover(); // the write that hung comes through: it was sent, so it is not kept
+  await recover(); // the hanging write completes: the message was sent, so it is not kept
   expect([shown(outbox), await inside()]).toEqual([[], []]);
 });
 
-test('a store that hung and comes back keeps everything, once, under the same cids', async () => {
+test('stores everything once, under the same cids, when a hanging store recovers', async () => {
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);
   bad.hangs = true;
   for (const text of ['one', 'two']) void outbox.add(say(text));
-  clock.turn(3_000);
+  clock.advance(3_000);
   const before = outbox.messages.value.map(({ cid }) => cid);
   await recover();
   expect(shown(outbox)).toEqual(['one', 'two']);
   expect((await inside()).map(({ cid }) => cid)).toEqual(before);
 });
 
-test('a store that fails holds nothing back, and is asked again with the next letter, oldest first', async () => {
+test('sends without a failing store, and offers it everything again, oldest first', async () => {
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);
   bad.broken = true;
@@ -205,13 +205,13 @@ test('a store that fails holds nothing back, and is asked again with the next le
   expect(shown(outbox)).toEqual(['one', 'two', 'three']);
   expect((await inside()).map(textOf)).toEqual(['one', 'two', 'three']);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
-  bad.hangs = true; // it was trusted again: the next one is waited for
+  bad.hangs = true; // trusted again: the next message waits for it
   void outbox.add(say('four'));
-  clock.turn(300);
+  clock.advance(300);
   expect([shown(outbox), outbox.next]).toEqual([['four…'], undefined]);
 });
 
-test('none is kept before one that was said earlier', async () => {
+test('stores no message before an earlier one', async () => {
   const { store, bad, inside } = badStore();
   const outbox = open({
     ...store,
@@ -221,7 +221,7 @@ test('none is kept before one that was said earlier', async () => {
   expect([shown(outbox), await inside(), bad.broken]).toEqual([['one?', 'two?'], [], false]);
 });
 
-test('one that is not kept can be refused, and sent again', async () => {
+test('can reject and retry a message that is not stored', async () => {
   const { store, bad } = badStore();
   const outbox = open(store);
   bad.broken = true;
@@ -233,7 +233,7 @@ test('one that is not kept can be refused, and sent again', async () => {
   expect([shown(outbox), outbox.next?.cid]).toEqual([['one?'], cid]);
 });
 
-test('a store that cannot be read holds nobody', async () => {
+test('waits for no store that cannot be read', async () => {
   const { store, bad } = badStore();
   const outbox = open(store);
   bad.broken = true;
@@ -241,11 +241,11 @@ test('a store that cannot be read holds nobody', async () => {
   bad.hangs = true;
   bad.broken = false;
   const reload = outbox.reload();
-  clock.turn(3_000);
+  clock.advance(3_000);
   await reload;
 });
 
-test('other tabs are told of each change', async () => {
+test('tells other tabs of each change', async () => {
   let told = 0;
   const outbox = open(memoryStore(), () => told++);
   await outbox.add(say('one'));

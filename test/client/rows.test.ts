@@ -1,4 +1,4 @@
-/** What the page shows of the log, and what is asked for laid over it. */
+/** The rows of a timeline, with pending changes. */
 import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/decode.js';
 import type { NewCommand, PendingMessage } from '../../src/client/outbox/outbox.js';
@@ -21,30 +21,30 @@ function shown(events: readonly LogEvent[], more: Partial<RowsInput> = {}): Rows
   return { events, pending: [], readPosition: undefined, me: ANN, atEnd: true, ...more };
 }
 
-/** One word for each row: a number, with * where it opens a group. */
+/** A word per row: its number, with * if it starts a group. */
 function shape(what: RowsInput): readonly string[] {
   return new RowBuilder().build(what).map((row) => {
     if (row.kind === 'message') return `${row.event.id}${row.startsGroup ? '*' : ''}`;
-    return row.kind === 'letter' ? row.data : row.kind;
+    return row.kind === 'pending' ? row.data : row.kind;
   });
 }
 
-test('what one person says in a row is one group', () => {
+test('groups consecutive messages of one author', () => {
   expect(shape(shown([said(1, 'ann'), said(2, 'ann'), said(3, 'bob')]))).toEqual(['day', '1*', '2', '3*']);
 });
 
-test('a long pause opens a new group', () => {
+test('starts a group after a long pause', () => {
   const events = [said(1, 'ann', NOON), said(2, 'ann', NOON + 6 * MINUTE)];
   expect(shape(shown(events))).toEqual(['day', '1*', '2*']);
 });
 
-test('each day has its line, and opens a group', () => {
+test('starts each day with a heading and a group', () => {
   const midnight = new Date(2026, 0, 16).getTime();
   const events = [said(1, 'ann', midnight - 1), said(2, 'ann', midnight)];
   expect(shape(shown(events))).toEqual(['day', '1*', 'day', '2*']);
 });
 
-test('numbers that are no messages are not shown', () => {
+test('shows no row for changes', () => {
   expect(shape(shown([said(1, 'ann'), { id: 2, type: 'other' }, said(3, 'ann')]))).toEqual([
     'day',
     '1*',
@@ -52,44 +52,47 @@ test('numbers that are no messages are not shown', () => {
   ]);
 });
 
-test('the news begins after the mark, with a group of its own', () => {
+test('puts the divider after the read position, with a new group', () => {
   const events = [said(1, 'bob'), said(2, 'bob'), said(3, 'bob')];
   expect(shape(shown(events, { readPosition: 1 }))).toEqual(['day', '1*', 'new', '2*', '3']);
   expect(shape(shown(events, { readPosition: 3 }))).toEqual(['day', '1*', '2', '3']);
 });
 
-test('what I said myself is no news, and of a window that begins later nobody knows where it began', () => {
+test('shows no divider for own messages, nor in a window that begins later', () => {
   expect(shape(shown([said(1, 'bob'), said(2, 'ann')], { readPosition: 1 }))).toEqual(['day', '1*', '2*']);
   expect(shape(shown([said(9, 'bob')], { readPosition: 5 }))).toEqual(['day', '9*']);
 });
 
-test('what waits comes last, and only where the log ends', () => {
+test('puts pending messages last, only at the end of the log', () => {
   const letters = [asked('a', { type: 'chat', data: 'soon' })];
   expect(shape(shown([said(1, 'bob')], { pending: letters }))).toEqual(['day', '1*', 'soon']);
   expect(shape(shown([said(1, 'bob')], { pending: letters, atEnd: false }))).toEqual(['day', '1*']);
 });
 
-test('a change that waits is shown at once; one that was refused is only told of', () => {
+test('applies a waiting change, and only mentions a rejected one', () => {
   const edit: NewCommand = { type: 'edit', target: 1, data: 'better' };
   const row = (letter: PendingMessage) =>
     new RowBuilder().build(shown([said(1, 'ann')], { pending: [letter] }))[1];
-  expect(row(asked('a', edit))).toMatchObject({ event: { data: 'better' }, letters: [{ cid: 'a' }] });
+  expect(row(asked('a', edit))).toMatchObject({ event: { data: 'better' }, pendingChanges: [{ cid: 'a' }] });
   const problem = { code: 'deleted', message: 'gone' } as const;
-  expect(row(asked('a', edit, { problem }))).toMatchObject({ event: { data: '1' }, letters: [{ problem }] });
+  expect(row(asked('a', edit, { problem }))).toMatchObject({
+    event: { data: '1' },
+    pendingChanges: [{ problem }],
+  });
   expect(row(asked('b', { type: 'delete', target: 1 }))).toMatchObject({ event: { data: '' } });
   expect(row(asked('c', { type: 'react', target: 1, data: '👍' }))).toMatchObject({
     event: { reactions: [{ user: ANN, data: '👍' }] },
   });
 });
 
-test('when an edit was made is known where the edit is in the window', () => {
+test('knows the time of an edit that is in the window', () => {
   const edited: ChatEvent = { ...said(1, 'ann'), edited: 2 };
   const edit: LogEvent = { id: 2, type: 'edit', user: ANN, target: 1, data: '1', at: NOON + 5 };
   expect(new RowBuilder().build(shown([edited, edit]))[1]).toMatchObject({ editedAt: NOON + 5 });
   expect(new RowBuilder().build(shown([edited]))[1]).toMatchObject({ editedAt: undefined });
 });
 
-test('a row that shows nothing new is the very same', () => {
+test('reuses unchanged rows', () => {
   const rows = new RowBuilder();
   const events = [said(1, 'ann'), said(2, 'bob'), said(3, 'bob')];
   const letters = [asked('a', { type: 'edit', target: 2, data: 'x' })];
@@ -101,7 +104,7 @@ test('a row that shows nothing new is the very same', () => {
   expect(third.at(-1)).not.toBe(after[4]);
 });
 
-test('a person keeps one colour', () => {
+test('gives a user one colour', () => {
   expect(toneIndexOf('ann', 8)).toBe(toneIndexOf('ann', 8));
   const tones = new Set(Array.from({ length: 200 }, (_, n) => toneIndexOf(`person-${n}`, 8)));
   expect([...tones].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);

@@ -1,4 +1,4 @@
-/** Shelves of two tabs of one browser. */
+/** The storage of two tabs of one browser. */
 import { expect, test } from 'vitest';
 import { type KeyValueStore, Settings } from '../../src/client/settings.js';
 import { clearDrafts, Draft } from '../../src/client/storage.js';
@@ -21,7 +21,7 @@ function shelves(): [KeyValueStore, KeyValueStore] {
   return [one(0), one(1)];
 }
 
-test('what is set is kept, and other tabs follow', () => {
+test('stores settings, and follows other tabs', () => {
   const [here, there] = shelves();
   const [mine, other] = [new Settings(here), new Settings(there)];
   mine.theme.value = 'dark';
@@ -42,7 +42,7 @@ test('what is set is kept, and other tabs follow', () => {
   ]);
 });
 
-test('a room follows what is set for all, until it has a rule of its own', () => {
+test('follows the general level until a room has its own', () => {
   const settings = new Settings(shelves()[0]);
   settings.notify.value = 'none';
   settings.setNotifyLevelIn('constructor', 'all');
@@ -61,14 +61,14 @@ test.each([
   '[]',
   '{"theme":7,"notify":"loud","rooms":{"a":"all"},"sound":"x"}',
   '{"rooms":[["a","loud"],7]}',
-])('what is kept is not trusted: %s', (kept) => {
+])('ignores invalid stored values: %s', (kept) => {
   const [shelf] = shelves();
   shelf.set('oneport.settings', kept);
   const { theme, notify, sound, roomRules: rooms } = new Settings(shelf);
   expect([theme.value, notify.value, sound.value, rooms.value.size]).toEqual(['system', 'mentions', true, 0]);
 });
 
-test('drafts are of a person in a room, outlive the page, and are burned for that person', () => {
+test("keeps drafts per user and room, and removes a user's", () => {
   const [shelf] = shelves();
   const draft = new Draft(shelf, 'ann', 'lobby');
   draft.keep('half a');

@@ -1,26 +1,26 @@
 import { expect, test } from 'vitest';
 import { TypingList, TypingSender } from '../../src/client/room/presence.js';
-import { HandClock } from './clock.js';
+import { ManualClock } from './clock.js';
 
 const ann = { id: 'a', name: 'Ann' };
 const bob = { id: 'b', name: 'Bob' };
 
-test('who writes is shown for five seconds after the last word of it, in the order they began', () => {
-  const clock = new HandClock();
+test('shows typing users for five seconds, in the order they started', () => {
+  const clock = new ManualClock();
   const typing = new TypingList(clock);
   const names = () => typing.users.value.map(({ name }) => name);
   typing.onTyping(ann);
-  clock.turn(3_000);
+  clock.advance(3_000);
   typing.onTyping(bob);
   typing.onTyping(ann);
-  clock.turn(4_999);
+  clock.advance(4_999);
   expect(names()).toEqual(['Ann', 'Bob']);
-  clock.turn(1);
+  clock.advance(1);
   expect(names()).toEqual([]);
 });
 
-test('their message ends it', () => {
-  const typing = new TypingList(new HandClock());
+test('stops when their message arrives', () => {
+  const typing = new TypingList(new ManualClock());
   for (const one of [ann, bob]) typing.onTyping(one);
   typing.remove('a');
   typing.remove('nobody');
@@ -29,8 +29,8 @@ test('their message ends it', () => {
   expect(typing.users.value).toEqual([]);
 });
 
-test('I tell at the first stroke, and then every three seconds; anew after a message', () => {
-  const clock = new HandClock();
+test('sends at the first keystroke, then every three seconds, and anew after a message', () => {
+  const clock = new ManualClock();
   let told = 0;
   let live = true;
   const teller = new TypingSender(clock, () => {
@@ -39,10 +39,10 @@ test('I tell at the first stroke, and then every three seconds; anew after a mes
   });
   for (let n = 0; n < 29; n++) {
     teller.onInput();
-    clock.turn(100);
+    clock.advance(100);
   }
   expect(told).toBe(1);
-  clock.turn(100);
+  clock.advance(100);
   teller.onInput();
   teller.reset();
   teller.onInput();
@@ -50,7 +50,7 @@ test('I tell at the first stroke, and then every three seconds; anew after a mes
   teller.reset();
   live = false;
   teller.onInput();
-  live = true; // it could not be told: the next stroke tells it
+  live = true; // it was not sent, so the next keystroke sends it
   teller.onInput();
   expect(told).toBe(4);
 });

@@ -1,4 +1,4 @@
-/** The page without the network, with an old letter, and over a deploy. */
+/** The page without network, with an old outbox, and during a deployment. */
 import { cpSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { freePort, hasChromium, openBrowser, say, shows, watch } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { ROOT, type RunningServer, startServer } from '../process.js';
-import { keptKeys, keptText } from './kept.js';
+import { keptKeys, keptText } from './offline-cache.js';
 import { eventually, openPage, posts, says, visitor } from './people.js';
 
 async function stop(server: RunningServer): Promise<void> {
@@ -14,7 +14,7 @@ async function stop(server: RunningServer): Promise<void> {
   await server.exited;
 }
 
-/** The service worker has all its files, and the last window is kept. */
+/** Waits until the service worker has its files and the last window is cached. */
 async function kept(page: Page, room = 'lobby'): Promise<void> {
   await page.evaluate(() => navigator.serviceWorker.ready);
   await eventually(async () => (await keptKeys(page)).some((key) => key.endsWith(` room ${room}`))).toBe(
@@ -22,7 +22,7 @@ async function kept(page: Page, room = 'lobby'): Promise<void> {
   );
 }
 
-/** As a link of the page does. */
+/** Follows a link of the page. */
 async function goTo(page: Page, path: string): Promise<void> {
   await page.evaluate((href) => {
     const link = document.createElement('a');
@@ -40,8 +40,8 @@ async function open(context: BrowserContext, url: string): Promise<Page> {
   return page;
 }
 
-describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
-  it('the page opens with what it had, says so, takes what is written, and is whole when the network is back', async () => {
+describe.runIf(hasChromium)('without network', { timeout: 60_000 }, () => {
+  it('opens with its cache, says so, takes messages, and catches up later', async () => {
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env });
     const { context, page } = await openPage(server, 'Ann');
@@ -61,7 +61,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     await shows(later, ['1 one', '2 two', '3 three', '4 four']);
   });
 
-  it('edits and reactions wait too, over a closed page, and are sent once', async () => {
+  it('keeps edits and reactions over a closed page, and sends them once', async () => {
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env });
     const bob = await visitor(server, 'Bob');
@@ -88,7 +88,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     expect(log.map(({ type }) => type).sort()).toEqual(['chat', 'edit', 'react', 'react']);
   });
 
-  it('who signs out leaves nothing in this browser', async () => {
+  it('leaves nothing in the browser after signing out', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const { page } = await openPage(server, 'Ann');
     await say(page, 'secret');
@@ -108,7 +108,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     expect([texts.includes('secret'), await keptKeys(page)]).toEqual([false, []]);
   });
 
-  it('who signs out is asked about what waits in any room', async () => {
+  it('asks before unsent messages of any room are discarded', async () => {
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env });
     const { page } = await openPage(server, 'Ann');
@@ -124,7 +124,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'Discard 2 unsent messages and sign out?' }).waitFor();
   });
 
-  it('a text that is deleted while another room is in view does not stay in this browser', async () => {
+  it('removes a text that is deleted while another room is shown', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const bob = await visitor(server, 'Bob');
     await says(bob, 'lobby', 'a slip', 'another');
@@ -139,7 +139,7 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
     expect(await keptText(page)).toContain('another');
   });
 
-  it('a letter that an older version of the page kept is sent', async () => {
+  it('sends a message stored by an older version of the page', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const context = await (await openBrowser()).newContext();
     const signedIn = await context.request.post(`${server.origin}/signin`, { data: { name: 'Ann' } });
@@ -175,8 +175,8 @@ describe.runIf(hasChromium)('without the network', { timeout: 60_000 }, () => {
   });
 });
 
-describe.runIf(hasChromium)('a deploy', { timeout: 90_000 }, () => {
-  it('is hinted at, never forced; an open page goes on with its own parts, and the next one is the new one', async () => {
+describe.runIf(hasChromium)('a deployment', { timeout: 90_000 }, () => {
+  it('is announced and never forced; an open page keeps its parts, the next one is new', async () => {
     const root = copyOfThis();
     const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
     const server = await startServer({ env, root });
@@ -184,7 +184,7 @@ describe.runIf(hasChromium)('a deploy', { timeout: 90_000 }, () => {
     await say(page, 'before');
     await shows(page, ['1 before']);
     await kept(page);
-    await page.reload(); // from now on the service worker is between
+    await page.reload(); // the service worker controls the page from now on
     await shows(page, ['1 before']);
     await stop(server);
     deployAnother(root);
@@ -264,7 +264,7 @@ function other(name: string): string {
   );
 }
 
-it('the service worker keeps every file that the page begins with', () => {
+it('leaves every file of the first load with the service worker', () => {
   const built = (file: string) => readFileSync(join(ROOT, 'public', file), 'utf8');
   const files: Readonly<Record<string, string | string[]>> = JSON.parse(built('js/files.json'));
   const begins = Object.values(files).flat();

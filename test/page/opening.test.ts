@@ -1,16 +1,16 @@
-/** The page is there with its HTML and its script: what it was delivered with is drawn before anything is asked for. */
+/** The snapshot in the HTML is rendered before any request. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, say, watch } from '../chromium.js';
 import { cookies, openStage, type Stage } from '../stage.js';
-import { keptText } from './kept.js';
+import { keptText } from './offline-cache.js';
 import { eventually, texts } from './people.js';
 
-/** A page that hears nothing but its HTML and its files: no socket, no API. */
+/** A page that receives only its HTML and files: no socket, no API. */
 async function openAlone(stage: Stage, as: string, path: string): Promise<Page> {
   const context = await stage.browser.newContext({ viewport: { width: 1280, height: 800 } });
   await context.addCookies(cookies(await stage.person(as), stage.door.origin));
-  await context.routeWebSocket(/\/ws\//, () => {}); // accepted, and never answered
+  await context.routeWebSocket(/\/ws\//, () => {}); // accepted and never answered
   await context.route('**/api/**', (route) => route.abort());
   const page = await context.newPage();
   watch(page);
@@ -18,7 +18,7 @@ async function openAlone(stage: Stage, as: string, path: string): Promise<Page> 
   return page;
 }
 
-/** The numbers of the first and the last message on the screen. */
+/** The first and last number on the screen. */
 const onScreen = (page: Page) =>
   page.evaluate(() => {
     const box = document.querySelector('.log')?.getBoundingClientRect() ?? new DOMRect();
@@ -29,7 +29,7 @@ const onScreen = (page: Page) =>
     return [rows[0], rows.at(-1)].map((row) => Number(row?.getAttribute('data-id')));
   });
 
-/** Runs in the page from its first moment: for how long the line had been away whenever trouble was shown, in milliseconds. */
+/** Runs from the page's first moment: milliseconds of outage whenever trouble was shown. */
 function watchTroubles(): void {
   const troubles: number[] = [];
   Object.assign(window, { troubles });
@@ -45,8 +45,8 @@ function watchTroubles(): void {
 }
 const troubles = (page: Page) => page.evaluate(() => Reflect.get(window, 'troubles') as number[]);
 
-describe.runIf(hasChromium)('a line that is there at once', { timeout: 60_000 }, () => {
-  it('is no trouble, at the opening or again; one that stays away is', async () => {
+describe.runIf(hasChromium)('a short outage', { timeout: 60_000 }, () => {
+  it('is not shown; a longer one is', async () => {
     const stage = await openStage();
     await stage.says('Bob', 'lobby', 'hello');
     const context = await stage.browser.newContext();
@@ -69,21 +69,21 @@ describe.runIf(hasChromium)('a line that is there at once', { timeout: 60_000 },
     await live.waitFor();
     cut();
     await page.locator('.dot:not(.live)').waitFor();
-    await page.evaluate(() => dispatchEvent(new Event('online'))); // it need not wait for its turn
+    await page.evaluate(() => dispatchEvent(new Event('online'))); // reconnects at once
     await live.waitFor();
     await stage.says('Bob', 'lobby', 'again');
     await page.locator('li.message[data-id="2"]').waitFor();
     back = false;
     cut();
     await page.locator('.status p').waitFor();
-    // on a busy machine a line may well be away for a second at the opening too: then it is trouble
+    // on a busy machine the connection may take over a second at the start too
     const away = await troubles(page);
     expect([away.length > 0, away.filter((ms) => ms < 900)]).toEqual([true, []]);
   });
 });
 
-describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000 }, () => {
-  it('is shown alone: the end of the room, who I am, and the rooms', async () => {
+describe.runIf(hasChromium)('the snapshot', { timeout: 60_000 }, () => {
+  it('shows the end of the room, the user and the rooms before any request', async () => {
     const stage = await openStage();
     for (const text of texts(60)) await stage.says('Bob', 'lobby', text);
     await stage.says('Ann', 'kitchen', 'mine');
@@ -91,29 +91,29 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     await page.locator('li.message[data-id="60"]').waitFor();
     expect((await onScreen(page))[1]).toBe(60);
     await page.getByRole('link', { name: /^kitchen/ }).waitFor();
-    await eventually(() => page.locator('.status').textContent()).toBe('Connecting…'); // and not "again"
+    await eventually(() => page.locator('.status').textContent()).toBe('Connecting…'); // and not "Reconnecting"
     expect(await page.locator('.people h2').textContent()).toMatch(/^Here now/);
     await page.goto(`${stage.door.origin}/r/kitchen`);
     expect(await page.locator('li.message.mine').count()).toBe(1);
     expect(await page.locator('#snapshot').count()).toBe(0);
   });
 
-  it('opens where one stopped reading, and at a number', async () => {
+  it('opens at the read position, and at a number', async () => {
     const stage = await openStage();
     for (const text of texts(160)) await stage.says('Bob', 'lobby', text);
     await stage.reads('Ann', 'lobby', 80);
     const page = await openAlone(stage, 'Ann', '/r/lobby');
-    await page.locator('li.fresh').waitFor();
+    await page.locator('li.unread-divider').waitFor();
     const [first = 0, last = 0] = await onScreen(page);
     expect([first > 60, first <= 81, last > 81, last < 120]).toEqual([true, true, true, true]);
-    await eventually(() => page.locator('.below').textContent()).toMatch(/^\d+ new messages?$/);
-    const count = Number.parseInt((await page.locator('.below').textContent()) ?? '', 10);
+    await eventually(() => page.locator('.jump-latest').textContent()).toMatch(/^\d+ new messages?$/);
+    const count = Number.parseInt((await page.locator('.jump-latest').textContent()) ?? '', 10);
     expect(Math.abs(count - (160 - last))).toBeLessThanOrEqual(1); // a row that is cut off is not read yet
     const linked = await openAlone(stage, 'Ann', '/r/lobby#97');
-    await linked.locator('li.message.found[data-id="97"]').waitFor();
+    await linked.locator('li.message.highlighted[data-id="97"]').waitFor();
   });
 
-  it('stays at its end when what waits to be sent is put below it', async () => {
+  it('stays at the end when pending messages appear', async () => {
     const stage = await openStage();
     for (const text of texts(30)) await stage.says('Bob', 'lobby', text);
     const page = await openAlone(stage, 'Ann', '/r/lobby');
@@ -125,12 +125,12 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
           .locator('.log')
           .evaluate((log) => Math.round(log.scrollHeight - log.clientHeight - log.scrollTop));
       await eventually(gap).toBeLessThan(2);
-      expect(await page.locator('.below').count()).toBe(0);
+      expect(await page.locator('.jump-latest').count()).toBe(0);
       await page.reload();
     }
   });
 
-  it('is read, and goes on upward, also where nothing comes after it and nothing can be kept', async () => {
+  it('is marked as read, and continues upwards, also after changes only and without storage', async () => {
     const stage = await openStage();
     for (const text of texts(10)) await stage.says('Bob', 'few', text);
     for (const text of texts(30)) await stage.says('Bob', 'liked', text);
@@ -154,7 +154,7 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     await page.locator('li.message[data-id="30"]').waitFor(); // the last fifty events are reactions
   });
 
-  it('leaves no text in the browser that was deleted meanwhile, wherever the room opens', async () => {
+  it('leaves no text that was deleted meanwhile, wherever the room opens', async () => {
     const stage = await openStage();
     for (const text of ['a slip', 'another']) await stage.says('Bob', 'lobby', text);
     const page = await stage.open({ as: 'Ann', path: '/r/lobby' });
@@ -164,11 +164,11 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     await stage.post('Bob', 'lobby', { type: 'delete', target: 1 });
     for (const text of texts(120)) await stage.says('Bob', 'lobby', text);
     await page.goto(`${stage.door.origin}/r/lobby`);
-    await page.locator('li.fresh').waitFor();
+    await page.locator('li.unread-divider').waitFor();
     await eventually(kept).not.toContain('a slip');
   });
 
-  it('goes on: what is said after it was delivered follows, once', async () => {
+  it('is continued with what was said since, once', async () => {
     const stage = await openStage();
     for (const text of texts(3)) await stage.says('Bob', 'lobby', text);
     const page = await stage.open({ as: 'Ann', path: '/r/lobby' });
@@ -178,7 +178,7 @@ describe.runIf(hasChromium)('what the page is delivered with', { timeout: 60_000
     expect(await page.locator('li.message .text').allTextContents()).toEqual(texts(4));
   });
 
-  it('is not in the page that is kept for the time without a network', async () => {
+  it('is not in the cached page', async () => {
     const stage = await openStage();
     await stage.says('Bob', 'lobby', 'not for ever');
     const page = await stage.open({ as: 'Ann', path: '/r/lobby' });

@@ -1,11 +1,11 @@
-/** People on devices, for tests of the page: in Chromium, or over the API when only what they say matters. */
+/** People for tests of the page: in Chromium, or over the API when only their messages matter. */
 import type { BrowserContext, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { openBrowser, signInByForm } from '../chromium.js';
 import { Door, type Visitor } from '../harness.js';
 import type { RunningServer } from '../process.js';
 
-/** A person's browser with the page in it. */
+/** A user's browser with the page. */
 export async function openPage(
   server: RunningServer,
   name: string,
@@ -17,7 +17,7 @@ export async function openPage(
   return { context, page };
 }
 
-/** The same person in another browser. */
+/** The same user in another browser. */
 export async function onOtherDevice(
   server: RunningServer,
   { context }: { context: BrowserContext },
@@ -31,12 +31,12 @@ export async function onOtherDevice(
   return { context: other, page };
 }
 
-/** Somebody without a browser. */
+/** A user without a browser. */
 export function visitor(server: RunningServer, name: string): Promise<Visitor> {
   return new Door(server.port).signIn(name);
 }
 
-/** Says things over the API; resolves with their numbers. */
+/** Posts over the API; resolves with the numbers. */
 export async function says(who: Visitor, room: string, ...texts: readonly string[]): Promise<number[]> {
   const ids: number[] = [];
   for (const data of texts) ids.push(await posts(who, room, { data }));
@@ -54,7 +54,7 @@ export function texts(count: number): string[] {
   return Array.from({ length: count }, (_, n) => `text ${n + 1}`);
 }
 
-/** Asks until it is so. */
+/** Polls until the assertion holds. */
 export function eventually<T>(ask: () => Promise<T>) {
   return expect.poll(ask, { timeout: 10_000, interval: 50 });
 }

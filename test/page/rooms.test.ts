@@ -1,4 +1,4 @@
-/** Many rooms in one page: switching, opening at a number or where one stopped, unread and read marks, the title. */
+/** Many rooms in one page: switching, opening positions, unread counts and read positions. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, messages, say, shows } from '../chromium.js';
@@ -8,7 +8,7 @@ import { eventually, onOtherDevice, openPage, posts, says, texts, visitor } from
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
-/** Goes to a room as the page's own links do. */
+/** Follows a link of the page. */
 async function follow(page: Page, path: string): Promise<void> {
   await page.evaluate((href) => {
     const link = document.createElement('a');
@@ -23,7 +23,7 @@ async function titled(page: Page, title: string): Promise<void> {
   await page.waitForFunction((expected) => document.title === expected, title);
 }
 
-/** What of the numbers can be seen, from the first to the last. */
+/** The visible numbers, first and last. */
 function inView(page: Page): Promise<number[]> {
   return page.evaluate(() => {
     const box = document.querySelector('.log')?.getBoundingClientRect();
@@ -35,7 +35,7 @@ function inView(page: Page): Promise<number[]> {
 }
 
 describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
-  it('are switched without loading a page, back and forth, each as it was', async () => {
+  it('change without loading a page, back and forth, each as it was', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     const { page } = await openPage(server, 'Ann');
@@ -59,7 +59,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await shows(page, ['1 in the kitchen', '2 here too']);
   });
 
-  it('open at the number of the address, wherever it is', async () => {
+  it('open at the number in the address', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     await says(bob, 'lobby', ...texts(400));
@@ -74,7 +74,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await eventually(() => inView(page)).toContain(200);
   });
 
-  it('open where one stopped reading, when much is new', async () => {
+  it('open at the read position when much is new', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     await says(bob, 'lobby', ...texts(20));
@@ -88,7 +88,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     expect((await messages(ann.page)).some((text) => text.startsWith('320 '))).toBe(false);
   });
 
-  it('show in title and icon that something is unread, and read marks go to other devices at once', async () => {
+  it('show unread messages in title and icon, and share read positions with other devices', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     await says(bob, 'kitchen', 'zero');
@@ -106,7 +106,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     expect(await ann.page.locator('link[rel=icon]').getAttribute('href')).toBe('/icon.svg');
   });
 
-  it('converge: a page that was away, one that was there, and one that is opened later', async () => {
+  it('converge: a page that was away, one that was there, and one that opens later', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     await says(bob, 'lobby', ...texts(30));
@@ -143,7 +143,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
   });
 });
 
-/** My read marks, as the server has them. */
+/** The user's read positions, as the server has them. */
 function readMarks(page: Page): Promise<Record<string, number>> {
   return page.evaluate(async () => {
     const rooms: { room: string; read: number }[] = await (await fetch('/api/rooms')).json();
@@ -151,8 +151,8 @@ function readMarks(page: Page): Promise<Record<string, number>> {
   });
 }
 
-describe.runIf(hasChromium)('while the line is away', { timeout: 60_000 }, () => {
-  it('nothing says how many people are where; when it is back, all does', async () => {
+describe.runIf(hasChromium)('without connection', { timeout: 60_000 }, () => {
+  it('hides the numbers of people until it is back', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     await says(bob, 'kitchen', 'hi');

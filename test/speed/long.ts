@@ -106,7 +106,7 @@ export async function jump(page: Page, id: number): Promise<number> {
 /** Back to the newest. */
 export async function toLatest(page: Page, last: number): Promise<number> {
   const from = performance.now();
-  await page.locator('.below').click();
+  await page.locator('.jump-latest').click();
   await page.locator(`li.message[data-id="${last}"]`).waitFor();
   return performance.now() - from;
 }

@@ -1,4 +1,4 @@
-/** Sends one person's letters to rooms that no tab shows, over HTTP: from tabs that were closed, rooms that were left. */
+/** Sends pending messages over HTTP to rooms that no tab shows. */
 import { sendMessage } from '../api.js';
 import { type Clock, withTimeout } from '../clock.js';
 import { isSendable, Outbox, type OutboxStore, type PendingMessage, storeTimeoutMs } from './outbox.js';
@@ -15,51 +15,53 @@ export class BackgroundSender {
   readonly #channel = new OutboxChannel();
   readonly #running = new Map<string, AbortController>();
 
-  constructor(parts: BackgroundSenderDeps) {
-    this.#deps = parts;
+  constructor(deps: BackgroundSenderDeps) {
+    this.#deps = deps;
   }
 
-  /** All rooms but the one that is in view here. */
-  async sendAll(here: string): Promise<void> {
-    this.#running.get(here)?.abort();
+  /** Sends for all rooms except the visible one. */
+  async sendAll(visibleRoom: string): Promise<void> {
+    this.#running.get(visibleRoom)?.abort();
     const { store, user } = this.#deps;
-    const letters = await store.all(user).catch(() => []); // a store that fails has nothing for us
-    const rooms = new Set(letters.filter(isSendable).map(({ room }) => room));
-    rooms.delete(here);
+    const messages = await store.all(user).catch(() => []); // a failing store has nothing to send
+    const rooms = new Set(messages.filter(isSendable).map(({ room }) => room));
+    rooms.delete(visibleRoom);
     await Promise.all(
       [...rooms].filter((room) => !this.#running.has(room)).map((room) => this.#sendRoom(room)),
     );
   }
 
-  /** The room comes into view: its letters go by its socket. */
-  stop(room: string): void {
+  /** Stops a room's background sending, because its socket takes over. */
+  abort(room: string): void {
     this.#running.get(room)?.abort();
   }
 
-  /** How many letters this person has not sent: kept ones of all rooms, and those shown here that the store did not take. */
-  async countUnsent(shown: readonly PendingMessage[]): Promise<number> {
+  /** Counts the stored messages of all rooms and the given ones, which the store may lack. */
+  async countUnsent(visible: readonly PendingMessage[]): Promise<number> {
     const { store, user, clock } = this.#deps;
-    const cids = new Set(shown.map(({ cid }) => cid));
-    const read = store.all(user).then((kept) => kept.forEach(({ cid }) => void cids.add(cid)));
-    await withTimeout(clock, storeTimeoutMs, read);
+    const cids = new Set(visible.map(({ cid }) => cid));
+    const loadAll = store.all(user).then((stored) => stored.forEach(({ cid }) => void cids.add(cid)));
+    await withTimeout(clock, storeTimeoutMs, loadAll);
     return cids.size;
   }
 
-  /** Drops everything this person has not sent: they leave this browser. A store that does not answer holds nobody. */
+  /** Discards all pending messages. Does not wait longer than `storeTimeoutMs`. */
   clear(): Promise<void> {
     const { store, user, clock } = this.#deps;
-    for (const stop of this.#running.values()) stop.abort();
-    const emptied = async () => {
+    for (const abort of this.#running.values()) abort.abort();
+    const removeAll = async () => {
       for (const { cid } of await store.all(user)) await store.remove(cid);
     };
-    return withTimeout(clock, storeTimeoutMs, emptied());
+    return withTimeout(clock, storeTimeoutMs, removeAll());
   }
 
   async #sendRoom(room: string): Promise<void> {
-    const stop = new AbortController();
-    this.#running.set(room, stop);
+    const abort = new AbortController();
+    this.#running.set(room, abort);
     try {
-      await withLockIfFree(outboxLockName(this.#deps.user, room), () => this.#runSendLoop(room, stop.signal));
+      await withLockIfFree(outboxLockName(this.#deps.user, room), () =>
+        this.#runSendLoop(room, abort.signal),
+      );
     } finally {
       this.#running.delete(room);
     }
@@ -67,14 +69,14 @@ export class BackgroundSender {
 
   async #runSendLoop(room: string, signal: AbortSignal): Promise<void> {
     const { store, user, clock } = this.#deps;
-    const changed = () => this.#channel.notify(room);
+    const onChanged = () => this.#channel.notify(room);
     const outbox = new Outbox({
       store,
       user,
       room,
       newCid,
       clock,
-      onChanged: changed,
+      onChanged,
       onUnpersisted: () => {},
     });
     await outbox.reload();

@@ -1,6 +1,6 @@
 /**
- * This page's IndexedDB: letters that are not sent yet (outboxdb.ts) and what is kept for an opening offline (keep.ts).
- * Written with strict durability where a letter depends on it. A newer page may change it at any time: then ours lets go.
+ * The page's IndexedDB: the outbox and the offline cache. Closes when a newer version of the page upgrades
+ * it.
  */
 import type { Problem } from '../../shared/protocol.js';
 import type { OutboxStore, PendingMessage, UnsavedMessage } from './outbox.js';
@@ -13,7 +13,9 @@ export const cacheStoreName = 'kept';
 export class Database {
   #connection: Promise<IDBDatabase> | undefined;
 
-  /** One transaction on one store; resolves with what the request of `work` came to, when it is on disk. */
+  /**
+   * Runs one transaction on one store. Resolves with the request's result once the transaction is complete.
+   */
   async run<T>(
     store: string,
     mode: IDBTransactionMode,
@@ -35,41 +37,41 @@ export class Database {
   }
 }
 
-async function openDatabase(closed: () => void): Promise<IDBDatabase> {
+async function openDatabase(onClosed: () => void): Promise<IDBDatabase> {
   const request = indexedDB.open(databaseName, schemaVersion);
   request.onupgradeneeded = ({ oldVersion }) => migrate(request, oldVersion);
   try {
     const db = await requestDone(request);
-    db.onclose = closed;
+    db.onclose = onClosed;
     db.onversionchange = () => {
-      db.close(); // a newer page wants to change it: do not stand in its way
-      closed();
+      db.close(); // let the newer page upgrade
+      onClosed();
     };
     return db;
   } catch (error) {
-    closed();
+    onClosed();
     throw error;
   }
 }
 
 function migrate({ result, transaction }: IDBOpenDBRequest, from: number): void {
   if (from < 1) {
-    const letters = result.createObjectStore(outboxStoreName, { keyPath: 'seq', autoIncrement: true });
-    letters.createIndex('user', 'user');
-    letters.createIndex('cid', 'cid', { unique: true });
+    const objects = result.createObjectStore(outboxStoreName, { keyPath: 'seq', autoIncrement: true });
+    objects.createIndex('user', 'user');
+    objects.createIndex('cid', 'cid', { unique: true });
   }
   if (from === 1 && transaction) migrateTexts(transaction.objectStore(outboxStoreName));
   if (from < 2) result.createObjectStore(cacheStoreName);
 }
 
-/** In version 1 a letter was a text to be said. */
-function migrateTexts(letters: IDBObjectStore): void {
-  const walk = letters.openCursor();
-  walk.onsuccess = () => {
-    const cursor = walk.result;
+/** Version 1 stored texts only. */
+function migrateTexts(objects: IDBObjectStore): void {
+  const request = objects.openCursor();
+  request.onsuccess = () => {
+    const cursor = request.result;
     if (!cursor) return;
-    const { data, ...letter } = cursor.value;
-    cursor.update({ ...letter, posting: { type: 'chat', data } });
+    const { data, ...message } = cursor.value;
+    cursor.update({ ...message, posting: { type: 'chat', data } });
     cursor.continue();
   };
 }
@@ -88,10 +90,7 @@ function transactionDone(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/**
- * The outbox in IndexedDB: what was said outlives the tab, the browser and the day. Keys count up by themselves
- * (`seq`), in the order in which transactions of all tabs happened.
- */
+/** The outbox in IndexedDB. `seq` is the auto-incremented key, so it gives one order over all tabs. */
 
 export class IndexedDbOutbox implements OutboxStore {
   readonly #database: Database;
@@ -100,54 +99,54 @@ export class IndexedDbOutbox implements OutboxStore {
     this.#database = database;
   }
 
-  async add(unsent: UnsavedMessage, instead?: string): Promise<number> {
+  async add(message: UnsavedMessage, replaces?: string): Promise<number> {
     let seq = 0;
-    await this.#write((letters) => {
-      const put = () => {
-        const added = letters.add(unsent);
-        added.onsuccess = () => {
-          seq = Number(added.result);
+    await this.#write((objects) => {
+      const insert = () => {
+        const request = objects.add(message);
+        request.onsuccess = () => {
+          seq = Number(request.result);
         };
       };
-      if (instead === undefined) put();
-      else removeThen(letters, instead, put);
+      if (replaces === undefined) insert();
+      else removeThen(objects, replaces, insert);
     });
     return seq;
   }
 
   async all(user: string): Promise<readonly PendingMessage[]> {
-    // only `add` writes there; ordered by primary key within one user
-    const all = await this.#database.run<PendingMessage[]>(outboxStoreName, 'readonly', (letters) =>
-      letters.index('user').getAll(user),
+    // only `add` writes there; an index orders equal keys by primary key
+    const all = await this.#database.run<PendingMessage[]>(outboxStoreName, 'readonly', (objects) =>
+      objects.index('user').getAll(user),
     );
     return all ?? [];
   }
 
   refuse(cid: string, problem: Problem): Promise<void> {
-    return this.#write((letters) => {
-      const found = letters.index('cid').get(cid);
+    return this.#write((objects) => {
+      const found = objects.index('cid').get(cid);
       found.onsuccess = () => {
-        if (found.result !== undefined) letters.put({ ...found.result, problem });
+        if (found.result !== undefined) objects.put({ ...found.result, problem });
       };
     });
   }
 
   remove(cid: string): Promise<void> {
-    return this.#write((letters) => removeThen(letters, cid, () => {}));
+    return this.#write((objects) => removeThen(objects, cid, () => {}));
   }
 
-  async #write(change: (letters: IDBObjectStore) => void): Promise<void> {
-    await this.#database.run(outboxStoreName, 'readwrite', (letters) => {
-      change(letters);
+  async #write(change: (objects: IDBObjectStore) => void): Promise<void> {
+    await this.#database.run(outboxStoreName, 'readwrite', (objects) => {
+      change(objects);
       return undefined;
     });
   }
 }
 
-function removeThen(letters: IDBObjectStore, cid: string, then: () => void): void {
-  const found = letters.index('cid').getKey(cid);
+function removeThen(objects: IDBObjectStore, cid: string, onRemoved: () => void): void {
+  const found = objects.index('cid').getKey(cid);
   found.onsuccess = () => {
-    if (found.result !== undefined) letters.delete(found.result);
-    then();
+    if (found.result !== undefined) objects.delete(found.result);
+    onRemoved();
   };
 }

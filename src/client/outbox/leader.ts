@@ -1,6 +1,6 @@
 /**
- * One tab at a time does the work of a name (Web Locks); when it is closed the next takes over. Where there are no
- * Web Locks (a page over plain http) every tab does it: drain.ts is safe even so, it only asks the server twice.
+ * Runs a task in one tab at a time (Web Locks); another tab takes over when it closes. Without Web Locks
+ * every tab runs it. The send loop tolerates that, because the server stores each cid once.
  */
 export type LeaderTask = (signal: AbortSignal) => Promise<void>;
 
@@ -11,18 +11,18 @@ export class TabLeader {
   #stop: AbortController | undefined;
   isLeader = false;
 
-  constructor(locks: LockManager | undefined, name: string, work: LeaderTask) {
+  constructor(locks: LockManager | undefined, name: string, task: LeaderTask) {
     this.#locks = locks;
     this.#name = name;
-    this.#task = work;
+    this.#task = task;
   }
 
-  /** Stands in line for the work, and again whenever it was taken away. */
+  /** Waits for leadership, and again after losing it. */
   start(): void {
     this.#compete(false);
   }
 
-  /** Takes the work from a tab that holds it and does not do it: phones freeze pages in the background. */
+  /** Takes leadership from a tab that is stuck; phones freeze background pages. */
   steal(): void {
     if (!this.isLeader) this.#compete(true);
   }
@@ -41,15 +41,15 @@ export class TabLeader {
   }
 
   async #lead(signal: AbortSignal, steal: boolean): Promise<void> {
-    const taken = new AbortController();
-    const work = () => this.#run(AbortSignal.any([signal, taken.signal]));
+    const lockLost = new AbortController();
+    const task = () => this.#run(AbortSignal.any([signal, lockLost.signal]));
     try {
-      if (this.#locks) await this.#locks.request(this.#name, steal ? { steal } : { signal }, work);
-      else await work();
+      if (this.#locks) await this.#locks.request(this.#name, steal ? { steal } : { signal }, task);
+      else await task();
     } catch {
-      // Aborted while in line, or the lock was stolen: the loop above decides.
+      // The wait was aborted or the lock stolen: the loop above decides.
     } finally {
-      taken.abort();
+      lockLost.abort();
     }
   }
 

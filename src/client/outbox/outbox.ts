@@ -1,15 +1,25 @@
-/** What was said, or asked for, and is not in the log yet, and the contract of where it is kept. */
+/**
+ * Pending messages and changes of one user in one room.
+ *
+ * Invariants:
+ * 1. A message is shown as waiting only once the store has it. Before that it is shown as saving and is not
+ * sent.
+ * 2. A message that the store does not accept is marked `unpersisted` and sent from this tab. Each later
+ * write offers it to the store again, under the same cid.
+ * 3. The order is that of `seq`, which all tabs share. Messages without `seq` follow in the order of writing.
+ * Each tab writes one at a time, so no message is stored or sent before an earlier one.
+ * 4. A cid is never reused for another text.
+ */
 
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { PostCommand, Problem } from '../../shared/protocol.js';
 import { type Clock, withTimeout } from '../clock.js';
 
-/** A posting as it is asked for: the outbox gives it its cid. */
 export type NewCommand = WithoutCid<PostCommand>;
 type WithoutCid<T> = T extends unknown ? Omit<T, 'cid'> : never;
 
 export interface UnsavedMessage {
-  /** id of the writer: nobody else's page sends it */
+  /** user id; only this user's page sends it */
   readonly user: string;
   readonly room: string;
   readonly cid: string;
@@ -17,57 +27,45 @@ export interface UnsavedMessage {
   readonly at: number;
 }
 export interface PendingMessage extends UnsavedMessage {
-  /** the place in the order, given by the store; undefined until it is kept */
+  /** position in the store; undefined until stored */
   readonly seq?: number | undefined;
-  /** why it was refused; undefined while it waits */
+  /** why the server rejected it */
   readonly problem?: Problem | undefined;
-  /** the store did not take it: it is sent, but gone when this tab is closed before */
+  /** the store failed: the message is lost if this tab closes before it is sent */
   readonly unpersisted?: true | undefined;
 }
 
-/** How it is with a letter, for who wrote it. */
-export function deliveryStateOf({
-  problem,
-  unpersisted: unkept,
-  seq,
-}: PendingMessage): 'refused' | 'unkept' | 'saving' | 'waiting' {
-  if (problem) return 'refused';
-  if (unkept) return 'unkept';
+export type DeliveryState = 'rejected' | 'unpersisted' | 'saving' | 'waiting';
+
+export function deliveryStateOf({ problem, unpersisted, seq }: PendingMessage): DeliveryState {
+  if (problem) return 'rejected';
+  if (unpersisted) return 'unpersisted';
   return seq === undefined ? 'saving' : 'waiting';
 }
 
-/** It may be sent: not refused, and kept, or given up by the store. */
-export function isSendable({ seq, unpersisted: unkept, problem }: PendingMessage): boolean {
-  return (seq !== undefined || unkept === true) && problem === undefined;
+/** True unless it was rejected or is still being saved. */
+export function isSendable({ seq, unpersisted, problem }: PendingMessage): boolean {
+  return (seq !== undefined || unpersisted === true) && problem === undefined;
 }
 
-/** Where letters outlive the tab. Each call is one transaction; what one tab wrote, the next call of any tab reads. */
+/** Persistent storage. Each call is one transaction and sees what any tab wrote before. */
 export interface OutboxStore {
-  /** Puts it at the end of the order, in place of `instead` (a cid) if given. Resolves with its `seq` when it is on disk. */
-  add(unsent: UnsavedMessage, instead?: string): Promise<number>;
-  /** All letters of a person, in order. */
+  /**
+   * Appends a message; removes the one with the cid `replaces` first. Resolves with its `seq` once it is on
+   * disk.
+   */
+  add(newMessage: UnsavedMessage, replaces?: string): Promise<number>;
+  /** All messages of a user, in order. */
   all(user: string): Promise<readonly PendingMessage[]>;
-  /** Notes why it was refused; nothing if it is gone. */
+  /** Marks a message as rejected; does nothing if it is gone. */
   refuse(cid: string, problem: Problem): Promise<void>;
   remove(cid: string): Promise<void>;
 }
 
-/**
- * What one person has asked for in one room (to say, edit, delete, react) and the log has not confirmed. What must
- * stay true:
- * 1. A letter is shown as waiting only when it is in the store; it leaves it only when it is in the log, or by its
- *    writer's hand. Before that it is shown as being saved, and not sent.
- * 2. What the store does not take (it fails, or does not answer) is shown as not kept, and sent from this tab all the
- *    same. It is offered to the store again with the next letter, under the same cid.
- * 3. The order is that of the store (`seq`), which all tabs share; what is not in it comes after, as it was said.
- *    A tab puts its letters there one by one, so none is kept, or sent, before one that was said earlier.
- * 4. A cid, once used, is used for the same text only.
- */
-
-/** Said here, and not read back from the store yet. */
+/** Written here and not read back from the store yet. */
 interface LocalMessage extends PendingMessage {
   readonly replaces?: string | undefined;
-  /** the store takes its time */
+  /** saving takes longer than `showUnsavedAfterMs` */
   readonly isShown?: true;
 }
 
@@ -77,50 +75,44 @@ export interface OutboxDeps {
   readonly room: string;
   readonly newCid: () => string;
   readonly clock: Clock;
-  /** The store has changed: the other tabs want to know. */
+  /** The store changed; notifies other tabs. */
   readonly onChanged: () => void;
-  /** A letter is not kept: no other tab can see it, so this one has to send. */
+  /** A message is only in this tab, so this tab must send it. */
   readonly onUnpersisted: () => void;
 }
 
-/** A store that takes longer than this is not waited for before the letter is shown. */
 const showUnsavedAfterMs = 300;
-/** A store that does not answer for so long is given up for now. */
+/** The store counts as failed after this time. */
 export const storeTimeoutMs = 3_000;
 
 export class Outbox {
   readonly #deps: OutboxDeps;
   readonly #messages = signal<readonly PendingMessage[]>([]);
+  /** Waiting and rejected ones, in order. */
+  readonly messages: ReadonlySignal<readonly PendingMessage[]> = this.#messages;
   #saved: readonly PendingMessage[] = [];
   #local: readonly LocalMessage[] = [];
-  /** in the log, or dropped: not shown again, whatever a slow read of the store still says */
+  /** cids that are in the log or discarded; a slow read must not bring them back */
   readonly #settled = new Set<string>();
   #reads = 0;
-  /** the store let us down, and has not taken a letter since */
+  /** the store failed and has not accepted a message since */
   #storeFailing = false;
-  /** the letters on their way into the store */
   #writeQueue = Promise.resolve();
 
-  constructor(parts: OutboxDeps) {
-    this.#deps = parts;
-  }
-
-  /** Waiting and refused ones, in order. */
-  get messages(): ReadonlySignal<readonly PendingMessage[]> {
-    return this.#messages;
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
   }
 
   get next(): PendingMessage | undefined {
     return this.#messages.peek().find(isSendable);
   }
 
-  /** Asks for something. Resolves when it is kept, or the store has refused it. */
+  /** Resolves when the message is stored, or when the store has failed. */
   async add(posting: NewCommand): Promise<void> {
     const { user, room, newCid, clock } = this.#deps;
     await this.#enqueue({ user, room, cid: newCid(), posting, at: clock.now() });
   }
 
-  /** It is in the log. */
   async settle(cid: string): Promise<void> {
     if (this.#settled.has(cid)) return;
     this.#settled.add(cid);
@@ -134,119 +126,115 @@ export class Outbox {
     await this.#persist(() => this.#deps.store.refuse(cid, problem));
   }
 
-  /** Sends a refused one again, as the last. Its cid stands for another text if that was the reason: a new one. */
+  /** Sends a rejected message again, as the last one. A cid conflict needs a new cid. */
   async retry(cid: string): Promise<void> {
-    const letter = this.#find(cid);
-    if (!letter?.problem) return;
-    const { user, room, posting } = letter;
-    const next = letter.problem.code === 'cid_conflict' ? this.#deps.newCid() : cid;
+    const message = this.#find(cid);
+    if (!message?.problem) return;
+    const { user, room, posting } = message;
+    const next = message.problem.code === 'cid_conflict' ? this.#deps.newCid() : cid;
     await this.#enqueue({ user, room, cid: next, posting, at: this.#deps.clock.now() }, cid);
   }
 
   async discard(cid: string): Promise<void> {
     this.#settled.add(cid);
-    this.#local = this.#local.filter((letter) => letter.cid !== cid);
+    this.#local = this.#local.filter((message) => message.cid !== cid);
     this.#publish();
     await this.#persist(() => this.#deps.store.remove(cid));
   }
 
-  /** Reads the store again. One that does not answer is not waited for: what was read before stands. */
+  /** Reads the store again, for at most `storeTimeoutMs`. */
   reload(): Promise<void> {
     return withTimeout(this.#deps.clock, storeTimeoutMs, this.#load());
   }
 
-  /** Of several reads at once the one that began last counts: it knows the most. */
+  /** The read that started last wins. */
   async #load(): Promise<void> {
-    const read = ++this.#reads;
-    const written = this.#local.filter(({ seq }) => seq !== undefined);
+    const request = ++this.#reads;
+    const saved = this.#local.filter(({ seq }) => seq !== undefined);
     const all = await this.#deps.store.all(this.#deps.user);
-    if (read !== this.#reads) return;
-    const replaced = this.#local
-      .filter(({ seq }) => seq === undefined)
-      .map(({ replaces: instead }) => instead);
+    if (request !== this.#reads) return;
+    const replaced = this.#local.filter(({ seq }) => seq === undefined).map(({ replaces }) => replaces);
     this.#saved = all.filter(({ room, cid }) => room === this.#deps.room && !replaced.includes(cid));
-    const known = new Set([...this.#saved, ...written].map(({ cid }) => cid));
+    const known = new Set([...this.#saved, ...saved].map(({ cid }) => cid));
     this.#local = this.#local.filter(({ cid }) => !known.has(cid));
     this.#publish();
-    // The echo can be quicker than the first look into the store.
-    for (const { cid } of this.#saved.filter((letter) => this.#settled.has(letter.cid)))
+    // The echo can arrive before the first read of the store.
+    for (const { cid } of this.#saved.filter((message) => this.#settled.has(message.cid)))
       await this.discard(cid);
   }
 
-  async #enqueue(unsent: UnsavedMessage, instead?: string): Promise<void> {
-    const { cid } = unsent;
-    this.#saved = this.#saved.filter((letter) => letter.cid !== instead);
-    this.#local = [
-      ...this.#local.filter((letter) => letter.cid !== instead),
-      { ...unsent, replaces: instead },
-    ];
+  async #enqueue(newMessage: UnsavedMessage, replaces?: string): Promise<void> {
+    const { cid } = newMessage;
+    this.#saved = this.#saved.filter((message) => message.cid !== replaces);
+    this.#local = [...this.#local.filter((message) => message.cid !== replaces), { ...newMessage, replaces }];
     this.#publish();
     const { clock } = this.#deps;
-    const late = clock.after(showUnsavedAfterMs, () => this.#update(cid, { isShown: true }));
-    const lost = clock.after(
+    const cancelShow = clock.after(showUnsavedAfterMs, () => this.#update(cid, { isShown: true }));
+    const cancelTimeout = clock.after(
       storeTimeoutMs,
-      () => this.#firstUnsaved((letter) => letter.cid === cid) && this.#onStoreFailure(),
+      () => this.#unsaved.some((message) => message.cid === cid) && this.#onStoreFailure(),
     );
     this.#writeQueue = this.#writeQueue.then(() => this.#saveAll());
     await this.#writeQueue;
-    late();
-    lost();
+    cancelShow();
+    cancelTimeout();
   }
 
-  /** Puts what is not in the store there, the oldest first. One that it does not take holds back the later ones. */
+  /** Writes unsaved messages, oldest first. A failure stops the later ones. */
   async #saveAll(): Promise<void> {
     try {
-      for (let letter = this.#firstUnsaved(); letter; letter = this.#firstUnsaved()) await this.#save(letter);
+      for (let [next] = this.#unsaved; next; [next] = this.#unsaved) await this.#save(next);
     } catch {
       this.#onStoreFailure();
     }
   }
 
-  async #save({ user, room, cid, posting, at, replaces: instead }: LocalMessage): Promise<void> {
-    const seq = await this.#deps.store.add({ user, room, cid, posting, at }, instead);
+  async #save({ user, room, cid, posting, at, replaces }: LocalMessage): Promise<void> {
+    const seq = await this.#deps.store.add({ user, room, cid, posting, at }, replaces);
     this.#storeFailing = false;
     this.#update(cid, { seq });
     this.#deps.onChanged();
     await this.reload();
   }
 
-  #firstUnsaved(which: (letter: LocalMessage) => boolean = () => true): LocalMessage | undefined {
-    return this.#local.find((letter) => letter.seq === undefined && !letter.problem && which(letter));
+  get #unsaved(): readonly LocalMessage[] {
+    return this.#local.filter(({ seq, problem }) => seq === undefined && !problem);
   }
 
   #onStoreFailure(): void {
     this.#storeFailing = true;
     this.#publish();
-    if (this.#firstUnsaved()) this.#deps.onUnpersisted();
+    if (this.#unsaved.length > 0) this.#deps.onUnpersisted();
   }
 
-  #update(cid: string, news: Partial<LocalMessage>): void {
-    this.#local = updateMessage(this.#local, cid, news);
+  #update(cid: string, change: Partial<LocalMessage>): void {
+    this.#local = updateMessage(this.#local, cid, change);
     this.#publish();
   }
 
   /**
-   * Writes down what this tab already acts upon. A store that fails now costs nothing: the letter is sent again
-   * when the page is opened next, and the server knows its cid.
+   * Records what this tab has already acted on. A failure is harmless: the message is sent again later, and
+   * the server knows its cid.
    */
   #persist(write: () => Promise<void>): Promise<void> {
     return withTimeout(this.#deps.clock, storeTimeoutMs, write().then(this.#deps.onChanged));
   }
 
   #find(cid: string): PendingMessage | undefined {
-    return this.#messages.peek().find((letter) => letter.cid === cid);
+    return this.#messages.peek().find((message) => message.cid === cid);
   }
 
   #publish(): void {
-    const fresh = this.#local
-      .map((one) =>
-        this.#storeFailing && one.seq === undefined ? { ...one, unpersisted: true as const } : one,
+    const local = this.#local
+      .map((message) =>
+        this.#storeFailing && message.seq === undefined
+          ? { ...message, unpersisted: true as const }
+          : message,
       )
       .filter(
-        ({ isShown: shown, unpersisted: unkept, seq, problem }) =>
-          shown || unkept || problem || seq !== undefined,
+        ({ isShown, unpersisted, seq, problem }) => isShown || unpersisted || problem || seq !== undefined,
       );
-    const all = [...this.#saved, ...fresh].sort((a, b) => orderOf(a) - orderOf(b));
+    const all = [...this.#saved, ...local].sort((a, b) => orderOf(a) - orderOf(b));
     this.#messages.value = all.filter(({ cid }) => !this.#settled.has(cid));
   }
 }
@@ -256,9 +244,9 @@ function orderOf({ seq }: PendingMessage): number {
 }
 
 function updateMessage<T extends PendingMessage>(
-  letters: readonly T[],
+  messages: readonly T[],
   cid: string,
-  news: Partial<T>,
+  change: Partial<T>,
 ): readonly T[] {
-  return letters.map((letter) => (letter.cid === cid ? { ...letter, ...news } : letter));
+  return messages.map((message) => (message.cid === cid ? { ...message, ...change } : message));
 }

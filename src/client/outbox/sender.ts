@@ -1,7 +1,4 @@
-/**
- * The outbox of one person in one room, in this tab: its letters, and who of the tabs sends them (the leader) while
- * the room is in view. Otherwise its letters are swept (sweep.ts).
- */
+/** Sends the outbox of one room while the room is shown. One tab, the leader, does the sending. */
 import type { Problem } from '../../shared/protocol.js';
 import { backoffMs, type Clock, sleep, untilSignal } from '../clock.js';
 import type { Connection } from '../room/socket.js';
@@ -16,9 +13,9 @@ export interface OutboxSenderDeps {
   readonly clock: Clock;
 }
 
-/** A letter that did not move for so long, in sight of its writer, is taken from the tab that should send it. */
+/** A message that has not moved for this long in a visible tab is taken from the leading tab. */
 const stuckAfterMs = 8_000;
-export const webLocks: LockManager | undefined = 'locks' in navigator ? navigator.locks : undefined;
+export const webLocks: LockManager | undefined = globalThis.navigator?.locks;
 
 export class OutboxSender {
   readonly outbox: Outbox;
@@ -28,39 +25,31 @@ export class OutboxSender {
   readonly #leader: TabLeader;
   #stopWatch = () => {};
 
-  constructor(parts: OutboxSenderDeps) {
-    this.#deps = parts;
-    const { user, room, store, clock } = parts;
-    this.#outboxChannel = new OutboxChannel((moved) => moved === room && void this.outbox.reload());
-    const changed = () => this.#outboxChannel.notify(room);
-    const stranded = () => this.#leader.steal();
-    this.outbox = new Outbox({
-      store,
-      user,
-      room,
-      newCid,
-      clock,
-      onChanged: changed,
-      onUnpersisted: stranded,
-    });
-    this.#transport = new SocketTransport(parts.connection, clock);
+  constructor(deps: OutboxSenderDeps) {
+    this.#deps = deps;
+    const { user, room, store, clock } = deps;
+    this.#outboxChannel = new OutboxChannel(
+      (changedRoom) => changedRoom === room && void this.outbox.reload(),
+    );
+    const onChanged = () => this.#outboxChannel.notify(room);
+    const onUnpersisted = () => this.#leader.steal();
+    this.outbox = new Outbox({ store, user, room, newCid, clock, onChanged, onUnpersisted });
+    this.#transport = new SocketTransport(deps.connection, clock);
     this.#leader = new TabLeader(webLocks, outboxLockName(user, room), (signal) => this.#sendLoop(signal));
   }
 
-  /** The room is in view. */
   start(): void {
     void this.outbox.reload();
     this.#leader.start();
     this.#watchStuck();
   }
 
-  /** Lets another tab send, or the sweep: the room is not in view, or the page is frozen. */
+  /** Lets another tab or the background sender continue. */
   stop(): void {
     this.#stopWatch();
     this.#leader.stop();
   }
 
-  /** The room is forgotten here. */
   close(): void {
     this.stop();
     this.#outboxChannel.close();
@@ -83,7 +72,7 @@ export class OutboxSender {
     const { outbox } = this;
     await outbox.reload();
     const next = async (abort: AbortSignal): Promise<PendingMessage | undefined> => {
-      await untilSignal(outbox.messages, (letters) => letters.some(isSendable), abort);
+      await untilSignal(outbox.messages, (messages) => messages.some(isSendable), abort);
       return outbox.next;
     };
     const { clock } = this.#deps;
@@ -94,20 +83,20 @@ export class OutboxSender {
     const before = this.outbox.next?.cid;
     this.#stopWatch();
     this.#stopWatch = this.#deps.clock.after(stuckAfterMs, () => {
-      const stuck = before !== undefined && this.outbox.next?.cid === before;
-      const able = this.#deps.connection.state.peek().state === 'live';
-      if (stuck && able && document.visibilityState === 'visible') this.#leader.steal();
+      const isStuck = before !== undefined && this.outbox.next?.cid === before;
+      const isLive = this.#deps.connection.state.peek().state === 'live';
+      if (isStuck && isLive && document.visibilityState === 'visible') this.#leader.steal();
       this.#watchStuck();
     });
   }
 }
 
-/** Tells between tabs, and parts of this one, in which room the letters in the store have changed. */
+/** Tells other tabs, and other parts of this one, which room's outbox changed. */
 export class OutboxChannel {
   readonly #channel = new BroadcastChannel('oneport.outbox');
 
-  constructor(changed: (room: string) => void = () => {}) {
-    this.#channel.onmessage = ({ data }) => typeof data === 'string' && changed(data);
+  constructor(onChanged: (room: string) => void = () => {}) {
+    this.#channel.onmessage = ({ data }) => typeof data === 'string' && onChanged(data);
   }
 
   notify(room: string): void {
@@ -119,33 +108,33 @@ export class OutboxChannel {
   }
 }
 
-/** Who holds it sends this person's letters in this room. */
+/** Its holder sends this user's messages to this room. */
 export function outboxLockName(user: string, room: string): string {
   return `oneport.outbox ${user} ${room}`;
 }
 
-/** 128 random bits. (`crypto.randomUUID` does not exist on pages over plain http.) */
+/** 128 random bits in hex. `crypto.randomUUID` is missing over plain http. */
 export function newCid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /**
- * Sends an outbox: one letter at a time, the next only when the one before is in the log or refused for good. So
- * the order holds whatever is lost on the way, even when two tabs do this at once (each sends k+1 only after it
- * knows k is settled, and the server keeps a cid once).
+ * Sends one message at a time. The next one waits until the server has stored or rejected the previous one.
+ * Order therefore survives lost connections, and even two tabs sending at once: each sends k+1 only after k
+ * is settled, and the server stores a cid once.
  */
 
 export type SendResult =
   | { readonly kind: 'settled' }
   | { readonly kind: 'error'; readonly problem: Problem }
-  /** the line went away before an answer came: it may be in the log or not */
+  /** the connection closed before an answer; the message may be stored or not */
   | { readonly kind: 'lost' };
 
-/** A way to the server. Both calls end early, with whatever, when the signal aborts. */
+/** Both calls end early when the signal aborts. */
 export interface Transport {
   waitReady(signal: AbortSignal): Promise<void>;
-  send(letter: PendingMessage, signal: AbortSignal): Promise<SendResult>;
+  send(message: PendingMessage, signal: AbortSignal): Promise<SendResult>;
 }
 
 export interface SendLoopDeps {
@@ -153,11 +142,11 @@ export interface SendLoopDeps {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Waits for the next letter, or says that there will be none. */
+  /** Resolves with the next message, or undefined when there are no more. */
   readonly next: (signal: AbortSignal) => Promise<PendingMessage | undefined>;
 }
 
-/** Answers that pass: the same letter is sent again, with the same cid. All others are for good. */
+/** Errors after which the same message is sent again, with the same cid. All others are final. */
 const transientErrors: ReadonlySet<string> = new Set([
   'storage',
   'too_fast',
@@ -165,37 +154,36 @@ const transientErrors: ReadonlySet<string> = new Set([
   'signed_out',
   'internal',
 ]);
-/** An `internal` may be our letter's own fault: it must not hold up the others for ever. */
+/** An `internal` error may be caused by the message itself, which must not block the others. */
 const maxInternalTries = 5;
 const retryDelayMs = 500;
 
-export async function sendLoop(parts: SendLoopDeps, signal: AbortSignal): Promise<void> {
+export async function sendLoop(deps: SendLoopDeps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    const letter = await parts.next(signal);
-    if (!letter || signal.aborted) return;
-    await sendUntilSettled(parts, letter, signal);
+    const message = await deps.next(signal);
+    if (!message || signal.aborted) return;
+    await sendUntilSettled(deps, message, signal);
   }
 }
 
-/** Until it is settled or refused for good. */
 async function sendUntilSettled(
-  parts: SendLoopDeps,
-  letter: PendingMessage,
+  deps: SendLoopDeps,
+  message: PendingMessage,
   signal: AbortSignal,
 ): Promise<void> {
   for (let tries = 0; !signal.aborted; tries++) {
-    await parts.transport.waitReady(signal);
-    if (signal.aborted || parts.outbox.next?.cid !== letter.cid) return;
-    const outcome = await parts.transport.send(letter, signal);
-    if (outcome.kind === 'settled') return parts.outbox.settle(letter.cid);
-    if (outcome.kind === 'lost') continue;
-    if (isAlreadyDone(letter, outcome.problem)) return parts.outbox.settle(letter.cid);
-    if (!isTransient(outcome.problem, tries)) return parts.outbox.refuse(letter.cid, outcome.problem);
-    await sleep(parts.clock, retryDelayMs + backoffMs(tries, parts.random), signal);
+    await deps.transport.waitReady(signal);
+    if (signal.aborted || deps.outbox.next?.cid !== message.cid) return;
+    const result = await deps.transport.send(message, signal);
+    if (result.kind === 'settled') return deps.outbox.settle(message.cid);
+    if (result.kind === 'lost') continue;
+    if (isAlreadyDone(message, result.problem)) return deps.outbox.settle(message.cid);
+    if (!isTransient(result.problem, tries)) return deps.outbox.refuse(message.cid, result.problem);
+    await sleep(deps.clock, retryDelayMs + backoffMs(tries, deps.random), signal);
   }
 }
 
-/** What was asked for is so already: another device was quicker. */
+/** The requested state already holds: another device was quicker. */
 function isAlreadyDone({ posting: { type } }: PendingMessage, { code }: Problem): boolean {
   return alreadyDoneErrors[type] === code;
 }
@@ -209,15 +197,13 @@ function isTransient({ code }: Problem, tries: number): boolean {
   return transientErrors.has(code) && (code !== 'internal' || tries < maxInternalTries);
 }
 
-/** The two ways of a letter to the server: over the room's own socket, and over HTTP to rooms that no tab shows. */
-
-/** A live line that does not answer for so long is asked whether it lives, and the letter is sent again. */
+/** After this time without an answer, the connection is probed and the message sent again. */
 const answerTimeoutMs = 20_000;
 
 export class SocketTransport implements Transport {
   readonly #connection: Connection;
   readonly #clock: Clock;
-  #inFlight: { readonly cid: string; readonly done: (outcome: SendResult) => void } | undefined;
+  #inFlight: { readonly cid: string; readonly done: (result: SendResult) => void } | undefined;
 
   constructor(connection: Connection, clock: Clock) {
     this.#connection = connection;
@@ -231,36 +217,35 @@ export class SocketTransport implements Transport {
   send({ cid, posting }: PendingMessage, signal: AbortSignal): Promise<SendResult> {
     if (!this.#connection.send(JSON.stringify({ ...posting, cid }))) return Promise.resolve({ kind: 'lost' });
     return new Promise((resolve) => {
-      const done = (outcome: SendResult) => {
+      const done = (result: SendResult) => {
         this.#inFlight = undefined;
         cancel();
-        signal.removeEventListener('abort', lost);
-        resolve(outcome);
+        signal.removeEventListener('abort', onLost);
+        resolve(result);
       };
-      const lost = () => done({ kind: 'lost' });
+      const onLost = () => done({ kind: 'lost' });
       const cancel = this.#clock.after(answerTimeoutMs, () => {
         this.#connection.checkAlive();
-        lost();
+        onLost();
       });
-      signal.addEventListener('abort', lost, { once: true });
+      signal.addEventListener('abort', onLost, { once: true });
       this.#inFlight = { cid, done };
     });
   }
 
-  /** The server said something about this cid: its echo, an ack or an error. */
-  onAnswer(cid: string, outcome: SendResult): void {
-    if (this.#inFlight?.cid === cid) this.#inFlight.done(outcome);
+  /** Handles the server's echo, ack or error for a cid. */
+  onAnswer(cid: string, result: SendResult): void {
+    if (this.#inFlight?.cid === cid) this.#inFlight.done(result);
   }
 
-  /** The line went away: what was on it may have arrived or not. */
   onConnectionLost(): void {
     this.#inFlight?.done({ kind: 'lost' });
   }
 }
 
-/** `post` sends one letter. After a failure the next try waits, longer each time. */
+/** Delays the next request after a failure. */
 export function httpTransport(
-  post: (letter: PendingMessage, signal: AbortSignal) => Promise<SendResult>,
+  post: (message: PendingMessage, signal: AbortSignal) => Promise<SendResult>,
   clock: Clock,
   random: () => number,
 ): Transport {
@@ -269,10 +254,10 @@ export function httpTransport(
     async waitReady(signal) {
       if (failures > 0) await sleep(clock, backoffMs(failures, random), signal);
     },
-    async send(letter, signal) {
-      const outcome = await post(letter, signal);
-      failures = outcome.kind === 'lost' ? failures + 1 : 0;
-      return outcome;
+    async send(message, signal) {
+      const result = await post(message, signal);
+      failures = result.kind === 'lost' ? failures + 1 : 0;
+      return result;
     },
   };
 }

@@ -1,20 +1,20 @@
 /**
- * When what has arrived is shown. A page that draws as fast as messages come has no time left for the one who writes.
- * What must stay true: one drawing at a time; after each the page rests so long that the greater part of the time is
- * theirs, in a calm room not at all; and while somebody types, it draws in the pause after a letter was shown.
+ * Schedules renderings of new events so that typing stays fast. Renderings do not overlap. After an expensive
+ * one the page pauses for `restFactor` times its duration. While the user types, renderings follow the paint
+ * of a keystroke.
  */
-/** Rest after a drawing, in times of what it took; and milliseconds, after which one would think that nothing comes. */
+/** Pause after a rendering, as a multiple of its duration; at most `maxRestMs`. */
 const restFactor = 8;
 const maxRestMs = 500;
-/** A drawing that fits easily into a frame needs no rest. */
+/** A rendering that fits into a frame needs no pause. */
 const cheapRenderMs = 8;
 
 let renderQueue: (() => void)[] = [];
 let rendering = false;
 let restUntil = 0;
 
-export function schedule(show: () => void): void {
-  renderQueue.push(show);
+export function schedule(callback: () => void): void {
+  renderQueue.push(callback);
   if (renderQueue.length === 1 && !rendering) scheduleNext();
 }
 
@@ -24,28 +24,27 @@ function scheduleNext(): void {
   else setTimeout(() => afterInput(renderQueued), wait);
 }
 
-/** The drawing itself follows in the next frame: only then it is known what it took. */
+/** The rendering happens in the next frame; only after it the duration is known. */
 function renderQueued(): void {
-  const shows = renderQueue;
+  const callbacks = renderQueue;
   renderQueue = [];
   rendering = true;
   scheduleFrame(() => {
-    const from = performance.now();
+    const startedAt = performance.now();
     afterFrame(() => {
-      const took = performance.now() - from;
-      restUntil = took > cheapRenderMs ? performance.now() + Math.min(restFactor * took, maxRestMs) : 0;
+      const durationMs = performance.now() - startedAt;
+      restUntil =
+        durationMs > cheapRenderMs ? performance.now() + Math.min(restFactor * durationMs, maxRestMs) : 0;
       rendering = false;
       if (renderQueue.length > 0) scheduleNext();
     });
   });
-  for (const show of shows) show();
+  for (const callback of callbacks) callback();
 }
 
-/** Whether somebody types: letters are shown before anything else. */
-
-/** Hands that have rested so long do not type now. */
+/** The user counts as typing until this long after the last input. */
 const typingIdleMs = 400;
-/** The next letter is not waited for any longer. */
+/** Longest wait for the next keystroke. */
 const nextInputTimeoutMs = 250;
 
 let lastInputAt = -Infinity;
@@ -60,56 +59,56 @@ addEventListener(
   { capture: true, passive: true },
 );
 
-/** Calls back at once, or while somebody types when the next letter has been shown: after it there is a pause. */
-export function afterInput(call: () => void): void {
-  queuedCall = call;
+/** Calls back at once, or after the next keystroke has been painted while the user is typing. */
+export function afterInput(callback: () => void): void {
+  queuedCall = callback;
   if (performance.now() - lastInputAt > typingIdleMs) runQueuedCall();
-  else setTimeout(() => queuedCall === call && runQueuedCall(), nextInputTimeoutMs);
+  else setTimeout(() => queuedCall === callback && runQueuedCall(), nextInputTimeoutMs);
 }
 
 function runQueuedCall(): void {
-  const call = queuedCall;
+  const callback = queuedCall;
   queuedCall = undefined;
-  call?.();
+  callback?.();
 }
 
-/** When the page draws. One that nobody looks at is not drawn by the browser: there it is done now and then. */
-export function scheduleFrame(show: () => void): void {
-  if (isPageVisible()) requestAnimationFrame(show);
-  else setTimeout(show, 250);
+/** Hidden tabs get no animation frames, so a timer replaces them. */
+export function scheduleFrame(callback: () => void): void {
+  if (isPageVisible()) requestAnimationFrame(callback);
+  else setTimeout(callback, 250);
 }
 
-/** Called before a drawing, it calls back when that is out: a message to oneself comes after the frame. */
-export function afterFrame(then: () => void): void {
+/** Call before a frame; a message event arrives after it has been painted. */
+export function afterFrame(callback: () => void): void {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     port1.close();
-    then();
+    callback();
   };
   port2.postMessage(undefined);
 }
 
-/** Calls back once, when something has been drawn; or soon after, where nobody looks and nothing is. */
-export function afterFirstPaint(then: () => void): void {
-  let waits = true;
-  const go = () => {
-    if (waits) then();
-    waits = false;
+/** Calls back once, after the first paint or after a second. */
+export function afterFirstPaint(callback: () => void): void {
+  let isWaiting = true;
+  const run = () => {
+    if (isWaiting) callback();
+    isWaiting = false;
   };
-  scheduleFrame(() => afterFrame(go));
-  setTimeout(go, 1_000);
+  scheduleFrame(() => afterFrame(run));
+  setTimeout(run, 1_000);
 }
 
 export function isPageVisible(): boolean {
   return document.visibilityState === 'visible';
 }
 
-/** Moments of an opening, for who measures it (User Timing): one can write; there is something to read. */
+/** User Timing marks: `writable` when the composer accepts input, `history` when messages show. */
 export type Milestone = 'writable' | 'history';
 
 const reachedMilestones = new Set<Milestone>();
 
-/** Notes the moment, the first time. */
+/** Sets the mark the first time only. */
 export function markMilestone(milestone: Milestone): void {
   if (reachedMilestones.has(milestone)) return;
   reachedMilestones.add(milestone);

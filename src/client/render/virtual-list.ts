@@ -1,37 +1,39 @@
-/** The rows that are drawn now, and how they become more: a few with each frame, near the edges of what is read. */
+/**
+ * The rows that are in the DOM, out of all rows of the window. The list grows in steps as the reader scrolls
+ * towards an edge.
+ */
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import type { RoomSession } from '../room/session.js';
 import type { MessageRow, Row } from './rows.js';
 
-/** In the size of a letter: the lowest row, and what is always above and below the log. */
+/** In rem: the lowest row, and the fixed parts above and below the timeline. */
 const minRowRem = 1.75;
 const chromeRem = 7;
-/** Rows that are drawn together. */
+/** Rows added by one step. */
 const rowsPerStep = 12;
-/** Rows that are drawn in all, beside those on the screen. */
+/** Limit of rows in the DOM outside the screen. */
 const maxOffscreenRows = 100;
-/** More are loaded before those that are there run out. */
+/** With fewer rows left in the window, more events are loaded. */
 const minRowsLeft = 60;
 
 export class VirtualList {
   readonly visibleRows: ReadonlySignal<readonly Row[]>;
   readonly #rows: ReadonlySignal<readonly Row[]>;
-  readonly #place: RoomSession;
+  readonly #session: RoomSession;
   readonly #version = signal(0);
   readonly #rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   #range: RowRange = { from: 0, to: 0 };
   #messageRange: MessageRange = { first: 0, last: 0 };
-  /** how many rows there were when they were drawn: those that have come since are not below, they are not there yet */
+  /** number of rows at the last build; rows that arrived since do not count as below */
   #total = 0;
 
-  /** `rows`: all of the window. */
-  constructor(rows: ReadonlySignal<readonly Row[]>, place: RoomSession) {
+  /** `rows` are all rows of the window. */
+  constructor(rows: ReadonlySignal<readonly Row[]>, session: RoomSession) {
     this.#rows = rows;
-    this.#place = place;
+    this.#session = session;
     this.visibleRows = computed(() => this.#compute());
   }
 
-  /** The window begins above what is drawn; ends below it. */
   get hasAbove(): boolean {
     return this.#range.from > 0;
   }
@@ -39,28 +41,28 @@ export class VirtualList {
     return this.#range.to < this.#total;
   }
 
-  /** Draws more above. True when that is enough; else more has to be loaded too. */
+  /** Returns false when more events have to be loaded too. */
   extendUp(): boolean {
-    if (!this.hasAbove || this.#place.room.transcript.peek().pinned) return this.hasAbove;
+    if (!this.hasAbove || this.#session.room.timeline.peek().pinned) return this.hasAbove;
     this.#extend(extendUp);
     return this.#range.from > minRowsLeft;
   }
 
-  /** The same below. */
+  /** Returns false when more events have to be loaded too. */
   extendDown(): boolean {
     if (!this.hasBelow) return false;
     this.#extend(extendDown);
     return this.#rows.peek().length - this.#range.to > minRowsLeft;
   }
 
-  /** So many rows are on the screen at most. */
+  /** An upper bound. */
   get #rowsOnScreen(): number {
     return Math.max(1, Math.ceil((innerHeight / this.#rem - chromeRem) / minRowRem));
   }
 
-  #extend(more: typeof extendUp): void {
+  #extend(addedRows: typeof extendUp): void {
     const rows = this.#rows.peek();
-    this.#range = more(rows, this.#range, rowsPerStep, this.#rowsOnScreen + maxOffscreenRows);
+    this.#range = addedRows(rows, this.#range, rowsPerStep, this.#rowsOnScreen + maxOffscreenRows);
     this.#messageRange = messageRangeOf(rows, this.#range);
     this.#version.value++;
   }
@@ -69,94 +71,101 @@ export class VirtualList {
     void this.#version.value;
     const rows = this.#rows.value;
     this.#total = rows.length;
-    const { pinned } = this.#place.room.transcript.value;
+    const { pinned } = this.#session.room.timeline.value;
     this.#range = pinned
       ? rangeAtEnd(rows, this.#rowsOnScreen, this.#messageRange)
-      : rangeAround(rows, this.#rowsOnScreen, this.#messageRange, this.#place.targetMessage.value);
+      : rangeAround(rows, this.#rowsOnScreen, this.#messageRange, this.#session.targetMessage.value);
     this.#messageRange = messageRangeOf(rows, this.#range);
     return rows.slice(this.#range.from, this.#range.to);
   }
 }
 
 /**
- * Which rows of the window are drawn: at its end those that can be seen, and some to scroll into; further up what is
- * read. What must stay true: what was drawn stays drawn while it is read, whatever is put above or below; and what is
- * asked for is among it. (A row costs half a millisecond: hundreds at once can be felt.) Pure.
+ * Selection of rows. At the end of the log these are the rows that fit on the screen, with some overscan.
+ * Further up they are what the reader sees.
+ * Invariant: rows stay in the DOM while they are read, whatever is added or removed around them. Rendering a
+ * row takes half a millisecond, so hundreds at once would be felt.
  */
 
-/** Rows of a list, from … to (exclusive). */
+/** [from, to) in the list of rows. */
 export interface RowRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** The same by the numbers of its first and last message: they stay when rows come and go. */
+/** The same range by message numbers, which stay valid when rows come and go. */
 export interface MessageRange {
   readonly first: number;
   readonly last: number;
 }
 
-/** Rows around what can be seen. */
+/** Rows rendered beyond those that can be seen. */
 const overscanRows = 20;
-/** The line where the news begins is drawn when it is so near the end: the log may open there. */
+/** Includes the unread divider when it is this near to the end, because the log may open there. */
 const maxDividerDistanceRows = 60;
 
-/** The last rows: `seen` of them fit on the screen. When many come at once nobody scrolls, and they are all. */
-export function rangeAtEnd(rows: readonly Row[], seen: number, before: MessageRange): RowRange {
-  const old = rows.findLastIndex((row) => isMessageRow(row) && row.event.id <= before.last);
-  const space = rows.length - old > overscanRows ? 0 : overscanRows;
-  const news = rows.findLastIndex(({ kind }) => kind === 'new');
-  const from = Math.max(0, rows.length - seen - space);
-  return {
-    from: news >= 0 && news >= rows.length - maxDividerDistanceRows ? Math.min(news, from) : from,
-    to: rows.length,
-  };
+/** The last rows. When many arrive at once, no overscan is rendered, because nobody is scrolling. */
+export function rangeAtEnd(rows: readonly Row[], rowsOnScreen: number, before: MessageRange): RowRange {
+  const { length } = rows;
+  const overscan = length - lastIndexUpTo(rows, before.last) > overscanRows ? 0 : overscanRows;
+  const from = Math.max(0, length - rowsOnScreen - overscan);
+  const divider = rows.findLastIndex(({ kind }) => kind === 'new');
+  const isNear = divider >= 0 && divider >= length - maxDividerDistanceRows;
+  return { from: isNear ? Math.min(divider, from) : from, to: length };
 }
 
-/** What was drawn before, and what lies between it and what is asked for. `seen` rows fit on the screen. */
+/** The previous range, extended to the target message. */
 export function rangeAround(
   rows: readonly Row[],
-  seen: number,
+  rowsOnScreen: number,
   before: MessageRange,
-  asked?: number,
+  target?: number,
 ): RowRange {
-  const first = rows.findIndex((row) => isMessageRow(row) && row.event.id >= before.first);
-  const last = rows.findLastIndex((row) => isMessageRow(row) && row.event.id <= before.last);
-  const at = asked === undefined ? -1 : rows.findIndex((row) => isMessageRow(row) && row.event.id >= asked);
-  if (first < 0 || last < first) return freshRange(rows, seen, at);
+  const [first, last] = [firstIndexFrom(rows, before.first), lastIndexUpTo(rows, before.last)];
+  const at = target === undefined ? -1 : firstIndexFrom(rows, target);
+  if (first < 0 || last < first) return freshRange(rows, rowsOnScreen, at);
   if (at < 0) return clampRange(rows, first, last + 1);
   return clampRange(rows, Math.min(first, at - overscanRows), Math.max(last + 1, at + overscanRows));
 }
 
-/** Nothing of what was drawn is there: a screen on either side of what is asked for, or of the news; else all. */
-function freshRange(rows: readonly Row[], seen: number, asked: number): RowRange {
-  const at = asked < 0 ? rows.findIndex(({ kind }) => kind === 'new') : asked;
-  return at < 0 ? { from: 0, to: rows.length } : clampRange(rows, at - seen, at + seen);
+function firstIndexFrom(rows: readonly Row[], id: number): number {
+  return rows.findIndex((row) => isMessageRow(row) && row.event.id >= id);
+}
+function lastIndexUpTo(rows: readonly Row[], id: number): number {
+  return rows.findLastIndex((row) => isMessageRow(row) && row.event.id <= id);
 }
 
-/** More of it, so many rows above; at most `most` in all: what is far below is let go. */
-export function extendUp(rows: readonly Row[], { from, to }: RowRange, more: number, most: number): RowRange {
+/**
+ * Nothing of the previous range is left: a screen on either side of the target or of the unread divider, else
+ * all rows.
+ */
+function freshRange(rows: readonly Row[], rowsOnScreen: number, target: number): RowRange {
+  const at = target < 0 ? rows.findIndex(({ kind }) => kind === 'new') : target;
+  return at < 0 ? { from: 0, to: rows.length } : clampRange(rows, at - rowsOnScreen, at + rowsOnScreen);
+}
+
+/** Extends the range upwards and drops rows at its end beyond `max`. */
+export function extendUp(rows: readonly Row[], { from, to }: RowRange, more: number, max: number): RowRange {
   const first = Math.max(0, from - more);
-  return clampRange(rows, first, Math.min(to, first + most));
+  return clampRange(rows, first, Math.min(to, first + max));
 }
 
-/** The same below. */
 export function extendDown(
   rows: readonly Row[],
   { from, to }: RowRange,
   more: number,
-  most: number,
+  max: number,
 ): RowRange {
   const last = Math.min(rows.length, to + more);
-  return clampRange(rows, Math.max(from, last - most), last);
+  return clampRange(rows, Math.max(from, last - max), last);
 }
 
 export function messageRangeOf(rows: readonly Row[], { from, to }: RowRange): MessageRange {
-  const drawn = rows.slice(from, to).filter(isMessageRow);
-  return { first: drawn[0]?.event.id ?? 0, last: drawn.at(-1)?.event.id ?? 0 };
+  const visible = rows.slice(from, to).filter(isMessageRow);
+  return { first: visible[0]?.event.id ?? 0, last: visible.at(-1)?.event.id ?? 0 };
 }
 
-/** A line above a message goes with it; so does what waits below the last. */
+/** Includes headings above the first message, and pending rows below the last. */
 function clampRange(rows: readonly Row[], from: number, to: number): RowRange {
   let first = Math.max(0, from);
   while (first > 0 && !isMessageRow(rows[first - 1])) first--;
@@ -165,51 +174,4 @@ function clampRange(rows: readonly Row[], from: number, to: number): RowRange {
 
 function isMessageRow(row: Row | undefined): row is MessageRow {
   return row?.kind === 'message';
-}
-
-/** Where the rows of the log are on the screen. */
-/** Nearer than this is there. */
-export const bottomThresholdPx = 32;
-/** Pages are asked for before the reader sees the end. */
-export const loadThresholdPx = 600;
-
-/** A row, and where it is on the screen. */
-export interface Anchor {
-  readonly row: HTMLElement;
-  readonly id: string | null;
-  readonly top: number;
-}
-
-export function anchorOf(row: HTMLElement): Anchor {
-  return { row, id: row.dataset['id'] ?? null, top: row.getBoundingClientRect().top };
-}
-
-/** Rows lie one below the other, so half of them can be left out at each look. */
-function findFirstRow(rows: readonly HTMLElement[], so: (row: HTMLElement) => boolean): number {
-  let from = 0;
-  let to = rows.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    const row = rows[middle];
-    if (row && so(row)) to = middle;
-    else from = middle + 1;
-  }
-  return from;
-}
-
-/** How far the end is. */
-export function distanceToBottom(box: HTMLElement): number {
-  return box.scrollHeight - box.clientHeight - box.scrollTop;
-}
-
-export function firstVisibleRow(rows: readonly HTMLElement[], box: HTMLElement): Anchor | undefined {
-  const edge = box.getBoundingClientRect().top;
-  const row = rows[findFirstRow(rows, (one) => one.getBoundingClientRect().bottom > edge)];
-  return row && anchorOf(row);
-}
-
-/** The last that is seen whole, nearly. */
-export function lastVisibleRow(rows: readonly HTMLElement[], box: HTMLElement): HTMLElement | undefined {
-  const edge = box.getBoundingClientRect().bottom + bottomThresholdPx;
-  return rows[findFirstRow(rows, (one) => one.getBoundingClientRect().bottom > edge) - 1];
 }

@@ -1,167 +1,128 @@
 /**
- * What is being written in one room: something new, an answer, or another text for a message of mine. What must stay
- * true: what was written is never lost; the draft waits while a message is edited, and an edit while another room is
- * in view.
+ * State of a room's composer: a new message, a reply or an edit. Invariant: no text is lost. The draft is kept
+ * during an edit, and an edit is kept while another room is shown.
  */
-import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { type Parsed, parseText } from '../../shared/parse.js';
 import type { ChatEvent } from '../../shared/protocol.js';
 import { applyChanges, changesAfter, findMessage, type Timeline } from './timeline.js';
-
-export type ComposerMode =
-  | { readonly kind: 'new' }
-  | { readonly kind: 'reply' | 'edit'; readonly id: number };
 
 export interface ComposerStateDeps {
   readonly post: (text: string) => void;
   readonly edit: (id: number, text: string) => void;
   readonly draft: { read(): string; keep(text: string): void };
-  readonly transcript: ReadonlySignal<Timeline>;
+  readonly timeline: ReadonlySignal<Timeline>;
 }
 
-const newMessageMode: ComposerMode = { kind: 'new' };
+/** A reply to, or an edit of, a message as it was when it began. */
+interface Mode {
+  readonly kind: 'reply' | 'edit';
+  readonly target: CapturedMessage;
+}
 
 export class ComposerState {
   readonly #deps: ComposerStateDeps;
-  readonly #mode = signal<ComposerMode>(newMessageMode);
-  readonly #subject = signal<CapturedMessage | undefined>(undefined);
-  /** The message that is answered or edited, as it is now. */
-  readonly subject: ReadonlySignal<ChatEvent | undefined> = computed(() => {
-    const subject = this.#subject.value;
-    return subject && currentMessage(subject, this.#deps.transcript.value);
-  });
-  /** the text of the edit: as it was at first, and as it is now */
-  #originalText = '';
+  readonly #mode = signal<Mode | undefined>(undefined);
+  /** Changes with each new mode, also from one edit to another. */
+  readonly mode: ReadonlySignal<unknown> = this.#mode;
+  readonly kind: ReadonlySignal<'new' | Mode['kind']> = computed(() => this.#mode.value?.kind ?? 'new');
+  /** The message that is replied to or edited, in its current state. */
+  readonly target: ReadonlySignal<ChatEvent | undefined> = computed(
+    () => this.#mode.value && currentMessage(this.#mode.value.target, this.#deps.timeline.value),
+  );
   #editText = '';
 
-  constructor(parts: ComposerStateDeps) {
-    this.#deps = parts;
+  constructor(deps: ComposerStateDeps) {
+    this.#deps = deps;
   }
 
-  get mode(): ReadonlySignal<ComposerMode> {
-    return this.#mode;
-  }
-
-  /** What the field holds. */
+  /** The text for the input field. */
   readText(): string {
-    return this.#mode.peek().kind === 'edit' ? this.#editText : this.#deps.draft.read();
+    return this.kind.peek() === 'edit' ? this.#editText : this.#deps.draft.read();
   }
 
   setText(text: string): void {
-    if (this.#mode.peek().kind === 'edit') this.#editText = text;
+    if (this.kind.peek() === 'edit') this.#editText = text;
     else this.#deps.draft.keep(text);
   }
 
-  edit(of: ChatEvent): void {
-    this.#originalText = this.#editText = of.data;
-    this.#setSubject('edit', of);
+  edit(message: ChatEvent): void {
+    this.#editText = message.data;
+    this.#begin('edit', message);
   }
 
-  reply(to: ChatEvent): void {
-    this.#setSubject('reply', to);
+  reply(message: ChatEvent): void {
+    this.#begin('reply', message);
   }
 
-  /** Back to something new; an edit is given up, a draft stays. */
+  /** Back to a new message. Discards an edit, keeps the draft. */
   reset(): void {
-    batch(() => {
-      this.#subject.value = undefined;
-      this.#mode.value = newMessageMode;
-    });
+    this.#mode.value = undefined;
   }
 
-  /** What would be sent, or why it cannot be. */
+  /** Validates what would be sent. */
   prepare(text: string): Parsed<string> {
-    const about = this.subject.peek();
-    const own = parseText(text);
-    if (!own.ok || !about || this.#mode.peek().kind !== 'reply') return own;
-    return parseText(formatReply(about, own.value));
+    const target = this.target.peek();
+    const parsed = parseText(text);
+    if (!parsed.ok || !target || this.kind.peek() !== 'reply') return parsed;
+    return parseText(formatReply(target, parsed.value));
   }
 
-  /** Sends what `whole` has found good, and begins anew. */
-  send(whole: string): void {
+  /** Sends a prepared text. An edit that changes nothing is not sent. */
+  send(text: string): void {
     const mode = this.#mode.peek();
-    if (mode.kind !== 'edit') {
-      this.#deps.post(whole);
+    if (mode?.kind !== 'edit') {
+      this.#deps.post(text);
       this.#deps.draft.keep('');
-    } else if (whole !== this.#originalText) this.#deps.edit(mode.id, whole);
+    } else if (text !== mode.target.original) this.#deps.edit(mode.target.event.id, text);
     this.reset();
   }
 
-  #setSubject(kind: 'reply' | 'edit', event: ChatEvent): void {
-    batch(() => {
-      this.#subject.value = captureMessage(event, this.#deps.transcript.peek());
-      this.#mode.value = { kind, id: event.id };
-    });
+  #begin(kind: Mode['kind'], message: ChatEvent): void {
+    this.#mode.value = { kind, target: captureMessage(message, this.#deps.timeline.peek()) };
   }
 }
 
-type ComposerSource = Omit<ComposerStateDeps, 'transcript'> & {
-  readonly room: Pick<ComposerStateDeps, 'transcript'>;
-};
-
-const composerStates = new WeakMap<ComposerSource, ComposerState>();
-
-/** Of one room there is one, which its messages and the field below them share. */
-export function composerStateOf(place: ComposerSource): ComposerState {
-  const writing =
-    composerStates.get(place) ??
-    new ComposerState({
-      post: (text) => place.post(text),
-      edit: (id, text) => place.edit(id, text),
-      draft: place.draft,
-      transcript: place.room.transcript,
-    });
-  composerStates.set(place, writing);
-  return writing;
-}
-
-/**
- * The message that is answered or edited, as it is now: it may be changed meanwhile. What must stay true: what was deleted
- * is not said again, wherever the window stands. Pure.
- */
-
-/** As it was when it was taken up. */
-export interface CapturedMessage {
+interface CapturedMessage {
+  /** from the log, without pending changes */
   readonly event: ChatEvent;
+  /** the text as shown, with pending changes */
+  readonly original: string;
   readonly epoch: string | undefined;
   readonly seen: number;
 }
 
-/** From the log: on the screen lies over it what I have asked for and nobody has yet. */
-export function captureMessage(event: ChatEvent, t: Timeline): CapturedMessage {
-  return { event: findMessage(t, event.id) ?? event, epoch: t.epoch, seen: t.seen ?? 0 };
+function captureMessage(event: ChatEvent, t: Timeline): CapturedMessage {
+  const stored = findMessage(t, event.id) ?? event;
+  return { event: stored, original: event.data, epoch: t.epoch, seen: t.seen ?? 0 };
 }
 
-/** Without its words when they were deleted, or when nobody can say here whether they were. */
-export function currentMessage({ event, epoch, seen }: CapturedMessage, t: Timeline): ChatEvent {
-  const missed = t.epoch === epoch ? changesAfter(seen, t.changes) : undefined;
-  const here = t.epoch === epoch ? findMessage(t, event.id) : undefined;
-  const [now] = here ? [here] : missed ? applyChanges([event], missed) : [];
-  return now?.type === 'chat' ? now : withoutText(event);
-}
-
-function withoutText({ id, type, user, at }: ChatEvent): ChatEvent {
+/** Drops the text when the message was deleted, or when this cannot be known. */
+function currentMessage({ event, epoch, seen }: CapturedMessage, t: Timeline): ChatEvent {
+  const isSameLog = t.epoch === epoch;
+  const missedChanges = isSameLog ? changesAfter(seen, t.changes) : undefined;
+  const loaded = isSameLog ? findMessage(t, event.id) : undefined;
+  const [current] = loaded ? [loaded] : missedChanges ? applyChanges([event], missedChanges) : [];
+  if (current?.type === 'chat') return current;
+  const { id, type, user, at } = event;
   return { id, type, user, at, data: '' };
 }
-
-/**
- * A reply is plain text that any client can read: the first words of what is answered as a quote, with who said it and
- * its number, then the answer. marks.ts finds it again by its head. Pure.
- */
 
 const maxQuoteLines = 3;
 const maxQuoteChars = 200;
 
-/** `> Ann, #12: what she said …`, an empty line, the answer. Of a message without words name and number are left. */
+/**
+ * Formats `> Ann, #12: her text`, an empty line and the answer. Any client can read it; markdown.ts recognises it.
+ */
 export function formatReply({ id, user, data }: ChatEvent, answer: string): string {
   const [first = '', ...rest] = quoteExcerpt(data).split('\n');
   return [`> ${user.name}, #${id}: ${first}`, ...rest.map((line) => `> ${line}`), '', answer].join('\n');
 }
 
-/** What was quoted in it is not quoted again, nor is a code block's fence, which would swallow the answer. */
+/** Leaves out nested quotes, and code fences, which would swallow the answer. */
 function quoteExcerpt(text: string): string {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s*(?:>|```|~~~)/.test(line));
-  const short = lines.slice(0, maxQuoteLines).join('\n');
-  const whole = short.length <= maxQuoteChars && lines.length <= maxQuoteLines;
-  return whole ? short : `${short.slice(0, maxQuoteChars).trimEnd().toWellFormed()}…`;
+  const quoted = lines.slice(0, maxQuoteLines).join('\n');
+  const isWhole = quoted.length <= maxQuoteChars && lines.length <= maxQuoteLines;
+  return isWhole ? quoted : `${quoted.slice(0, maxQuoteChars).trimEnd().toWellFormed()}…`;
 }

@@ -1,6 +1,7 @@
 /**
- * Loads pages of a room's log into its transcript: to close holes, on the way up and down, around a number. One that
- * was read before changes which are not remembered is asked for again; one of another log is not mixed in.
+ * Loads pages of a room's log into its timeline: gaps, older and newer events, and a window around a number.
+ * A page that is older than the remembered changes is requested again. A page of another epoch is never
+ * merged.
  */
 import type { Signal } from '@preact/signals';
 import { pageAround } from '../../shared/protocol.js';
@@ -13,13 +14,13 @@ export interface PageRange {
   readonly before?: number;
   readonly limit?: number;
 }
-/** undefined when the server cannot be reached */
+/** Resolves with undefined when the server cannot be reached. */
 export type LoadPage = (where: PageRange) => Promise<Page | undefined>;
 
 type ApplyPage = (t: timeline.Timeline, page: timeline.LoadedPage) => timeline.Timeline;
 
 export interface HistoryLoaderDeps {
-  readonly transcript: Signal<timeline.Timeline>;
+  readonly timeline: Signal<timeline.Timeline>;
   readonly load: LoadPage;
   readonly clock: Clock;
   readonly random: () => number;
@@ -35,12 +36,12 @@ export class HistoryLoader {
   readonly #deps: HistoryLoaderDeps;
   #filling = false;
   #loading = false;
-  /** Places asked for: only the newest wish is fulfilled. */
+  /** number of the latest jump; older ones are dropped */
   #request = 0;
   #generation = 0;
 
-  constructor(parts: HistoryLoaderDeps) {
-    this.#deps = parts;
+  constructor(deps: HistoryLoaderDeps) {
+    this.#deps = deps;
   }
 
   async loadOlder(): Promise<void> {
@@ -60,35 +61,39 @@ export class HistoryLoader {
     await this.#load({ limit: pageSize }, timeline.jumpToLatest);
   }
 
-  /** Resolves with the message that the number leads to, once it is in the window. */
+  /** Resolves with the number of the message that `id` leads to, once it is in the window. */
   async goTo(id: number): Promise<number | undefined> {
-    const asked = Math.max(1, Math.min(id, this.#timeline.last));
-    if (!(await this.loadAround(asked))) return undefined;
-    const message = timeline.messageIdAt(this.#timeline, asked);
-    if (message === undefined || message >= asked) return message;
-    return (await this.loadAround(message)) ? message : undefined; // asked was a change of one further up
+    const target = Math.max(1, Math.min(id, this.#timeline.last));
+    if (!(await this.loadAround(target))) return undefined;
+    const message = timeline.messageIdAt(this.#timeline, target);
+    if (message === undefined || message >= target) return message;
+    return (await this.loadAround(message)) ? message : undefined; // the target was a change of an older message
   }
 
-  /** True when the number is in the window now; false also when another place was asked for meanwhile. */
+  /** Returns false when the number could not be loaded, or a later jump replaced this one. */
   async loadAround(id: number): Promise<boolean> {
-    const wish = ++this.#request;
+    const request = ++this.#request;
     if (!timeline.containsId(this.#timeline, id)) {
       await this.#load(pageAround(id), (t, page) =>
-        wish === this.#request ? timeline.replaceWindow(t, page) : t,
+        request === this.#request ? timeline.replaceWindow(t, page) : t,
       );
     }
-    if (wish !== this.#request || !timeline.containsId(this.#timeline, id)) return false;
-    this.#deps.transcript.value = timeline.setPinned(this.#timeline, false);
+    if (request !== this.#request || !timeline.containsId(this.#timeline, id)) return false;
+    this.#deps.timeline.value = timeline.setPinned(this.#timeline, false);
     return true;
   }
 
-  /** While there is a hole: loads what is missing, again and again until it is closed or the log is another one. */
+  /** Loads until the gap is closed or the log has changed. */
   async fillGap(): Promise<void> {
     if (this.#filling) return;
     this.#filling = true;
-    const life = this.#generation;
+    const generation = this.#generation;
     let failures = 0;
-    for (let after = this.#gap(); after !== undefined && life === this.#generation; after = this.#gap()) {
+    for (
+      let after = this.#gap();
+      after !== undefined && generation === this.#generation;
+      after = this.#gap()
+    ) {
       await this.#load({ after, limit: gapPageSize }, timeline.fillGap);
       failures = this.#gap() === after ? failures + 1 : 0;
       if (failures > 0) await this.#sleep(backoffMs(failures, this.#deps.random));
@@ -96,34 +101,34 @@ export class HistoryLoader {
     this.#filling = false;
   }
 
-  /** The socket will tell again what is missing. */
+  /** The next connection reports gaps again. */
   stop(): void {
     this.#generation++;
   }
 
-  /** One page at a time: scrolling asks for the same again and again. */
-  async #loadOnce(where: PageRange, add: ApplyPage): Promise<void> {
+  /** Scrolling asks repeatedly, so only one page loads at a time. */
+  async #loadOnce(where: PageRange, apply: ApplyPage): Promise<void> {
     if (this.#loading) return;
     this.#loading = true;
-    await this.#load(where, add);
+    await this.#load(where, apply);
     this.#loading = false;
   }
 
-  async #load(where: PageRange, add: ApplyPage): Promise<void> {
+  async #load(where: PageRange, apply: ApplyPage): Promise<void> {
     const { epoch } = this.#timeline;
     for (let tries = 0; tries < maxTries; tries++) {
       const page = await this.#deps.load(where);
-      const now = this.#timeline;
-      if (!page || now.epoch !== epoch) return;
+      const current = this.#timeline;
+      if (!page || current.epoch !== epoch) return;
       if (page.epoch !== epoch) return this.#deps.startOver();
-      if (timeline.isStale(now, page)) continue;
-      this.#deps.transcript.value = add(now, page);
+      if (timeline.isStale(current, page)) continue;
+      this.#deps.timeline.value = apply(current, page);
       return this.#deps.onRead(page.messages);
     }
   }
 
   get #timeline(): timeline.Timeline {
-    return this.#deps.transcript.peek();
+    return this.#deps.timeline.peek();
   }
 
   #gap(): number | undefined {

@@ -1,4 +1,4 @@
-/** Who is in the room, and who of them is writing. */
+/** Who is in the room and who is typing. */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { User } from '../../shared/protocol.js';
 import type { Clock } from '../clock.js';
@@ -7,16 +7,12 @@ import type { Frame, LogEvent } from '../decode.js';
 export class Presence {
   readonly #people = signal<RoomPeople>(noPeople);
   readonly #typing: TypingList;
+  readonly people: ReadonlySignal<RoomPeople> = this.#people;
+  readonly typing: ReadonlySignal<readonly User[]>;
 
   constructor(clock: Clock) {
     this.#typing = new TypingList(clock);
-  }
-
-  get people(): ReadonlySignal<RoomPeople> {
-    return this.#people;
-  }
-  get typing(): ReadonlySignal<readonly User[]> {
-    return this.#typing.users;
+    this.typing = this.#typing.users;
   }
 
   receive(frame: Frame): void {
@@ -25,23 +21,20 @@ export class Presence {
     this.#people.value = applyPresence(this.#people.peek(), frame);
   }
 
-  /** Who has said it is not writing it any more. */
+  /** A user who has sent something is not typing any more. */
   onEvent(event: LogEvent): void {
     if (event.type !== 'other') this.#typing.remove(event.user.id);
   }
 
-  /** Nothing of typing is told to us now, or all of it anew. */
   clearTyping(): void {
     this.#typing.clear();
   }
 }
 
-/**
- * Who is here, as far as the server says: up to a hundred by name, more only as a number. A pure reducer.
- */
+/** Up to 100 people by name; in larger rooms only the count. */
 
 export interface RoomPeople {
-  /** by name; at most those whom a `list` named and who came since */
+  /** sorted by name; incomplete in large rooms */
   readonly users: readonly User[];
   readonly count: number;
 }
@@ -73,12 +66,11 @@ function removePerson({ users, count }: RoomPeople, user: User): RoomPeople {
   return { users: rest, count: Math.max(rest.length, count - 1) };
 }
 
-/** The same person under the same name. */
 export function isSameUser(a: User | undefined, b: User): boolean {
   return a?.id === b.id && a.name === b.name;
 }
 
-/** Made when needed, for it takes its time. */
+/** Created on demand, because construction is slow. */
 let nameCollator: Intl.Collator | undefined;
 
 function sortByName(users: readonly User[]): readonly User[] {
@@ -88,24 +80,19 @@ function sortByName(users: readonly User[]): readonly User[] {
   return users.toSorted((a, b) => order.compare(a.name, b.name) || order.compare(a.id, b.id));
 }
 
-/** Who is writing, as others tell it and as we tell others. Nobody stays longer than the last word of them is good for. */
-
-/** So long somebody is taken to write on; so often it is told, before that runs out. */
+/** A typing user expires after 5 s, so the client repeats the notification every 3 s. */
 const typingExpiresMs = 5_000;
 const typingIntervalMs = 3_000;
 
 export class TypingList {
   readonly #clock: Clock;
   readonly #users = signal<readonly User[]>([]);
+  /** In the order in which they started. */
+  readonly users: ReadonlySignal<readonly User[]> = this.#users;
   readonly #timers = new Map<string, () => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  /** In the order in which they began. */
-  get users(): ReadonlySignal<readonly User[]> {
-    return this.#users;
   }
 
   onTyping(user: User): void {
@@ -117,11 +104,10 @@ export class TypingList {
     );
   }
 
-  /** Their message has come, or they left. */
   remove(id: string): void {
-    const end = this.#timers.get(id);
-    if (!end) return;
-    end();
+    const cancelTimer = this.#timers.get(id);
+    if (!cancelTimer) return;
+    cancelTimer();
     this.#timers.delete(id);
     this.#users.value = this.#users.peek().filter((user) => user.id !== id);
   }
@@ -131,16 +117,16 @@ export class TypingList {
   }
 }
 
-/** Tells that I write, at the first stroke and then not more often than it must. */
+/** Sends typing notifications: at the first keystroke, then at most every `typingIntervalMs`. */
 export class TypingSender {
   readonly #clock: Clock;
   readonly #send: () => boolean;
   #sentAt = -Infinity;
 
-  /** `tell`: false when it could not be told. */
-  constructor(clock: Clock, tell: () => boolean) {
+  /** `send` returns false when nothing was sent. */
+  constructor(clock: Clock, send: () => boolean) {
     this.#clock = clock;
-    this.#send = tell;
+    this.#send = send;
   }
 
   onInput(): void {
@@ -149,7 +135,7 @@ export class TypingSender {
     if (this.#send()) this.#sentAt = now;
   }
 
-  /** The message is out: the next stroke is of another one. */
+  /** The next keystroke belongs to a new message. */
   reset(): void {
     this.#sentAt = -Infinity;
   }

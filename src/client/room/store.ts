@@ -1,7 +1,6 @@
 /**
- * One room as this tab knows it: takes frames from the connection, keeps transcript, people, and who is writing. What
- * comes fast is taken in at once and shown together, when the page draws next. It hands on what concerns the outbox.
- * No DOM. How it gets pages is in pages.ts.
+ * The state of one room: log, people, typing. Takes frames from the connection, buffers events until the next
+ * rendering, and reports what concerns the outbox. Has no access to the DOM.
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { HelloFrame, Problem, User } from '../../shared/protocol.js';
@@ -13,67 +12,69 @@ import * as timeline from './timeline.js';
 import { withoutEditText } from './timeline.js';
 
 export interface RoomStoreDeps {
-  /** A page of this room's log; undefined when the server cannot be reached. */
   readonly load: LoadPage;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Calls back when the page is about to draw. */
-  readonly schedule: (show: () => void) => void;
-  /** This cid is in the log. */
+  /** Calls back before the next rendering. */
+  readonly schedule: (flush: () => void) => void;
+  /** The log contains this cid. */
   readonly onSettled: (cid: string) => void;
-  /** This cid was refused; for now or for good is not for us to say. */
+  /** The server rejected this cid, for now or for good. */
   readonly onRefused: (cid: string, problem: Problem) => void;
-  /** These have happened since we are here, or while the line was away. */
+  /** New events, including those of the time without connection. */
   readonly onEvents: (events: readonly LogEvent[]) => void;
-  /** The log begins anew for us: where to open it (a number, or nothing for its end). */
+  /** The log starts over: resolves with the number to open it at, or undefined for its end. */
   readonly start: () => Promise<number | undefined>;
-  /** It is open there. */
-  readonly opened: () => void;
-  /** The log is not the one we know any more: the connection has to begin anew. */
+  readonly onOpened: () => void;
+  /** The log changed: the connection has to start over. */
   readonly reconnect: () => void;
 }
 
-/** So far behind, the place where one stopped is worth more than everything between. */
+/** Further behind, the room opens at the read position instead of loading everything between. */
 const maxResumeGap = 2_000;
+/** A fuller buffer is flushed at once. */
+const maxBufferedEvents = 1_000;
 
 export class RoomStore {
   readonly #deps: RoomStoreDeps;
-  readonly #transcript = signal(timeline.emptyTimeline);
+  readonly #timeline = signal(timeline.emptyTimeline);
   readonly #presence: Presence;
   readonly #me = signal<User | undefined>(undefined);
   readonly #notice = signal<Problem | undefined>(undefined);
   readonly #loader: HistoryLoader;
-  readonly #buffer: EventBuffer;
-  readonly #initialLoad = new InitialLoad();
+  /** received events that are not applied yet */
+  #buffer: LogEvent[] = [];
+  #flushScheduled = false;
+  /** ends when the opening position is known and loaded; live events are held back meanwhile */
+  #initialLoad: Promise<void> | undefined;
   #helloLast = 0;
 
-  readonly transcript: ReadonlySignal<timeline.Timeline> = this.#transcript;
+  readonly timeline: ReadonlySignal<timeline.Timeline> = this.#timeline;
   readonly people: ReadonlySignal<RoomPeople>;
-  /** Who is writing now, without me. */
+  /** Without the user. */
   readonly typing: ReadonlySignal<readonly User[]>;
-  /** Who the server says I am; undefined until it has said so. */
+  /** Undefined until the server has said it. */
   readonly me: ReadonlySignal<User | undefined> = this.#me;
-  /** A refusal that belongs to no message of ours. */
+  /** An error that belongs to no message. */
   readonly notice: ReadonlySignal<Problem | undefined> = this.#notice;
 
-  constructor(parts: RoomStoreDeps) {
-    this.#deps = parts;
-    this.#presence = new Presence(parts.clock);
+  constructor(deps: RoomStoreDeps) {
+    this.#deps = deps;
+    this.#presence = new Presence(deps.clock);
     this.people = this.#presence.people;
     this.typing = this.#presence.typing;
-    this.#buffer = new EventBuffer(parts.schedule, () => this.flush());
     this.#loader = new HistoryLoader({
-      ...parts,
-      transcript: this.#transcript,
+      ...deps,
+      timeline: this.#timeline,
       onRead: (events) => this.#reportSettled(events),
       startOver: () => this.#startOver(),
     });
   }
 
-  /** Where a socket goes on; undefined: from the latest. */
+  /** Undefined: from the latest. */
   get resumePosition(): { after: number; epoch: string } | undefined {
     this.flush();
-    const { seen: after, epoch } = this.#transcript.peek();
+    const { seen: after, epoch } = this.#timeline.peek();
     return after === undefined || epoch === undefined ? undefined : { after, epoch };
   }
   receive(frame: Frame): void {
@@ -85,25 +86,24 @@ export class RoomStore {
     else this.#deps.onRefused(frame.cid, frame.data);
   }
 
-  /** What was kept of the window, to be shown until more is known. */
-  restore(kept: Parameters<typeof timeline.fromCache>[0]): void {
-    if (this.#transcript.peek().epoch === undefined) this.#transcript.value = timeline.fromCache(kept);
+  /** Shows a cached window until the server answers. */
+  restore(cached: Parameters<typeof timeline.fromCache>[0]): void {
+    if (this.#timeline.peek().epoch === undefined) this.#timeline.value = timeline.fromCache(cached);
   }
 
-  /** What the page was delivered with: the room is open there at once. */
   openFromSnapshot({ user, page: { epoch, last, messages } }: Pick<Snapshot, 'user' | 'page'>): void {
     this.#me.value = user;
     this.restore({ epoch, seen: last, events: messages.map(withoutEditText) });
     this.#reportSettled(messages);
-    this.#deps.opened();
+    this.#deps.onOpened();
   }
 
-  /** Forgets the log: it is another one now. */
+  /** Forgets the log, because it was replaced. */
   reset(): void {
-    this.#buffer.take();
-    this.#transcript.value = timeline.emptyTimeline;
+    this.#buffer = [];
+    this.#timeline.value = timeline.emptyTimeline;
   }
-  /** Nobody looks at it any more: presence and typing are not told to us now. */
+  /** The connection closes: presence and typing are not received any more. */
   suspend(): void {
     this.flush();
     this.#presence.clearTyping();
@@ -111,76 +111,88 @@ export class RoomStore {
   }
 
   pin(pinned: boolean): void {
-    this.#transcript.value = timeline.setPinned(this.#transcript.peek(), pinned);
+    this.#timeline.value = timeline.setPinned(this.#timeline.peek(), pinned);
   }
 
-  /** Loads what is above the window, when there is any. */
   loadOlder(): Promise<void> {
     return this.#loader.loadOlder();
   }
 
-  /** Loads what is below the window, when it was let go. */
   loadNewer(): Promise<void> {
     return this.#loader.loadNewer();
   }
 
-  /** The newest into view. */
+  /** Scrolls to the newest message, loading it if necessary. */
   async toLatest(): Promise<void> {
-    if (!timeline.isAttached(this.#transcript.peek())) await this.#loader.loadLatest();
+    if (!timeline.isAttached(this.#timeline.peek())) await this.#loader.loadLatest();
     this.pin(true);
   }
 
-  /** A number into the window; resolves with the message it leads to, or nothing when it cannot be had now. */
+  /** Loads a number into the window. Resolves with the message it leads to, or undefined on failure. */
   async goTo(id: number): Promise<number | undefined> {
-    await this.#initialLoad.pending;
+    await this.#initialLoad;
     this.flush();
     return this.#loader.goTo(id);
   }
 
-  /** Opens it at a number, or at its end. Until that is decided what the socket brings is not shown. */
+  /** Opens the log at a number or at its end. Live events are held back until then. */
   open(start: Promise<number | undefined>): Promise<void> {
-    const shown = start.then((id) => (id === undefined ? false : this.#loader.loadAround(id)));
-    return this.#initialLoad.start(shown, () => {
-      this.#deps.opened();
-      this.flush();
+    const loaded = start.then((id) => (id === undefined ? false : this.#loader.loadAround(id)));
+    const initialLoad = loaded.then(() => {
+      if (this.#initialLoad !== initialLoad) return; // a later one has started
+      this.#initialLoad = undefined;
+      batch(() => {
+        this.#deps.onOpened();
+        this.flush();
+      });
     });
+    this.#initialLoad = initialLoad;
+    return initialLoad;
   }
 
-  /** Shows what has come by now. */
+  /** Applies the buffered events. */
   flush(): void {
-    const events = this.#initialLoad.pending ? [] : this.#buffer.take();
-    if (events.length === 0) return;
-    const { seen = this.#helloLast } = this.#transcript.peek();
+    if (this.#initialLoad || this.#buffer.length === 0) return;
+    const events = this.#buffer;
+    this.#buffer = [];
+    const { seen = this.#helloLast } = this.#timeline.peek();
     batch(() => {
-      this.#transcript.value = timeline.receiveEvents(this.#transcript.peek(), events);
+      this.#timeline.value = timeline.receiveEvents(this.#timeline.peek(), events);
       this.#reportSettled(events);
     });
-    const news = events.filter(({ id }) => id > seen);
-    if (news.length > 0) this.#deps.onEvents(news);
+    const fresh = events.filter(({ id }) => id > seen);
+    if (fresh.length > 0) this.#deps.onEvents(fresh);
     void this.#loader.fillGap();
   }
 
   #onHello(hello: HelloFrame): void {
-    if (this.#initialLoad.pending) this.#buffer.take(); // they come once more
+    if (this.#initialLoad) this.#buffer = []; // the server sends them again
     this.flush();
-    if (!isSameUser(this.#me.peek(), hello.user)) this.#me.value = hello.user; // all rows look at it
+    if (!isSameUser(this.#me.peek(), hello.user)) this.#me.value = hello.user; // all rows depend on it
     this.#notice.value = undefined;
     this.#presence.clearTyping();
-    const t = this.#transcript.peek();
-    const on = timeline.canResume(t, hello);
-    if (on && hello.last - (t.seen ?? 0) > maxResumeGap) return void this.#startOver();
-    this.#transcript.value = timeline.afterHello(t, hello);
-    if (on) return;
+    const t = this.#timeline.peek();
+    const isResumed = timeline.canResume(t, hello);
+    if (isResumed && hello.last - (t.seen ?? 0) > maxResumeGap) return void this.#startOver();
+    this.#timeline.value = timeline.afterHello(t, hello);
+    if (isResumed) return;
     this.#helloLast = hello.last;
     void this.open(this.#deps.start());
   }
 
   #onEvent(event: LogEvent): void {
     this.#presence.onEvent(event);
-    this.#buffer.add(event);
+    this.#buffer.push(event);
+    if (this.#buffer.length >= maxBufferedEvents) this.flush();
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    this.#deps.schedule(() => {
+      this.#flushScheduled = false;
+      this.flush();
+    });
   }
 
-  /** Those of mine that are in the log now are not waiting any more. */
+  /** Settles the user's own messages. */
   #reportSettled(events: readonly LogEvent[]): void {
     const me = this.#me.peek()?.id;
     for (const event of events) {
@@ -191,62 +203,5 @@ export class RoomStore {
   #startOver(): void {
     this.reset();
     this.#deps.reconnect();
-  }
-}
-
-/** Events as they come from the socket, however fast, handed on together when the page draws next. */
-
-/** More than this is not left waiting for the next drawing. */
-const maxBufferedEvents = 1_000;
-
-export class EventBuffer {
-  readonly #schedule: (show: () => void) => void;
-  readonly #flush: () => void;
-  #events: LogEvent[] = [];
-  #scheduled = false;
-
-  /** `soon` calls back when the page is about to draw; `show` takes what is here. */
-  constructor(soon: (show: () => void) => void, show: () => void) {
-    this.#schedule = soon;
-    this.#flush = show;
-  }
-
-  add(event: LogEvent): void {
-    this.#events.push(event);
-    if (this.#events.length >= maxBufferedEvents) this.#flush();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#schedule(() => {
-      this.#scheduled = false;
-      this.#flush();
-    });
-  }
-
-  take(): readonly LogEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
-  }
-}
-
-/** The time until it is decided where a room opens: what the socket brings meanwhile is not shown. */
-
-export class InitialLoad {
-  #pending: Promise<void> | undefined;
-
-  /** Ends with the opening; undefined when the room is open. */
-  get pending(): Promise<void> | undefined {
-    return this.#pending;
-  }
-
-  /** Calls `opened` once the place is shown, unless another opening has begun meanwhile. */
-  start(shown: Promise<unknown>, opened: () => void): Promise<void> {
-    const now = shown.then(() => {
-      if (this.#pending !== now) return;
-      this.#pending = undefined;
-      batch(opened);
-    });
-    this.#pending = now;
-    return now;
   }
 }

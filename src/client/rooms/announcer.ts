@@ -1,28 +1,28 @@
 /**
- * Which new messages a screen reader is told. What must stay true: each at most once, none of what was there before,
- * none of one's own; and in a busy room how many there are instead of all of them. No DOM.
+ * Chooses the new messages that a screen reader announces: each once, none of the user's own, none from
+ * before. In a busy room only their count is announced.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { ChatEvent } from '../../shared/protocol.js';
 import type { Clock } from '../clock.js';
 
-/** What to say next. `turn` counts up, for the same words may have to be said twice. */
+/** `sequence` distinguishes two announcements with the same text. */
 export interface Announcement {
   readonly sequence: number;
-  /** the messages, oldest first, when they are few */
+  /** oldest first; empty when there are too many */
   readonly messages: readonly ChatEvent[];
-  /** how many came */
   readonly count: number;
 }
 
-/** More than these at once are counted. */
+/** More messages at once are only counted. */
 const maxSpokenMessages = 3;
-/** What comes within this time is said together; a sentence takes about as long to speak. */
+/** Messages within this time are announced together; a sentence takes about as long to speak. */
 const announcePauseMs = 1_500;
 
 export class LiveAnnouncer {
   readonly #clock: Clock;
   readonly #announcement = signal<Announcement | undefined>(undefined);
+  readonly announcement: ReadonlySignal<Announcement | undefined> = this.#announcement;
   #lastKnown: number | undefined;
   #pending: readonly ChatEvent[] = [];
   #count = 0;
@@ -32,28 +32,23 @@ export class LiveAnnouncer {
     this.#clock = clock;
   }
 
-  get announcement(): ReadonlySignal<Announcement | undefined> {
-    return this.#announcement;
-  }
-
   /**
-   * The room as it is now: the newest number that there is, and what is in view, ascending. What was said up to the
-   * number of the first call is no news.
+   * `last` is the newest number; `messages` are those in view, ascending. The first call sets the baseline.
    */
   update(last: number, messages: readonly ChatEvent[], me: string | undefined): void {
-    const known = this.#lastKnown;
-    this.#lastKnown = Math.max(known ?? last, known === undefined ? 0 : (messages.at(-1)?.id ?? 0));
-    if (known === undefined) return;
-    const fresh = messagesAfter(messages, known).filter(
+    const lastKnown = this.#lastKnown;
+    this.#lastKnown = Math.max(lastKnown ?? last, lastKnown === undefined ? 0 : (messages.at(-1)?.id ?? 0));
+    if (lastKnown === undefined) return;
+    const newMessages = messagesAfter(messages, lastKnown).filter(
       ({ user, deleted }) => user.id !== me && deleted === undefined,
     );
-    if (fresh.length === 0) return;
-    this.#count += fresh.length;
-    this.#pending = [...this.#pending, ...fresh].slice(-maxSpokenMessages);
+    if (newMessages.length === 0) return;
+    this.#count += newMessages.length;
+    this.#pending = [...this.#pending, ...newMessages].slice(-maxSpokenMessages);
     if (this.#idle) this.#announce();
   }
 
-  /** The log is another one now. */
+  /** The log was replaced. */
   reset(): void {
     this.#lastKnown = undefined;
     this.#pending = [];
@@ -78,8 +73,8 @@ export class LiveAnnouncer {
   }
 }
 
-/** From the end, for the window is long and the news are short. */
-function messagesAfter(messages: readonly ChatEvent[], known: number): readonly ChatEvent[] {
-  const before = messages.findLastIndex(({ id }) => id <= known);
+/** Searches from the end, because the window is long and new messages are few. */
+function messagesAfter(messages: readonly ChatEvent[], lastKnown: number): readonly ChatEvent[] {
+  const before = messages.findLastIndex(({ id }) => id <= lastKnown);
   return messages.slice(before + 1);
 }

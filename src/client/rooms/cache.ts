@@ -1,7 +1,6 @@
 /**
- * What is kept of the rooms for an opening without the network: the list, and the last window of each. What must stay
- * true: of two windows of one log the one that has seen more stays, and no text of a message that was deleted is in it
- * longer than it takes to write it anew (transcript.ts, 5).
+ * Offline cache: the list of rooms and the last window of each. Invariants: of two windows of one log the
+ * more recent one is kept; the text of a deleted message stays no longer than until the next write.
  */
 import { field, isObject } from '../../shared/parse.js';
 import type { ChangeEvent, RoomSummary } from '../../shared/protocol.js';
@@ -20,7 +19,6 @@ export interface CachedRooms {
   readonly rooms: readonly RoomSummary[];
 }
 
-/** Events of one window, rooms with a window, milliseconds until a change is written. */
 const maxCachedEvents = 100;
 const maxCachedWindows = 20;
 const writeDelayMs = 1_500;
@@ -28,7 +26,7 @@ const writeDelayMs = 1_500;
 export class OfflineCache {
   readonly #database: Database;
   readonly #clock: Clock;
-  /** all keys of one person begin so */
+  /** common prefix of a user's keys */
   readonly #keyPrefix: string;
   readonly #pendingWrites = new Map<string, () => Promise<unknown>>();
   #destroyed = false;
@@ -40,9 +38,9 @@ export class OfflineCache {
   }
 
   async rooms(): Promise<CachedRooms | undefined> {
-    const kept = await this.#get('rooms');
-    if (!isObject(kept)) return undefined;
-    const [epoch, rooms] = [stringField(kept, 'epoch'), parseRooms(field(kept, 'rooms'))];
+    const cached = await this.#get('rooms');
+    if (!isObject(cached)) return undefined;
+    const [epoch, rooms] = [stringField(cached, 'epoch'), parseRooms(field(cached, 'rooms'))];
     return epoch !== undefined && rooms ? { epoch, rooms } : undefined;
   }
 
@@ -50,126 +48,129 @@ export class OfflineCache {
     return parseWindow(await this.#get(`room ${room}`));
   }
 
-  saveRooms(kept: () => CachedRooms | undefined): void {
+  saveRooms(cached: () => CachedRooms | undefined): void {
     this.#schedule('rooms', async () => {
-      const value = kept();
-      if (value) await this.#write((objects) => objects.put(value, `${this.#keyPrefix}rooms`));
+      const value = cached();
+      if (value) await this.#write((store) => store.put(value, `${this.#keyPrefix}rooms`));
     });
   }
 
-  saveWindow(room: string, transcript: () => Timeline): void {
+  saveWindow(room: string, timeline: () => Timeline): void {
     this.#schedule(`room ${room}`, async () => {
       const prefix = `${this.#keyPrefix}room `;
-      const t = transcript();
+      const t = timeline();
       const window = toCachedWindow(t, this.#clock.now());
-      if (!window) return this.#write((objects) => putMissedChanges(objects, prefix + room, t));
-      await this.#write((objects) => putIfNewer(objects, prefix + room, window));
-      await this.#write((objects) => prune(objects, keysWithPrefix(prefix)));
+      if (!window) return this.#write((store) => putMissedChanges(store, prefix + room, t));
+      await this.#write((store) => putIfNewer(store, prefix + room, window));
+      await this.#write((store) => prune(store, keysWithPrefix(prefix)));
     });
   }
 
-  /** What was heard of a room that is not in view: above all, what was deleted is not kept. */
+  /** Changes of a room that is not shown; above all, deletions. */
   async applyChanges(room: string, changes: readonly ChangeEvent[]): Promise<void> {
     const key = `${this.#keyPrefix}room ${room}`;
     try {
-      await this.#write((objects) => putChanged(objects, key, changes));
+      await this.#write((store) => putChanged(store, key, changes));
     } catch {}
   }
 
-  /** Writes now what waits: the page may not be here any more soon. */
+  /** The page may close soon. */
   async flush(): Promise<void> {
     const all = [...this.#pendingWrites.values()];
     this.#pendingWrites.clear();
     await Promise.allSettled(all.map((write) => write()));
   }
 
-  /** The log is another one: nothing of it stays. */
+  /** The log was replaced. */
   async clear(): Promise<void> {
     this.#pendingWrites.clear();
     try {
-      await this.#write((objects) => objects.delete(keysWithPrefix(this.#keyPrefix)));
+      await this.#write((store) => store.delete(keysWithPrefix(this.#keyPrefix)));
     } catch {}
   }
 
-  /** They leave this browser: nothing stays, and nothing is kept any more. */
+  /** The user leaves this browser: nothing is cached any more. */
   async destroy(): Promise<void> {
     await this.clear();
     this.#destroyed = true;
   }
 
   #schedule(key: string, write: () => Promise<unknown>): void {
-    const waits = this.#pendingWrites.has(key);
+    const isScheduled = this.#pendingWrites.has(key);
     this.#pendingWrites.set(key, write);
-    if (waits) return;
+    if (isScheduled) return;
     this.#clock.after(writeDelayMs, () => {
       const latest = this.#pendingWrites.get(key);
       this.#pendingWrites.delete(key);
-      void latest?.().catch(() => {}); // a browser that keeps nothing: then it does not open offline
+      void latest?.().catch(() => {}); // nothing is stored, so the page will not open offline
     });
   }
 
   async #get(key: string): Promise<unknown> {
     try {
-      return await this.#database.run<unknown>(cacheStoreName, 'readonly', (objects) =>
-        objects.get(this.#keyPrefix + key),
+      return await this.#database.run<unknown>(cacheStoreName, 'readonly', (store) =>
+        store.get(this.#keyPrefix + key),
       );
     } catch {
       return undefined;
     }
   }
 
-  async #write(work: (objects: IDBObjectStore) => IDBRequest | undefined): Promise<void> {
+  async #write(work: (store: IDBObjectStore) => IDBRequest | undefined): Promise<void> {
     if (!this.#destroyed) await this.#database.run<unknown>(cacheStoreName, 'readwrite', work);
   }
 }
 
-function putIfNewer(objects: IDBObjectStore, key: string, window: CachedWindow): undefined {
-  const found = objects.get(key);
-  found.onsuccess = () => {
-    const before = parseWindow(found.result);
-    if (before?.epoch !== window.epoch || before.seen <= window.seen) objects.put(window, key);
+function putIfNewer(store: IDBObjectStore, key: string, window: CachedWindow): undefined {
+  const request = store.get(key);
+  request.onsuccess = () => {
+    const before = parseWindow(request.result);
+    if (before?.epoch !== window.epoch || before.seen <= window.seen) store.put(window, key);
   };
 }
 
-function putChanged(objects: IDBObjectStore, key: string, changes: readonly ChangeEvent[]): undefined {
-  const found = objects.get(key);
-  found.onsuccess = () => {
-    const window = parseWindow(found.result);
-    if (window) objects.put({ ...found.result, events: applyChanges(window.events, changes) }, key);
+function putChanged(store: IDBObjectStore, key: string, changes: readonly ChangeEvent[]): undefined {
+  const request = store.get(key);
+  request.onsuccess = () => {
+    const window = parseWindow(request.result);
+    if (window) store.put({ ...request.result, events: applyChanges(window.events, changes) }, key);
   };
 }
 
-/** The room is read further up: what was kept of its end stays, with the changes since. When those are not known, it goes. */
-function putMissedChanges(objects: IDBObjectStore, key: string, { epoch, changes }: Timeline): undefined {
-  const found = objects.get(key);
-  found.onsuccess = () => {
-    const window = parseWindow(found.result);
-    const missed = window && window.epoch === epoch ? changesAfter(window.seen, changes) : undefined;
-    if (missed && window) objects.put({ ...found.result, events: applyChanges(window.events, missed) }, key);
-    else if (epoch !== undefined) objects.delete(key);
+/**
+ * The user reads further up: the cached end of the log is kept with the changes since. Deletes it when they
+ * are unknown.
+ */
+function putMissedChanges(store: IDBObjectStore, key: string, { epoch, changes }: Timeline): undefined {
+  const request = store.get(key);
+  request.onsuccess = () => {
+    const window = parseWindow(request.result);
+    const missedChanges = window && window.epoch === epoch ? changesAfter(window.seen, changes) : undefined;
+    if (missedChanges && window)
+      store.put({ ...request.result, events: applyChanges(window.events, missedChanges) }, key);
+    else if (epoch !== undefined) store.delete(key);
   };
 }
 
-/** Those that were written longest ago go. */
-function prune(objects: IDBObjectStore, range: IDBKeyRange): undefined {
-  const ages: (readonly [key: IDBValidKey, at: number])[] = [];
-  const walk = objects.openCursor(range);
-  walk.onsuccess = () => {
-    const cursor = walk.result;
+/** Removes the oldest windows. */
+function prune(store: IDBObjectStore, range: IDBKeyRange): undefined {
+  const entries: (readonly [key: IDBValidKey, at: number])[] = [];
+  const request = store.openCursor(range);
+  request.onsuccess = () => {
+    const cursor = request.result;
     if (cursor) {
       const value: unknown = cursor.value;
-      ages.push([cursor.primaryKey, isObject(value) ? (countField(value, 'at') ?? 0) : 0]);
+      entries.push([cursor.primaryKey, isObject(value) ? (countField(value, 'at') ?? 0) : 0]);
       cursor.continue();
-    } else for (const [key] of ages.sort((a, b) => b[1] - a[1]).slice(maxCachedWindows)) objects.delete(key);
+    } else for (const [key] of entries.sort((a, b) => b[1] - a[1]).slice(maxCachedWindows)) store.delete(key);
   };
 }
 
-/** All keys that begin so. */
 function keysWithPrefix(prefix: string): IDBKeyRange {
   return IDBKeyRange.bound(prefix, `${prefix}\uffff`);
 }
 
-/** Only a window at the end: who opens the room again wants to be there. */
+/** Only a window at the end of the log is cached, because rooms open there. */
 function toCachedWindow(t: Timeline, at: number): (CachedWindow & { readonly at: number }) | undefined {
   const { epoch, seen, events } = t;
   if (epoch === undefined || seen === undefined || events.length === 0 || !isAttached(t)) return undefined;

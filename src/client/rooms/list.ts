@@ -1,6 +1,6 @@
 /**
- * The list of rooms with my read marks, kept true: by the server's list, by what the sockets tell, by what was kept from
- * the last time. One log stands behind it all: when that is another one, nothing of it holds.
+ * The list of rooms with read positions, merged from the server's list, live frames and the cache. Everything
+ * belongs to one epoch and is dropped when the epoch changes.
  */
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
 import type { ChangeEvent, RoomFrame, RoomSummary } from '../../shared/protocol.js';
@@ -18,38 +18,41 @@ export class RoomListStore {
   readonly #roomsRetry: RetryLatest;
   readonly #mentionsRetry: RetryLatest;
 
-  constructor(keep: OfflineCache, clock: Clock, random: () => number = Math.random) {
-    this.#cache = keep;
+  constructor(cache: OfflineCache, clock: Clock, random: () => number = Math.random) {
+    this.#cache = cache;
     this.#roomsRetry = new RetryLatest(clock, random);
     this.#mentionsRetry = new RetryLatest(clock, random);
     this.readPositions = new ReadPositionSender({ rooms: this.rooms, send: api.markRead, clock });
   }
 
-  /** What was kept, until the server says more. */
+  /** Shows the cached list until the server answers. */
   async restore(): Promise<void> {
-    const kept = await this.#cache.rooms();
-    if (!kept || this.#epoch !== undefined) return;
-    this.#epoch = kept.epoch;
-    this.rooms.restore(kept.rooms);
+    const cached = await this.#cache.rooms();
+    if (!cached || this.#epoch !== undefined) return;
+    this.#epoch = cached.epoch;
+    this.rooms.restore(cached.rooms);
   }
 
-  /** What the page was delivered with. Of what was kept the read marks count, which may be further; of another log nothing stays. */
+  /**
+   * Of the cached list only read positions count, since they may be ahead. A cache of another epoch is
+   * cleared.
+   */
   async openFromSnapshot({ page: { epoch }, rooms }: Snapshot): Promise<void> {
     this.#epoch = epoch;
     this.#applyRooms(rooms);
-    const kept = await this.#cache.rooms();
-    if (kept && kept.epoch !== epoch) await this.#cache.clear();
-    for (const { room, read } of kept?.epoch === epoch ? kept.rooms : [])
+    const cached = await this.#cache.rooms();
+    if (cached && cached.epoch !== epoch) await this.#cache.clear();
+    for (const { room, read } of cached?.epoch === epoch ? cached.rooms : [])
       if (read <= (this.rooms.entry(room)?.last ?? 0)) this.readPositions.markRead(room, read);
   }
 
-  /** Keeps what the room in view says of itself, until what is returned is called. */
-  follow(name: string, { transcript, people }: RoomStore): () => void {
+  /** Follows the shown room until the returned function is called. */
+  follow(name: string, { timeline, people }: RoomStore): () => void {
     const stops = [
-      effect(() => this.rooms.setLast(name, transcript.value.last)),
+      effect(() => this.rooms.setLast(name, timeline.value.last)),
       effect(() => this.rooms.setPeople(name, people.value.count)),
       effect(() => {
-        if (transcript.value.seen) this.#cache.saveWindow(name, () => transcript.peek());
+        if (timeline.value.seen) this.#cache.saveWindow(name, () => timeline.peek());
       }),
     ];
     this.rooms.join(name);
@@ -58,17 +61,15 @@ export class RoomListStore {
     };
   }
 
-  /** Heard of a room that is not in view. */
   readonly onChanges = (room: string, changes: readonly ChangeEvent[]): void => {
     void this.#cache.applyChanges(room, changes);
   };
 
-  /** The room's last window, from the last time. */
   cachedWindow(name: string): Promise<CachedWindow | undefined> {
     return this.#cache.window(name);
   }
 
-  /** A socket was opened on the log of this name. What moved since the last list and before it was told by neither. */
+  /** Events between the last list and the connection are in neither, so the list is loaded again. */
   onHello(epoch: string): void {
     if (this.#epoch !== undefined && this.#epoch !== epoch) this.#resetLog();
     this.#epoch = epoch;
@@ -81,25 +82,25 @@ export class RoomListStore {
     this.#saveRooms();
   }
 
-  /** Until both are there, or a greeting asks anew. A room that opens waits for the list, not for the mentions. */
+  /** Retries until both lists have arrived. Opening a room waits for the rooms, not for the mentions. */
   async refresh(): Promise<void> {
     await Promise.all([
-      this.#roomsRetry.run((newest) => this.#refreshRooms(newest)),
+      this.#roomsRetry.run((isNewest) => this.#refreshRooms(isNewest)),
       this.#mentionsRetry.run(() => this.#refreshMentions()),
     ]);
   }
 
-  /** A list that was overtaken by a newer question is not heard any more. */
-  async #refreshRooms(newest: () => boolean): Promise<boolean> {
-    const list = await api.rooms();
-    if (!list || !newest()) return false;
-    this.#applyRooms(list);
+  /** A list is dropped when a later request has started. */
+  async #refreshRooms(isNewest: () => boolean): Promise<boolean> {
+    const rooms = await api.rooms();
+    if (!rooms || !isNewest()) return false;
+    this.#applyRooms(rooms);
     return true;
   }
 
-  #applyRooms(list: readonly RoomSummary[]): void {
-    this.rooms.replaceAll(list);
-    for (const { room, read, last } of list) this.readPositions.onServerPosition(room, read, last);
+  #applyRooms(rooms: readonly RoomSummary[]): void {
+    this.rooms.replaceAll(rooms);
+    for (const { room, read, last } of rooms) this.readPositions.onServerPosition(room, read, last);
     this.#saveRooms();
   }
 
@@ -127,141 +128,123 @@ export class RoomListStore {
   }
 }
 
-/**
- * The list of rooms with what is unread in each: arithmetic of numbers, last - read. What must stay true: in one log
- * neither of the two ever goes back, whichever way and in whatever order news of them comes.
- */
+/** Invariant: within an epoch, `last` and `read` never decrease, whatever the order of updates. */
 
 export interface RoomEntry extends RoomSummary {
-  /** how many numbers are past my read mark */
+  /** numbers after the read position */
   readonly unread: number;
-  /** among them is one that calls me by name, as far as this page has seen */
+  /** a known mention is unread */
   readonly mentioned: boolean;
 }
 
 interface KnownRoom extends RoomSummary {
-  /** the newest number at which I was called by name */
+  /** number of the newest known mention */
   readonly mentionedAt: number;
 }
 
 export class RoomEntries {
   readonly #rooms = signal<readonly KnownRoom[]>([]);
-  readonly #list = computed(() => this.#rooms.value.map(toEntry));
-  readonly #unread = computed(() =>
-    this.#list.value.reduce((sum, entry) => sum + (entry.joined ? entry.unread : 0), 0),
-  );
   readonly #loaded = signal(false);
-
-  /** Those I have been in first, then the others by activity. */
-  get list(): ReadonlySignal<readonly RoomEntry[]> {
-    return this.#list;
-  }
-  /** In all rooms that I have been in. */
-  get unread(): ReadonlySignal<number> {
-    return this.#unread;
-  }
-  /** The server has told it to this page once. */
-  get loaded(): ReadonlySignal<boolean> {
-    return this.#loaded;
-  }
+  /** Joined rooms first, then the others by activity. */
+  readonly list = computed<readonly RoomEntry[]>(() => this.#rooms.value.map(toEntry));
+  /** Sum over joined rooms. */
+  readonly unread = computed(() =>
+    this.list.value.reduce((sum, entry) => sum + (entry.joined ? entry.unread : 0), 0),
+  );
+  /** The server's list has arrived. */
+  readonly loaded: ReadonlySignal<boolean> = this.#loaded;
 
   entry(room: string): RoomEntry | undefined {
-    return this.#list.peek().find((entry) => entry.room === room);
+    return this.list.peek().find((entry) => entry.room === room);
   }
 
-  /** What was kept from the last time. */
+  /** Shows the cached list. */
   restore(rooms: readonly RoomSummary[]): void {
     if (this.#loaded.peek()) return;
-    const known = new Map(this.#rooms.peek().map((one) => [one.room, one]));
-    this.#rooms.value = rooms.map((room) => mergeEntry(known.get(room.room), room));
+    this.#rooms.value = this.#merge(rooms);
   }
 
-  /** The server's list, as it is now. Rooms it does not name yet (nothing was said in them) stay where I am in them. */
+  /** Joined rooms that the server does not list, because they are empty, are kept. */
   replaceAll(rooms: readonly RoomSummary[]): void {
-    const before = new Map(this.#rooms.peek().map((one) => [one.room, one]));
-    const now = rooms.map((room) => mergeEntry(before.get(room.room), room));
-    const named = new Set(rooms.map(({ room }) => room));
-    const mine = [...before.values()].filter(
-      ({ room, joined, last }) => joined && last === 0 && !named.has(room),
-    );
-    const others = now.findIndex(({ joined }) => !joined);
-    this.#rooms.value = now.toSpliced(others < 0 ? now.length : others, 0, ...mine);
+    const names = new Set(rooms.map(({ room }) => room));
+    const empty = this.#rooms
+      .peek()
+      .filter(({ room, joined, last }) => joined && last === 0 && !names.has(room));
+    this.#rooms.value = insertJoined(this.#merge(rooms), empty);
     this.#loaded.value = true;
   }
 
-  /** I am in it. */
   join(room: string): void {
-    this.#change(room, (known) => ({ ...known, joined: true }));
+    this.#change(room, (entry) => ({ ...entry, joined: true }));
   }
-  /** Its newest number. */
   setLast(room: string, last: number): void {
-    this.#change(room, (known) => ({ ...known, last: Math.max(known.last, last) }));
+    this.#change(room, (entry) => ({ ...entry, last: Math.max(entry.last, last) }));
   }
-  /** I have read up to here, on this device or another. */
+  /** On this or another device. */
   setRead(room: string, id: number): void {
-    this.#change(room, (known) => ({ ...known, read: Math.max(known.read, id) }));
+    this.#change(room, (entry) => ({ ...entry, read: Math.max(entry.read, id) }));
   }
-  /** The event of this number calls me by name. */
   setMentioned(room: string, id: number): void {
-    this.#change(room, (known) => ({ ...known, mentionedAt: Math.max(known.mentionedAt, id) }));
+    this.#change(room, (entry) => ({ ...entry, mentionedAt: Math.max(entry.mentionedAt, id) }));
   }
-  /** So many people are in it. */
   setPeople(room: string, people: number): void {
-    this.#change(room, (known) => ({ ...known, people }));
+    this.#change(room, (entry) => ({ ...entry, people }));
   }
 
-  /** Another log: no number holds any more. */
+  /** Another epoch: no number holds any more. */
   reset(): void {
-    this.#rooms.value = this.#rooms.peek().map((one) => ({ ...one, last: 0, read: 0, called: 0 }));
+    this.#rooms.value = this.#rooms.peek().map((one) => ({ ...one, last: 0, read: 0, mentionedAt: 0 }));
     this.#loaded.value = false;
   }
 
-  #change(room: string, change: (known: KnownRoom) => KnownRoom): void {
+  #change(room: string, change: (entry: KnownRoom) => KnownRoom): void {
     const rooms = this.#rooms.peek();
     const index = rooms.findIndex((one) => one.room === room);
-    const before = rooms[index] ?? { room, last: 0, read: 0, people: 0, joined: true, mentionedAt: 0 };
-    const after = change(before);
-    if (index < 0) this.#rooms.value = this.#added(after);
-    else if (!isSameEntry(before, after)) this.#rooms.value = rooms.with(index, after);
+    const previous = rooms[index] ?? { room, last: 0, read: 0, people: 0, joined: true, mentionedAt: 0 };
+    const changed = change(previous);
+    if (index < 0) this.#rooms.value = insertJoined(rooms, [changed]);
+    else if (!isSameEntry(previous, changed)) this.#rooms.value = rooms.with(index, changed);
   }
 
-  /** A room that was not there: the last of mine. */
-  #added(known: KnownRoom): readonly KnownRoom[] {
-    const rooms = this.#rooms.peek();
-    const others = rooms.findIndex(({ joined }) => !joined);
-    return rooms.toSpliced(others < 0 ? rooms.length : others, 0, known);
+  #merge(rooms: readonly RoomSummary[]): readonly KnownRoom[] {
+    const known = new Map(this.#rooms.peek().map((entry) => [entry.room, entry]));
+    return rooms.map((summary) => {
+      const { last = 0, read = 0, mentionedAt = 0 } = known.get(summary.room) ?? {};
+      return {
+        ...summary,
+        last: Math.max(last, summary.last),
+        read: Math.max(read, summary.read),
+        mentionedAt,
+      };
+    });
   }
 }
 
-function mergeEntry(before: KnownRoom | undefined, now: RoomSummary): KnownRoom {
-  const { last = 0, read = 0, mentionedAt: called = 0 } = before ?? {};
-  return { ...now, last: Math.max(last, now.last), read: Math.max(read, now.read), mentionedAt: called };
+/** Inserts rooms after the joined ones. */
+function insertJoined(rooms: readonly KnownRoom[], more: readonly KnownRoom[]): readonly KnownRoom[] {
+  const firstOther = rooms.findIndex(({ joined }) => !joined);
+  return rooms.toSpliced(firstOther < 0 ? rooms.length : firstOther, 0, ...more);
 }
 
 function isSameEntry(a: KnownRoom, b: KnownRoom): boolean {
-  return (
-    a.last === b.last &&
-    a.read === b.read &&
-    a.mentionedAt === b.mentionedAt &&
-    a.people === b.people &&
-    a.joined === b.joined
-  );
+  const fields = ['last', 'read', 'mentionedAt', 'people', 'joined'] as const;
+  return fields.every((name) => a[name] === b[name]);
 }
 
-function toEntry({ mentionedAt: called, ...summary }: KnownRoom): RoomEntry {
+function toEntry({ mentionedAt, ...summary }: KnownRoom): RoomEntry {
   const { last, read } = summary;
-  return { ...summary, unread: Math.max(0, last - read), mentioned: called > read };
+  return { ...summary, unread: Math.max(0, last - read), mentioned: mentionedAt > read };
 }
 
 /**
- * My read marks on their way to the server: the newest of each room, not more often than it must, and again until it
- * has arrived. What must stay true: a mark never goes back.
+ * Sends read positions to the server: only the newest of each room, throttled, and repeated until they
+ * arrive.
  */
 
 export interface ReadPositionSenderDeps {
   readonly rooms: RoomEntries;
-  /** False when it did not arrive. `leaving`: the page goes away, the request must outlive it. */
-  readonly send: (room: string, id: number, leaving: boolean) => Promise<boolean>;
+  /** Resolves with false when it has to be repeated. A request of a leaving page must outlive it. */
+  readonly send: (room: string, id: number, isLeaving: boolean) => Promise<boolean>;
   readonly clock: Clock;
 }
 
@@ -274,11 +257,10 @@ export class ReadPositionSender {
   #scheduled = false;
   #sentAt = -Infinity;
 
-  constructor(parts: ReadPositionSenderDeps) {
-    this.#deps = parts;
+  constructor(deps: ReadPositionSenderDeps) {
+    this.#deps = deps;
   }
 
-  /** I have read a room up to a number. */
   markRead(room: string, id: number): void {
     const { rooms } = this.#deps;
     if (id <= (rooms.entry(room)?.read ?? 0)) return;
@@ -286,14 +268,14 @@ export class ReadPositionSender {
     this.#enqueue(room, id);
   }
 
-  /** What the server says of it: when it knows less than we, it did not hear us. A log that ends before my mark is another. */
+  /** A server that knows less has missed an update. A log that ends before the position is another one. */
   onServerPosition(room: string, read: number, last: number): void {
-    const mine = this.#deps.rooms.entry(room)?.read ?? 0;
-    if (read < mine && mine <= last) this.#enqueue(room, mine);
+    const ownRooms = this.#deps.rooms.entry(room)?.read ?? 0;
+    if (read < ownRooms && ownRooms <= last) this.#enqueue(room, ownRooms);
     else this.#deps.rooms.setRead(room, read);
   }
 
-  /** Tells all at once, since the page may not be here any more soon. */
+  /** The page may close soon. */
   flush(): void {
     void this.#send(true);
   }
@@ -307,25 +289,27 @@ export class ReadPositionSender {
     this.#schedule(sendIntervalMs);
   }
 
-  #schedule(every: number): void {
+  #schedule(intervalMs: number): void {
     if (this.#scheduled || this.#queue.size === 0) return;
     this.#scheduled = true;
     const { clock } = this.#deps;
-    clock.after(Math.max(0, Math.min(every, this.#sentAt + every - clock.now())), () => {
+    clock.after(Math.max(0, Math.min(intervalMs, this.#sentAt + intervalMs - clock.now())), () => {
       this.#scheduled = false;
       void this.#send(false);
     });
   }
 
-  async #send(leaving: boolean): Promise<void> {
-    const marks = [...this.#queue];
+  async #send(isLeaving: boolean): Promise<void> {
+    const positions = [...this.#queue];
     this.#queue.clear();
-    if (marks.length === 0) return;
+    if (positions.length === 0) return;
     this.#sentAt = this.#deps.clock.now();
-    const sent = await Promise.all(
-      marks.map(async ([room, id]) => (await this.#deps.send(room, id, leaving)) || this.#requeue(room, id)),
+    const results = await Promise.all(
+      positions.map(
+        async ([room, id]) => (await this.#deps.send(room, id, isLeaving)) || this.#requeue(room, id),
+      ),
     );
-    this.#schedule(sent.every(Boolean) ? sendIntervalMs : resendDelayMs);
+    this.#schedule(results.every(Boolean) ? sendIntervalMs : resendDelayMs);
   }
 
   #requeue(room: string, id: number): false {
@@ -334,12 +318,9 @@ export class ReadPositionSender {
   }
 }
 
-/**
- * Asks until there is an answer, after a while each time. What must stay true: of two questions only the newer one is
- * asked again.
- */
+/** Repeats a request until it succeeds. A newer request replaces an older one. */
 
-/** Whoever is asked has trouble enough: never sooner. */
+/** Minimum delay. */
 const minRetryMs = 1_000;
 
 export class RetryLatest {
@@ -353,31 +334,31 @@ export class RetryLatest {
     this.#random = random;
   }
 
-  /** `ask` is told whether it is still the newest, and resolves false when there was no answer. */
-  async run(ask: (newest: () => boolean) => Promise<boolean>, tries = 0): Promise<void> {
-    const turn = ++this.#attempt;
-    const newest = () => turn === this.#attempt;
+  /** `ask` resolves with false to be repeated. `isNewest` tells whether a later request has started. */
+  async run(ask: (isNewest: () => boolean) => Promise<boolean>, attempt = 0): Promise<void> {
+    const request = ++this.#attempt;
+    const isNewest = () => request === this.#attempt;
     this.#cancel();
-    if ((await ask(newest)) || !newest()) return;
-    const wait = minRetryMs + backoffMs(tries, this.#random);
-    this.#cancel = this.#clock.after(wait, () => void this.run(ask, tries + 1));
+    if ((await ask(isNewest)) || !isNewest()) return;
+    const delayMs = minRetryMs + backoffMs(attempt, this.#random);
+    this.#cancel = this.#clock.after(delayMs, () => void this.run(ask, attempt + 1));
   }
 }
 
-/** The room above or below another in the list, all around; with `unread`, of those only that have something unread. Pure. */
+/** The room above or below, wrapping around; with `unread`, only rooms with unread messages. */
 
 export function neighbourRoom(
-  list: readonly RoomEntry[],
-  here: string,
+  entries: readonly RoomEntry[],
+  current: string,
   step: 1 | -1,
   unread: boolean,
 ): string | undefined {
-  const rooms = [...list.filter(({ joined }) => joined), ...list.filter(({ joined }) => !joined)];
-  const start = rooms.findIndex(({ room }) => room === here);
+  const rooms = [...entries.filter(({ joined }) => joined), ...entries.filter(({ joined }) => !joined)];
+  const start = rooms.findIndex(({ room }) => room === current);
   for (let n = 1; n <= rooms.length; n++) {
     const from = start < 0 && step < 0 ? 0 : start;
     const entry = rooms.at((from + n * step) % rooms.length);
-    if (!entry || entry.room === here) continue;
+    if (!entry || entry.room === current) continue;
     if (!unread || (entry.joined && entry.unread > 0)) return entry.room;
   }
   return undefined;

@@ -1,6 +1,6 @@
 /**
- * Calls a person who looks elsewhere, for what they asked to be called for. What must stay true: nobody is called to
- * what they look at, to what they have read, to what they said, or twice to the same; one tab calls, not each.
+ * Decides about notifications and sounds. Nobody is notified of what they see, have read or wrote, or twice
+ * of the same message. Only one tab notifies.
  */
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ChangeEvent, ChatEvent } from '../../shared/protocol.js';
@@ -13,65 +13,64 @@ import { isChange } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
 import type { RoomEntries } from './list.js';
 
-/** What the browser says to notifications; `never`: it knows none (or the page came over plain http). */
+/** `never`: unsupported, or the page came over plain http. */
 export type NotifyPermission = 'default' | 'granted' | 'denied' | 'never';
 
-/** How this tab calls, and what it knows of the others. */
+/** The way of one tab to notify, and what it knows of the others. */
 export interface Notifier {
   permission(): NotifyPermission;
   requestPermission(): Promise<void>;
   show(room: string, message: ChatEvent): void;
   chime(): void;
-  /** Of all tabs, this is the one that calls. */
   isLeader(): boolean;
-  /** Somebody looks at the room now, in whichever tab. */
+  /** Whether any tab shows the room to the user. */
   isWatched(room: string): Promise<boolean>;
-  /** A number of a room calls me by name: the other tabs mark it too. */
+  /** Tells the other tabs that a message mentions the user. */
   announceMention(room: string, id: number): void;
 }
 
 export interface NotificationPolicyDeps {
-  /** my id */
+  /** user id */
   readonly me: string;
   readonly rooms: RoomEntries;
   readonly settings: Settings;
   readonly notifier: Notifier;
   readonly load: (room: string, where: { after?: number; limit: number }) => Promise<Page | undefined>;
-  /** Messages of a room have changed, which may be kept here. */
+  /** Changes were seen in a room that may be cached. */
   readonly onChanges: (room: string, changes: readonly ChangeEvent[]) => void;
   readonly clock: Clock;
 }
 
-/** Of another room that moved so many are looked at; of one that moved further, the newest. */
+/** Further behind, only the newest events of another room are checked. */
 const maxCheckedEvents = 50;
 const chimeIntervalMs = 3_000;
 
 export class NotificationPolicy {
   readonly #deps: NotificationPolicyDeps;
   #permission: Signal<NotifyPermission> | undefined;
-  /** up to which number each room was looked at */
+  /** newest checked number of each room */
   readonly #checkedTo = new Map<string, number>();
   readonly #checking = new Set<string>();
   #chimedAt = -Infinity;
 
-  constructor(parts: NotificationPolicyDeps) {
-    this.#deps = parts;
+  constructor(deps: NotificationPolicyDeps) {
+    this.#deps = deps;
   }
 
-  /** Made when it is looked at: a browser asks another process of its own, and the page waits for the answer. */
+  /** Created on demand, because browsers ask another process for it. */
   get permission(): ReadonlySignal<NotifyPermission> {
     this.#permission ??= signal(this.#deps.notifier.permission());
     return this.#permission;
   }
 
-  /** Asks for the permission; only after a click of the person. */
+  /** Browsers require a click before. */
   async requestPermission(): Promise<void> {
-    const { notifier: caller } = this.#deps;
-    await caller.requestPermission();
-    if (this.#permission) this.#permission.value = caller.permission();
+    const { notifier } = this.#deps;
+    await notifier.requestPermission();
+    if (this.#permission) this.#permission.value = notifier.permission();
   }
 
-  /** Another room has moved on from `before`: what is new there? */
+  /** Another room has events after `before`. */
   async onRoomMoved(room: string, before: number): Promise<void> {
     this.#checkedTo.set(room, Math.max(before, this.#checkedTo.get(room) ?? 0));
     if (this.#checking.has(room) || !this.#deps.notifier.isLeader()) return;
@@ -83,7 +82,7 @@ export class NotificationPolicy {
     }
   }
 
-  /** These have happened in a room. */
+  /** New events of any room. */
   async onEvents(room: string, events: readonly LogEvent[]): Promise<void> {
     const last = events.at(-1);
     if (!last) return;
@@ -93,7 +92,7 @@ export class NotificationPolicy {
     if (message?.type === 'chat') await this.#notify(room, message);
   }
 
-  /** True while there is more to be looked at. */
+  /** Returns true while more events have to be checked. */
   async #check(room: string): Promise<boolean> {
     const { rooms, load } = this.#deps;
     const { last = 0 } = rooms.entry(room) ?? {};
@@ -111,19 +110,19 @@ export class NotificationPolicy {
   }
 
   async #notify(room: string, message: ChatEvent): Promise<void> {
-    const { notifier: caller, rooms } = this.#deps;
-    if (!caller.isLeader() || (await caller.isWatched(room))) return;
+    const { notifier, rooms } = this.#deps;
+    if (!notifier.isLeader() || (await notifier.isWatched(room))) return;
     if (message.id <= (rooms.entry(room)?.read ?? 0)) return;
-    if (caller.permission() === 'granted') caller.show(room, message);
+    if (notifier.permission() === 'granted') notifier.show(room, message);
     this.#chime();
   }
 
   #chime(): void {
-    const { notifier: caller, settings, clock } = this.#deps;
-    const now = clock.now();
-    if (!settings.sound.peek() || Math.abs(now - this.#chimedAt) < chimeIntervalMs) return;
-    this.#chimedAt = now;
-    caller.chime();
+    const { notifier, settings, clock } = this.#deps;
+    const current = clock.now();
+    if (!settings.sound.peek() || Math.abs(current - this.#chimedAt) < chimeIntervalMs) return;
+    this.#chimedAt = current;
+    notifier.chime();
   }
 
   #isRelevant(room: string, event: LogEvent): boolean {
@@ -146,12 +145,10 @@ export class NotificationPolicy {
   }
 }
 
-/** How this tab calls a person (state/attention.ts): notifications, a sound; and what the tabs know of each other. */
-
 export interface TabNotifierDeps {
-  /** where a click leads */
+  /** target of a click */
   readonly openRoom: (room: string, id: number) => void;
-  /** Another tab has seen that I was called by name. */
+  /** Another tab saw a mention. */
   readonly onMention: (room: string, id: number) => void;
 }
 
@@ -160,18 +157,18 @@ const maxBodyChars = 200;
 export class TabNotifier implements Notifier {
   readonly #user: string;
   readonly #leader: TabLeader;
-  readonly #channel = new BroadcastChannel('oneport.called');
+  readonly #channel = new BroadcastChannel('oneport.mentions');
   readonly #openRoom: (room: string, id: number) => void;
   #room = '';
   #releaseLock: (() => void) | undefined;
 
-  constructor(user: string, { openRoom: go, onMention: called }: TabNotifierDeps) {
+  constructor(user: string, { openRoom, onMention }: TabNotifierDeps) {
     this.#user = user;
-    this.#openRoom = go;
-    this.#leader = new TabLeader(webLocks, `oneport.caller ${user}`, untilAborted);
+    this.#openRoom = openRoom;
+    this.#leader = new TabLeader(webLocks, `oneport.notifier ${user}`, untilAborted);
     this.#channel.onmessage = ({ data }) => {
       if (data?.user === user && typeof data.room === 'string' && typeof data.id === 'number')
-        called(data.room, data.id);
+        onMention(data.room, data.id);
     };
   }
 
@@ -182,14 +179,14 @@ export class TabNotifier implements Notifier {
     document.addEventListener('visibilitychange', () => this.setVisibleRoom(this.#room));
   }
 
-  /** This room is in view here. While somebody looks at it, a lock says so to the other tabs. */
+  /** While the user looks at a room, a shared lock tells the other tabs. */
   setVisibleRoom(room: string): void {
-    const looks = document.visibilityState === 'visible' && document.hasFocus();
-    if (looks && room === this.#room && this.#releaseLock) return;
+    const isLooking = document.visibilityState === 'visible' && document.hasFocus();
+    if (isLooking && room === this.#room && this.#releaseLock) return;
     this.#room = room;
     this.#releaseLock?.();
     this.#releaseLock = undefined;
-    if (!looks) return;
+    if (!isLooking) return;
     const held = new Promise<void>((resolve) => {
       this.#releaseLock = resolve;
     });
@@ -218,7 +215,7 @@ export class TabNotifier implements Notifier {
     if (this.permission() !== 'never') await Notification.requestPermission();
   }
 
-  /** By the service worker where there is one: on phones there is no other way, and it outlives the page. */
+  /** Uses the service worker if there is one: phones require it, and it outlives the page. */
   show(room: string, { id, user, data }: ChatEvent): void {
     const title = `${user.name} · ${room}`;
     const body = data.length > maxBodyChars ? `${data.slice(0, maxBodyChars)}…` : data;
@@ -230,66 +227,66 @@ export class TabNotifier implements Notifier {
     playChime();
   }
 
-  async #showNotification(title: string, options: NotificationOptions, go: () => void): Promise<void> {
+  async #showNotification(title: string, options: NotificationOptions, openRoom: () => void): Promise<void> {
     const registration = await navigator.serviceWorker?.getRegistration();
     if (registration?.active) return registration.showNotification(title, options);
-    const shown = new Notification(title, options);
-    shown.onclick = () => {
+    const notification = new Notification(title, options);
+    notification.onclick = () => {
       focus();
-      shown.close();
-      go();
+      notification.close();
+      openRoom();
     };
   }
 
   #watchLockName(room: string): string {
-    return `oneport.look ${this.#user} ${room}`;
+    return `oneport.watch ${this.#user} ${room}`;
   }
 }
 
-/** The work of the tab that calls is to be the one. */
+/** Leadership itself is the whole task. */
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-/** A short sound, made here: two soft tones, the second a fifth above the first. */
+/** A short chime of two tones, the second a fifth above the first. */
 const chimeFrequenciesHz = [523.25, 783.99] as const;
 const toneDurationS = 0.12;
 const chimeGain = 0.08;
 
 let audioContext: AudioContext | undefined;
 
-/** Browsers keep still until somebody has touched the page: then nothing is heard. */
+/** Silent until the user has interacted with the page, because browsers block audio before. */
 export function playChime(): void {
   try {
     audioContext ??= new AudioContext();
     void audioContext.resume();
-    for (const [index, tone] of chimeFrequenciesHz.entries())
-      playTone(audioContext, tone, audioContext.currentTime + index * toneDurationS);
-  } catch {} // no sound here
+    for (const [index, frequency] of chimeFrequenciesHz.entries())
+      playTone(audioContext, frequency, audioContext.currentTime + index * toneDurationS);
+  } catch {} // no audio
 }
 
-function playTone(audio: AudioContext, frequency: number, from: number): void {
-  const [tone, volume] = [audio.createOscillator(), audio.createGain()];
-  tone.frequency.value = frequency;
-  volume.gain.setValueAtTime(0, from);
-  volume.gain.linearRampToValueAtTime(chimeGain, from + 0.01);
-  volume.gain.exponentialRampToValueAtTime(0.001, from + toneDurationS * 2);
-  tone.connect(volume).connect(audio.destination);
-  tone.start(from);
-  tone.stop(from + toneDurationS * 2);
+function playTone(context: AudioContext, frequency: number, from: number): void {
+  const [oscillator, gain] = [context.createOscillator(), context.createGain()];
+  oscillator.frequency.value = frequency;
+  gain.gain.setValueAtTime(0, from);
+  gain.gain.linearRampToValueAtTime(chimeGain, from + 0.01);
+  gain.gain.exponentialRampToValueAtTime(0.001, from + toneDurationS * 2);
+  oscillator.connect(gain).connect(context.destination);
+  oscillator.start(from);
+  oscillator.stop(from + toneDurationS * 2);
 }
 
-/** What can be seen of this page when another one is in front: its title and its icon say that something is unread. */
+/** Shows the number of unread messages in the title and by the icon. */
 
 const iconUrl = '/icon.svg';
 const unreadIconUrl = '/icon-unread.svg';
 const maxBadgeCount = 99;
 
-/** `now`: reads signals. */
-export function bindUnreadBadge(now: () => { readonly room: string; readonly unread: number }): void {
+/** `current` reads signals. */
+export function bindUnreadBadge(current: () => { readonly room: string; readonly unread: number }): void {
   const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
   effect(() => {
-    const { room, unread } = now();
+    const { room, unread } = current();
     const count = unread > maxBadgeCount ? `${maxBadgeCount}+` : String(unread);
     document.title = `${unread > 0 ? `(${count}) ` : ''}${room} · Oneport`;
     const href = unread > 0 ? unreadIconUrl : iconUrl;

@@ -1,18 +1,18 @@
-/** What is being written before the caret that can be completed: a person's name after @, an emoji's after a colon. Pure. */
+/** Finds what can be completed before the caret: a user's name after @, or an emoji after a colon. */
 import type { User } from '../../shared/protocol.js';
 
 export interface CompletionQuery {
   readonly kind: 'person' | 'emoji';
-  /** what was written of it, without the mark */
+  /** text after the marker */
   readonly query: string;
-  /** where the mark stands, and where the caret does */
+  /** positions of the marker and of the caret */
   readonly from: number;
   readonly to: number;
 }
 
-/** A name has at most so many characters that are looked back for. */
+/** Names are not searched for further back. */
 const maxLookbackChars = 64;
-/** Names may have several words. Not in an address of mail, not in a time, nor in `a:b`. */
+/** Names may contain spaces. Excludes mail addresses, times and `a:b`. */
 const personPattern = /(?:^|[^A-Za-z0-9_@./])@((?:[^\s@]+ ){0,2}[^\s@]*)$/u;
 const emojiPattern =
   /(?:^|[^A-Za-z0-9_:/])[:]((?:[A-Za-z0-9+][\w+-]+|[\p{L}\p{N}_+-]*[^\p{ASCII}\s][\p{L}\p{N}_+-]*))$/u;
@@ -29,29 +29,29 @@ function toQuery(kind: CompletionQuery['kind'], query: string, caret: number): C
   return { kind, query, from: caret - query.length - 1, to: caret };
 }
 
-/** The text with the choice in it, and where the caret goes. One space follows, never two. */
+/** Inserts the choice, followed by exactly one space. */
 export function applyCompletion(
   text: string,
   { from, to }: CompletionQuery,
   choice: string,
 ): { readonly text: string; readonly caret: number } {
-  const rest = text.slice(to);
-  const put = `${text.slice(0, from)}${choice}${/^\s/.test(rest) ? '' : ' '}`;
-  return { text: put + rest, caret: put.length + (/^\s/.test(rest) ? 1 : 0) };
+  const after = text.slice(to);
+  const inserted = `${text.slice(0, from)}${choice}${/^\s/.test(after) ? '' : ' '}`;
+  return { text: inserted + after, caret: inserted.length + (/^\s/.test(after) ? 1 : 0) };
 }
 
 const maxCandidates = 8;
 
-/** Those whose name is it or begins so, or a word of it; who is here first. Nobody twice. */
+/** Users whose name, or a word of it, starts with the query; present users first. */
 export function rankCandidates(
   query: string,
-  here: readonly User[],
+  present: readonly User[],
   others: readonly User[],
 ): readonly User[] {
-  const wanted = normalizeName(query);
-  const known = new Map([...here, ...others].map((user) => [user.id, user]));
-  const ranked = [...known.values()]
-    .map((user) => ({ user, rank: rankOf(normalizeName(user.name), wanted) }))
+  const normalized = normalizeName(query);
+  const usersById = new Map([...present, ...others].map((user) => [user.id, user]));
+  const ranked = [...usersById.values()]
+    .map((user) => ({ user, rank: rankOf(normalizeName(user.name), normalized) }))
     .filter(({ rank }) => rank < noMatchRank);
   return ranked
     .sort((a, b) => a.rank - b.rank)
@@ -60,18 +60,20 @@ export function rankCandidates(
 }
 const noMatchRank = 3;
 
-function rankOf(name: string, wanted: string): number {
-  if (name === wanted) return 0;
-  if (name.startsWith(wanted)) return 1;
-  return name.split(/[\s_.-]/).some((word) => word.startsWith(wanted)) ? 2 : noMatchRank;
+function rankOf(name: string, normalized: string): number {
+  if (name === normalized) return 0;
+  if (name.startsWith(normalized)) return 1;
+  return name.split(/[\s_.-]/).some((word) => word.startsWith(normalized)) ? 2 : noMatchRank;
 }
 
-/** It is written in full: nothing is left to be completed. */
 export function isExactMatch(query: string, name: string): boolean {
   return normalizeName(query) === normalizeName(name);
 }
 
-/** Almost as the server compares names: of two that only look alike one would be written, the other meant. */
+/**
+ * Approximates the server's comparison. Does not fold look-alikes, because the inserted name must be the one
+ * that was typed.
+ */
 function normalizeName(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }

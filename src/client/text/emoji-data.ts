@@ -1,4 +1,4 @@
-/** The emoji's names, in the language of the page where there are some, else in English. A chunk for each. */
+/** Emoji names in the page's language, or in English. One chunk per language. */
 import codes from 'emojibase-data/en/shortcodes/github.json' with { type: 'json' };
 import { buildEmojiIndex, type EmojiIndex, type RawCodes, type RawEmoji, type RawGroups } from './emoji.js';
 
@@ -19,11 +19,11 @@ const importers: Readonly<Record<string, () => Promise<EmojiData>>> = {
 };
 
 export async function buildIndexFor(tag: string): Promise<EmojiIndex> {
-  const named = await (importers[tag.split('-')[0] ?? ''] ?? importEnglish)();
-  // Files of a package that is part of this page, with the shape that its documents give.
+  const data = await (importers[tag.split('-')[0] ?? ''] ?? importEnglish)();
+  // the documented shape of emojibase-data
   return buildEmojiIndex(
-    named.emoji.default as RawEmoji[],
+    data.emoji.default as RawEmoji[],
     codes as RawCodes,
-    named.groups.default as RawGroups,
+    data.groups.default as RawGroups,
   );
 }

@@ -1,13 +1,13 @@
-/** All emoji with their names in the page's language, loaded when first used: to find, to pick, to write by `:name:`. */
+/** The emoji index: search, picker and `:shortcodes:`. Its data loads on first use. */
 export interface Emoji {
   readonly char: string;
   readonly label: string;
   readonly tags: readonly string[];
-  /** as in Unicode's own list: 0 smileys, 1 people, 3 animals … */
+  /** Unicode's group number: 0 smileys, 1 people, 3 animals … */
   readonly group: number;
-  /** what stands between the colons; the first is its usual one */
+  /** shortcodes without colons; the first is the usual one */
   readonly codes: readonly string[];
-  /** the same in five colours of skin, light to dark; none for most */
+  /** five skin tones from light to dark, or none */
   readonly tones: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export interface EmojiIndex {
   readonly groups: readonly { readonly id: number; readonly name: string }[];
 }
 
-/** Of emojibase-data, as far as it is used here; build.js leaves the rest out of the page. */
+/** The fields of emojibase-data that are used; build.js removes the others. */
 export interface RawEmoji {
   readonly unicode: string;
   readonly hexcode: string;
@@ -30,7 +30,7 @@ export interface RawGroups {
   readonly groups: readonly { readonly order: number; readonly message: string }[];
 }
 
-/** Skin tones and hair by themselves say nothing. */
+/** Skin tones and hair components are not emoji by themselves. */
 const componentGroup = 2;
 const skinToneCount = 5;
 
@@ -54,86 +54,88 @@ export function buildEmojiIndex(
       },
     ];
   });
-  const named = groups.filter(({ order }) => order !== componentGroup);
-  return { all, groups: named.map(({ order, message }) => ({ id: order, name: message })) };
+  const visibleGroups = groups.filter(({ order }) => order !== componentGroup);
+  return { all, groups: visibleGroups.map(({ order, message }) => ({ id: order, name: message })) };
 }
 
-/** Best first: a code that is it, one that begins so, a name that does, then words anywhere. */
-export function findEmoji({ all }: EmojiIndex, query: string, most: number): readonly Emoji[] {
-  const wanted = query
+/** Order: exact shortcode, shortcode prefix, name prefix, tags, words anywhere. */
+export function findEmoji({ all }: EmojiIndex, query: string, limit: number): readonly Emoji[] {
+  const queryWords = query
     .trim()
     .toLowerCase()
     .split(/[\s_]+/)
     .filter((word) => word !== '');
-  const [first] = wanted;
+  const [first] = queryWords;
   if (first === undefined) return [];
-  const whole = wanted.join('_');
+  const joined = queryWords.join('_');
   const ranked = all
-    .map((emoji) => ({ emoji, rank: rankOf(emoji, whole, wanted) }))
+    .map((emoji) => ({ emoji, rank: rankOf(emoji, joined, queryWords) }))
     .filter(({ rank }) => rank < noMatchRank);
   return ranked
     .sort((a, b) => a.rank - b.rank)
-    .slice(0, most)
+    .slice(0, limit)
     .map(({ emoji }) => emoji);
 }
 const noMatchRank = 5;
 
-function rankOf({ codes, label, tags }: Emoji, whole: string, wanted: readonly string[]): number {
-  if (codes.includes(whole)) return 0;
-  if (codes.some((code) => code.startsWith(whole))) return 1;
+function rankOf({ codes, label, tags }: Emoji, joined: string, queryWords: readonly string[]): number {
+  if (codes.includes(joined)) return 0;
+  if (codes.some((code) => code.startsWith(joined))) return 1;
   const name = label.toLowerCase();
-  if (name.startsWith(wanted.join(' '))) return 2;
+  if (name.startsWith(queryWords.join(' '))) return 2;
   const words = [...name.split(/[\s:,-]+/), ...tags, ...codes.flatMap((code) => code.split('_'))];
-  const fits = (word: string) =>
+  const matches = (word: string) =>
     words.some((one) => one.startsWith(word)) || (!/^[\x20-\x7e]+$/.test(word) && name.includes(word));
-  if (!wanted.every(fits)) return noMatchRank;
-  return wanted.every((word) => tags.includes(word)) ? 3 : 4;
+  if (!queryWords.every(matches)) return noMatchRank;
+  return queryWords.every((word) => tags.includes(word)) ? 3 : 4;
 }
 
-/** In code and in addresses it stays what it is. */
+/** Shortcodes in code and URLs stay as they are. */
 const literalPatterns = [
   /```[\s\S]*?(?:```|(?![\s\S]))/,
   /^~~~[\s\S]*?(?:^~~~|(?![\s\S]))/,
   /(?<!`)(``?)(?!`).+?(?<!`)\1(?!`)/,
   /(?<![\w+.-])(?:[a-z][\w+.-]*:\/\/|www\.)\S+/,
 ];
-/** What it may not stand beside: so `user:id:42`, `10:30:45` stay. In Chinese and Japanese no space is put there. */
+/**
+ * Shortcodes do not touch letters, as in `user:id:42` and `10:30:45`. Chinese and Japanese are written
+ * without spaces.
+ */
 const wordCharPattern = '(?![\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}])[\\p{L}\\p{N}_]';
-/** One, or several that follow each other. */
+/** One shortcode, or several in a row. */
 const shortcodePattern = `(?<![:/\\\\]|${wordCharPattern})(?::[a-z0-9_+-]{1,40}:)+(?!:|${wordCharPattern})`;
 
-/** Somebody has begun to write one, or has written it. */
 export function containsShortcodeStart(text: string): boolean {
-  if (!text.includes(':')) return false; // the tables of all letters are slow to make
+  if (!text.includes(':')) return false; // building the Unicode tables is slow
   shortcodeStart ??= new RegExp(`(?<![:/\\\\]|${wordCharPattern}):(?:[a-z0-9_+-]|$)`, 'u');
   return shortcodeStart.test(text);
 }
 let shortcodeStart: RegExp | undefined;
 
-/** `:thumbsup:` becomes what it names; an unknown name stays as it is written. */
+/** Unknown names stay as they are. */
 export function replaceShortcodes(text: string, { all }: EmojiIndex): string {
   if (!containsShortcodeStart(text)) return text;
   const chars = new Map(all.flatMap(({ codes, char }) => codes.map((code) => [code, char])));
-  const parts = new RegExp(
+  const pattern = new RegExp(
     [...literalPatterns.map(({ source }) => source), shortcodePattern].join('|'),
     'gimu',
   );
-  return text.replace(parts, (part: string) =>
-    part.startsWith(':') ? part.replace(/:([^:]+):/g, (raw, code) => chars.get(code) ?? raw) : part,
+  return text.replace(pattern, (match: string) =>
+    match.startsWith(':') ? match.replace(/:([^:]+):/g, (raw, code) => chars.get(code) ?? raw) : match,
   );
 }
 
-/** One to three emoji and nothing else: they are shown large. */
+/** One to three emoji and nothing else are shown large. */
 export function isEmojiOnly(text: string): boolean {
   if (text.length > 60 || letterPattern.test(text) || !nonAsciiPattern.test(text)) return false;
   try {
     emojiOnlyPattern ??= /^(?:\p{RGI_Emoji}\s*){1,3}$/v;
   } catch {
-    emojiOnlyPattern = /^(?!)/; // a browser before 2023 shows them as it does others
+    emojiOnlyPattern = /^(?!)/; // unsupported before 2023
   }
   return emojiOnlyPattern.test(text);
 }
 let emojiOnlyPattern: RegExp | undefined;
-/** Most messages hold letters: the list of all emoji, slow to make, is not needed to tell. */
+/** Quick test for most messages, because the emoji pattern is slow to build. */
 const letterPattern = /[A-Za-z\u00c0-\u1fff\u3040-\u30ff\u3400-\ud7ff]/;
 const nonAsciiPattern = /[\u0080-\uffff]/;

@@ -1,166 +1,74 @@
 /**
- * From the text of a message to what is shown of it: a tree of a few known nodes. The grammar is in grammar.ts.
- * What must stay true:
- * 1. No letter is lost but the marks themselves: what is not known, or would leave nothing to be seen, is shown as it was
- *    written, line ends too.
- * 2. A link leads to http, https or mailto, and to nowhere else.
+ * Parses the text of a message into a tree of a few known nodes: a small Markdown without headings, tables, images
+ * and HTML.
+ *
+ * Invariants:
+ * 1. Only delimiters are removed. Whatever is not recognised, or would show nothing, appears as written.
+ * 2. A link leads to http, https or mailto only, and its text does not look like another address.
+ * 3. Time is bounded: nesting is limited, and a paragraph with too many delimiters is plain text.
  */
-import { getDefaults, Lexer, type Token, Tokenizer, type Tokens } from 'marked';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 
 export type MarkdownNode =
   | InlineToken
-  | { readonly kind: 'strong' | 'em' | 'del'; readonly of: MarkdownNodes }
+  | { readonly kind: 'strong' | 'em' | 'del'; readonly children: MarkdownNodes }
   | { readonly kind: 'code'; readonly text: string }
   | { readonly kind: 'block'; readonly text: string; readonly language: string }
-  | { readonly kind: 'link'; readonly href: string; readonly of: MarkdownNodes }
-  | { readonly kind: 'quote'; readonly of: MarkdownNodes; readonly from?: QuoteSource }
+  | { readonly kind: 'link'; readonly href: string; readonly children: MarkdownNodes }
+  | { readonly kind: 'quote'; readonly children: MarkdownNodes; readonly from?: QuoteSource }
   | { readonly kind: 'list'; readonly items: readonly ListItem[] };
 export type MarkdownNodes = readonly MarkdownNode[];
 
-/** An item of a list: with its number as it was written, or with a point. */
+type InlineToken =
+  | string
+  | { readonly kind: 'mention'; readonly user: User; readonly text: string }
+  /** another message of this room */
+  | { readonly kind: 'ref'; readonly id: number; readonly text: string };
+
+/** `value` is the number as written; bullets have none. */
 export interface ListItem {
   readonly value?: number;
-  readonly of: MarkdownNodes;
+  readonly children: MarkdownNodes;
 }
-/** Who is quoted, and the number of the message. */
+/** Author and number of the quoted message. */
 export interface QuoteSource {
   readonly name: string;
   readonly id: number;
 }
 
-/** Nothing of what the grammar knows can begin without one of these. */
-const plainLinePattern = /^(?!.*[*_~`[<@#\\]|.*(?::\/\/|www\.)|\s*(?:>|[-+]\s|\d+[.)]\s))/;
-
+/** No syntax begins without one of these. */
+const plainLinePattern = /^(?!.*[*_~`[<@＠#\\]|.*(?::\/\/|www\.)|\s*(?:>|[-+]\s|\d+[.)]\s))/i;
 const parsedMessages = new WeakMap<ChatEvent, MarkdownNodes>();
 
-/** Each message is read once, however often it is drawn. */
+/** Parses each message once. */
 export function parseMessage(event: ChatEvent): MarkdownNodes {
-  const before = parsedMessages.get(event);
-  if (before) return before;
-  const marks = parseMarkdown(event.data, event.mentions);
-  parsedMessages.set(event, marks);
-  return marks;
+  const nodes = parsedMessages.get(event) ?? parseMarkdown(event.data, event.mentions);
+  parsedMessages.set(event, nodes);
+  return nodes;
 }
 
 export function parseMarkdown(text: string, mentions: readonly User[] = []): MarkdownNodes {
-  if (text.split('\n').every((line) => plainLinePattern.test(line))) return [text];
-  const marks = joinText(toNodes(tokenize(text), mentions));
-  return isVisibleText(plainText(marks)) ? marks : [text];
+  const lines = text.split('\n');
+  if (lines.every((line) => plainLinePattern.test(line))) return [text];
+  const nodes = parseBlocks(lines, mentions, 0);
+  return isVisibleText(plainText(nodes)) ? nodes : [text];
 }
 
-function toNodes(tokens: readonly Token[], mentions: readonly User[]): MarkdownNodes {
-  return tokens.flatMap((token) => toNode(token as Tokens.Generic, mentions));
-}
-
-/** The token's fields are as marked's documents say; what it does not say of them is never used. */
-function toNode(token: Tokens.Generic, mentions: readonly User[]): MarkdownNodes {
-  const of = () => toNodes(token.tokens ?? [], mentions);
-  switch (token.type) {
-    case 'paragraph':
-    case 'text':
-      return token.tokens ? [...of(), trailingNewlines(token.raw)] : tokenizeInline(token.raw, mentions);
-    case 'strong':
-    case 'em':
-    case 'del':
-      return [{ kind: token.type, of: of() }];
-    case 'codespan':
-      return [{ kind: 'code', text: String(token['text']) }];
-    case 'code':
-      return [codeBlockNode(token.raw, String(token['text']), String(token['lang'] ?? ''))];
-    case 'link':
-      return linkNodes(token as Tokens.Link, of);
-    case 'blockquote':
-      return [quoteNode(joinText(of()))];
-    case 'list':
-      return [
-        { kind: 'list', items: (token as Tokens.List).items.map((item) => toListItem(item, mentions)) },
-      ];
-    case 'escape':
-      return [String(token['text'])];
-    default:
-      return tokenizeInline(token.raw, mentions);
-  }
-}
-
-/** What stands behind the fence and is no language, or is all there is, is text like the rest. */
-function codeBlockNode(raw: string, text: string, language: string): MarkdownNode {
-  const [said, empty] = [language.trim() !== '', text.trim() === ''];
-  if (empty) return said ? { kind: 'block', text: language, language: '' } : raw;
-  if (/^[\w+#.-]{0,24}$/.test(language)) return { kind: 'block', text, language };
-  return { kind: 'block', text: `${language}\n${text}`, language: '' };
-}
-
-function trailingNewlines(raw: string): string {
-  return /\n*$/.exec(raw)?.[0] ?? '';
-}
-
-function toListItem({ raw, tokens }: Tokens.ListItem, mentions: readonly User[]): ListItem {
-  const number = /^\s*(\d+)[.)]/.exec(raw)?.[1];
-  const of = joinText(toNodes(tokens, mentions));
-  return number === undefined ? { of } : { value: Number(number), of };
-}
-
-/** A link says where it leads: one that looks like another address is shown with both, and so is one that says nothing. */
-function linkNodes({ raw, href, text, title }: Tokens.Link, of: () => MarkdownNodes): MarkdownNodes {
-  const safe = safeHref(href);
-  const itself = text === raw || raw === `<${text}>`;
-  if (safe === undefined || title || (!itself && addressPattern.test(text))) return [raw];
-  const words = itself ? [text] : of();
-  return isVisibleText(plainText(words)) ? [{ kind: 'link', href: safe, of: words }] : [raw];
-}
-const addressPattern = /:\/\/|www\.|\w\.[a-z]{2,}(?:[/\s]|$)/i;
-
-export function safeHref(href: string): string | undefined {
-  if (!/^(?:https?:\/\/|mailto:)/i.test(href) || !URL.canParse(href)) return undefined;
-  const url = new URL(href);
-  return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : undefined;
-}
-
-/** `Ann, #12: text` at the head of a quote is how a reply names what it answers (reply.ts). */
-function quoteNode(of: MarkdownNodes): MarkdownNode {
-  const [name, ref, text, ...rest] = of;
-  if (typeof name !== 'string' || typeof ref !== 'object' || ref.kind !== 'ref') return { kind: 'quote', of };
-  if (!name.endsWith(', ') || name.includes('\n') || typeof text !== 'string' || !text.startsWith(': '))
-    return { kind: 'quote', of };
-  return {
-    kind: 'quote',
-    from: { name: name.slice(0, -2), id: ref.id },
-    of: joinText([text.slice(2), ...rest]),
-  };
-}
-
-/** A block begins and ends its own line: the line end beside it would be an empty line. */
-function joinText(marks: MarkdownNodes): MarkdownNodes {
-  const joined: MarkdownNode[] = [];
-  for (const one of marks) {
-    const before = joined.at(-1);
-    if (typeof one !== 'string') joined.push(one);
-    else if (typeof before === 'string') joined[joined.length - 1] = before + one;
-    else joined.push(before && isBlockNode(before) ? one.replace(/^\n{1,2}/, '') : one);
-  }
-  return joined.filter((one) => one !== '');
-}
-
-export function isBlockNode(mark: MarkdownNode): boolean {
-  return typeof mark === 'object' && ['block', 'quote', 'list'].includes(mark.kind);
-}
-
-/** The words without the marks: for the clipboard of a screen reader's user, notifications and tests. */
-export function plainText(marks: MarkdownNodes): string {
-  return marks
-    .map((one) => {
-      if (typeof one === 'string') return one;
-      if (one.kind === 'list')
-        return one.items.map(({ value, of }) => `${value ?? ''} ${plainText(of)}`).join('\n');
-      if (one.kind === 'quote' && one.from)
-        return `${one.from.name}, #${one.from.id}: ${plainText(one.of)}\n`;
-      return 'of' in one ? plainText(one.of) : one.text;
+/** The text without delimiters. */
+export function plainText(nodes: MarkdownNodes): string {
+  return nodes
+    .map((node) => {
+      if (typeof node === 'string') return node;
+      if (node.kind === 'list')
+        return node.items.map(({ value, children }) => `${value ?? ''} ${plainText(children)}`).join('\n');
+      if (node.kind === 'quote' && node.from)
+        return `${node.from.name}, #${node.from.id}: ${plainText(node.children)}\n`;
+      return 'children' in node ? plainText(node.children) : node.text;
     })
     .join('');
 }
 
-/** Most texts hold what the first can tell: the tables of all letters are slow to make. */
+/** The first test decides most texts; building the Unicode tables of the second is slow. */
 function isVisibleText(text: string): boolean {
   return (
     /[!-~\u00ae-\u02ff\u3041-\u30ff\u4e00-\u9fff]/.test(text) ||
@@ -168,158 +76,446 @@ function isVisibleText(text: string): boolean {
   );
 }
 
-/**
- * The grammar of messages: marked's, with all of it switched off that a chat does not need (headings, tables, images,
- * HTML, references). The worst text of 4,000 characters takes a few milliseconds: nesting, and marks in one paragraph,
- * are capped, beyond which there are none.
- */
-
-/** Quotes and lists in one another; deeper is text. */
+/** Quotes and lists inside one another; deeper ones are text. */
 const maxNesting = 4;
-/** Marks in one paragraph: beyond them its time would grow with their square. */
+const fencePattern = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)$/;
+const quotePattern = /^ {0,3}>(?: |$)/;
+/** A marker, its indentation, and the text. A line of markers only, such as `* * *`, is text. */
+const itemPattern = /^( {0,3})(?:([-*+])|(\d{1,9})[.)])( +)(?=\S)(?!(?:[-*+] *)+$)/;
+
+interface Block {
+  readonly nodes: MarkdownNodes;
+  readonly lineCount: number;
+}
+
+function parseBlocks(lines: readonly string[], mentions: readonly User[], depth: number): MarkdownNodes {
+  const nodes: MarkdownNode[] = [];
+  let paragraph: string[] = [];
+  const endParagraph = () => {
+    if (paragraph.length > 0) nodes.push(...parseInline(paragraph.join('\n'), mentions));
+    paragraph = [];
+  };
+  for (let at = 0; at < lines.length; ) {
+    const rest = lines.slice(at);
+    const block =
+      parseFence(rest) ?? (depth < maxNesting ? parseContainer(rest, mentions, depth) : undefined);
+    if (!block) paragraph.push(lines[at++] ?? '');
+    else {
+      endParagraph();
+      nodes.push(...block.nodes);
+      at += block.lineCount;
+      // A block ends its line, so the blank line after it would show as two.
+      if (lines[at] === '' && at < lines.length - 1) at++;
+    }
+  }
+  endParagraph();
+  return joinText(nodes);
+}
+
+/** A code block. Without its own text, the text behind the fence is the code. */
+function parseFence(lines: readonly string[]): Block | undefined {
+  const [, fence = '', info = ''] = fencePattern.exec(lines[0] ?? '') ?? [];
+  if (fence === '') return undefined;
+  const closing = new RegExp(`^ {0,3}${fence[0]}{${fence.length},} *$`);
+  const end = lines.findIndex((line, index) => index > 0 && closing.test(line));
+  const code = lines.slice(1, end < 0 ? undefined : end).join('\n');
+  const language = info.trim();
+  const lineCount = end < 0 ? lines.length : end + 1;
+  if (code.trim() === '')
+    return language === ''
+      ? undefined
+      : { nodes: [{ kind: 'block', text: language, language: '' }], lineCount };
+  const isLanguage = /^[\w+#.-]{0,24}$/.test(language);
+  const text = isLanguage ? code : `${language}\n${code}`;
+  return { nodes: [{ kind: 'block', text, language: isLanguage ? language : '' }], lineCount };
+}
+
+function parseContainer(
+  lines: readonly string[],
+  mentions: readonly User[],
+  depth: number,
+): Block | undefined {
+  return parseQuote(lines, mentions, depth) ?? parseList(lines, mentions, depth);
+}
+
+/** Ends with the first line that has no marker. Emoticons such as `>_<` are not markers. */
+function parseQuote(lines: readonly string[], mentions: readonly User[], depth: number): Block | undefined {
+  const end = lines.findIndex((line) => !quotePattern.test(line));
+  const quoted = lines.slice(0, end < 0 ? undefined : end).map((line) => line.replace(quotePattern, ''));
+  if (quoted.every((line) => line.trim() === '')) return undefined;
+  const children = parseBlocks(quoted, mentions, depth + 1);
+  return { nodes: [quoteNode(children)], lineCount: quoted.length };
+}
+
+/** Recognises the head of a reply, `Ann, #12: text` (room/composer.ts). */
+function quoteNode(children: MarkdownNodes): MarkdownNode {
+  const [name, ref, text, ...rest] = children;
+  const isReply =
+    typeof name === 'string' && name.endsWith(', ') && !name.includes('\n') && typeof ref === 'object';
+  if (!isReply || ref.kind !== 'ref' || typeof text !== 'string' || !text.startsWith(': '))
+    return { kind: 'quote', children };
+  const from = { name: name.slice(0, -2), id: ref.id };
+  return { kind: 'quote', from, children: joinText([text.slice(2), ...rest]) };
+}
+
+function parseList(lines: readonly string[], mentions: readonly User[], depth: number): Block | undefined {
+  const first = itemPattern.exec(lines[0] ?? '');
+  if (!first) return undefined;
+  const items: ListItem[] = [];
+  let at = 0;
+  for (let match: RegExpExecArray | null = first; match; match = itemPattern.exec(lines[at] ?? '')) {
+    if ((match[3] === undefined) !== (first[3] === undefined)) break; // the other kind of list
+    const content = [(lines[at++] ?? '').slice(match[0].length)];
+    while (isContinuation(lines, at))
+      content.push((lines[at++] ?? '').trim() === '' ? '' : dedent(lines[at - 1] ?? '', match[0].length));
+    const children = parseBlocks(content, mentions, depth + 1);
+    items.push(match[3] === undefined ? { children } : { value: Number(match[3]), children });
+    if (lines[at] === '' && itemPattern.test(lines[at + 1] ?? '')) at++;
+  }
+  return { nodes: [{ kind: 'list', items }], lineCount: at };
+}
+
+/** An indented line, or a blank one before an indented one. */
+function isContinuation(lines: readonly string[], at: number): boolean {
+  const line = lines[at] ?? '';
+  return /^ {2}/.test(line) ? line.trim() !== '' : line === '' && /^ {2,}\S/.test(lines[at + 1] ?? '');
+}
+
+function dedent(line: string, indent: number): string {
+  return line.slice(Math.min(indent, /^ */.exec(line)?.[0].length ?? 0));
+}
+
+/** Merges adjacent texts. The line breaks next to a block are part of it. */
+function joinText(nodes: MarkdownNodes): MarkdownNodes {
+  const joined: MarkdownNode[] = [];
+  for (const node of nodes) {
+    const before = joined.at(-1);
+    if (typeof node === 'string' && typeof before === 'string') joined[joined.length - 1] = before + node;
+    else joined.push(node);
+  }
+  return joined.filter((node) => node !== '');
+}
+
+/** More delimiters in one paragraph would take time quadratic in their number. */
 const maxDelimiters = 120;
-const delimiterPattern = /[*_~[\]`<\\]|:\/\/|www\.|@/g;
-export function tokenize(text: string): readonly Token[] {
-  return new ChatLexer().lex(text);
+const delimiterPattern = /[*_~[\]`<\\@＠#]|:\/\/|www\./g;
+const spaceless =
+  '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}';
+/** A letter of a script that separates words. */
+const wordChar = `(?![${spaceless}])[\\p{L}\\p{N}\\p{M}_]`;
+const inlinePatterns = [
+  '\\\\[*`~\\[_]',
+  '`+',
+  '!?\\[',
+  '<(?:https?://|mailto:)[^\\s<>]+>',
+  '(?<![a-z0-9_@/])(?:https?://|www\\.)',
+  '(?<![\\w.+-])[a-z0-9][\\w.+-]{0,63}@[a-z0-9-]+(?:\\.[a-z0-9-]+)*\\.[a-z]{2,}(?![\\w-])',
+  // Not in `a#1`, `&#123;`, `page/#1` or `#1a`.
+  '(?<![\\w&/#])#[1-9]\\d{0,14}(?!\\w)',
+  '\\*+|_+|~~+',
+];
+
+/** A run of `*`, `_` or `~`, which may begin or end emphasis. */
+interface Delimiter {
+  readonly char: string;
+  readonly size: number;
+  readonly canOpen: boolean;
+  readonly canClose: boolean;
 }
+type InlineItem = MarkdownNode | Delimiter;
 
-class ChatLexer extends Lexer {
-  constructor() {
-    super({ ...getDefaults(), tokenizer: new ChatTokenizer() });
-  }
-
-  override inlineTokens(src: string, tokens: Token[] = []): Token[] {
-    if ((src.match(delimiterPattern)?.length ?? 0) <= maxDelimiters) return super.inlineTokens(src, tokens);
-    tokens.push({ type: 'text', raw: src, text: src });
-    return tokens;
-  }
-}
-
-/** undefined: it is not one of these. */
-class ChatTokenizer extends Tokenizer {
-  #depth = 0;
-
-  override code(): undefined {}
-  override heading(): undefined {}
-  override hr(): undefined {}
-  override html(): undefined {}
-  override def(): undefined {}
-  override table(): undefined {}
-  override lheading(): undefined {}
-  override tag(): undefined {}
-  override reflink(): undefined {}
-  override br(): undefined {}
-
-  override blockquote(src: string): Tokens.Blockquote | undefined {
-    return this.#nested(() => super.blockquote(src));
-  }
-
-  override list(src: string): Tokens.List | undefined {
-    return this.#nested(() => super.list(src));
-  }
-
-  /** Only of what marks words here: of a path or a shrug with its arm no backslash is lost. */
-  override escape(src: string): Tokens.Escape | undefined {
-    const char = /^\\([*`~[_])/.exec(src)?.[1];
-    if (char === undefined) return undefined;
-    return { type: 'escape', raw: src.slice(0, 2), text: char === '_' ? '\\_' : char };
-  }
-
-  /** One tilde is a tone of voice in Chinese and Japanese. */
-  override del(src: string, masked: string, before?: string): Tokens.Del | undefined {
-    return src.startsWith('~~') ? super.del(src, masked, before) : undefined;
-  }
-
-  /** As the rules have it, bold that ends in a full-width stop needs a space after it, which nobody writes in Chinese. */
-  override emStrong(src: string, masked: string, before?: string): Tokens.Em | Tokens.Strong | undefined {
-    const token = super.emStrong(src, masked, before);
-    const [raw, text] = (!token && /^\*\*(?![\s*])([^*\n]{1,400})(?<!\s)\*\*/.exec(src)) || [];
-    if (raw === undefined || text === undefined || !wideCharPattern.test(raw)) return token;
-    return { type: 'strong', raw, text, tokens: this.lexer.inlineTokens(text) };
-  }
-
-  /** An address ends where a sentence in Chinese goes on. */
-  override url(src: string): Tokens.Link | undefined {
-    const end = src.search(urlEndPattern);
-    return super.url(end < 0 ? src : src.slice(0, end));
-  }
-
-  #nested<T>(read: () => T): T | undefined {
-    if (this.#depth >= maxNesting) return undefined;
-    this.#depth++;
-    const token = read();
-    this.#depth--;
-    return token;
-  }
-}
-
-const wideCharPattern = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff00-\uffef]/u;
-const urlEndPattern = /[\s\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u201c\u201d]/;
-
-/** The small things within words: people who are called by name, and numbers of messages. Pure. */
-
-export type InlineToken =
-  | string
-  | { readonly kind: 'mention'; readonly user: User; readonly text: string }
-  /** another message of this room */
-  | { readonly kind: 'ref'; readonly id: number; readonly text: string };
-
-/** Not in `a#1`, `&#123;`, `page/#1` or `#1a`; beside Chinese, where no space stands, it is one. */
-const messageRefPattern = /(?<![\w&/#])#[1-9]\d{0,14}(?!\w)/;
-
-/** Nothing is lost: the leaves' texts, put together, are the text. */
-export function tokenizeInline(text: string, mentions: readonly User[]): readonly InlineToken[] {
-  const found: InlineToken[] = [];
+function parseInline(text: string, mentions: readonly User[], isLabel = false): MarkdownNodes {
+  if ((text.match(delimiterPattern)?.length ?? 0) > maxDelimiters) return [text];
+  const items: InlineItem[] = [];
+  const pattern = inlinePattern(mentions);
   let done = 0;
-  for (const { 0: hit, index } of text.matchAll(inlinePattern(mentions))) {
-    if (index > done) found.push(text.slice(done, index));
-    found.push(toInlineToken(hit, mentions));
-    done = index + hit.length;
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
+    const { index } = match;
+    const found = inlineItemAt(text, match[0], index, mentions, isLabel);
+    items.push(text.slice(done, index), ...found.items);
+    done = pattern.lastIndex = index + found.length;
   }
-  if (done < text.length) found.push(text.slice(done));
-  return found;
+  items.push(text.slice(done));
+  return joinText(resolveEmphasis(items));
 }
 
-function toInlineToken(text: string, mentions: readonly User[]): InlineToken {
-  if (text.startsWith('#')) return { kind: 'ref', id: Number(text.slice(1)), text };
-  const called = text.slice(1).normalize('NFC').toLowerCase();
-  const user = mentions.find(({ name }) => name.toLowerCase() === called);
+/** Mentions first, the longest name first: @Ann Lee is not @Ann. A text may leave out a name's spaces. */
+function inlinePattern(mentions: readonly User[]): RegExp {
+  const names = mentions
+    .map(({ name }) => name)
+    .sort((a, b) => b.length - a.length)
+    .map((name) => {
+      const escaped = name.replace(/\s+|[^\p{L}\p{N}]/gu, (char) =>
+        char.trim() === '' ? '\\s*' : `\\u{${char.codePointAt(0)?.toString(16)}}`,
+      );
+      const isWord = new RegExp(`${wordChar}$`, 'u').test(name);
+      return `(?<!${wordChar})[@＠]${escaped}${isWord ? `(?!${wordChar})` : ''}`;
+    });
+  return new RegExp([...names, ...inlinePatterns].join('|'), 'giu');
+}
+
+interface FoundItem {
+  readonly items: readonly InlineItem[];
+  /** of the source text */
+  readonly length: number;
+}
+
+/** What begins at a match of the inline pattern; the match itself as text when nothing does. */
+function inlineItemAt(
+  text: string,
+  match: string,
+  index: number,
+  mentions: readonly User[],
+  isLabel: boolean,
+): FoundItem {
+  const asText = { items: [match], length: match.length };
+  const { length } = match;
+  switch (match[0]) {
+    case '\\':
+      return { items: [match === '\\_' ? match : match.slice(1)], length };
+    case '`':
+      return codeSpanAt(text, match, index) ?? asText;
+    case '*':
+    case '_':
+    case '~':
+      return { items: [delimiterAt(text, match, index)], length };
+  }
+  if (isLabel) return asText; // no links in links
+  if (match === '[') return linkAt(text, index, mentions) ?? asText;
+  if (match[0] === '<') return { items: [linkNode(match.slice(1, -1)) ?? match], length };
+  if (match[0] === '#') return { items: [{ kind: 'ref', id: Number(match.slice(1)), text: match }], length };
+  if (match[0] === '@' || match[0] === '＠') return { items: [mentionNode(match, mentions)], length };
+  if (/^(?:https?:\/\/|www\.)/i.test(match)) return autolinkAt(text, index) ?? asText;
+  return match.includes('@') ? { items: [linkNode(`mailto:${match}`, match) ?? match], length } : asText;
+}
+
+function mentionNode(text: string, mentions: readonly User[]): MarkdownNode {
+  const wanted = comparableName(text.slice(1));
+  const user = mentions.find(({ name }) => comparableName(name) === wanted);
   return user ? { kind: 'mention', user, text } : text;
 }
 
-/** The longest name first: @Ann Lee is not @Ann. */
-function inlinePattern(mentions: readonly User[]): RegExp {
-  const names = mentions.map(({ name }) => name).sort((a, b) => b.length - a.length);
-  const called = names.map(
-    (name) =>
-      `@${name.replace(/[^\p{L}\p{N}\s]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)}(?![\\p{L}\\p{N}_])`,
-  );
-  return new RegExp([...called, messageRefPattern.source].join('|'), 'giu');
+function comparableName(name: string): string {
+  return name.normalize('NFC').toLowerCase().replace(/\s+/g, '');
 }
 
-/** Long messages are shown in part until somebody wants all of it. Pure. */
+/** Ends with a run of as many backticks. */
+function codeSpanAt(text: string, fence: string, index: number): FoundItem | undefined {
+  const from = index + fence.length;
+  const end = new RegExp(`(?<!\`)${fence}(?!\`)`).exec(text.slice(from))?.index;
+  if (end === undefined) return undefined;
+  const code = text.slice(from, from + end);
+  const trimmed = /^ .*\S.* $/s.test(code) ? code.slice(1, -1) : code;
+  if (trimmed.trim() === '') return undefined;
+  return { items: [{ kind: 'code', text: trimmed.replace(/\n/g, ' ') }], length: 2 * fence.length + end };
+}
+
+/** A label with at most one level of brackets, an address with balanced parentheses, and maybe a title. */
+const linkPattern =
+  /\[((?:\\.|[^\\[\]]|\[[^[\]]*\])*)\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)>?(?:\s+(?:"[^"]*"|'[^']*'|“[^”]*”))?\s*\)/y;
+
+function linkAt(text: string, index: number, mentions: readonly User[]): FoundItem | undefined {
+  linkPattern.lastIndex = index;
+  const [raw = '', label = '', address = ''] = linkPattern.exec(text) ?? [];
+  const href = safeHref(address);
+  if (href === undefined) return undefined;
+  const children = parseInline(label.replace(bidiControlPattern, ''), mentions, true);
+  const shown = plainText(children);
+  if (!isVisibleText(shown) || isMisleading(shown, href)) return undefined;
+  return { items: [{ kind: 'link', href, children }], length: raw.length };
+}
+
+const bidiControlPattern = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** A host name or an IP address within a text. */
+const hostPattern = /(?:[\p{L}\p{N}-]+[.。])+(?:\p{L}[\p{L}\p{N}-]+|\d+)(?![\p{L}\p{N}])/gu;
+/** Endings that are file names and not top-level domains. */
+const fileNamePattern = /\.(?:[jt]sx?|mjs|json|css|html?|txt|xml|ya?ml|toml|csv|pdf|png|jpe?g|svg|lock)$/i;
+
+/** The label looks like an address that is not the link's own. */
+function isMisleading(label: string, href: string): boolean {
+  const text = label
+    .normalize('NFKC')
+    .replace(/[\p{Default_Ignorable_Code_Point}\p{C}]/gu, '')
+    .toLowerCase();
+  const { hostname, pathname, protocol } = new URL(href);
+  const own = protocol === 'mailto:' ? (pathname.split('@')[1] ?? '') : hostname;
+  const hosts = (text.match(hostPattern) ?? []).filter((host) => !fileNamePattern.test(host));
+  if (hosts.length === 0) return text.includes('://') && safeHref(text.trim()) !== href;
+  return hosts.some((host) => withoutWww(hostnameOf(host)) !== withoutWww(own));
+}
+
+/** The ASCII form of a host name. */
+function hostnameOf(host: string): string {
+  return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : host;
+}
+
+function withoutWww(host: string): string {
+  return host.replace(/^www\./, '');
+}
+
+function linkNode(address: string, text = address): Exclude<MarkdownNode, string> | undefined {
+  const href = safeHref(address);
+  return href === undefined ? undefined : { kind: 'link', href, children: [text] };
+}
+
+/** Undefined unless it is an absolute http, https or mailto URL. */
+export function safeHref(address: string): string | undefined {
+  if (!/^(?:https?:\/\/|mailto:)/i.test(address) || !URL.canParse(address)) return undefined;
+  const url = new URL(address);
+  return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : undefined;
+}
+
+const hostAtPattern =
+  /(?:https?:\/\/)?(\[[0-9a-f:.]+\]|[\p{L}\p{N}\p{M}_-]+(?:\.[\p{L}\p{N}\p{M}_-]+)*)(:\d{1,5})?/iuy;
+/** Characters that end a path: white space, quotation marks, sentence punctuation, invisible ones. */
+const pathEndPattern =
+  /[\s<>"`|^“”‘’«»‹›„…—–؟،؛।॥\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u3001\u3002\u3008-\u3011\u3014-\u301b\u301d-\u301f\uff01\uff0c\uff0e\uff1a\uff1b\uff1f\uff5b-\uff65]/;
+const openingBrackets = '([{（';
+const closingBrackets = ')]}）';
+
+/** A URL in running text, which ends where the sentence goes on. */
+function autolinkAt(text: string, index: number): FoundItem | undefined {
+  hostAtPattern.lastIndex = index;
+  const [matched = '', host = '', port = ''] = hostAtPattern.exec(text) ?? [];
+  const cut = cutHost(host);
+  if (cut === undefined) return undefined;
+  const hostEnd = index + matched.length - port.length - (host.length - cut.length);
+  const portEnd = cut === host ? hostEnd + port.length : hostEnd;
+  const end = cut === host ? pathEnd(text, portEnd) : hostEnd;
+  const address = text.slice(index, end);
+  const node = linkNode(/^www\./i.test(address) ? `http://${address}` : address, address);
+  return node && { items: [node], length: address.length };
+}
+
+/** Cuts off what follows the host without a space, as in `example.comです`. Undefined when it is not a host. */
+function cutHost(host: string): string | undefined {
+  if (host.startsWith('[')) return host;
+  const labels = host.split('.');
+  const last = labels.at(-1) ?? '';
+  const ascii = /^[a-z0-9_-]+/i.exec(last)?.[0];
+  const cut = `${labels.slice(0, -1).join('.')}${labels.length > 1 ? '.' : ''}${ascii ?? last}`.replace(
+    /-+$/,
+    '',
+  );
+  const isName =
+    labels.length > 1 ? labels.length > 2 || labels[0]?.toLowerCase() !== 'www' : ascii !== undefined;
+  return isName && cut !== '' ? cut : undefined;
+}
+
+function pathEnd(text: string, from: number): number {
+  if (!/[/?#]/.test(text[from] ?? '')) return from;
+  const open: string[] = [];
+  let end = from;
+  for (; end < text.length && !pathEndPattern.test(text[end] ?? ''); end++) {
+    const char = text[end] ?? '';
+    if (openingBrackets.includes(char)) open.push(char);
+    const bracket = closingBrackets.indexOf(char);
+    if (bracket >= 0 && open.pop() !== openingBrackets[bracket]) break;
+  }
+  while (end > from && /[.,:;!?'*_~([{（]/.test(text[end - 1] ?? '')) end--;
+  return end;
+}
+
+/** What may precede an opening `_`, and follow a closing one; paths and emoticons may not. */
+const underscoreBoundary = /[\s([{)\]}"'“”‘’«»*~,.;:!?…—–-]/;
+
+/**
+ * Emphasis begins before a visible character and ends after one. Outside of it there is no letter, except of scripts
+ * without spaces, where `**100%**的` is usual. So `2*3*4`, `snake_case` and `^_^` stay.
+ */
+function delimiterAt(text: string, run: string, index: number): Delimiter {
+  const before = [...text.slice(Math.max(0, index - 2), index)].at(-1) ?? ' ';
+  const after = [...text.slice(index + run.length, index + run.length + 2)][0] ?? ' ';
+  const char = run[0] ?? '';
+  const isBoundary = (outside: string) =>
+    isSpaceless(outside) ||
+    (char === '_' ? underscoreBoundary.test(outside) : !/[\p{L}\p{N}^]/u.test(outside));
+  return {
+    char,
+    size: run.length,
+    canOpen: after.trim() !== '' && isBoundary(before),
+    canClose: before.trim() !== '' && isBoundary(after),
+  };
+}
+
+const spacelessPattern = new RegExp(`[${spaceless}\\u3000-\\u303f\\uff00-\\uffef]`, 'u');
+function isSpaceless(char: string): boolean {
+  return char > '\u0e00' && spacelessPattern.test(char);
+}
+
+const emphasisKinds = { '*1': 'em', '*2': 'strong', _1: 'em', _2: 'strong', '~2': 'del' } as const;
+
+function isDelimiter(item: InlineItem): item is Delimiter {
+  return typeof item === 'object' && 'canOpen' in item;
+}
+
+/** Pairs delimiters, innermost first. Those without a partner are text. */
+function resolveEmphasis(items: readonly InlineItem[]): MarkdownNodes {
+  const stack: { readonly opener: Delimiter | undefined; readonly nodes: MarkdownNode[] }[] = [
+    { opener: undefined, nodes: [] },
+  ];
+  const push = (...nodes: readonly MarkdownNode[]) => stack.at(-1)?.nodes.push(...nodes);
+  /** Turns the openers above a level into text. */
+  const unwind = (level: number) => {
+    while (stack.length > level) {
+      const top = stack.pop();
+      if (top?.opener) push(top.opener.char.repeat(top.opener.size), ...top.nodes);
+    }
+  };
+  for (const item of items.flatMap(splitDelimiter)) {
+    if (!isDelimiter(item)) {
+      push(item);
+      continue;
+    }
+    const level = item.canClose
+      ? stack.findLastIndex(({ opener }) => opener?.char === item.char && opener.size === item.size)
+      : -1;
+    if (level > 0) unwind(level + 1);
+    const content = level > 0 ? stack.pop()?.nodes : undefined;
+    if (content && isEmphasis(item, content))
+      push({
+        kind: emphasisKinds[`${item.char}${item.size}` as keyof typeof emphasisKinds],
+        children: joinText(content),
+      });
+    else if (content) push(item.char.repeat(item.size), ...content, item.char.repeat(item.size));
+    else if (item.canOpen) stack.push({ opener: item, nodes: [] });
+    else push(item.char.repeat(item.size));
+  }
+  unwind(1);
+  return stack[0]?.nodes ?? [];
+}
+
+/** `***` is `**` and `*`; longer runs, and sizes without a meaning, are text. */
+function splitDelimiter(item: InlineItem): readonly InlineItem[] {
+  if (!isDelimiter(item)) return [item];
+  const { char, size } = item;
+  if (size === 3 && char !== '~') {
+    const sizes = item.canOpen ? [2, 1] : [1, 2];
+    return sizes.map((part) => ({ ...item, size: part }));
+  }
+  return `${char}${size}` in emphasisKinds ? [item] : [char.repeat(size)];
+}
+
+/** `(*^_^*)` and `__init__` are not emphasis. */
+function isEmphasis({ char, size }: Delimiter, content: MarkdownNodes): boolean {
+  const text = plainText(content);
+  if (char === '_' && size === 2 && /^\w+$/.test(text)) return false;
+  return /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(text);
+}
+
+/** Long messages are folded beyond these; the folded text is clearly shorter. */
 const foldAfterLines = 14;
 const foldAfterChars = 1_200;
-/** What is left of a long one: clearly less, or folding would not be worth it. */
 const foldedLines = 10;
 const foldedChars = 800;
 
 /** The beginning of a long text; undefined when it is not long. */
 export function foldText(text: string): string | undefined {
-  if (text.length <= foldAfterChars && countLines(text) <= foldAfterLines) return undefined;
-  const short = text.split('\n').slice(0, foldedLines).join('\n');
-  return short.length <= foldedChars ? short : truncate(short, foldedChars);
-}
-
-function countLines(text: string): number {
-  let count = 1;
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
-  return count;
-}
-
-/** At the end of a word when there is one, and never within a character. */
-function truncate(text: string, most: number): string {
-  const cut = text.slice(0, most);
-  const word = cut.replace(/\s+\S{0,60}$/, '');
+  if (text.length <= foldAfterChars && text.split('\n', foldAfterLines + 1).length <= foldAfterLines)
+    return undefined;
+  const lines = text.split('\n').slice(0, foldedLines).join('\n');
+  if (lines.length <= foldedChars) return lines;
+  // At the end of a word if there is one near, and never within a character.
+  const word = lines.slice(0, foldedChars).replace(/\s+\S{0,60}$/, '');
   return word.toWellFormed().replace(/\ufffd$/, '');
 }

@@ -1,4 +1,4 @@
-/** The page: the rooms, the room in view, who is here; and what lies over it. */
+/** The page's layout. */
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
 import type { ChatEvent } from '../../shared/protocol.js';
@@ -17,34 +17,38 @@ import { RoomList } from './room-list.js';
 import { Status } from './status.js';
 import { Timeline } from './timeline.js';
 
-export function AppView({ desk }: { desk: App }) {
+export function AppView({ app }: { app: App }) {
   const drawer = useSignal<'rooms' | 'people' | undefined>(undefined);
   const wantsPeople = useSignal(true);
-  useEffect(() => listenToKeys(desk), [desk]);
-  const place = desk.session.value;
-  const { room, connection } = place;
-  const away = connection.state.value.state !== 'live';
+  useEffect(() => listenToKeys(app), [app]);
+  const session = app.session.value;
+  const { room, connection } = session;
+  const isDisconnected = connection.state.value.state !== 'live';
   const { skip, rooms } = t.value.header;
-  const shut = () => {
+  const closeDrawer = () => {
     drawer.value = undefined;
   };
   const { value: open } = drawer;
-  const needless = open === 'rooms' ? roomsBeside.value : open === 'people' && peopleBeside.value;
+  const isRedundant = open === 'rooms' ? roomsBeside.value : open === 'people' && peopleBeside.value;
   useLayoutEffect(() => {
-    if (needless) shut(); // else it would lie open again when the page is narrow again
-  }, [needless]);
+    if (isRedundant) closeDrawer(); // else it would open again when the window narrows
+  }, [isRedundant]);
   const people = (
-    <People people={room.people.value} me={desk.me.value?.id} away={away && connection.wasLive} />
+    <People
+      people={room.people.value}
+      me={app.me.value?.id}
+      isDisconnected={isDisconnected && connection.wasLive}
+    />
   );
-  const beside = peopleBeside.value && wantsPeople.value;
+  const showPeople = peopleBeside.value && wantsPeople.value;
   return (
-    <div class={`page${beside ? '' : ' alone'}${away ? ' away' : ''}`}>
+    <div class={`page${showPeople ? '' : ' no-people'}${isDisconnected ? ' disconnected' : ''}`}>
       <button class="skip" type="button" onClick={skipToLog}>
         {skip}
       </button>
-      {roomsBeside.value && <RoomList desk={desk} />}
+      {roomsBeside.value && <RoomList app={app} />}
       <Header
-        desk={desk}
+        app={app}
         open={peopleBeside.value ? wantsPeople.value : drawer.value === 'people'}
         showRooms={() => {
           drawer.value = 'rooms';
@@ -55,36 +59,36 @@ export function AppView({ desk }: { desk: App }) {
         }}
       />
       <main>
-        <Status desk={desk} />
-        <Timeline place={place} />
-        <Notice place={place} />
-        <Composer place={place} desk={desk} />
+        <Status app={app} />
+        <Timeline session={session} />
+        <Notice session={session} />
+        <Composer session={session} app={app} />
       </main>
-      {beside && people}
+      {showPeople && people}
       {!roomsBeside.value && drawer.value === 'rooms' && (
-        <Drawer kind="drawer" label={rooms} close={shut}>
-          <RoomList desk={desk} chosen={shut} />
+        <Drawer kind="drawer" label={rooms} close={closeDrawer}>
+          <RoomList app={app} onChoose={closeDrawer} />
         </Drawer>
       )}
       {!peopleBeside.value && drawer.value === 'people' && (
-        <Drawer kind="drawer right" label={t.value.people.title} close={shut}>
+        <Drawer kind="drawer right" label={t.value.people.title} close={closeDrawer}>
           {people}
         </Drawer>
       )}
-      <Panels desk={desk} />
-      <LiveRegion key={place.name} room={room} />
+      <Panels app={app} />
+      <LiveRegion key={session.name} room={room} />
     </div>
   );
 }
 
-/** A button and not a link: the address may name a message, and stays. */
+/** A button, because a link would change the address, which may name a message. */
 function skipToLog(): void {
   document.querySelector<HTMLElement>('.log')?.focus();
 }
 
-/** A refusal that belongs to no message. */
-function Notice({ place }: { place: App['session']['value'] }) {
-  const problem = place.room.notice.value;
+/** An error that belongs to no message. */
+function Notice({ session }: { session: App['session']['value'] }) {
+  const problem = session.room.notice.value;
   if (!problem) return null;
   return (
     <p class="notice" role="alert">
@@ -93,29 +97,29 @@ function Notice({ place }: { place: App['session']['value'] }) {
   );
 }
 
-/** Says new messages of others to screen readers, politely and once (state/herald.ts says which). */
+/** Announces new messages of others to screen readers. */
 
-/** Longer ones are read in the log. */
+/** The rest can be read in the timeline. */
 const maxSpokenChars = 300;
 
 export function LiveRegion({ room }: { room: RoomStore }) {
-  const herald = useMemo(() => new LiveAnnouncer(browserClock), []);
+  const announcer = useMemo(() => new LiveAnnouncer(browserClock), []);
   useSignalEffect(() => {
-    const { events, seen, last } = room.transcript.value;
-    const chats = events.filter((event): event is ChatEvent => event.type === 'chat');
-    if (seen === undefined) herald.reset();
-    else herald.update(last, chats, room.me.peek()?.id);
+    const { events, seen, last } = room.timeline.value;
+    const messages = events.filter((event): event is ChatEvent => event.type === 'chat');
+    if (seen === undefined) announcer.reset();
+    else announcer.update(last, messages, room.me.peek()?.id);
   });
-  const news = herald.announcement.value;
-  const { message: spoken, count: counted } = t.value.announcer;
+  const announcement = announcer.announcement.value;
+  const { message: messageText, count: countText } = t.value.announcer;
   return (
-    <div class="unseen" aria-live="polite">
-      {news && (
-        <div key={news.sequence}>
-          {news.messages.map((message) => (
-            <p key={message.id}>{spoken(message.user.name, message.data.slice(0, maxSpokenChars))}</p>
+    <div class="visually-hidden" aria-live="polite">
+      {announcement && (
+        <div key={announcement.sequence}>
+          {announcement.messages.map((message) => (
+            <p key={message.id}>{messageText(message.user.name, message.data.slice(0, maxSpokenChars))}</p>
           ))}
-          {news.messages.length === 0 && <p>{counted(news.count)}</p>}
+          {announcement.messages.length === 0 && <p>{countText(announcement.count)}</p>}
         </div>
       )}
     </div>

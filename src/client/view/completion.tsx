@@ -1,6 +1,6 @@
 /**
- * What can be completed at the caret: people after @, emoji after a colon. The focus stays in the field, which names the
- * choice by aria-activedescendant. (It stays a textbox: a combobox has one line only, says ARIA.)
+ * Completion of users after @ and of emoji after a colon. The focus stays in the field, which names the
+ * option by aria-activedescendant. ARIA allows comboboxes a single line only, so the field stays a textbox.
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
 import type { User } from '../../shared/protocol.js';
@@ -19,7 +19,7 @@ import { Avatar } from './people.js';
 
 export interface Choice {
   readonly key: string;
-  /** what is put into the text */
+  /** the text to insert */
   readonly text: string;
   readonly label: string;
   readonly user?: User;
@@ -37,44 +37,40 @@ export class Completion {
   readonly #deps: CompletionDeps;
   readonly #choices = signal<readonly Choice[]>([]);
   readonly #selected = signal(0);
+  readonly choices: ReadonlySignal<readonly Choice[]> = this.#choices;
+  readonly selected: ReadonlySignal<number> = this.#selected;
   #query: CompletionQuery | undefined;
   #request = 0;
 
-  constructor(parts: CompletionDeps) {
-    this.#deps = parts;
+  constructor(deps: CompletionDeps) {
+    this.#deps = deps;
   }
 
-  get choices(): ReadonlySignal<readonly Choice[]> {
-    return this.#choices;
-  }
-  get selected(): ReadonlySignal<number> {
-    return this.#selected;
-  }
   get open(): boolean {
     return this.#choices.value.length > 0;
   }
 
-  /** What is chosen stands there already. */
+  /** The selected option is typed in full already. */
   get isExact(): boolean {
     const user = this.#choices.peek()[this.#selected.peek()]?.user;
     return user !== undefined && isExactMatch(this.#query?.query ?? '', user.name);
   }
 
-  /** The text or the caret has changed. */
+  /** The text or the caret changed. */
   update(field: HTMLTextAreaElement): void {
-    const one = field.selectionStart === field.selectionEnd;
-    const begun = one ? completionAt(field.value, field.selectionStart) : undefined;
-    this.#query = begun;
-    const asked = ++this.#request;
-    if (!begun) {
+    const isCaret = field.selectionStart === field.selectionEnd;
+    const query = isCaret ? completionAt(field.value, field.selectionStart) : undefined;
+    this.#query = query;
+    const request = ++this.#request;
+    if (!query) {
       this.close();
       return;
     }
     const show = (choices: readonly Choice[]) => {
-      if (asked === this.#request) this.#show(choices);
+      if (request === this.#request) this.#show(choices);
     };
-    if (begun.kind === 'person') void this.#people(begun.query, show);
-    else void emojiChoices(begun.query).then(show, () => {});
+    if (query.kind === 'person') void this.#people(query.query, show);
+    else void emojiChoices(query.query).then(show, () => {});
   }
 
   close(): void {
@@ -89,22 +85,22 @@ export class Completion {
 
   choose(field: HTMLTextAreaElement, index = this.#selected.peek()): void {
     const choice = this.#choices.peek()[index];
-    const begun = this.#query;
+    const query = this.#query;
     this.close();
-    if (!choice || !begun) return;
-    const { text, caret } = applyCompletion(field.value, begun, choice.text);
-    const rest = field.value.length - begun.to;
-    insertText(field, text.slice(begun.from, text.length - rest), begun.from, begun.to);
+    if (!choice || !query) return;
+    const { text, caret } = applyCompletion(field.value, query, choice.text);
+    const rest = field.value.length - query.to;
+    insertText(field, text.slice(query.from, text.length - rest), query.from, query.to);
     field.setSelectionRange(caret, caret);
-    this.close(); // what was put in looks like a beginning again
+    this.close(); // the inserted text looks like a new query
   }
 
-  /** Those here at once, the others when the server has said who they are. */
+  /** Shows present users at once, others when the server answers. */
   async #people(query: string, show: (choices: readonly Choice[]) => void): Promise<void> {
     const here = this.#deps.peopleHere();
     show(rankCandidates(query, here, []).map(userChoice));
     if (query === '') return;
-    await new Promise((resolve) => setTimeout(resolve, 120)); // not at each stroke
+    await new Promise((resolve) => setTimeout(resolve, 120)); // debounce
     if (this.#query?.query !== query) return;
     show(rankCandidates(query, here, await this.#deps.searchPeople(query)).map(userChoice));
   }
@@ -130,9 +126,9 @@ async function emojiChoices(query: string): Promise<readonly Choice[]> {
   }));
 }
 
-/** By the name that was begun, where it has several. */
+/** Prefers the shortcode that matches the query. */
 function labelOf(codes: readonly string[], label: string, query: string): string {
-  const code = codes.find((one) => one.startsWith(query.toLowerCase())) ?? codes[0];
+  const code = codes.find((isCaret) => isCaret.startsWith(query.toLowerCase())) ?? codes[0];
   return code === undefined ? label : `:${code}:`;
 }
 
@@ -142,7 +138,7 @@ export function optionId(index: number): string {
   return `${completionListId}-${index}`;
 }
 
-/** The list above the field. A click must not take the focus from the field. */
+/** Pointer events are prevented, because the field must keep the focus. */
 export function CompletionList({
   completion,
   field,
@@ -151,15 +147,15 @@ export function CompletionList({
   field: () => HTMLTextAreaElement | null;
 }) {
   const choices = completion.choices.value;
-  const at = completion.selected.value;
+  const selected = completion.selected.value;
   const { suggestions, suggested } = t.value.composer;
-  const take = (index: number) => {
+  const choose = (index: number) => {
     const element = field();
     if (element) completion.choose(element, index);
   };
   return (
     <>
-      <p class="unseen" role="status">
+      <p class="visually-hidden" role="status">
         {choices.length > 0 ? suggested(choices.length) : ''}
       </p>
       {choices.length > 0 && (
@@ -171,10 +167,10 @@ export function CompletionList({
               id={optionId(index)}
               role="option"
               tabIndex={-1}
-              aria-selected={index === at}
+              aria-selected={index === selected}
               onPointerDown={(event) => event.preventDefault()}
               onMouseDown={(event) => event.preventDefault()}
-              onClick={() => take(index)}
+              onClick={() => choose(index)}
             >
               {choice.user ? <Avatar user={choice.user} /> : <span class="emoji">{choice.emoji}</span>}
               <bdi>{choice.label}</bdi>

@@ -1,21 +1,24 @@
-/** The hand at the field: what is written, kept, sent. The field keeps its own text, so a busy room redraws none of it. */
+/**
+ * Connects the input field with the composer's state. The field is uncontrolled, so a busy room never renders
+ * it.
+ */
 import { effect, type Signal, untracked } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { type ChatEvent, LIMITS } from '../../shared/protocol.js';
 import { t } from '../i18n.js';
 import { markMilestone } from '../render/scheduler.js';
-import { type ComposerState, composerStateOf } from '../room/composer.js';
+import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
 import { containsShortcodeStart, replaceShortcodes } from '../text/emoji.js';
 import type { Completion } from './completion.js';
 import { loadEmojiIndex, loadedEmojiIndex } from './emoji-loader.js';
 
-/** From here on it is said how much room is left. */
+/** The remaining length is shown from here on. */
 const warnAtChars = LIMITS.textCodePoints - 500;
 
 interface ComposerControllerDeps {
-  readonly place: RoomSession;
+  readonly session: RoomSession;
   readonly field: RefObject<HTMLTextAreaElement | null>;
   readonly completion: Completion;
   readonly hint: Signal<string>;
@@ -25,9 +28,9 @@ export class ComposerController {
   readonly state: ComposerState;
   readonly #deps: ComposerControllerDeps;
 
-  constructor(parts: ComposerControllerDeps) {
-    this.#deps = parts;
-    this.state = composerStateOf(parts.place);
+  constructor(deps: ComposerControllerDeps) {
+    this.#deps = deps;
+    this.state = deps.session.composer;
   }
 
   get field(): HTMLTextAreaElement | null {
@@ -38,7 +41,7 @@ export class ComposerController {
     return this.field?.value === '';
   }
 
-  /** Shows what is being written here: another room, or another thing to write. */
+  /** The room or the mode changed. */
   loadText(): void {
     this.#setText(this.state.readText());
     this.#deps.completion.close();
@@ -52,7 +55,7 @@ export class ComposerController {
     if (!field) return;
     this.#syncMirror(field);
     this.state.setText(field.value);
-    if (field.value !== '' && this.state.mode.peek().kind !== 'edit') this.#deps.place.notifyTyping();
+    if (field.value !== '' && this.state.kind.peek() !== 'edit') this.#deps.session.notifyTyping();
     this.#deps.completion.update(field);
   }
 
@@ -61,15 +64,16 @@ export class ComposerController {
   }
 
   send(): void {
-    const whole = this.state.prepare(withShortcodesReplaced(this.field?.value ?? ''));
+    const prepared = this.state.prepare(withShortcodesReplaced(this.field?.value ?? ''));
     this.#deps.completion.close();
     this.field?.focus();
-    if (!whole.ok) {
-      if (whole.problem.code !== 'empty_text') this.#deps.hint.value = t.peek().problems[whole.problem.code];
-      else if (this.state.mode.peek().kind === 'edit') this.#deps.hint.value = t.peek().composer.emptyEdit;
+    if (!prepared.ok) {
+      if (prepared.problem.code !== 'empty_text')
+        this.#deps.hint.value = t.peek().problems[prepared.problem.code];
+      else if (this.state.kind.peek() === 'edit') this.#deps.hint.value = t.peek().composer.emptyEdit;
       return;
     }
-    this.#submit(whole.value);
+    this.#submit(prepared.value);
   }
 
   cancel(): void {
@@ -78,21 +82,16 @@ export class ComposerController {
   }
 
   editLast(): boolean {
-    const message = lastOwnMessage(this.#deps.place);
+    const message = lastOwnMessage(this.#deps.session);
     if (message) this.state.edit(message);
     return message !== undefined;
   }
 
   #submit(text: string): void {
-    const edits = this.state.mode.peek().kind === 'edit';
+    const isEdit = this.state.kind.peek() === 'edit';
     this.state.send(text);
-    if (!edits) this.#scrollToLatest();
+    if (!isEdit) void this.#deps.session.room.toLatest();
     this.#setText(this.state.readText());
-  }
-
-  /** One wants to see what one has said. */
-  #scrollToLatest(): void {
-    void this.#deps.place.room.toLatest();
   }
 
   #setText(text: string): void {
@@ -102,32 +101,27 @@ export class ComposerController {
     this.#syncMirror(field);
   }
 
-  /** The mirror behind the field takes the text and makes it as tall as it needs (composer.css). */
+  /** Sizes the field: the element behind it has the same text (composer.css). */
   #syncMirror(field: HTMLTextAreaElement): void {
     if (field.parentElement) field.parentElement.dataset['mirror'] = field.value;
     this.#deps.hint.value = remainingHint(field.value);
-    if (containsShortcodeStart(field.value)) void loadEmojiIndex().catch(() => {}); // will be wanted when it is sent
+    if (containsShortcodeStart(field.value)) void loadEmojiIndex().catch(() => {}); // needed when the text is sent
   }
 }
 
-export function useComposerController(
-  place: RoomSession,
-  field: RefObject<HTMLTextAreaElement | null>,
-  completion: Completion,
-  hint: Signal<string>,
-): ComposerController {
-  const pen = useMemo(() => new ComposerController({ place, field, completion, hint }), [place, completion]);
-  // At once, not with the next drawing: the next letter may be quicker.
+export function useComposerController(deps: ComposerControllerDeps): ComposerController {
+  const controller = useMemo(() => new ComposerController(deps), [deps.session, deps.completion]);
+  // Synchronous, because the next keystroke may come before the next rendering.
   useLayoutEffect(
     () =>
       effect(() => {
-        void pen.state.mode.value;
-        untracked(() => pen.loadText());
+        void controller.state.mode.value;
+        untracked(() => controller.loadText());
         markMilestone('writable');
       }),
-    [pen],
+    [controller],
   );
-  return pen;
+  return controller;
 }
 
 function remainingHint(text: string): string {
@@ -137,17 +131,16 @@ function remainingHint(text: string): string {
   return left > LIMITS.textCodePoints - warnAtChars ? '' : left < 0 ? tooMany(-left) : some(left);
 }
 
-/** With its emoji, if their names are here by now. Nothing waits for them: it would be lost with the tab. */
+/** Does not wait for the emoji data, because closing the tab would lose the message. */
 function withShortcodesReplaced(text: string): string {
-  const book = loadedEmojiIndex();
-  return book ? replaceShortcodes(text, book) : text;
+  const emojiIndex = loadedEmojiIndex();
+  return emojiIndex ? replaceShortcodes(text, emojiIndex) : text;
 }
 
-/** The message that the Up-arrow in an empty field means. */
-
-export function lastOwnMessage({ room }: RoomSession): ChatEvent | undefined {
+/** The message that ArrowUp edits in an empty field. */
+function lastOwnMessage({ room }: RoomSession): ChatEvent | undefined {
   const me = room.me.peek()?.id;
-  return room.transcript
+  return room.timeline
     .peek()
     .events.findLast(
       (event): event is ChatEvent =>

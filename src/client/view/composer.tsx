@@ -1,6 +1,6 @@
 /**
- * Where one writes. Never disabled: what is said while nothing can be sent waits in the outbox. Enter sends,
- * Shift+Enter breaks the line, the Enter that ends an input method's composition does neither.
+ * The composer. It is never disabled, because the outbox takes messages at any time. Enter sends, Shift+Enter
+ * adds a line.
  */
 import { useSignal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
@@ -11,41 +11,45 @@ import type { RoomSession } from '../room/session.js';
 import { Completion, CompletionList, completionListId, optionId } from './completion.js';
 import { type ComposerController, useComposerController } from './composer-controller.js';
 import { pickEmoji } from './emoji-loader.js';
-import { CloseIcon, EditIcon, EmojiIcon, ReplyIcon, SendIcon } from './icons.js';
+import { CloseIcon, EditIcon, EmojiIcon, IconButton, ReplyIcon, SendIcon } from './icons.js';
 import { handleComposerKey, insertText } from './keyboard.js';
 
 interface ComposerProps {
-  readonly place: RoomSession;
-  /** for completion of people who are not here now */
-  readonly desk: Pick<App, 'people'>;
+  readonly session: RoomSession;
+  /** completes absent users */
+  readonly app: Pick<App, 'people'>;
 }
 
-export function Composer({ place, desk }: ComposerProps) {
+export function Composer({ session, app }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const hint = useSignal('');
   const completion = useMemo(
     () =>
       new Completion({
-        peopleHere: () => place.room.people.peek().users,
-        searchPeople: (query) => desk.people(query),
+        peopleHere: () => session.room.people.peek().users,
+        searchPeople: (query) => app.people(query),
       }),
-    [place, desk],
+    [session, app],
   );
-  const pen = useComposerController(place, field, completion, hint);
-  const w = t.value.composer;
-  const mode = pen.state.mode.value;
+  const controller = useComposerController({ session, field, completion, hint });
+  const labels = t.value.composer;
+  const kind = controller.state.kind.value;
   return (
     <form
-      class={`composer ${mode.kind}`}
+      class={`composer ${kind}`}
       onSubmit={(event) => {
         event.preventDefault();
-        pen.send();
+        controller.send();
       }}
     >
-      <ModeLine composer={pen.state} onCancel={() => pen.cancel()} onShow={(id) => void place.goTo(id)} />
+      <ModeLine
+        composer={controller.state}
+        onCancel={() => controller.cancel()}
+        onShow={(id) => void session.goTo(id)}
+      />
       <CompletionList completion={completion} field={() => field.current} />
-      <Field place={place} pen={pen} completion={completion} field={field} />
-      <button class="send" type="submit" aria-label={mode.kind === 'edit' ? w.save : w.send}>
+      <Field session={session} controller={controller} completion={completion} field={field} />
+      <button class="send" type="submit" aria-label={kind === 'edit' ? labels.save : labels.send}>
         <SendIcon />
       </button>
       <p class="hint" role="alert">
@@ -56,14 +60,14 @@ export function Composer({ place, desk }: ComposerProps) {
 }
 
 interface FieldProps {
-  readonly place: RoomSession;
-  readonly pen: ComposerController;
+  readonly session: RoomSession;
+  readonly controller: ComposerController;
   readonly completion: Completion;
   readonly field: { current: HTMLTextAreaElement | null };
 }
 
-function Field({ place, pen, completion, field }: FieldProps) {
-  const w = t.value.composer;
+function Field({ session, controller, completion, field }: FieldProps) {
+  const labels = t.value.composer;
   const open = completion.open;
   const pick = async (opener: Element) => {
     const emoji = await pickEmoji(opener);
@@ -76,34 +80,29 @@ function Field({ place, pen, completion, field }: FieldProps) {
         ref={field}
         rows={1}
         name="text"
-        aria-label={w.label}
-        placeholder={w.placeholder(place.name)}
+        aria-label={labels.label}
+        placeholder={labels.placeholder(session.name)}
         aria-autocomplete="list"
         aria-controls={open ? completionListId : undefined}
         aria-activedescendant={open ? optionId(completion.selected.value) : undefined}
         autocomplete="off"
         enterkeyhint="send"
         dir="auto"
-        onInput={() => pen.onInput()}
-        onKeyDown={(event) => handleComposerKey(event, pen, completion)}
-        onSelect={() => pen.onCaretMove()}
+        onInput={() => controller.onInput()}
+        onKeyDown={(event) => handleComposerKey(event, controller, completion)}
+        onSelect={() => controller.onCaretMove()}
         onBlur={() => completion.close()}
       />
-      <button
-        class="tool"
-        type="button"
-        aria-label={w.emoji}
+      <IconButton
+        label={labels.emoji}
         aria-haspopup="dialog"
-        title={w.emoji}
         onClick={({ currentTarget }) => void pick(currentTarget)}
       >
         <EmojiIcon />
-      </button>
+      </IconButton>
     </div>
   );
 }
-
-/** What the field is writing when it is not simply something new: an answer, or another text for a message. */
 
 interface ModeLineProps {
   readonly composer: ComposerState;
@@ -111,22 +110,23 @@ interface ModeLineProps {
   readonly onShow: (id: number) => void;
 }
 
-export function ModeLine({ composer: writing, onCancel: leave, onShow: show }: ModeLineProps) {
-  const { editing, replying, cancel: label } = t.value.composer;
-  const edits = writing.mode.value.kind === 'edit';
-  const message = writing.subject.value;
+/** Shows which message is edited or replied to. */
+function ModeLine({ composer: state, onCancel, onShow }: ModeLineProps) {
+  const { editing, replying, cancel: cancelLabel } = t.value.composer;
+  const isEdit = state.kind.value === 'edit';
+  const message = state.target.value;
   if (!message) return null;
   const { id, user, data, deleted } = message;
   return (
     <div class="mode">
-      {edits ? <EditIcon /> : <ReplyIcon />}
-      <button class="what" type="button" onClick={() => show(id)}>
-        <span>{edits ? editing(id) : replying(user.name, id)}</span>{' '}
+      {isEdit ? <EditIcon /> : <ReplyIcon />}
+      <button class="target" type="button" onClick={() => onShow(id)}>
+        <span>{isEdit ? editing(id) : replying(user.name, id)}</span>{' '}
         <bdi>{deleted === undefined ? data.slice(0, 200) : t.value.message.deleted}</bdi>
       </button>
-      <button class="tool" type="button" aria-label={label} title={label} onClick={leave}>
+      <IconButton label={cancelLabel} onClick={onCancel}>
         <CloseIcon />
-      </button>
+      </IconButton>
     </div>
   );
 }

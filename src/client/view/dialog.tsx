@@ -1,7 +1,6 @@
 /**
- * What lies over the page: a panel in the middle or a drawer at a side, by the browser's own modal <dialog>: what is
- * behind cannot be reached, Esc closes it. What must stay true: the focus goes back to where it was, or to the field
- * in which one writes, never nowhere.
+ * Modal dialogs: panels in the middle and drawers at a side, as native <dialog> elements. Invariant: on
+ * closing, the focus returns to where it was, or to the composer.
  */
 
 import { useSignal } from '@preact/signals';
@@ -10,7 +9,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import { checkVersion } from '../updates.js';
-import { CloseIcon } from './icons.js';
+import { CloseIcon, IconButton } from './icons.js';
 
 interface ModalProps {
   readonly kind: string;
@@ -19,7 +18,6 @@ interface ModalProps {
   readonly children: ComponentChildren;
 }
 
-/** A dialog with a heading. */
 export function Panel({ title, ...rest }: Omit<ModalProps, 'label'> & { title: string }) {
   return (
     <Modal {...rest} label={title}>
@@ -32,12 +30,12 @@ export function Panel({ title, ...rest }: Omit<ModalProps, 'label'> & { title: s
   );
 }
 
-/** A part of the page that has no place beside the others. */
+/** A column that does not fit beside the others. */
 export function Drawer({ children, ...rest }: ModalProps) {
   return (
     <Modal {...rest}>
       {children}
-      <div class="shut">
+      <div class="drawer-close">
         <CloseButton close={rest.close} />
       </div>
     </Modal>
@@ -47,21 +45,21 @@ export function Drawer({ children, ...rest }: ModalProps) {
 function CloseButton({ close }: { close: () => void }) {
   const label = t.value.dialog.close;
   return (
-    <button class="quiet" type="button" aria-label={label} title={label} onClick={close}>
+    <IconButton class="quiet" label={label} onClick={close}>
       <CloseIcon />
-    </button>
+    </IconButton>
   );
 }
 
 function Modal({ kind, label, close, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
-    const before = document.activeElement;
+    const previousFocus = document.activeElement;
     const shown = dialog.current;
     shown?.showModal();
     return () => {
       shown?.close();
-      restoreFocus(before);
+      restoreFocus(previousFocus);
     };
   }, []);
   return (
@@ -70,7 +68,7 @@ function Modal({ kind, label, close, children }: ModalProps) {
       class={kind}
       aria-label={label}
       onClose={(event) => {
-        // The event comes later than the act: by then another dialog may stand in this one's place.
+        // The event is asynchronous: another dialog may have opened.
         if (event.currentTarget.isConnected) close();
       }}
       onCancel={(event) => {
@@ -79,7 +77,7 @@ function Modal({ kind, label, close, children }: ModalProps) {
         close();
       }}
       onMouseDown={(event) => {
-        // The dialog fills itself with its parts: what is left of it is the veil around.
+        // The content covers the dialog, so its own area is the backdrop.
         if (event.target === event.currentTarget) close();
       }}
     >
@@ -88,10 +86,13 @@ function Modal({ kind, label, close, children }: ModalProps) {
   );
 }
 
-/** To where it was; when that is gone or cannot be seen, or goes with the same drawing, to the field in which one writes. */
-function restoreFocus(before: Element | null): void {
-  const back = before instanceof HTMLElement && before.checkVisibility() && before !== document.body;
-  if (back) before.focus({ preventScroll: true });
+/** Falls back to the composer when the element is hidden, gone, or removed by the same rendering. */
+function restoreFocus(previousFocus: Element | null): void {
+  const canFocus =
+    previousFocus instanceof HTMLElement &&
+    previousFocus.checkVisibility() &&
+    previousFocus !== document.body;
+  if (canFocus) previousFocus.focus({ preventScroll: true });
   else focusComposer();
   queueMicrotask(() => document.activeElement === document.body && focusComposer());
 }
@@ -100,15 +101,14 @@ function focusComposer(): void {
   document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true });
 }
 
-/** The panels over the page. Each is loaded when it is used for the first time; its frame is there at once. */
-
 export interface PanelProps {
-  readonly desk: App;
+  readonly app: App;
   readonly close: () => void;
 }
 
 type PanelComponent = FunctionComponent<PanelProps>;
 
+/** Each dialog is a chunk that loads when first opened; its frame shows at once. */
 const panelImporters: Readonly<Record<DialogName, () => Promise<PanelComponent>>> = {
   search: async () => (await import('./search.js')).Search,
   mentions: async () => (await import('./search.js')).Mentions,
@@ -117,37 +117,37 @@ const panelImporters: Readonly<Record<DialogName, () => Promise<PanelComponent>>
   settings: async () => (await import('./settings.js')).SettingsForm,
 };
 
-export function Panels({ desk }: { desk: App }) {
-  const name = desk.dialog.value;
+export function Panels({ app }: { app: App }) {
+  const name = app.dialog.value;
   if (name === undefined) return null;
   const close = () => {
-    desk.dialog.value = undefined;
+    app.dialog.value = undefined;
   };
   return (
     <Panel key={name} kind="panel" title={t.value[name].title} close={close}>
-      <LazyPanel name={name} desk={desk} close={close} />
+      <LazyPanel name={name} app={app} close={close} />
     </Panel>
   );
 }
 
 function LazyPanel({ name, ...props }: PanelProps & { name: DialogName }) {
-  const part = useSignal<PanelComponent | 'loading' | 'failed'>('loading');
+  const panel = useSignal<PanelComponent | 'loading' | 'failed'>('loading');
   const load = async () => {
-    part.value = 'loading';
+    panel.value = 'loading';
     try {
       const loaded = await panelImporters[name]();
-      part.value = loaded;
+      panel.value = loaded;
     } catch {
-      part.value = 'failed'; // offline, or a deploy took the file away
+      panel.value = 'failed'; // offline, or a deployment removed the file
       void checkVersion();
     }
   };
   useEffect(() => void load(), []);
-  const Shown = part.value;
+  const Shown = panel.value;
   if (typeof Shown === 'function') return <Shown {...props} />;
   const { loading, failed, retry } = t.value.dialog;
   return (
-    <p class="say" role="status">
+    <p class="status-text" role="status">
       {Shown === 'loading' ? loading : failed}{' '}
       {Shown === 'failed' && (
         <button class="pill" type="button" onClick={() => void load()}>

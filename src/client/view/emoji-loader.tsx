@@ -1,17 +1,17 @@
-/** The way to the emoji: their data and their picker are loaded when they are first wanted. */
+/** Loads the emoji picker and its data on first use. */
 
 import { t } from '../i18n.js';
 import type { EmojiIndex } from '../text/emoji.js';
 import { checkVersion } from '../updates.js';
 
-/** Lets a person choose one; undefined when they do not. */
+/** Resolves with undefined when the user picks none. */
 export async function pickEmoji(opener: Element): Promise<string | undefined> {
   try {
-    const [{ openPicker }, book] = await Promise.all([import('./emoji-picker.js'), loadEmojiIndex()]);
-    return await openPicker(opener, book);
+    const [{ openPicker }, index] = await Promise.all([import('./emoji-picker.js'), loadEmojiIndex()]);
+    return await openPicker(opener, index);
   } catch {
     void checkVersion();
-    return undefined; // the part could not be loaded: offline, or a new version was deployed
+    return undefined; // offline, or a deployment removed the file
   }
 }
 
@@ -20,7 +20,7 @@ const emojiIndexes = new Map<
   { readonly loading: Promise<EmojiIndex>; readonly loaded?: EmojiIndex }
 >();
 
-/** In the language of the page. What could not be loaded is tried again the next time. */
+/** In the page's language. A failed load is repeated next time. */
 export function loadEmojiIndex(): Promise<EmojiIndex> {
   const { tag } = t.peek().language;
   const before = emojiIndexes.get(tag);
@@ -34,7 +34,7 @@ export function loadEmojiIndex(): Promise<EmojiIndex> {
   return loading;
 }
 
-/** For what cannot wait: undefined until it has been loaded. */
+/** Undefined until loaded. */
 export function loadedEmojiIndex(): EmojiIndex | undefined {
   return emojiIndexes.get(t.peek().language.tag)?.loaded;
 }

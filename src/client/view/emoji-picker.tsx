@@ -1,7 +1,4 @@
-/**
- * The emoji picker: a search, the groups, a grid to walk in with the arrows. A <dialog>, so that Esc closes it, the
- * focus stays in it and goes back to where it was. Loaded when first opened.
- */
+/** The emoji picker: search, groups and a grid that arrow keys move in. */
 import { type Signal, useSignal } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -14,7 +11,7 @@ import { placePopover, touchOnly } from './layout.js';
 const maxResults = 180;
 const recentGroup = -1;
 const toneSamples: readonly string[] = ['✋', '✋🏻', '✋🏼', '✋🏽', '✋🏾', '✋🏿'];
-/** What stands for a group, by its number in Unicode's list. */
+/** The symbol of each group. */
 const groupSigns: Readonly<Record<number, string>> = {
   [recentGroup]: '🕘',
   0: '😀',
@@ -28,8 +25,8 @@ const groupSigns: Readonly<Record<number, string>> = {
   9: '🏁',
 };
 
-/** Resolves with the emoji chosen, or undefined. */
-export function openPicker(opener: Element, book: EmojiIndex): Promise<string | undefined> {
+/** Resolves with the chosen emoji, or undefined. */
+export function openPicker(opener: Element, index: EmojiIndex): Promise<string | undefined> {
   const host = document.createElement('div');
   document.body.append(host);
   return new Promise((resolve) => {
@@ -39,80 +36,80 @@ export function openPicker(opener: Element, book: EmojiIndex): Promise<string | 
       host.remove();
       resolve(emoji);
     };
-    render(<Picker opener={opener} book={book} done={done} />, host);
+    render(<Picker opener={opener} index={index} done={done} />, host);
   });
 }
 
 interface PickerProps {
   readonly opener: Element;
-  readonly book: EmojiIndex;
+  readonly index: EmojiIndex;
   readonly done: (emoji?: string) => void;
 }
 
-function Picker({ opener, book, done }: PickerProps) {
+function Picker({ opener, index, done }: PickerProps) {
   const box = useRef<HTMLDialogElement>(null);
   const query = useSignal('');
   const group = useSignal(recentGroup);
   const tone = useSignal(skinTone());
-  const w = t.value.emoji;
+  const labels = t.value.emoji;
   useEffect(() => {
     const dialog = box.current;
-    const put = () => dialog && placePopover(dialog, opener);
+    const place = () => dialog && placePopover(dialog, opener);
     if (!dialog) return;
-    dialog.showModal(); // the field has the focus, which brings the keyboard of a phone
+    dialog.showModal(); // focuses the field, which opens the keyboard of a phone
     if (touchOnly.peek()) dialog.focus();
-    put();
-    addEventListener('resize', put); // also by the keyboard of a phone
+    place();
+    addEventListener('resize', place); // also caused by the keyboard of a phone
     return () => {
-      removeEventListener('resize', put);
+      removeEventListener('resize', place);
       dialog.close();
     };
   }, []);
-  const matching = (text: string) =>
-    text.trim() === '' ? emojiInGroup(book, group.value) : findEmoji(book, text, maxResults);
-  const shown = matching(query.value);
-  const leave = (chosen?: string) => {
-    box.current?.close(); // gives the focus back
+  const emojiFor = (text: string) =>
+    text.trim() === '' ? emojiInGroup(index, group.value) : findEmoji(index, text, maxResults);
+  const visible = emojiFor(query.value);
+  const close = (chosen?: string) => {
+    box.current?.close(); // restores the focus
     done(chosen);
   };
   const choose = (emoji: Emoji) => {
-    leave(emoji.tones[tone.value - 1] ?? emoji.char);
+    close(emoji.tones[tone.value - 1] ?? emoji.char);
   };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it; by keyboard Esc closes it
     <dialog
       class="picker"
       ref={box}
-      aria-label={w.title}
+      aria-label={labels.title}
       tabIndex={-1}
       onCancel={(event) => {
         event.preventDefault();
-        leave();
+        close();
       }}
       onClick={(event) => {
         const dialog = event.currentTarget;
-        if (event.target === dialog && !isInside(dialog, event)) leave();
+        if (event.target === dialog && !isInside(dialog, event)) close();
       }}
     >
       <div class="find">
         <input
           type="search"
-          aria-label={w.search}
-          placeholder={w.search}
+          aria-label={labels.search}
+          placeholder={labels.search}
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => (query.value = event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (consumeEscape(event)) leave();
-            else handleSearchKey(event, box.current, matching(event.currentTarget.value)[0], choose);
+            if (consumeEscape(event)) close();
+            else handleSearchKey(event, box.current, emojiFor(event.currentTarget.value)[0], choose);
           }}
         />
         <ToneSelect tone={tone} />
       </div>
-      {query.value.trim() === '' && <GroupBar book={book} group={group} />}
-      <EmojiGrid emoji={shown} tone={tone.value} choose={choose} />
+      {query.value.trim() === '' && <GroupBar index={index} group={group} />}
+      <EmojiGrid emoji={visible} tone={tone.value} choose={choose} />
       <p class="none" role="status">
-        {shown.length === 0 ? w.none : ''}
+        {visible.length === 0 ? labels.none : ''}
       </p>
     </dialog>
   );
@@ -136,8 +133,8 @@ function emojiInGroup({ all }: EmojiIndex, group: number): readonly Emoji[] {
   return [...recent, ...all.filter((emoji) => emoji.group === 0 && !used.has(emoji.char))];
 }
 
-function GroupBar({ book, group }: { book: EmojiIndex; group: Signal<number> }) {
-  const all = [{ id: recentGroup, name: t.value.emoji.recent }, ...book.groups];
+function GroupBar({ index, group }: { index: EmojiIndex; group: Signal<number> }) {
+  const all = [{ id: recentGroup, name: t.value.emoji.recent }, ...index.groups];
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a row everywhere
     <div class="groups" role="group" aria-label={t.value.emoji.groups}>
@@ -196,9 +193,7 @@ function handleSearchKey(
   }
 }
 
-/** The emoji to choose from, walked in with the arrows. */
-
-/** One place in the order of Tab; the arrows walk. */
+/** A roving tab stop. */
 export function EmojiGrid({
   emoji,
   tone,
@@ -244,10 +239,10 @@ function gridStep(key: string, buttons: readonly HTMLElement[], grid: HTMLElemen
     1,
     buttons.findIndex(({ offsetTop }) => offsetTop !== first),
   );
-  const ahead = getComputedStyle(grid).direction === 'rtl' ? -1 : 1;
+  const forward = getComputedStyle(grid).direction === 'rtl' ? -1 : 1;
   const steps: Readonly<Record<string, number>> = {
-    ArrowRight: ahead,
-    ArrowLeft: -ahead,
+    ArrowRight: forward,
+    ArrowLeft: -forward,
     ArrowDown: columns,
     ArrowUp: -columns,
   };

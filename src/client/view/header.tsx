@@ -1,84 +1,82 @@
-/** The top line: the room and its connection, what there is to open, and the menu under the picture of oneself. */
-import type { App } from '../app.js';
+/** The header: room, connection state, dialogs and menu. */
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
-import { AtIcon, Logo, PeopleIcon, SearchIcon } from './icons.js';
+import {
+  AtIcon,
+  IconButton,
+  KeysIcon,
+  LeaveIcon,
+  Logo,
+  MoreIcon,
+  PeopleIcon,
+  SearchIcon,
+  SettingsIcon,
+} from './icons.js';
 import { roomsBeside } from './layout.js';
-import { Menu } from './menu.js';
+import { Avatar } from './people.js';
 
 interface HeaderProps {
-  readonly desk: App;
-  /** the people can be seen */
+  readonly app: App;
+  /** the people are shown */
   readonly open: boolean;
   readonly showRooms: () => void;
   readonly togglePeople: () => void;
 }
 
-export function Header({ desk, open, showRooms, togglePeople }: HeaderProps) {
-  const { name, room, connection } = desk.session.value;
+export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
+  const { name, room, connection } = app.session.value;
   const { count } = room.people.value;
-  const link = connection.state.value.state;
+  const state = connection.state.value.state;
   const { header, status, people } = t.value;
   const show = (panel: 'search' | 'mentions') => () => {
-    desk.dialog.value = panel;
+    app.dialog.value = panel;
   };
-  const live = link === 'live';
-  const state = live ? status.connected : status.disconnected;
-  const here = live ? header.people(count) : people.title;
+  const isLive = state === 'live';
+  const title = isLive ? status.connected : status.disconnected;
+  const peopleLabel = isLive ? header.people(count) : people.title;
   return (
     <header class="top">
-      {!roomsBeside.value && <RoomsButton desk={desk} show={showRooms} />}
+      {!roomsBeside.value && <RoomsButton app={app} show={showRooms} />}
       <h1>
         <bdi>{name}</bdi>
       </h1>
-      <span class={`dot ${link}`} title={state} />
-      <span class="rest" />
-      <button
+      <span class={`dot ${state}`} title={title} />
+      <span class="spacer" />
+      <IconButton
         class="quiet"
-        type="button"
-        aria-label={header.search}
-        title={header.search}
+        label={header.search}
         aria-keyshortcuts="/ Control+Shift+F Meta+Shift+F"
         onClick={show('search')}
       >
         <SearchIcon />
-      </button>
-      <button
-        class="quiet wide"
-        type="button"
-        aria-label={header.mentions}
-        title={header.mentions}
-        onClick={show('mentions')}
-      >
+      </IconButton>
+      <IconButton class="quiet wide" label={header.mentions} onClick={show('mentions')}>
         <AtIcon />
-      </button>
-      <button
-        class="quiet"
-        type="button"
-        aria-pressed={open}
-        aria-label={here}
-        title={here}
-        onClick={togglePeople}
-      >
+      </IconButton>
+      <IconButton class="quiet" label={peopleLabel} aria-pressed={open} onClick={togglePeople}>
         <PeopleIcon />
         <span class="count" aria-hidden="true">
           {count}
         </span>
-      </button>
-      <Menu desk={desk} />
+      </IconButton>
+      <Menu app={app} />
     </header>
   );
 }
 
-/** Opens the rooms where they have no place of their own, and says what is unread in them. */
-function RoomsButton({ desk, show }: { desk: App; show: () => void }) {
+/** Opens the room list in narrow windows and shows the number of unread messages. */
+function RoomsButton({ app, show }: { app: App; show: () => void }) {
   const { rooms, roomsUnread } = t.value.header;
-  const here = desk.session.value.name;
-  const fresh = desk.rooms.list.value.filter(({ joined, room }) => joined && room !== here);
-  const unread = fresh.reduce((sum, entry) => sum + entry.unread, 0);
-  const strong = fresh.some(({ mentioned }) => mentioned);
+  const peopleLabel = app.session.value.name;
+  const otherRooms = app.rooms.list.value.filter(({ joined, room }) => joined && room !== peopleLabel);
+  const unread = otherRooms.reduce((sum, entry) => sum + entry.unread, 0);
+  const isMentioned = otherRooms.some(({ mentioned }) => mentioned);
   return (
     <button
-      class="quiet helm"
+      class="quiet rooms-button"
       type="button"
       aria-label={unread > 0 ? roomsUnread(unread) : rooms}
       title={rooms}
@@ -87,10 +85,81 @@ function RoomsButton({ desk, show }: { desk: App; show: () => void }) {
       <Logo />
       {unread > 0 && (
         <span
-          class={strong ? 'badge strong' : 'badge'}
+          class={isMentioned ? 'badge mention-badge' : 'badge'}
           data-count={unread > 99 ? t.value.rooms.many : unread}
         />
       )}
+    </button>
+  );
+}
+
+/** The user menu, a native popover. */
+function Menu({ app }: { app: App }) {
+  const popover = useRef<HTMLDivElement>(null);
+  const me = app.me.value;
+  const { header, keys, settings } = t.value;
+  const openDialog = (panel: DialogName) => () => {
+    popover.current?.hidePopover(); // returns the focus to the button, where the dialog will return it to
+    app.dialog.value = panel;
+  };
+  return (
+    <>
+      <IconButton class="quiet" label={header.menu} popovertarget="menu">
+        {me ? <Avatar user={me} /> : <MoreIcon />}
+      </IconButton>
+      <div class="menu" id="menu" popover="auto" ref={popover}>
+        {me && <p class="signed-in">{header.signedIn(me.name)}</p>}
+        <MenuItem act={openDialog('mentions')} icon={<AtIcon />} text={header.mentions} />
+        <MenuItem act={openDialog('settings')} icon={<SettingsIcon />} text={settings.title} />
+        <MenuItem act={openDialog('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
+        <SignOut app={app} />
+      </div>
+    </>
+  );
+}
+
+interface MenuItemProps {
+  readonly act: () => void;
+  readonly icon: ComponentChildren;
+  readonly text: string;
+  readonly hint?: string;
+}
+
+function MenuItem({ act, icon, text, hint }: MenuItemProps) {
+  return (
+    <button class="quiet" type="button" onClick={act}>
+      {icon}
+      {text}
+      {hint && (
+        <span class="key" aria-hidden="true">
+          {hint}
+        </span>
+      )}
+    </button>
+  );
+}
+
+/** Signing out discards unsent messages in all rooms, so it asks first if there are any. */
+function SignOut({ app }: { app: App }) {
+  /** how many the user was asked about */
+  const confirmedCount = useSignal(0);
+  const { signOut, discardAndSignOut } = t.value.header;
+  const onClick = async () => {
+    const unsent = await app.countUnsent();
+    if (unsent > confirmedCount.value) confirmedCount.value = unsent;
+    else await app.signOut();
+  };
+  return (
+    <button
+      class={confirmedCount.value > 0 ? 'quiet danger' : 'quiet'}
+      type="button"
+      onClick={() => void onClick()}
+      onBlur={() => {
+        confirmedCount.value = 0;
+      }}
+    >
+      <LeaveIcon />
+      {confirmedCount.value > 0 ? discardAndSignOut(confirmedCount.value) : signOut}
     </button>
   );
 }

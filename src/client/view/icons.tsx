@@ -1,5 +1,12 @@
-/** The page's few drawings, in the colour of the text around them. */
-import type { ComponentChildren } from 'preact';
+/** The icons, in the colour of the surrounding text. */
+import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+
+type IconButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { readonly label: string };
+
+/** A button that shows only an icon. */
+export function IconButton({ label, ...rest }: IconButtonProps) {
+  return <button class="tool" type="button" aria-label={label} title={label} {...rest} />;
+}
 
 function Icon({ children }: { children: ComponentChildren }) {
   return (
@@ -16,7 +23,6 @@ export const Logo = () => (
   </svg>
 );
 
-/** An icon of one path in a square of 24. */
 const pathIcon = (d: string) => () => (
   <Icon>
     <path d={d} />
@@ -66,14 +72,13 @@ export const ClockIcon = () => (
   </Icon>
 );
 
-export const RefusedIcon = () => (
+export const RejectedIcon = () => (
   <Icon>
     <circle cx="12" cy="12" r="8.5" />
     <path d="M12 7.5v5M12 16h.01" />
   </Icon>
 );
 
-/** The drawings on what is done with messages, in the colour of the text around them. */
 function outlineIcon(path: string) {
   return () => (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">

@@ -1,4 +1,4 @@
-/** What the keyboard does anywhere on the page. The list for people is view/keys.tsx; one is held to the other by a test. */
+/** All keyboard handling. shortcut-help.tsx lists the keys; a test compares the two. */
 
 import type { ChatEvent } from '../../shared/protocol.js';
 import type { App, DialogName } from '../app.js';
@@ -8,23 +8,23 @@ import type { ComposerController } from './composer-controller.js';
 import type { MessageActions } from './message-actions.js';
 
 /** Listens until the returned function is called. */
-export function listenToKeys(desk: App): () => void {
-  const pressed = (event: KeyboardEvent) => {
+export function listenToKeys(app: App): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.isComposing) return;
-    const act = shortcutOf(event, desk);
-    if (!act) return;
+    const action = shortcutOf(event, app);
+    if (!action) return;
     event.preventDefault();
-    act();
+    action();
   };
   document.addEventListener('keydown', closeMenuOnEscape, true);
-  document.addEventListener('keydown', pressed);
+  document.addEventListener('keydown', onKeyDown);
   return () => {
     document.removeEventListener('keydown', closeMenuOnEscape, true);
-    document.removeEventListener('keydown', pressed);
+    document.removeEventListener('keydown', onKeyDown);
   };
 }
 
-/** A menu lies over all else: Esc shuts it before anybody hears of the key, for who takes it keeps the browser from doing so. */
+/** Closes an open menu on Esc, before other handlers that would prevent the browser's default. */
 function closeMenuOnEscape(event: KeyboardEvent): void {
   if (event.key !== 'Escape' || event.isComposing || !('popover' in HTMLElement.prototype)) return;
   const menu = [...document.querySelectorAll<HTMLElement>(':popover-open')].at(-1);
@@ -37,44 +37,43 @@ function closeMenuOnEscape(event: KeyboardEvent): void {
 
 type ShortcutAction = (() => void) | undefined;
 
-function shortcutOf(event: KeyboardEvent, desk: App): ShortcutAction {
+function shortcutOf(event: KeyboardEvent, app: App): ShortcutAction {
   const { key, altKey, shiftKey } = event;
-  const control = event.ctrlKey || event.metaKey;
-  const typing = isField(event.target);
-  if (control && !altKey) return controlShortcutOf(key.toLowerCase(), shiftKey, desk);
+  const isControl = event.ctrlKey || event.metaKey;
+  const isTyping = isField(event.target);
+  if (isControl && !altKey) return controlShortcutOf(key.toLowerCase(), shiftKey, app);
   if (altKey && (key === 'ArrowUp' || key === 'ArrowDown'))
-    return neighbourShortcut(desk, key === 'ArrowUp' ? -1 : 1, shiftKey);
-  if (altKey || desk.dialog.value !== undefined || document.querySelector('dialog[open]')) return undefined;
-  if (key === 'Escape') return () => scrollToLatest(desk);
-  if (typing || !desk.settings.singleKeys.value) return undefined;
-  if (key === '?') return () => togglePanel(desk, 'keys');
-  if (key === '/') return () => togglePanel(desk, 'search');
+    return neighbourShortcut(app, key === 'ArrowUp' ? -1 : 1, shiftKey);
+  if (altKey || app.dialog.value !== undefined || document.querySelector('dialog[open]')) return undefined;
+  if (key === 'Escape') return () => scrollToLatest(app);
+  if (isTyping || !app.settings.singleKeys.value) return undefined;
+  if (key === '?') return () => togglePanel(app, 'keys');
+  if (key === '/') return () => togglePanel(app, 'search');
   return undefined;
 }
 
-function controlShortcutOf(key: string, shift: boolean, desk: App): ShortcutAction {
-  if (key === 'k' && !shift) return () => togglePanel(desk, 'switch');
-  if (key === 'f' && shift) return () => togglePanel(desk, 'search');
-  if (key === '/') return () => togglePanel(desk, 'keys');
+function controlShortcutOf(key: string, shift: boolean, app: App): ShortcutAction {
+  if (key === 'k' && !shift) return () => togglePanel(app, 'switch');
+  if (key === 'f' && shift) return () => togglePanel(app, 'search');
+  if (key === '/') return () => togglePanel(app, 'keys');
   return undefined;
 }
 
-/** The same key shuts what it has opened. */
-function togglePanel(desk: App, panel: DialogName): void {
-  desk.dialog.value = desk.dialog.peek() === panel ? undefined : panel;
+/** The key that opens a dialog closes it too. */
+function togglePanel(app: App, panel: DialogName): void {
+  app.dialog.value = app.dialog.peek() === panel ? undefined : panel;
 }
 
-function neighbourShortcut(desk: App, step: 1 | -1, unread: boolean): ShortcutAction {
-  if (desk.dialog.value !== undefined) return undefined;
+function neighbourShortcut(app: App, step: 1 | -1, unread: boolean): ShortcutAction {
+  if (app.dialog.value !== undefined) return undefined;
   return () => {
-    const room = neighbourRoom(desk.rooms.list.peek(), desk.session.peek().name, step, unread);
-    if (room !== undefined) desk.openRoom(room);
+    const room = neighbourRoom(app.rooms.list.peek(), app.session.peek().name, step, unread);
+    if (room !== undefined) app.openRoom(room);
   };
 }
 
-/** The newest into view, and the hand at the pen. */
-function scrollToLatest(desk: App): void {
-  void desk.session.peek().room.toLatest();
+function scrollToLatest(app: App): void {
+  void app.session.peek().room.toLatest();
   document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true });
 }
 
@@ -84,7 +83,7 @@ function isField(target: EventTarget | null): boolean {
   );
 }
 
-/** The log by keyboard: the rows share one place in the order of Tab; letters act on the row that has the focus. */
+/** Keys on messages. The rows share one tab stop. */
 
 export function rowOf(target: EventTarget | null): HTMLElement | null {
   return target instanceof Element ? target.closest<HTMLElement>('li.message[data-id]') : null;
@@ -102,10 +101,10 @@ const rowSteps: Readonly<Record<string, (at: number, count: number) => number>> 
   End: (_at, count) => count - 1,
 };
 
-/** Keys pressed on a row itself; within it, on a link or a button, those that lead out. True when it was one of ours. */
+/** Handles keys on a row, and those that lead out of the controls in it. Returns true if handled. */
 export function handleMessageKey(
   event: KeyboardEvent,
-  tools: MessageActions,
+  actions: MessageActions,
   messageOf: (id: number) => ChatEvent | undefined,
 ): boolean {
   const row = rowOf(event.target);
@@ -117,13 +116,13 @@ export function handleMessageKey(
   }
   if (step) return moveToRow(row, step);
   const message = messageOf(idOf(row) ?? 0);
-  if (message && event.key === 'Escape' && tools.confirmingDelete.peek() === message.id) {
-    tools.cancelDelete(message);
+  if (message && event.key === 'Escape' && actions.confirmingDelete.peek() === message.id) {
+    actions.cancelDelete(message);
     return true;
   }
-  const act = message && !message.deleted && messageActionOf(event.key, message, row, tools);
-  if (!act) return false;
-  act();
+  const action = message && !message.deleted && messageActionOf(event.key, message, row, actions);
+  if (!action) return false;
+  action();
   return true;
 }
 
@@ -131,7 +130,6 @@ function isArrow(key: string): boolean {
   return key === 'ArrowUp' || key === 'ArrowDown';
 }
 
-/** From a button of a row to the row. */
 function focusRowElement(row: HTMLElement): boolean {
   row.focus();
   return true;
@@ -150,78 +148,85 @@ function messageActionOf(
   key: string,
   message: ChatEvent,
   row: HTMLElement,
-  tools: MessageActions,
+  actions: MessageActions,
 ): (() => void) | undefined {
   switch (key) {
     case 'r':
-      return () => tools.reply(message);
+      return () => actions.reply(message);
     case 'e':
-      return () => tools.edit(message);
+      return () => actions.edit(message);
     case '+':
-      return () => void tools.pickReaction(message, row.querySelector('.pick') ?? row);
+      return () => void actions.pickReaction(message, row.querySelector('.pick') ?? row);
     case 'Delete':
     case 'Backspace':
-      return () => tools.confirmDelete(message);
+      return () => actions.confirmDelete(message);
     case 'c':
-      return () => void tools.copy(message.data);
+      return () => void actions.copy(message.data);
     case 'Enter':
-      return () => row.querySelector<HTMLElement>('.tools button')?.focus();
+      return () => row.querySelector<HTMLElement>('.toolbar button')?.focus();
     default:
       return undefined;
   }
 }
 
-/** What keys do in the field where one writes. */
+/** Keys in the composer. */
 
 export function handleComposerKey(
   event: KeyboardEvent,
-  pen: ComposerController,
+  controller: ComposerController,
   completion: Completion,
 ): void {
   if (isComposing(event)) return;
-  const act = (completion.open && completionActionOf(event, pen, completion)) || composerActionOf(event, pen);
-  if (!act) return;
+  const action =
+    (completion.open && completionActionOf(event, controller, completion)) ||
+    composerActionOf(event, controller);
+  if (!action) return;
   event.preventDefault();
   event.stopPropagation();
-  act();
+  action();
 }
 
 type ComposerAction = (() => void) | undefined;
 
 function completionActionOf(
   { key, shiftKey }: KeyboardEvent,
-  pen: ComposerController,
+  controller: ComposerController,
   completion: Completion,
 ): ComposerAction {
   if (key === 'ArrowDown') return () => completion.move(1);
   if (key === 'ArrowUp') return () => completion.move(-1);
   if (key === 'Escape') return () => completion.close();
-  if (key === 'Enter' && completion.isExact) return undefined; // who has written all of it means to send
+  if (key === 'Enter' && completion.isExact) return undefined; // Enter sends, because nothing is left to complete
   if ((key === 'Enter' || key === 'Tab') && !shiftKey)
     return () => {
-      if (pen.field) completion.choose(pen.field);
+      if (controller.field) completion.choose(controller.field);
     };
   return undefined;
 }
 
-function composerActionOf(event: KeyboardEvent, pen: ComposerController): ComposerAction {
+function composerActionOf(event: KeyboardEvent, controller: ComposerController): ComposerAction {
   const { key, shiftKey, altKey } = event;
   if ((event.ctrlKey || event.metaKey) && !altKey && !shiftKey)
-    return formattingActionOf(key.toLowerCase(), pen);
-  if (key === 'Enter' && !shiftKey && !altKey) return () => pen.send();
-  if (key === 'Escape' && pen.state.mode.peek().kind !== 'new') return () => pen.cancel();
-  if (key === 'ArrowUp' && pen.isEmpty && pen.state.mode.peek().kind === 'new' && !altKey && !shiftKey)
-    return pen.editLast() ? () => {} : undefined;
+    return formattingActionOf(key.toLowerCase(), controller);
+  if (key === 'Enter' && !shiftKey && !altKey) return () => controller.send();
+  if (key === 'Escape' && controller.state.kind.peek() !== 'new') return () => controller.cancel();
+  if (
+    key === 'ArrowUp' &&
+    controller.isEmpty &&
+    controller.state.kind.peek() === 'new' &&
+    !altKey &&
+    !shiftKey
+  )
+    return controller.editLast() ? () => {} : undefined;
   return undefined;
 }
 
 function formattingActionOf(key: string, { field }: ComposerController): ComposerAction {
-  const mark = { b: '**', i: '_' }[key];
-  return mark && field ? () => wrapSelection(field, mark) : undefined;
+  const delimiter = { b: '**', i: '_' }[key];
+  return delimiter && field ? () => wrapSelection(field, delimiter) : undefined;
 }
 
-/** The text field: what is put into it goes the browser's own way, so that Ctrl+Z takes it back. Pure over its element. */
-/** Puts text in place of a range, and the caret after it. */
+/** Edits through execCommand, because only that keeps the browser's undo history. */
 export function insertText(
   field: HTMLTextAreaElement,
   text: string,
@@ -236,29 +241,31 @@ export function insertText(
   field.dispatchEvent(new InputEvent('input', { bubbles: true }));
 }
 
-/** Marks what is selected, or takes the marks away when it has them; without a selection the caret is between them. */
-export function wrapSelection(field: HTMLTextAreaElement, mark: string): void {
+/** Wraps or unwraps the selection; without one, puts the caret between the delimiters. */
+export function wrapSelection(field: HTMLTextAreaElement, delimiter: string): void {
   const { selectionStart: from, selectionEnd: to, value } = field;
   const inner = value.slice(from, to);
-  const marked = value.slice(from - mark.length, from) === mark && value.slice(to, to + mark.length) === mark;
-  if (marked && from >= mark.length) {
-    insertText(field, inner, from - mark.length, to + mark.length);
-    field.setSelectionRange(from - mark.length, to - mark.length);
+  const isMarked =
+    value.slice(from - delimiter.length, from) === delimiter &&
+    value.slice(to, to + delimiter.length) === delimiter;
+  if (isMarked && from >= delimiter.length) {
+    insertText(field, inner, from - delimiter.length, to + delimiter.length);
+    field.setSelectionRange(from - delimiter.length, to - delimiter.length);
   } else {
-    insertText(field, `${mark}${inner}${mark}`, from, to);
-    field.setSelectionRange(from + mark.length, to + mark.length);
+    insertText(field, `${delimiter}${inner}${delimiter}`, from, to);
+    field.setSelectionRange(from + delimiter.length, to + delimiter.length);
   }
 }
 
 /**
- * An input method is at work: its keys are not ours. 229: Safari reports the Enter that ends a composition after
- * `compositionend`, with this key code only.
+ * An IME is composing. Safari reports the Enter that ends a composition after `compositionend`, with key code
+ * 229 only.
  */
 export function isComposing(event: KeyboardEvent): boolean {
   return event.isComposing || event.keyCode === 229;
 }
 
-/** Esc, taken: where one searches the browser would only empty the field, and what it is in would stay open. */
+/** Prevents a search field from only clearing itself on Esc. */
 export function consumeEscape(event: KeyboardEvent): boolean {
   if (event.key !== 'Escape' || isComposing(event)) return false;
   event.preventDefault();

@@ -1,60 +1,55 @@
-/**
- * What can be done with the messages of one room, and which of them has the hand on it. One for all rows: a row is told
- * by its properties what concerns it.
- */
+/** Actions on messages, and which message is active. One instance for all rows of a room. */
 import { computed, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent } from '../../shared/protocol.js';
 import { t } from '../i18n.js';
-import { type ComposerState, composerStateOf } from '../room/composer.js';
+import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
 import { recentEmoji } from '../storage.js';
 import { pickEmoji } from './emoji-loader.js';
-import { MoreIcon, ReactIcon, ReplyIcon } from './icons.js';
+import { IconButton, MoreIcon, ReactIcon, ReplyIcon } from './icons.js';
 import { placePopover, touchOnly } from './layout.js';
 import { Dates } from './timestamp.js';
 
-/** Links and buttons within a row are in the order of Tab only while it is the current one. */
+/** Controls in a row are tab stops only while it is the current row. */
 export interface RowContext {
-  readonly tools: MessageActions;
+  readonly actions: MessageActions;
   readonly tabIndex: 0 | -1;
 }
 
 export class MessageActions {
-  readonly tabbable: RowContext = { tools: this, tabIndex: 0 };
-  readonly untabbable: RowContext = { tools: this, tabIndex: -1 };
-  readonly place: RoomSession;
+  readonly tabbable: RowContext = { actions: this, tabIndex: 0 };
+  readonly untabbable: RowContext = { actions: this, tabIndex: -1 };
+  readonly session: RoomSession;
   readonly composer: ComposerState;
-  /** under the mouse; with the focus in it; where Tab comes in */
+  /** under the mouse; containing the focus; the tab stop */
   readonly hovered = signal<number | undefined>(undefined);
   readonly focused = signal<number | undefined>(undefined);
   readonly current = signal<number | undefined>(undefined);
-  /** the mouse was moved after the focus */
+  /** the mouse moved after the last focus change */
   readonly pointerActive = signal(true);
-  /** the one in hand: its toolbar is shown */
+  /** the message that shows its toolbar */
   readonly active = computed(() => {
     const [hovered, focused] = [this.hovered.value, this.focused.value];
     return this.pointerActive.value ? (hovered ?? focused) : (focused ?? hovered);
   });
-  /** whether it is really to be deleted */
   readonly confirmingDelete = signal<number | undefined>(undefined);
-  /** just brought into view */
+  /** just revealed */
   readonly highlighted = signal<number | undefined>(undefined);
-  /** for those who do not see that something was done */
+  /** for screen readers */
   readonly announcement = signal('');
 
-  constructor(place: RoomSession) {
-    this.place = place;
-    this.composer = composerStateOf(place);
+  constructor(session: RoomSession) {
+    this.session = session;
+    this.composer = session.composer;
   }
 
-  /** Nothing is in hand any more. */
   clearFocus(): void {
     this.focused.value = undefined;
   }
 
   isMine(event: ChatEvent): boolean {
-    return event.user.id === this.place.room.me.value?.id;
+    return event.user.id === this.session.room.me.value?.id;
   }
 
   reply(event: ChatEvent): void {
@@ -74,7 +69,7 @@ export class MessageActions {
 
   remove(event: ChatEvent): void {
     this.confirmingDelete.value = undefined;
-    this.place.remove(event.id);
+    this.session.remove(event.id);
     focusRow(event.id);
   }
 
@@ -83,33 +78,32 @@ export class MessageActions {
     focusRow(event.id);
   }
 
-  /** Joins in, or takes back. */
   toggleReaction(event: ChatEvent, emoji: string): void {
-    const me = this.place.room.me.peek()?.id;
-    const given = event.reactions?.some(({ user, data }) => user.id === me && data === emoji);
-    if (given) this.place.unreact(event.id, emoji);
-    else this.place.react(event.id, emoji);
+    const myId = this.session.room.me.peek()?.id;
+    const isGiven = event.reactions?.some(({ user, data }) => user.id === myId && data === emoji);
+    if (isGiven) this.session.unreact(event.id, emoji);
+    else this.session.react(event.id, emoji);
   }
 
   async pickReaction(event: ChatEvent, opener: Element): Promise<void> {
     const emoji = await pickEmoji(opener);
-    if (emoji !== undefined) this.place.react(event.id, emoji);
+    if (emoji !== undefined) this.session.react(event.id, emoji);
     focusRow(event.id);
     if (emoji !== undefined && touchOnly.peek()) this.clearFocus();
   }
 
   async copy(text: string): Promise<boolean> {
-    const done = await copyText(text);
+    const isCopied = await copyText(text);
     const { copied, notCopied } = t.peek().message;
-    this.announcement.value = done ? copied : notCopied;
+    this.announcement.value = isCopied ? copied : notCopied;
     setTimeout(() => {
       this.announcement.value = '';
     }, 2_000);
-    return done;
+    return isCopied;
   }
 
   linkTo(id: number): string {
-    return `/r/${encodeURIComponent(this.place.name)}#${id}`;
+    return `/r/${encodeURIComponent(this.session.name)}#${id}`;
   }
 }
 
@@ -121,27 +115,22 @@ export function focusRow(id: number): void {
   document.querySelector<HTMLElement>(`.message[data-id="${id}"]`)?.focus({ preventScroll: true });
 }
 
-/**
- * What is over the message in hand: when it was said, and what can be done with it: a few reactions, an answer, and a
- * menu with the rest.
- */
-
 interface ToolbarProps {
   readonly event: ChatEvent;
   readonly mine: boolean;
-  readonly tools: MessageActions;
+  readonly actions: MessageActions;
 }
 
 const quickReactionCount = 3;
-/** Only one message is in hand. */
+/** Unique, because one message is active. */
 export const datesId = 'dates';
 
-/** It stays in view while any of its message is: it sticks within a rail as long as the row (message.css). */
+/** Sticky in a rail as high as the row, so that it stays visible in long messages (message.css). */
 export function Toolbar({ editedAt, ...rest }: ToolbarProps & { readonly editedAt: number | undefined }) {
   const { at, deleted } = rest.event;
   return (
-    <div class={editedAt === undefined ? 'rail' : 'rail twice'}>
-      <div class="tools">
+    <div class={editedAt === undefined ? 'toolbar-rail' : 'toolbar-rail two-lines'}>
+      <div class="toolbar">
         <Dates id={datesId} at={at} edited={editedAt} />
         {deleted === undefined && <ToolbarButtons {...rest} />}
       </div>
@@ -149,23 +138,20 @@ export function Toolbar({ editedAt, ...rest }: ToolbarProps & { readonly editedA
   );
 }
 
-function ToolbarButtons({ event, mine, tools }: ToolbarProps) {
-  const { actions, react, reactWith, reply } = t.value.message;
+function ToolbarButtons({ event, mine, actions }: ToolbarProps) {
+  const { actions: label, react, reactWith, reply } = t.value.message;
   return (
-    <div class="buttons" role="toolbar" aria-label={actions}>
+    <div class="buttons" role="toolbar" aria-label={label}>
       {recentEmoji()
         .slice(0, quickReactionCount)
         .map((emoji) => (
-          <button
+          <IconButton
             class="tool emoji"
-            type="button"
             key={emoji}
-            aria-label={reactWith(emoji)}
-            title={reactWith(emoji)}
-            onClick={() => tools.toggleReaction(event, emoji)}
-          >
-            {emoji}
-          </button>
+            label={reactWith(emoji)}
+            onClick={() => actions.toggleReaction(event, emoji)}
+            children={emoji}
+          />
         ))}
       <button
         class="tool pick"
@@ -173,65 +159,63 @@ function ToolbarButtons({ event, mine, tools }: ToolbarProps) {
         aria-label={react}
         aria-haspopup="dialog"
         title={react}
-        onClick={({ currentTarget }) => void tools.pickReaction(event, currentTarget)}
+        onClick={({ currentTarget }) => void actions.pickReaction(event, currentTarget)}
       >
         <ReactIcon />
       </button>
-      <button class="tool" type="button" aria-label={reply} title={reply} onClick={() => tools.reply(event)}>
+      <button
+        class="tool"
+        type="button"
+        aria-label={reply}
+        title={reply}
+        onClick={() => actions.reply(event)}
+      >
         <ReplyIcon />
       </button>
-      <MoreMenu event={event} mine={mine} tools={tools} />
+      <MoreMenu event={event} mine={mine} actions={actions} />
     </div>
   );
 }
 
-/** By the browser's own popover: Esc and a click beside it close it, and the focus goes back to the button. */
-function MoreMenu({ event, mine, tools }: ToolbarProps) {
-  const box = useRef<HTMLDivElement>(null);
+/** A native popover. */
+function MoreMenu({ event, mine, actions }: ToolbarProps) {
+  const popover = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
   const { moreActions: more, edit, remove, copyText, copyLink } = t.value.message;
   const id = `more-${event.id}`;
   const opened = ({ newState }: { readonly newState: string }) => {
-    if (newState !== 'open' || !box.current || !opener.current) return;
-    placePopover(box.current, opener.current);
-    box.current.querySelector('button')?.focus();
+    if (newState !== 'open' || !popover.current || !opener.current) return;
+    placePopover(popover.current, opener.current);
+    popover.current.querySelector('button')?.focus();
   };
-  const act = (work: () => void) => () => {
-    box.current?.hidePopover();
+  const close = (work: () => void) => () => {
+    popover.current?.hidePopover();
     focusRow(event.id);
     work();
   };
   const items: readonly (readonly [string, () => void])[] = [
-    ...(mine ? ([[edit, () => tools.edit(event)]] as const) : []),
-    [copyText, () => void tools.copy(event.data)],
-    [copyLink, () => void tools.copy(new URL(tools.linkTo(event.id), location.href).href)],
-    ...(mine ? ([[remove, () => tools.confirmDelete(event)]] as const) : []),
+    ...(mine ? ([[edit, () => actions.edit(event)]] as const) : []),
+    [copyText, () => void actions.copy(event.data)],
+    [copyLink, () => void actions.copy(new URL(actions.linkTo(event.id), location.href).href)],
+    ...(mine ? ([[remove, () => actions.confirmDelete(event)]] as const) : []),
   ];
   return (
     <>
-      <button
-        class="tool"
-        type="button"
-        ref={opener}
-        popovertarget={id}
-        aria-haspopup="menu"
-        aria-label={more}
-        title={more}
-      >
+      <IconButton label={more} ref={opener} popovertarget={id} aria-haspopup="menu">
         <MoreIcon />
-      </button>
+      </IconButton>
       <div
         class="more"
         id={id}
         popover="auto"
         role="menu"
         aria-label={more}
-        ref={box}
+        ref={popover}
         onToggle={opened}
         onKeyDown={handleMenuKey}
       >
         {items.map(([text, work]) => (
-          <button type="button" role="menuitem" tabIndex={-1} key={text} onClick={act(work)}>
+          <button type="button" role="menuitem" tabIndex={-1} key={text} onClick={close(work)}>
             {text}
           </button>
         ))}
@@ -261,42 +245,37 @@ function handleMenuKey(event: KeyboardEvent): void {
   event.preventDefault();
   event.stopPropagation();
   const items = [...currentTarget.querySelectorAll('button')];
-  items[
-    step(
-      items.findIndex((item) => item.matches(':focus')),
-      items.length,
-    )
-  ]?.focus();
+  const focused = items.findIndex((item) => item.matches(':focus'));
+  items[step(focused, items.length)]?.focus();
 }
 
-/** Deleting asks once. */
-export function DeleteConfirmation({ event, tools }: Omit<ToolbarProps, 'mine'>) {
-  const sure = useRef<HTMLButtonElement>(null);
+export function DeleteConfirmation({ event, actions }: Omit<ToolbarProps, 'mine'>) {
+  const deleteButton = useRef<HTMLButtonElement>(null);
   const { confirmDelete, remove, cancel } = t.value.message;
-  useLayoutEffect(() => sure.current?.focus(), []);
+  useLayoutEffect(() => deleteButton.current?.focus(), []);
   return (
     <div
-      class="ask"
+      class="confirm"
       role="alertdialog"
       aria-label={confirmDelete}
       onKeyDown={(key) => {
         if (key.key !== 'Escape') return;
         key.preventDefault();
-        tools.cancelDelete(event);
+        actions.cancelDelete(event);
       }}
     >
       <span>{confirmDelete}</span>
-      <button type="button" class="sure" ref={sure} onClick={() => tools.remove(event)}>
+      <button type="button" class="danger" ref={deleteButton} onClick={() => actions.remove(event)}>
         {remove}
       </button>
-      <button type="button" onClick={() => tools.cancelDelete(event)}>
+      <button type="button" onClick={() => actions.cancelDelete(event)}>
         {cancel}
       </button>
     </div>
   );
 }
 
-/** Puts a text on the clipboard; true when it is there. Over plain http browsers have only the old way. */
+/** Over plain http only execCommand works. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -307,14 +286,14 @@ export async function copyText(text: string): Promise<boolean> {
 }
 
 function copyBySelection(text: string): boolean {
-  const before = document.activeElement;
-  const area = document.createElement('textarea');
-  area.value = text;
-  area.className = 'unseen';
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand('copy');
-  area.remove();
-  if (before instanceof HTMLElement) before.focus({ preventScroll: true });
-  return done;
+  const previousFocus = document.activeElement;
+  const textarea = document.createElement('textarea');
+  textarea.value = text;
+  textarea.className = 'unseen';
+  document.body.append(textarea);
+  textarea.select();
+  const isCopied = document.execCommand('copy');
+  textarea.remove();
+  if (previousFocus instanceof HTMLElement) previousFocus.focus({ preventScroll: true });
+  return isCopied;
 }

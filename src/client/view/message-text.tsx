@@ -1,4 +1,4 @@
-/** The text of a message as it is shown: the nodes of marks.ts as elements, and nothing else. */
+/** Renders the nodes of markdown.ts. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
@@ -14,111 +14,109 @@ import {
   parseMessage,
   type QuoteSource,
 } from '../text/markdown.js';
-import { CheckIcon, CopyIcon } from './icons.js';
+import { CheckIcon, CopyIcon, IconButton } from './icons.js';
 import type { RowContext } from './message-actions.js';
 
-export function MessageText({ event, hand }: { event: ChatEvent; hand: RowContext }) {
-  const whole = useSignal(false);
-  const short = useMemo(() => foldText(event.data), [event]);
-  const isShort = short !== undefined && !whole.value;
-  const marks = useMemo(
-    () => (isShort ? parseMarkdown(`${short}…`, event.mentions) : parseMessage(event)),
-    [event, isShort],
+export function MessageText({ event, context }: { event: ChatEvent; context: RowContext }) {
+  const isExpanded = useSignal(false);
+  const folded = useMemo(() => foldText(event.data), [event]);
+  const isFolded = folded !== undefined && !isExpanded.value;
+  const nodes = useMemo(
+    () => (isFolded ? parseMarkdown(`${folded}…`, event.mentions) : parseMessage(event)),
+    [event, isFolded],
   );
   const { showAll, showLess } = t.value.message;
   return (
     <>
       <bdi class={isEmojiOnly(event.data) ? 'text large' : 'text'} dir="auto">
-        <MarkdownView marks={marks} hand={hand} />
+        <MarkdownView nodes={nodes} context={context} />
       </bdi>
-      {short !== undefined && (
-        <button class="unfold" type="button" aria-expanded={!isShort} onClick={() => (whole.value = isShort)}>
-          {isShort ? showAll([...event.data].length) : showLess}
+      {folded !== undefined && (
+        <button
+          class="show-more"
+          type="button"
+          aria-expanded={!isFolded}
+          onClick={() => (isExpanded.value = isFolded)}
+        >
+          {isFolded ? showAll([...event.data].length) : showLess}
         </button>
       )}
     </>
   );
 }
 
-export function MarkdownView({ marks, hand }: { marks: MarkdownNodes; hand: RowContext }) {
-  return <>{marks.map((mark) => (typeof mark === 'string' ? mark : renderNode(mark, hand)))}</>;
+function MarkdownView({ nodes, context }: { nodes: MarkdownNodes; context: RowContext }) {
+  return <>{nodes.map((node) => (typeof node === 'string' ? node : renderNode(node, context)))}</>;
 }
 
-function renderNode(mark: Exclude<MarkdownNode, string>, hand: RowContext): ComponentChildren {
-  switch (mark.kind) {
+function renderNode(node: Exclude<MarkdownNode, string>, context: RowContext): ComponentChildren {
+  switch (node.kind) {
     case 'strong':
-      return <strong>{renderNodes(mark.of, hand)}</strong>;
+      return <strong>{renderNodes(node.children, context)}</strong>;
     case 'em':
-      return <em>{renderNodes(mark.of, hand)}</em>;
+      return <em>{renderNodes(node.children, context)}</em>;
     case 'del':
-      return <del>{renderNodes(mark.of, hand)}</del>;
+      return <del>{renderNodes(node.children, context)}</del>;
     case 'code':
-      return <code>{mark.text}</code>;
+      return <code>{node.text}</code>;
     case 'block':
-      return <CodeBlock text={mark.text} language={mark.language} hand={hand} />;
+      return <CodeBlock text={node.text} language={node.language} context={context} />;
     case 'link':
       return (
         <a
-          href={mark.href}
-          title={mark.href}
+          href={node.href}
+          title={node.href}
           target="_blank"
           rel="noopener noreferrer"
-          tabIndex={hand.tabIndex}
+          tabIndex={context.tabIndex}
         >
-          {renderNodes(mark.of, hand)}
+          {renderNodes(node.children, context)}
         </a>
       );
     case 'quote':
-      return <Quote from={mark.from} hand={hand} children={renderNodes(mark.of, hand)} />;
+      return <Quote from={node.from} context={context} children={renderNodes(node.children, context)} />;
     case 'list':
-      return <MarkdownList items={mark.items} hand={hand} />;
+      return <MarkdownList items={node.items} context={context} />;
     case 'mention':
       return (
-        <bdi class={mark.user.id === hand.tools.place.room.me.value?.id ? 'mention me' : 'mention'}>
-          {mark.text}
+        <bdi class={node.user.id === context.actions.session.room.me.value?.id ? 'mention me' : 'mention'}>
+          {node.text}
         </bdi>
       );
     case 'ref':
-      return <MessageRef id={mark.id} text={mark.text} hand={hand} />;
+      return <MessageRef id={node.id} text={node.text} context={context} />;
   }
 }
 
-function renderNodes(marks: MarkdownNodes, hand: RowContext) {
-  return <MarkdownView marks={marks} hand={hand} />;
+function renderNodes(nodes: MarkdownNodes, context: RowContext) {
+  return <MarkdownView nodes={nodes} context={context} />;
 }
 
-/** Numbers stay as they were written. */
-function MarkdownList({ items, hand }: { items: readonly ListItem[]; hand: RowContext }) {
-  const rows = items.map(({ value, of }, index) => (
+/** Numbers stay as written. */
+function MarkdownList({ items, context }: { items: readonly ListItem[]; context: RowContext }) {
+  const rows = items.map(({ value, children: of }, index) => (
     <li key={index} value={value}>
-      {renderNodes(of, hand)}
+      {renderNodes(of, context)}
     </li>
   ));
   return items.some(({ value }) => value !== undefined) ? <ol>{rows}</ol> : <ul>{rows}</ul>;
 }
 
-/** The language is written by the style: it belongs to no text that is copied. */
-function CodeBlock({ text, language, hand }: { text: string; language: string; hand: RowContext }) {
+/** The language is CSS content, so that copying leaves it out. */
+function CodeBlock({ text, language, context }: { text: string; language: string; context: RowContext }) {
   const copied = useSignal(false);
   const { copyCode } = t.value.message;
   const copy = async () => {
-    copied.value = await hand.tools.copy(text);
+    copied.value = await context.actions.copy(text);
     setTimeout(() => {
       copied.value = false;
     }, 2_000);
   };
   return (
     <div class="block" data-language={language.slice(0, 24)}>
-      <button
-        class="tool"
-        type="button"
-        tabIndex={hand.tabIndex}
-        aria-label={copyCode}
-        title={copyCode}
-        onClick={copy}
-      >
+      <IconButton label={copyCode} tabIndex={context.tabIndex} onClick={copy}>
         {copied.value ? <CheckIcon /> : <CopyIcon />}
-      </button>
+      </IconButton>
       <pre dir="ltr">
         <code>{text}</code>
       </pre>
@@ -126,55 +124,52 @@ function CodeBlock({ text, language, hand }: { text: string; language: string; h
   );
 }
 
-/** What somebody answers: who said it and its number, which leads there. */
-
 interface QuoteProps {
   readonly from: QuoteSource | undefined;
-  readonly hand: RowContext;
+  readonly context: RowContext;
   readonly children: ComponentChildren;
 }
 
-export function Quote({ from, hand, children }: QuoteProps) {
+/** The quoted message of a reply, with a link to it. */
+function Quote({ from, context, children }: QuoteProps) {
   if (!from) return <blockquote>{children}</blockquote>;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a convenience for the mouse; the link in it is for all
     <blockquote
-      class="answered"
+      class="reply-quote"
       title={t.value.message.goToQuoted}
-      onClick={(event) => goToQuoted(event, from, hand)}
+      onClick={(event) => goToQuoted(event, from, context)}
     >
       <cite>
         <bdi>{from.name}</bdi>
         {', '}
-        <MessageRef id={from.id} text={`#${from.id}`} hand={hand} />
-        <span class="unseen">: </span>
+        <MessageRef id={from.id} text={`#${from.id}`} context={context} />
+        <span class="visually-hidden">: </span>
       </cite>
       {children}
     </blockquote>
   );
 }
 
-/** Not when a link in it was meant, or words were being selected. */
-function goToQuoted(event: MouseEvent, from: QuoteSource, hand: RowContext): void {
+/** Ignores clicks on links and selections of text. */
+function goToQuoted(event: MouseEvent, from: QuoteSource, context: RowContext): void {
   if (event.target instanceof Element && event.target.closest('a, button')) return;
   if (getSelection()?.isCollapsed === false) return;
-  void hand.tools.place.goTo(from.id);
+  void context.actions.session.goTo(from.id);
 }
 
-/** A number of a message within a text. */
-
-/** Leads to another message of this room; with a key held it opens as links do. */
-export function MessageRef({ id, text, hand }: { id: number; text: string; hand: RowContext }) {
+/** Jumps to a message of this room; with a modifier key it opens like any link. */
+function MessageRef({ id, text, context }: { id: number; text: string; context: RowContext }) {
   return (
     <a
       class="ref"
-      tabIndex={hand.tabIndex}
-      href={hand.tools.linkTo(id)}
+      tabIndex={context.tabIndex}
+      href={context.actions.linkTo(id)}
       onClick={(event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();
         event.stopPropagation();
-        void hand.tools.place.goTo(id);
+        void context.actions.session.goTo(id);
       }}
     >
       {text}

@@ -1,4 +1,4 @@
-/** Who is here. */
+/** The people in the room. */
 
 import type { User } from '../../shared/protocol.js';
 import { formatList, t } from '../i18n.js';
@@ -9,24 +9,24 @@ import type { RoomSession } from '../room/session.js';
 interface PeopleProps {
   readonly people: Present;
   readonly me: string | undefined;
-  /** the line is down: it is who was here then */
-  readonly away: boolean;
+  /** disconnected: shows who was here before */
+  readonly isDisconnected: boolean;
 }
 
-export function People({ people, me, away }: PeopleProps) {
+export function People({ people, me, isDisconnected }: PeopleProps) {
   const text = t.value.people;
   const more = people.count - people.users.length;
   return (
     <aside class="people" aria-label={text.title}>
       <h2>
-        {away ? text.before : text.now} <span class="count">{people.count}</span>
+        {isDisconnected ? text.before : text.now} <span class="count">{people.count}</span>
       </h2>
       <ul>
         {people.users.map((user) => (
           <li key={user.id}>
             <Avatar user={user} />
             <bdi>{user.name}</bdi>
-            {user.id === me && <span class="you">{text.you}</span>}
+            {user.id === me && <span class="self">{text.you}</span>}
           </li>
         ))}
         {more > 0 && <li class="more">{text.more(more)}</li>}
@@ -35,10 +35,10 @@ export function People({ people, me, away }: PeopleProps) {
   );
 }
 
-/** The first letter of a name in the colour of its owner. */
+/** The first letter of a name in its user's colour. */
 
 const avatarToneCount = 8;
-/** Made when needed: that takes as long as drawing ten rows. */
+/** Created on demand, because construction takes as long as rendering ten rows. */
 let graphemes: Intl.Segmenter | undefined;
 
 export function Avatar({ user }: { user: User }) {
@@ -56,12 +56,12 @@ function initial(name: string): string {
   return '';
 }
 
-/** Who is writing. Not announced: it would talk all the time. The line keeps its height, so that nothing moves. */
+/** Who is typing. Not announced, because it changes all the time. Keeps its height, so that nothing moves. */
 
 const maxNamedTypists = 3;
 
-export function TypingIndicator({ place }: { place: RoomSession }) {
-  const users = place.room.typing.value;
+export function TypingIndicator({ session }: { session: RoomSession }) {
+  const users = session.room.typing.value;
   const { typing, manyTyping } = t.value.message;
   const text =
     users.length > maxNamedTypists

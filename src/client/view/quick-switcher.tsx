@@ -1,4 +1,4 @@
-/** Goes to a room by some letters of its name, or makes it. A combobox with a list: the focus stays in the field. */
+/** Opens or creates a room by name. A combobox: the focus stays in the field. */
 import { type ReadonlySignal, type Signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n.js';
@@ -7,28 +7,32 @@ import type { PanelProps } from './dialog.js';
 import { PlusIcon } from './icons.js';
 import { UnreadBadge } from './room-list.js';
 
-export function QuickSwitcher({ desk, close }: PanelProps) {
+export function QuickSwitcher({ app, close }: PanelProps) {
   const query = useSignal('');
-  const chosen = useSignal(0);
-  const options = useComputed(() =>
-    suggestRooms(query.value, desk.rooms.list.value, desk.session.value.name),
-  );
-  const go = (option: RoomSuggestion | undefined) => {
+  const selected = useSignal(0);
+  const options = useComputed(() => suggestRooms(query.value, app.rooms.list.value, app.session.value.name));
+  const open = (option: RoomSuggestion | undefined) => {
     if (!option) return;
     close();
-    desk.openRoom(option.room);
+    app.openRoom(option.room);
   };
   const count = options.value.length;
   const { invalidName, none: noRooms } = t.value.rooms;
   return (
     <div class="body">
-      <SwitcherField query={query} chosen={chosen} options={options} go={go} />
-      <div class={count > 0 ? 'unseen' : 'say'} role="status">
+      <SwitcherField query={query} selected={selected} options={options} open={open} />
+      <div class={count > 0 ? 'visually-hidden' : 'status-text'} role="status">
         {count > 0 ? t.value.switch.count(count) : query.value.trim() === '' ? noRooms : invalidName}
       </div>
       <div class="options scroll" id="options" role="listbox" aria-label={t.value.switch.rooms}>
         {options.value.map((option, index) => (
-          <Option key={option.room} option={option} index={index} chosen={index === chosen.value} go={go} />
+          <Option
+            key={option.room}
+            option={option}
+            index={index}
+            selected={index === selected.value}
+            open={open}
+          />
         ))}
       </div>
     </div>
@@ -37,23 +41,23 @@ export function QuickSwitcher({ desk, close }: PanelProps) {
 
 interface SwitcherFieldProps {
   readonly query: Signal<string>;
-  readonly chosen: Signal<number>;
-  /** those of what is typed by now, which may not be drawn yet: Enter comes quicker than a frame */
+  readonly selected: Signal<number>;
+  /** a signal, because Enter may come before the options are rendered */
   readonly options: ReadonlySignal<readonly RoomSuggestion[]>;
-  readonly go: (option: RoomSuggestion | undefined) => void;
+  readonly open: (option: RoomSuggestion | undefined) => void;
 }
 
-function SwitcherField({ query, chosen, options, go }: SwitcherFieldProps) {
+function SwitcherField({ query, selected, options, open }: SwitcherFieldProps) {
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => field.current?.focus(), []);
   const label = t.value.switch.field;
-  const press = (event: KeyboardEvent) => {
+  const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (event.isComposing || event.altKey || (step === 0 && event.key !== 'Enter')) return;
     event.preventDefault();
     const { length } = options.value;
-    if (event.key === 'Enter') go(options.value[chosen.value]);
-    else if (length > 0) chosen.value = (chosen.value + step + length) % length;
+    if (event.key === 'Enter') open(options.value[selected.value]);
+    else if (length > 0) selected.value = (selected.value + step + length) % length;
   };
   return (
     <div class="query">
@@ -66,16 +70,16 @@ function SwitcherField({ query, chosen, options, go }: SwitcherFieldProps) {
         aria-expanded={options.value.length > 0}
         aria-controls="options"
         aria-autocomplete="list"
-        aria-activedescendant={options.value.length > 0 ? `option-${chosen.value}` : undefined}
+        aria-activedescendant={options.value.length > 0 ? `option-${selected.value}` : undefined}
         autocomplete="off"
         autocapitalize="none"
         spellcheck={false}
         dir="auto"
         onInput={(event) => {
           query.value = event.currentTarget.value;
-          chosen.value = 0;
+          selected.value = 0;
         }}
-        onKeyDown={press}
+        onKeyDown={onKeyDown}
       />
     </div>
   );
@@ -84,20 +88,20 @@ function SwitcherField({ query, chosen, options, go }: SwitcherFieldProps) {
 interface OptionProps {
   readonly option: RoomSuggestion;
   readonly index: number;
-  readonly chosen: boolean;
-  readonly go: (option: RoomSuggestion) => void;
+  readonly selected: boolean;
+  readonly open: (option: RoomSuggestion) => void;
 }
 
-function Option({ option, index, chosen, go }: OptionProps) {
+function Option({ option, index, selected, open }: OptionProps) {
   const row = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (chosen) row.current?.scrollIntoView({ block: 'nearest' });
-  }, [chosen]);
+    if (selected) row.current?.scrollIntoView({ block: 'nearest' });
+  }, [selected]);
   const { entry } = option;
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, which names the chosen one
     // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
-    <div ref={row} id={`option-${index}`} role="option" aria-selected={chosen} onClick={() => go(option)}>
+    <div ref={row} id={`option-${index}`} role="option" aria-selected={selected} onClick={() => open(option)}>
       {entry ? <RoomNameLabel option={option} /> : <CreateRoomLabel room={option.room} />}
       {entry && entry.people > 0 && <span class="present">{t.value.rooms.people(entry.people)}</span>}
       {entry?.joined && entry.unread > 0 && <UnreadBadge count={entry.unread} mentioned={entry.mentioned} />}

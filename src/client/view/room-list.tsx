@@ -1,4 +1,4 @@
-/** The list of rooms: those I have been in first, with what is unread, then the others. */
+/** The list of rooms. */
 import { addressPath } from '../address.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
@@ -6,14 +6,14 @@ import type { RoomEntry } from '../rooms/list.js';
 import { Logo } from './icons.js';
 
 interface RoomListProps {
-  readonly desk: App;
-  /** after a choice: shuts the drawer they are in */
-  readonly chosen?: (() => void) | undefined;
+  readonly app: App;
+  /** after a choice; closes the drawer */
+  readonly onChoose?: (() => void) | undefined;
 }
 
-export function RoomList({ desk, chosen }: RoomListProps) {
-  const { title, mine, others, none, find } = t.value.rooms;
-  const { joined, rest } = splitRooms(desk.rooms.list.value, desk.session.value.name);
+export function RoomList({ app, onChoose }: RoomListProps) {
+  const { title, mine, others: othersTitle, none, find } = t.value.rooms;
+  const { joined, rest: others } = splitRooms(app.rooms.list.value, app.session.value.name);
   return (
     <nav class="rooms" aria-label={title}>
       <p class="brand">
@@ -25,8 +25,8 @@ export function RoomList({ desk, chosen }: RoomListProps) {
         type="button"
         aria-keyshortcuts="Control+K Meta+K"
         onClick={() => {
-          chosen?.();
-          desk.dialog.value = 'switch';
+          onChoose?.();
+          app.dialog.value = 'switch';
         }}
       >
         <span>{find}</span>
@@ -36,10 +36,10 @@ export function RoomList({ desk, chosen }: RoomListProps) {
       </button>
       <div class="list">
         <h2>{mine}</h2>
-        <RoomLinks rooms={joined} desk={desk} chosen={chosen} />
-        <h2>{others}</h2>
-        {rest.length > 0 ? (
-          <RoomLinks rooms={rest} desk={desk} chosen={chosen} />
+        <RoomLinks rooms={joined} app={app} onChoose={onChoose} />
+        <h2>{othersTitle}</h2>
+        {others.length > 0 ? (
+          <RoomLinks rooms={others} app={app} onChoose={onChoose} />
         ) : (
           <p class="none">{none}</p>
         )}
@@ -50,10 +50,10 @@ export function RoomList({ desk, chosen }: RoomListProps) {
 
 const switcherKeyLabel = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
 
-/** The room in view is one of mine, also while nobody has said anything in it. */
+/** The current room counts as joined, even while it is empty. */
 function splitRooms(list: readonly RoomEntry[], here: string) {
   const known = list.some(({ room }) => room === here);
-  const made: RoomEntry = {
+  const entry: RoomEntry = {
     room: here,
     last: 0,
     read: 0,
@@ -62,17 +62,17 @@ function splitRooms(list: readonly RoomEntry[], here: string) {
     unread: 0,
     mentioned: false,
   };
-  const all = known ? list : [made, ...list];
+  const all = known ? list : [entry, ...list];
   const isMine = ({ room, joined }: RoomEntry) => joined || room === here;
   return { joined: all.filter(isMine), rest: all.filter((one) => !isMine(one)) };
 }
 
-function RoomLinks({ rooms, desk, chosen }: RoomListProps & { rooms: readonly RoomEntry[] }) {
-  const here = desk.session.value.name;
+function RoomLinks({ rooms, app, onChoose }: RoomListProps & { rooms: readonly RoomEntry[] }) {
+  const here = app.session.value.name;
   return (
     <ul>
       {rooms.map((entry) => (
-        <RoomLink key={entry.room} entry={entry} here={entry.room === here} chosen={chosen} />
+        <RoomLink key={entry.room} entry={entry} here={entry.room === here} onChoose={onChoose} />
       ))}
     </ul>
   );
@@ -81,22 +81,22 @@ function RoomLinks({ rooms, desk, chosen }: RoomListProps & { rooms: readonly Ro
 interface RoomLinkProps {
   readonly entry: RoomEntry;
   readonly here: boolean;
-  readonly chosen: (() => void) | undefined;
+  readonly onChoose: (() => void) | undefined;
 }
 
-/** A plain link: the desk goes there without loading a page (address.ts). */
-function RoomLink({ entry, here, chosen }: RoomLinkProps) {
+/** The app handles the click without loading a page (address.ts). */
+function RoomLink({ entry, here, onChoose }: RoomLinkProps) {
   const { room, people, joined } = entry;
   const text = t.value.rooms;
   const unread = joined && !here ? entry.unread : 0;
   return (
     <li class={unread > 0 ? 'unread' : ''}>
-      <a href={addressPath({ room })} aria-current={here ? 'page' : undefined} onClick={chosen}>
+      <a href={addressPath({ room })} aria-current={here ? 'page' : undefined} onClick={onChoose}>
         <bdi>{room}</bdi>
         {people > 0 && (
           <span class="present" title={text.people(people)}>
             <span aria-hidden="true">{people}</span>
-            <span class="unseen">, {text.people(people)}</span>
+            <span class="visually-hidden">, {text.people(people)}</span>
           </span>
         )}
         {unread > 0 && <UnreadBadge count={unread} mentioned={entry.mentioned} />}
@@ -105,16 +105,15 @@ function RoomLink({ entry, here, chosen }: RoomLinkProps) {
   );
 }
 
-/** What calls me by name is strong, and said. */
 export function UnreadBadge({ count, mentioned }: { count: number; mentioned: boolean }) {
   const { unread, mentioned: called, many } = t.value.rooms;
   return (
-    <span class={mentioned ? 'badge strong' : 'badge'}>
+    <span class={mentioned ? 'badge mention-badge' : 'badge'}>
       <span aria-hidden="true">
         {mentioned ? '@' : ''}
         {count > 99 ? many : count}
       </span>
-      <span class="unseen">
+      <span class="visually-hidden">
         , {unread(count)}
         {mentioned ? `, ${called}` : ''}
       </span>

@@ -1,34 +1,29 @@
 /**
- * The scrolling list. What must stay true: at the bottom it stays at the bottom; anywhere else what is being read stays
- * where it is on the screen, whatever is put above, taken away or grows. (Done by hand: not every browser anchors.)
- * And the focus is never lost with a row that goes.
+ * The scrolling list. At the bottom it stays at the bottom. Elsewhere, what is being read keeps its position
+ * while rows are added, removed or resized; not every browser anchors scrolling. The focus is never lost with
+ * a removed row.
  */
 import { Component, type ComponentChildren, createRef } from 'preact';
-import {
-  type Anchor,
-  anchorOf,
-  bottomThresholdPx,
-  distanceToBottom,
-  firstVisibleRow,
-  lastVisibleRow,
-  loadThresholdPx,
-} from '../render/virtual-list.js';
 import { idOf, rowOf } from './keyboard.js';
+
+/** Distance that counts as "at the bottom". */
+const bottomThresholdPx = 32;
+/** Distance at which the next page is requested. */
+const loadThresholdPx = 600;
 
 interface MessageScrollerProps {
   readonly children: ComponentChildren;
   readonly label: string;
-  /** changes when the rows do */
+  /** changes with the rows */
   readonly version: unknown;
-  /** whether the newest are in view, now */
   readonly pinned: () => boolean;
   readonly onPin: (pinned: boolean) => void;
-  readonly onRendered: (log: MessageScroller) => void;
+  readonly onRendered: (scroller: MessageScroller) => void;
   readonly onNearTop: () => void;
   readonly onNearBottom: () => void;
-  /** this number and all above it have been on the screen */
+  /** this number and all before it were visible */
   readonly onRead: (id: number) => void;
-  /** what the list itself listens to */
+  /** delegated events of the rows */
   readonly list: ListEvents;
 }
 
@@ -45,12 +40,12 @@ export class MessageScroller extends Component<MessageScrollerProps> {
   readonly #box = createRef<HTMLElement>();
   readonly #list = createRef<HTMLOListElement>();
   #resizeObserver: ResizeObserver | undefined;
-  /** what is read, and where it was when last looked at */
+  /** the first visible row and its position */
   #anchor: Anchor | undefined;
-  /** where the focus was when the rows were last drawn */
+  /** row that contained the focus before the last update */
   #focusedId: string | undefined;
   #readCheckQueued = false;
-  /** the reader has gone somewhere by themselves */
+  /** the reader has scrolled */
   #userScrolled = false;
 
   override componentDidMount(): void {
@@ -58,7 +53,7 @@ export class MessageScroller extends Component<MessageScrollerProps> {
     for (const { current } of [this.#box, this.#list]) if (current) this.#resizeObserver.observe(current);
     document.addEventListener('visibilitychange', this.#reportRead);
     this.#restoreScroll();
-    this.#afterRender(); // it may begin with all that it will have
+    this.#afterRender(); // the first rendering may be complete
   }
 
   override componentWillUnmount(): void {
@@ -108,28 +103,32 @@ export class MessageScroller extends Component<MessageScrollerProps> {
     );
   }
 
-  /** Brings a row into view: a message by its number, or the line where the news begins. True when it is there. */
+  /** Scrolls to a row. Returns false when it is not rendered. */
   reveal(selector: string, where: 'center' | 'start'): boolean {
     const row = this.#list.current?.querySelector<HTMLElement>(selector);
-    const box = this.#box.current;
-    if (!row || !box) return false;
+    const container = this.#box.current;
+    if (!row || !container) return false;
     const { top, height } = row.getBoundingClientRect();
-    const edge = box.getBoundingClientRect().top;
-    const space = where === 'start' ? box.clientHeight / 6 : Math.max(0, (box.clientHeight - height) / 2);
+    const edgePx = container.getBoundingClientRect().top;
+    const offsetPx =
+      where === 'start' ? container.clientHeight / 6 : Math.max(0, (container.clientHeight - height) / 2);
     this.props.onPin(false);
-    box.scrollTop += top - edge - space;
+    container.scrollTop += top - edgePx - offsetPx;
     this.#anchor = anchorOf(row);
     this.#onScroll();
     return true;
   }
 
-  /** Begins at a row, unless it is in view anyway or the reader is somewhere already. False when there is none. */
+  /**
+   * Scrolls to a row, unless it is visible or the reader has scrolled. Returns false when it is not rendered.
+   */
   scrollToRow(selector: string): boolean {
     const row = this.#list.current?.querySelector(selector);
-    const box = this.#box.current;
-    if (!row || !box) return false;
+    const container = this.#box.current;
+    if (!row || !container) return false;
     if (this.#userScrolled) return true;
-    if (row.getBoundingClientRect().top < box.getBoundingClientRect().top) this.reveal(selector, 'start');
+    if (row.getBoundingClientRect().top < container.getBoundingClientRect().top)
+      this.reveal(selector, 'start');
     else if (!this.props.pinned()) this.reveal(selector, 'start');
     return true;
   }
@@ -138,49 +137,48 @@ export class MessageScroller extends Component<MessageScrollerProps> {
     this.#userScrolled = true;
   };
 
-  /** To the bottom, or back to what was read. */
   #restoreScroll(): void {
-    const box = this.#box.current;
-    if (!box) return;
-    if (this.props.pinned()) box.scrollTop = box.scrollHeight;
-    else this.#restoreAnchor(box);
+    const container = this.#box.current;
+    if (!container) return;
+    if (this.props.pinned()) container.scrollTop = container.scrollHeight;
+    else this.#restoreAnchor(container);
   }
 
-  #restoreAnchor(box: HTMLElement): void {
+  #restoreAnchor(container: HTMLElement): void {
     if (!this.#anchor) return;
     const { row, id, top } = this.#anchor;
-    const still = row.isConnected ? row : this.#list.current?.querySelector(`[data-id="${id}"]`);
-    if (still) {
-      const moved = still.getBoundingClientRect().top - top;
-      if (Math.abs(moved) >= 1) box.scrollTop += moved;
+    const anchored = row.isConnected ? row : this.#list.current?.querySelector(`[data-id="${id}"]`);
+    if (anchored) {
+      const moved = anchored.getBoundingClientRect().top - top;
+      if (Math.abs(moved) >= 1) container.scrollTop += moved;
     }
-    this.#anchor = firstVisibleRow(this.#rows(), box);
+    this.#anchor = firstVisibleRow(this.#rows(), container);
   }
 
   readonly #onScroll = (): void => {
-    const box = this.#box.current;
-    if (!box) return;
-    this.#anchor = firstVisibleRow(this.#rows(), box);
-    this.props.onPin(distanceToBottom(box) < bottomThresholdPx);
+    const container = this.#box.current;
+    if (!container) return;
+    this.#anchor = firstVisibleRow(this.#rows(), container);
+    this.props.onPin(distanceToBottom(container) < bottomThresholdPx);
     this.#requestPages();
     this.#reportRead();
   };
 
   #requestPages(): void {
-    const box = this.#box.current;
-    if (!box) return;
-    if (box.scrollTop < loadThresholdPx) this.props.onNearTop();
-    if (distanceToBottom(box) < loadThresholdPx) this.props.onNearBottom();
+    const container = this.#box.current;
+    if (!container) return;
+    if (container.scrollTop < loadThresholdPx) this.props.onNearTop();
+    if (distanceToBottom(container) < loadThresholdPx) this.props.onNearBottom();
   }
 
-  /** Tells what has been on the screen, once a frame at most, while somebody can look. */
+  /** Reports the last visible number, at most once a frame. */
   readonly #reportRead = (): void => {
     if (this.#readCheckQueued || document.visibilityState !== 'visible') return;
     this.#readCheckQueued = true;
     requestAnimationFrame(() => {
       this.#readCheckQueued = false;
-      const box = this.#box.current;
-      const id = box ? idOf(lastVisibleRow(this.#rows(), box)) : undefined;
+      const container = this.#box.current;
+      const id = container ? idOf(lastVisibleRow(this.#rows(), container)) : undefined;
       if (id !== undefined) this.props.onRead(id);
     });
   };
@@ -189,7 +187,7 @@ export class MessageScroller extends Component<MessageScrollerProps> {
     return [...(this.#list.current?.querySelectorAll<HTMLElement>(':scope > [data-id]') ?? [])];
   }
 
-  /** The row with the focus is gone (the window moved on): the nearest one has it now. */
+  /** Moves the focus from a removed row to the nearest one. */
   #keepFocus(): void {
     if (this.#focusedId === undefined || document.activeElement !== document.body) return;
     const rows = this.#rows();
@@ -197,11 +195,51 @@ export class MessageScroller extends Component<MessageScrollerProps> {
     row?.focus({ preventScroll: true });
   }
 
-  /** The log itself has nothing to be done with: its current row has. */
+  /** The timeline itself passes the focus to its current row. */
   readonly #onFocus = (event: FocusEvent): void => {
     if (event.target === this.#box.current)
       this.#list.current
         ?.querySelector<HTMLElement>('[data-id][tabindex="0"]')
         ?.focus({ preventScroll: true });
   };
+}
+
+/** A row with its position on the screen. */
+interface Anchor {
+  readonly row: HTMLElement;
+  readonly id: string | null;
+  readonly top: number;
+}
+
+function anchorOf(row: HTMLElement): Anchor {
+  return { row, id: row.dataset['id'] ?? null, top: row.getBoundingClientRect().top };
+}
+
+/** Binary search: rows are ordered from top to bottom. */
+function findFirstRow(rows: readonly HTMLElement[], predicate: (row: HTMLElement) => boolean): number {
+  let from = 0;
+  let to = rows.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    const row = rows[middle];
+    if (row && predicate(row)) to = middle;
+    else from = middle + 1;
+  }
+  return from;
+}
+
+function distanceToBottom(container: HTMLElement): number {
+  return container.scrollHeight - container.clientHeight - container.scrollTop;
+}
+
+function firstVisibleRow(rows: readonly HTMLElement[], container: HTMLElement): Anchor | undefined {
+  const edgePx = container.getBoundingClientRect().top;
+  const row = rows[findFirstRow(rows, (candidate) => candidate.getBoundingClientRect().bottom > edgePx)];
+  return row && anchorOf(row);
+}
+
+/** The last row that is visible except for a few pixels. */
+function lastVisibleRow(rows: readonly HTMLElement[], container: HTMLElement): HTMLElement | undefined {
+  const edgePx = container.getBoundingClientRect().bottom + bottomThresholdPx;
+  return rows[findFirstRow(rows, (candidate) => candidate.getBoundingClientRect().bottom > edgePx) - 1];
 }

@@ -1,7 +1,7 @@
-/** Searches the messages of this room or of all, as one types. */
-import { signal, useSignal } from '@preact/signals';
+/** Searches the messages of one or all rooms while the user types, and lists the user's mentions. */
+import { type Signal, signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { LIMITS, type SearchHit } from '../../shared/protocol.js';
+import { LIMITS, type SearchHit, type SearchPage } from '../../shared/protocol.js';
 import { addressPath } from '../address.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
@@ -10,34 +10,28 @@ import type { PanelProps } from './dialog.js';
 import { consumeEscape } from './keyboard.js';
 import { fullDate, isoDate, shortDate } from './timestamp.js';
 
-interface SearchResults {
-  readonly state: 'found';
-  readonly messages: readonly SearchHit[];
-  readonly terms: readonly string[];
-  readonly next: number | undefined;
-  readonly complete: boolean;
-}
-type SearchState =
-  | SearchResults
-  | { readonly state: 'nothing' }
-  | { readonly state: 'busy' }
-  | { readonly state: 'failed' };
+/** All pages of a list that were loaded so far, or its state before the first one. */
+type Results = SearchPage | 'empty' | 'loading' | 'failed';
 
-/** Kept while the page is open: who comes back from a message finds the others again. */
+/** Kept while the page is open, so that the user can return to the results. */
 const query = signal('');
 const everywhere = signal(true);
-
-/** After the last stroke. */
 const searchDelayMs = 200;
 
-export function Search({ desk, close }: PanelProps) {
-  const { found, more } = useSearch(desk);
+export function Search({ app, close }: PanelProps) {
+  const { results, more } = useSearch(app);
   const field = useRef<HTMLInputElement>(null);
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     field.current?.focus();
     field.current?.select();
   }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (consumeEscape(event)) close();
+    if (event.key !== 'ArrowDown' && (event.key !== 'Enter' || event.isComposing)) return;
+    box.current?.querySelector<HTMLElement>('.results a')?.focus();
+    event.preventDefault();
+  };
   const { field: label, hint } = t.value.search;
   return (
     <div class="body" ref={box}>
@@ -56,194 +50,136 @@ export function Search({ desk, close }: PanelProps) {
             onInput={(event) => {
               query.value = event.currentTarget.value;
             }}
-            onKeyDown={(event) => {
-              if (consumeEscape(event)) close();
-              if (event.key !== 'ArrowDown' && (event.key !== 'Enter' || event.isComposing)) return;
-              box.current?.querySelector<HTMLElement>('.finds a')?.focus();
-              event.preventDefault();
-            }}
+            onKeyDown={onKeyDown}
           />
-          <ScopeChoice desk={desk} />
-          <p class="unseen" id="search-hint">
-            {hint}
-          </p>
+          <ScopeChoice app={app} />
+          <p class="visually-hidden" id="search-hint" children={hint} />
         </form>
       </search>
-      <SearchStatus found={found} />
-      {found.state === 'found' && (
-        <FoundMessages messages={found.messages} terms={found.terms} close={close} onMore={more} />
+      <div class="status-text" role="status" children={statusText(results)} />
+      {typeof results === 'object' && (
+        <FoundMessages results={results} terms={searchTerms(query.value)} close={close} onMore={more} />
       )}
     </div>
   );
 }
 
-function ScopeChoice({ desk }: { desk: App }) {
+function ScopeChoice({ app }: { app: App }) {
   const { where, here, everywhere: all } = t.value.search;
-  const option = (value: boolean, text: string) => (
-    <label>
-      <input
-        type="radio"
-        name="where"
-        checked={everywhere.value === value}
-        onChange={() => {
-          everywhere.value = value;
-        }}
-      />
-      <span>{text}</span>
-    </label>
-  );
+  const options = [
+    [true, all],
+    [false, here(app.session.value.name)],
+  ] as const;
   return (
     <fieldset class="choice">
-      <legend class="unseen">{where}</legend>
-      {option(true, all)}
-      {option(false, here(desk.session.value.name))}
+      <legend class="visually-hidden">{where}</legend>
+      {options.map(([value, text]) => (
+        <label key={text}>
+          <input
+            type="radio"
+            name="where"
+            checked={everywhere.value === value}
+            onChange={() => {
+              everywhere.value = value;
+            }}
+          />
+          <span>{text}</span>
+        </label>
+      ))}
     </fieldset>
   );
 }
 
-/** What came of it, in words, also for ears. */
-function SearchStatus({ found }: { found: SearchState }) {
-  const { hint, busy, failed, none, indexing, found: some, foundMany } = t.value.search;
-  const text = () => {
-    if (found.state === 'nothing') return hint;
-    if (found.state === 'busy') return busy;
-    if (found.state === 'failed') return failed;
-    const count = found.messages.length;
-    if (count === 0) return none;
-    return found.next === undefined ? some(count) : foundMany(count);
-  };
-  return (
-    <div class="say" role="status">
-      {text()} {found.state === 'found' && !found.complete && indexing}
-    </div>
-  );
+function statusText(results: Results): string {
+  const { hint, busy, failed, none, indexing, found, foundMany } = t.value.search;
+  if (typeof results !== 'object') return { empty: hint, loading: busy, failed }[results];
+  const { length } = results.messages;
+  const count = length === 0 ? none : results.next === undefined ? found(length) : foundMany(length);
+  return results.complete ? count : `${count} ${indexing}`;
 }
 
-function useSearch(desk: App) {
-  const found = useSignal<SearchState>({ state: 'nothing' });
-  const asked = useRef(0);
-  const ask = async (before?: number) => {
-    const q = query.peek().trim();
-    const turn = ++asked.current;
-    const where = everywhere.peek() ? {} : { room: desk.session.peek().name };
-    const page = await desk.search(q, before === undefined ? where : { ...where, before });
-    if (turn !== asked.current) return; // another one was asked meanwhile
-    if (!page) {
-      found.value = { state: 'failed' };
-      return;
-    }
-    const old = before !== undefined && found.peek().state === 'found' ? found.peek() : undefined;
-    const earlier = old?.state === 'found' ? old.messages : [];
-    const { messages, next, complete } = page;
-    found.value = {
-      state: 'found',
-      messages: [...earlier, ...messages],
-      terms: searchTerms(q),
-      next,
-      complete,
-    };
+function useSearch(app: App) {
+  const results = useSignal<Results>('empty');
+  const request = useRef(0);
+  const load = async (before?: number) => {
+    const id = ++request.current;
+    const room = everywhere.peek() ? {} : { room: app.session.peek().name };
+    const page = await app.search(query.peek().trim(), { ...room, ...(before && { before }) });
+    if (id === request.current) results.value = page ? appendPage(results, page, before) : 'failed';
   };
   useEffect(() => {
-    asked.current++;
+    request.current++;
     if (query.value.trim() === '') {
-      found.value = { state: 'nothing' };
+      results.value = 'empty';
       return;
     }
-    if (found.peek().state !== 'found') found.value = { state: 'busy' };
-    const timer = setTimeout(() => void ask(), searchDelayMs);
+    if (typeof results.peek() !== 'object') results.value = 'loading';
+    const timer = setTimeout(() => void load(), searchDelayMs);
     return () => clearTimeout(timer);
-  }, [query.value, everywhere.value, desk.session.value]);
-  const now = found.value;
-  const next = now.state === 'found' ? now.next : undefined;
-  return { found: now, more: next === undefined ? undefined : () => void ask(next) };
+  }, [query.value, everywhere.value, app.session.value]);
+  return { results: results.value, more: (before: number) => void load(before) };
 }
 
-/** Where others have called me by name, newest first. */
-
-interface MentionsPage {
-  readonly messages: readonly SearchHit[];
-  readonly next: number | undefined;
+function appendPage(results: Signal<Results>, page: SearchPage, before: number | undefined): SearchPage {
+  const previous = results.peek();
+  if (before === undefined || typeof previous !== 'object') return page;
+  return { ...page, messages: [...previous.messages, ...page.messages] };
 }
 
-export function Mentions({ desk, close }: PanelProps) {
-  const listed = useSignal<MentionsPage | 'loading' | 'failed'>('loading');
+export function Mentions({ app, close }: PanelProps) {
+  const results = useSignal<Results>('loading');
   const load = async (before?: number) => {
-    const page = await desk.mentions(before === undefined ? {} : { before });
-    const old = listed.peek();
-    const earlier = typeof old === 'object' ? old.messages : [];
-    if (page) listed.value = { messages: [...earlier, ...page.messages], next: page.next };
-    else if (typeof old !== 'object') listed.value = 'failed';
+    const page = await app.mentions(before === undefined ? {} : { before });
+    if (page) results.value = appendPage(results, page, before);
+    else if (typeof results.peek() !== 'object') results.value = 'failed';
   };
   useEffect(() => void load(), []);
-  const now = listed.value;
+  const current = results.value;
   const { none, how, failed } = t.value.mentions;
-  if (typeof now !== 'object')
-    return (
-      <p class="say" role="status">
-        {now === 'loading' ? t.value.dialog.loading : failed}
-      </p>
-    );
-  if (now.messages.length === 0)
-    return (
-      <p class="say" role="status">
-        {none} {how}
-      </p>
-    );
-  const { next } = now;
-  const me = desk.me.value;
+  const status = current === 'loading' ? t.value.dialog.loading : failed;
+  if (typeof current !== 'object') return <p class="status-text" role="status" children={status} />;
+  if (current.messages.length === 0)
+    return <p class="status-text" role="status" children={`${none} ${how}`} />;
+  const me = app.me.value;
+  const terms = me ? [`@${me.name}`] : [];
   return (
-    <FoundMessages
-      messages={now.messages}
-      terms={me ? [`@${me.name}`] : []}
-      close={close}
-      onMore={next === undefined ? undefined : () => void load(next)}
-    />
+    <FoundMessages results={current} terms={terms} close={close} onMore={(before) => void load(before)} />
   );
 }
 
-/** Messages out of their rooms: what a search found, or what calls me. A click leads there; the arrows walk. */
-
 interface FoundMessagesProps {
-  readonly messages: readonly SearchHit[];
-  /** the words to mark */
+  readonly results: SearchPage;
+  /** words to highlight */
   readonly terms: readonly string[];
   readonly close: () => void;
-  /** loads more, when there is more */
-  readonly onMore: (() => void) | undefined;
+  readonly onMore: (before: number) => void;
 }
 
-export function FoundMessages({ messages, terms, close, onMore: more }: FoundMessagesProps) {
+/** Messages of any room. A click opens the message; arrow keys move. */
+function FoundMessages({ results, terms, close, onMore }: FoundMessagesProps) {
+  const { messages, next } = results;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the links in it are what is used; the arrows only walk among them
-    <div class="finds scroll" onKeyDown={moveFocus}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: arrow keys move between the links in it
+    <div class="results scroll" onKeyDown={moveFocus}>
       <ol>
         {messages.map((message) => (
-          <FoundMessageLink
-            key={`${message.room} ${message.id}`}
-            message={message}
-            terms={terms}
-            close={close}
-          />
+          <FoundMessage key={`${message.room} ${message.id}`} message={message} terms={terms} close={close} />
         ))}
       </ol>
-      {more && (
+      {next !== undefined && (
         <p class="next">
-          <button class="plain" type="button" onClick={more}>
-            {t.value.search.more}
-          </button>
+          <button class="plain" type="button" onClick={() => onMore(next)} children={t.value.search.more} />
         </p>
       )}
     </div>
   );
 }
 
-interface FoundMessageLinkProps {
+interface FoundMessageProps extends Pick<FoundMessagesProps, 'terms' | 'close'> {
   readonly message: SearchHit;
-  readonly terms: readonly string[];
-  readonly close: () => void;
 }
 
-function FoundMessageLink({ message, terms, close }: FoundMessageLinkProps) {
+function FoundMessage({ message, terms, close }: FoundMessageProps) {
   const { room, id, user, at, data } = message;
   const { number, in: inRoom } = t.value.search;
   return (
@@ -256,7 +192,7 @@ function FoundMessageLink({ message, terms, close }: FoundMessageLinkProps) {
             {shortDate(at)}
           </time>
           <span class="number">
-            <span class="unseen">{number(id)}</span>
+            <span class="visually-hidden">{number(id)}</span>
             <span aria-hidden="true">{id}</span>
           </span>
         </span>
@@ -268,13 +204,11 @@ function FoundMessageLink({ message, terms, close }: FoundMessageLinkProps) {
   );
 }
 
-/** Up and down among the links of a list. */
-export function moveFocus(event: KeyboardEvent): void {
+function moveFocus(event: KeyboardEvent): void {
   const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
   if (step === 0 || event.altKey || !(event.currentTarget instanceof HTMLElement)) return;
   const links = [...event.currentTarget.querySelectorAll<HTMLElement>('a, button')];
-  const now = links.findIndex((link) => link.matches(':focus'));
-  const next = links[now + step];
+  const next = links[links.findIndex((link) => link.matches(':focus')) + step];
   if (!next) return;
   event.preventDefault();
   next.focus();

@@ -1,13 +1,13 @@
-/** What a person sets for this browser. Each choice holds at once; there is nothing to confirm. */
+/** The settings. Each change applies at once. */
 import type { Signal } from '@preact/signals';
 import type { App } from '../app.js';
 import { browserLanguage, languages, t } from '../i18n.js';
 import { type NotifyLevel, notifyLevels, themes } from '../settings.js';
 import type { PanelProps } from './dialog.js';
 
-export function SettingsForm({ desk }: PanelProps) {
+export function SettingsForm({ app }: PanelProps) {
   const text = t.value.settings;
-  const { settings } = desk;
+  const { settings } = app;
   const notify: Readonly<Record<NotifyLevel, string>> = {
     mentions: text.mentions,
     all: text.all,
@@ -18,19 +18,23 @@ export function SettingsForm({ desk }: PanelProps) {
       <section>
         <h3>{text.appearance}</h3>
         <RadioChoice name={text.theme} values={themes} setting={settings.theme} texts={text} />
-        <LanguageChoice desk={desk} />
+        <LanguageChoice app={app} />
       </section>
       <section>
         <h3>{text.notifications}</h3>
-        <PermissionRow desk={desk} />
+        <PermissionRow app={app} />
         <RadioChoice name={text.notify} values={notifyLevels} setting={settings.notify} texts={notify} />
-        <RoomNotifyChoice desk={desk} texts={notify} />
+        <RoomNotifyChoice app={app} texts={notify} />
         <ToggleSwitch name={text.sound} setting={settings.sound} />
-        <ToggleSwitch name={text.doNotDisturb} setting={settings.doNotDisturb} how={text.doNotDisturbHow} />
+        <ToggleSwitch
+          name={text.doNotDisturb}
+          setting={settings.doNotDisturb}
+          description={text.doNotDisturbHow}
+        />
       </section>
       <section>
         <h3>{text.keyboard}</h3>
-        <ToggleSwitch name={text.singleKeys} setting={settings.singleKeys} how={text.singleKeysHow} />
+        <ToggleSwitch name={text.singleKeys} setting={settings.singleKeys} description={text.singleKeysHow} />
       </section>
     </form>
   );
@@ -46,7 +50,7 @@ interface RadioChoiceProps<T extends string> {
 function RadioChoice<T extends string>({ name, values, setting, texts }: RadioChoiceProps<T>) {
   return (
     <fieldset class="row">
-      <legend class="unseen">{name}</legend>
+      <legend class="visually-hidden">{name}</legend>
       <span aria-hidden="true">{name}</span>
       <span class="choice">
         {values.map((value) => (
@@ -67,8 +71,8 @@ function RadioChoice<T extends string>({ name, values, setting, texts }: RadioCh
   );
 }
 
-function LanguageChoice({ desk }: { desk: App }) {
-  const { language } = desk.settings;
+function LanguageChoice({ app }: { app: App }) {
+  const { language } = app.settings;
   const { language: label, asBrowser } = t.value.settings;
   return (
     <label class="row">
@@ -90,11 +94,11 @@ function LanguageChoice({ desk }: { desk: App }) {
   );
 }
 
-/** The rule of the room in view, which may differ. */
-function RoomNotifyChoice({ desk, texts }: { desk: App; texts: Readonly<Record<NotifyLevel, string>> }) {
-  const { settings } = desk;
+/** The current room's own level. */
+function RoomNotifyChoice({ app, texts }: { app: App; texts: Readonly<Record<NotifyLevel, string>> }) {
+  const { settings } = app;
   const { inRoom, sameAsOthers } = t.value.settings;
-  const { name } = desk.session.value;
+  const { name } = app.session.value;
   return (
     <label class="row">
       {inRoom(name)}
@@ -116,7 +120,15 @@ function RoomNotifyChoice({ desk, texts }: { desk: App; texts: Readonly<Record<N
   );
 }
 
-function ToggleSwitch({ name, setting, how }: { name: string; setting: Signal<boolean>; how?: string }) {
+function ToggleSwitch({
+  name,
+  setting,
+  description,
+}: {
+  name: string;
+  setting: Signal<boolean>;
+  description?: string;
+}) {
   return (
     <label class="row">
       {name}
@@ -130,21 +142,20 @@ function ToggleSwitch({ name, setting, how }: { name: string; setting: Signal<bo
           setting.value = event.currentTarget.checked;
         }}
       />
-      {how && <p>{how}</p>}
+      {description && <p>{description}</p>}
     </label>
   );
 }
 
-/** What the browser allows, and the way to ask it. */
-function PermissionRow({ desk }: { desk: App }) {
+function PermissionRow({ app }: { app: App }) {
   const { allowed, ask, notAsked, denied, unsupported } = t.value.settings;
-  const now = desk.notifications.permission.value;
+  const now = app.notifications.permission.value;
   const state = { granted: allowed, default: notAsked, denied, never: unsupported }[now];
   return (
     <div class="row">
       <p role="status">{state}</p>
       {now === 'default' && (
-        <button class="plain" type="button" onClick={() => void desk.notifications.requestPermission()}>
+        <button class="plain" type="button" onClick={() => void app.notifications.requestPermission()}>
           {ask}
         </button>
       )}

@@ -1,4 +1,4 @@
-/** The sheet of keys: all that the keyboard does here. */
+/** The list of keyboard shortcuts. */
 import { t } from '../i18n.js';
 import type { PanelProps } from './dialog.js';
 
@@ -7,11 +7,11 @@ const controlKey = isMac ? '⌘' : 'Ctrl';
 const altKey = isMac ? '⌥' : 'Alt';
 const shiftKey = isMac ? '⇧' : 'Shift';
 
-/** Keys that are pressed together; several such where there is a choice. */
+/** Alternatives, each of keys pressed together. */
 type Keys = readonly (readonly string[])[];
 
-export function Keys({ desk }: PanelProps) {
-  const single = desk.settings.singleKeys.value;
+export function Keys({ app }: PanelProps) {
+  const hasSingleKeys = app.settings.singleKeys.value;
   const text = t.value.keys;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
@@ -20,8 +20,8 @@ export function Keys({ desk }: PanelProps) {
         title={text.anywhere}
         rows={[
           [text.switch, [[controlKey, 'K']]],
-          [text.search, [...(single ? [['/']] : []), [controlKey, shiftKey, 'F']]],
-          [text.help, [...(single ? [['?']] : []), [controlKey, '/']]],
+          [text.search, [...(hasSingleKeys ? [['/']] : []), [controlKey, shiftKey, 'F']]],
+          [text.help, [...(hasSingleKeys ? [['?']] : []), [controlKey, '/']]],
           [
             text.adjacentRoom,
             [
@@ -63,7 +63,7 @@ export function Keys({ desk }: PanelProps) {
           [text.scroll, [['↑'], ['↓'], ['Page Up'], ['Page Down']]],
           [text.ends, [['Home'], ['End']]],
           ...Object.entries(text.message).map(
-            ([key, what]) => [what, key.split(' ').map((one) => [one])] as const,
+            ([key, description]) => [description, key.split(' ').map((one) => [one])] as const,
           ),
         ]}
       />
@@ -76,14 +76,14 @@ function ShortcutList({ title, rows }: { title: string; rows: readonly (readonly
     <section>
       <h3>{title}</h3>
       <dl>
-        {rows.map(([what, keys]) => (
+        {rows.map(([description, keys]) => (
           <>
-            <dt>{what}</dt>
+            <dt>{description}</dt>
             <dd>
-              {keys.map((together, n) => (
+              {keys.map((combination, n) => (
                 <>
                   {n > 0 && ` ${t.value.keys.or} `}
-                  {together.map((key) => (
+                  {combination.map((key) => (
                     <kbd key={key}>{key}</kbd>
                   ))}
                 </>

@@ -1,119 +1,98 @@
-/** The state of the connection in words: quiet while all is well, with something to do when not; and what else one should know. */
-import { type Signal, useComputed, useSignal } from '@preact/signals';
-import type { ComponentChildren } from 'preact';
+/** The connection state in words, while it needs attention, and the update notice. */
+import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
-import { signInUrl } from '../lifecycle.js';
+import { isSessionOver, signInUrl } from '../lifecycle.js';
 import { isSendable } from '../outbox/outbox.js';
 import type { ConnectionState } from '../room/socket.js';
 
-export function Status({ desk }: { desk: App }) {
-  const { connection, pending: letters } = desk.session.value;
-  const link = connection.state.value;
-  const lasting = useOutlasting(link.state !== 'live');
-  const waiting = letters.value.filter(isSendable).length;
+export function Status({ app }: { app: App }) {
+  const { connection, pending } = app.session.value;
+  const state = connection.state.value;
+  const isLasting = useOutlasting(state.state !== 'live');
+  const waiting = pending.value.filter(isSendable).length;
   const retry = () => connection.connect();
   return (
-    <div class={`status ${link.state}`}>
+    <div class={`status ${state.state}`}>
       <div role="status">
-        {link.state === 'live' && <span class="unseen">{t.value.status.connected}</span>}
-        {link.state !== 'live' && (lasting || link.state === 'ended') && (
-          <ConnectionTrouble state={link} wasLive={connection.wasLive} waiting={waiting} retry={retry} />
+        {state.state === 'live' && <span class="visually-hidden">{t.value.status.connected}</span>}
+        {state.state !== 'live' && (isLasting || state.state === 'ended') && (
+          <ConnectionTrouble state={state} wasLive={connection.wasLive} waiting={waiting} retry={retry} />
         )}
       </div>
-      <UpdateNotice desk={desk} />
+      <UpdateNotice app={app} />
     </div>
   );
 }
 
-/** A line that is there at once, at the opening or again, is no trouble: nothing moves and nothing is said. */
+/** Shorter outages are not shown. */
 const briefOutageMs = 1_000;
 
-/** Whether it has been so for longer than that. */
-function useOutlasting(so: boolean): boolean {
-  const lasting = useSignal(false);
+/** True once the condition has held that long. */
+function useOutlasting(condition: boolean): boolean {
+  const isLasting = useSignal(false);
   useEffect(() => {
-    lasting.value = false;
-    if (!so) return undefined;
+    isLasting.value = false;
+    if (!condition) return undefined;
     const timer = setTimeout(() => {
-      lasting.value = true;
+      isLasting.value = true;
     }, briefOutageMs);
     return () => clearTimeout(timer);
-  }, [so, lasting]);
-  return so && lasting.value;
+  }, [condition, isLasting]);
+  return condition && isLasting.value;
 }
 
 interface ConnectionTroubleProps {
   readonly state: Exclude<ConnectionState, { state: 'live' }>;
-  /** was connected before */
   readonly wasLive: boolean;
   readonly waiting: number;
   readonly retry: () => void;
 }
 
-function ConnectionTrouble({ state: link, wasLive: again, waiting, retry }: ConnectionTroubleProps) {
+function ConnectionTrouble({ state, wasLive, waiting, retry }: ConnectionTroubleProps) {
   const online = useOnline();
   const { connecting, reconnecting, disconnected, offline, pending, retryNow } = t.value.status;
-  const mine = waiting > 0 && <span> {pending(waiting)}</span>;
-  if (link.state === 'ended') return <ConnectionEnded link={link} retry={retry} />;
-  if (!online.value) return <StatusText text={offline} more={mine} />;
-  if (link.state === 'connecting')
-    return <StatusText text={again ? reconnecting : connecting} more={mine} soft />;
+  if (state.state === 'ended') return <ConnectionEnded {...state} retry={retry} />;
+  const isConnecting = online.value && state.state === 'connecting';
+  const text = !online.value ? offline : !isConnecting ? disconnected : wasLive ? reconnecting : connecting;
+  // Two sentences that wrap as wholes.
   return (
-    <p>
-      <span>{disconnected}</span>
-      {mine} <Countdown until={link.until} />
-      <button type="button" onClick={retry}>
-        {retryNow}
-      </button>
-    </p>
-  );
-}
-
-interface StatusTextProps {
-  readonly text: string;
-  readonly more: ComponentChildren;
-  /** nothing to worry about yet */
-  readonly soft?: boolean;
-}
-
-/** Two sentences, each a part of its own where there is no room for both in a line. */
-function StatusText({ text, more, soft }: StatusTextProps) {
-  return (
-    <p class={soft ? 'soft' : undefined}>
+    <p class={isConnecting ? 'info' : undefined}>
       <span>{text}</span>
-      {more}
+      {waiting > 0 && <span> {pending(waiting)}</span>}
+      {online.value && state.state === 'waiting' && (
+        <>
+          {' '}
+          <Countdown until={state.until} />
+          <button type="button" onClick={retry} children={retryNow} />
+        </>
+      )}
     </p>
   );
 }
 
-function ConnectionEnded({
-  link,
-  retry,
-}: {
-  link: Extract<ConnectionState, { state: 'ended' }>;
-  retry: () => void;
-}) {
+interface EndedConnection {
+  readonly code: number;
+  readonly reason: string;
+  readonly retry: () => void;
+}
+
+function ConnectionEnded({ code, reason, retry }: EndedConnection) {
   const { signedOut, signIn, closed, reconnect } = t.value.status;
-  if (link.code === 4001 || link.code === 4002)
-    return (
-      <p>
-        {signedOut} <a href={signInUrl()}>{signIn}</a>
-      </p>
-    );
-  const why: Readonly<Record<number, string>> = t.value.closeReasons;
-  return (
+  const reasons: Readonly<Record<number, string>> = t.value.closeReasons;
+  return isSessionOver(code) ? (
     <p>
-      {why[link.code] ?? closed(link.code, link.reason)}{' '}
-      <button type="button" onClick={retry}>
-        {reconnect}
-      </button>
+      {signedOut} <a href={signInUrl()}>{signIn}</a>
+    </p>
+  ) : (
+    <p>
+      {reasons[code] ?? closed(code, reason)} <button type="button" onClick={retry} children={reconnect} />
     </p>
   );
 }
 
-/** Not announced each second: only the words around it are. */
+/** Hidden from screen readers, which would announce each second. */
 function Countdown({ until }: { until: number }) {
   const now = useSignal(Date.now());
   useEffect(() => {
@@ -126,45 +105,38 @@ function Countdown({ until }: { until: number }) {
   return <span aria-hidden="true">{seconds > 1 ? t.value.status.retryIn(seconds) : ''}</span>;
 }
 
-/** A hint, which can be put off: nobody's writing is cut short by a deploy. */
-function UpdateNotice({ desk }: { desk: App }) {
-  const later = useSignal(false);
-  const shown = useComputed(() => desk.updateAvailable.value && !later.value);
-  const { newVersion, reload, later: putOff } = t.value.status;
+/** Dismissible, so that no deployment interrupts writing. */
+function UpdateNotice({ app }: { app: App }) {
+  const isDismissed = useSignal(false);
+  const { newVersion, reload, later } = t.value.status;
+  const dismiss = () => {
+    isDismissed.value = true;
+  };
   return (
     <div role="status">
-      {shown.value && (
-        <p class="newer">
+      {app.updateAvailable.value && !isDismissed.value && (
+        <p class="update">
           {newVersion}
-          <button type="button" onClick={() => location.reload()}>
-            {reload}
-          </button>
-          <button
-            type="button"
-            onClick={() => {
-              later.value = true;
-            }}
-          >
-            {putOff}
-          </button>
+          <button type="button" onClick={() => location.reload()} children={reload} />
+          <button type="button" onClick={dismiss} children={later} />
         </p>
       )}
     </div>
   );
 }
 
-/** What the browser believes of its network; it is only sure when it says no. */
+/** `navigator.onLine` is reliable only when false. */
 function useOnline(): Signal<boolean> {
   const online = useSignal(navigator.onLine);
   useEffect(() => {
-    const look = () => {
+    const update = () => {
       online.value = navigator.onLine;
     };
-    addEventListener('online', look);
-    addEventListener('offline', look);
+    addEventListener('online', update);
+    addEventListener('offline', update);
     return () => {
-      removeEventListener('online', look);
-      removeEventListener('offline', look);
+      removeEventListener('online', update);
+      removeEventListener('offline', update);
     };
   }, [online]);
   return online;

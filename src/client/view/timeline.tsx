@@ -1,4 +1,4 @@
-/** The room's messages: those in the log, then those on their way; and what is below when one reads further up. */
+/** The room's timeline: stored messages, then pending ones. */
 import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
 import { t } from '../i18n.js';
@@ -23,118 +23,117 @@ import { handleClick, handlePointerOver, useTouchSelection } from './pointer.js'
 import { type ListEvents, MessageScroller } from './scroller.js';
 import { Day } from './timestamp.js';
 
-/** Another room is another list, with nothing left of the one before. */
-export function Timeline({ place }: { place: RoomSession }) {
-  return <RoomTimeline key={place.name} place={place} />;
+/** Each room has its own instance. */
+export function Timeline({ session }: { session: RoomSession }) {
+  return <RoomTimeline key={session.name} session={session} />;
 }
 
-function RoomTimeline({ place }: { place: RoomSession }) {
-  const { room } = place;
-  const tools = useMemo(() => new MessageActions(place), [place]);
-  const rows = useRows(place);
-  const drawn = useMemo(() => new VirtualList(rows, place), [rows, place]);
-  const opened = useScrollTarget(place, rows, tools);
-  useTouchSelection(tools);
-  const timeline = room.transcript.value;
-  const shown = drawn.visibleRows.value;
-  const list = useMemo(() => listEventsOf(tools), [tools]);
+function RoomTimeline({ session }: { session: RoomSession }) {
+  const { room } = session;
+  const actions = useMemo(() => new MessageActions(session), [session]);
+  const rows = useRows(session);
+  const list = useMemo(() => new VirtualList(rows, session), [rows, session]);
+  const onRendered = useScrollTarget(session, rows, actions);
+  useTouchSelection(actions);
+  const timeline = room.timeline.value;
+  const visibleRows = list.visibleRows.value;
+  const listEvents = useMemo(() => listEventsOf(actions), [actions]);
   return (
-    <div class="transcript">
+    <div class="timeline">
       <MessageScroller
         label={t.value.message.log}
-        version={shown}
-        pinned={() => room.transcript.peek().pinned}
-        onPin={(pinned) => room.pin(pinned && !drawn.hasBelow && isAttached(room.transcript.peek()))}
-        onRendered={opened}
-        onNearTop={() => drawn.extendUp() || void room.loadOlder()}
-        onNearBottom={() => drawn.extendDown() || void room.loadNewer()}
-        onRead={(id) => place.markRead(readUpTo(room.transcript.peek(), id))}
-        list={list}
+        version={visibleRows}
+        pinned={() => room.timeline.peek().pinned}
+        onPin={(pinned) => room.pin(pinned && !list.hasBelow && isAttached(room.timeline.peek()))}
+        onRendered={onRendered}
+        onNearTop={() => list.extendUp() || void room.loadOlder()}
+        onNearBottom={() => list.extendDown() || void room.loadNewer()}
+        onRead={(id) => session.markRead(readUpTo(room.timeline.peek(), id))}
+        list={listEvents}
       >
         <Beginning
-          older={hasOlder(timeline) || drawn.hasAbove}
+          older={hasOlder(timeline) || list.hasAbove}
           empty={timeline.seen === 0 && rows.value.length === 0}
-          name={place.name}
+          name={session.name}
         />
-        <TimelineRows rows={shown} tools={tools} />
+        <TimelineRows rows={visibleRows} actions={actions} />
       </MessageScroller>
-      {!timeline.pinned && <JumpToLatest place={place} timeline={timeline} />}
-      <TypingIndicator place={place} />
-      <p class="unseen" role="status">
-        {tools.announcement}
+      {!timeline.pinned && <JumpToLatest session={session} timeline={timeline} />}
+      <TypingIndicator session={session} />
+      <p class="visually-hidden" role="status">
+        {actions.announcement}
       </p>
     </div>
   );
 }
 
-/** Seen to its end, everything is: changes have numbers too, and no rows. */
+/** At the end of the log changes count as read too, although they have no row. */
 function readUpTo(t: TimelineState, id: number): number {
   const after = t.events.slice(t.events.findIndex((event) => event.id === id) + 1);
   return isAttached(t) && after.every(({ type }) => type !== 'chat') ? Math.max(id, lastId(t)) : id;
 }
 
-function useRows(place: RoomSession) {
-  const maker = useMemo(() => new RowBuilder(), [place]);
-  const { room, pending: letters, unreadDivider: bookmark } = place;
-  return useComputed(() => {
-    const t = room.transcript.value;
-    const me = room.me.value;
-    return maker.build({
-      events: t.events,
-      pending: letters.value,
-      readPosition: bookmark.position.value,
-      me,
-      atEnd: isAttached(t),
-    });
-  });
+function useRows(session: RoomSession) {
+  const builder = useMemo(() => new RowBuilder(), [session]);
+  const { room, pending, unreadDivider: divider } = session;
+  return useComputed(() =>
+    builder.build({
+      events: room.timeline.value.events,
+      pending: pending.value,
+      readPosition: divider.position.value,
+      me: room.me.value,
+      atEnd: isAttached(room.timeline.value),
+    }),
+  );
 }
 
-/** The list listens for all its rows: there may be hundreds, and new ones by the hundred a second. */
-function listEventsOf(tools: MessageActions): ListEvents {
-  const messageOf = (id: number) => findMessage(tools.place.room.transcript.peek(), id);
+/** Delegated events, because there may be hundreds of rows. */
+function listEventsOf(actions: MessageActions): ListEvents {
+  const messageOf = (id: number) => findMessage(actions.session.room.timeline.peek(), id);
   return {
-    onPointerOver: (event: PointerEvent) => handlePointerOver(event, tools),
+    onPointerOver: (event: PointerEvent) => handlePointerOver(event, actions),
     onPointerLeave: () => {
-      tools.hovered.value = undefined;
+      actions.hovered.value = undefined;
     },
     onFocusIn: (event: FocusEvent) => {
       const id = idOf(rowOf(event.target));
-      tools.focused.value = id;
-      tools.pointerActive.value = false;
-      if (id !== undefined) tools.current.value = id;
+      actions.focused.value = id;
+      actions.pointerActive.value = false;
+      if (id !== undefined) actions.current.value = id;
     },
     onFocusOut: (event: FocusEvent) => {
-      if (!rowOf(event.relatedTarget)) tools.focused.value = undefined;
+      if (!rowOf(event.relatedTarget)) actions.focused.value = undefined;
     },
-    onClick: (event: MouseEvent) => handleClick(event, tools),
+    onClick: (event: MouseEvent) => handleClick(event, actions),
     onKeyDown: (event: KeyboardEvent) => {
-      if (handleMessageKey(event, tools, messageOf)) event.preventDefault();
+      if (handleMessageKey(event, actions, messageOf)) event.preventDefault();
     },
   };
 }
 
-function TimelineRows({ rows, tools }: { rows: readonly Row[]; tools: MessageActions }) {
-  const me = tools.place.room.me.value;
-  const active = tools.active.value;
-  const current = currentRowId(rows, tools.current.value);
+function TimelineRows({ rows, actions }: { rows: readonly Row[]; actions: MessageActions }) {
+  const me = actions.session.room.me.value;
+  const active = actions.active.value;
+  const current = currentRowId(rows, actions.current.value);
   return (
     <>
       {rows.map((row) => {
         if (row.kind === 'day') return <li class="day" key={row.key} children={<Day at={row.at} />} />;
         if (row.kind === 'new')
-          return <li class="fresh" key={row.key} children={t.value.message.newMessages} />;
-        if (row.kind === 'letter') return <PendingMessageRow key={row.key} row={row} me={me} tools={tools} />;
+          return <li class="unread-divider" key={row.key} children={t.value.message.newMessages} />;
+        if (row.kind === 'pending')
+          return <PendingMessageRow key={row.key} row={row} me={me} actions={actions} />;
         const { id, user } = row.event;
         return (
           <Message
             key={row.key}
             row={row}
-            mine={user.id === me?.id}
-            current={id === current}
-            active={id === active}
-            asking={id === tools.confirmingDelete.value}
-            found={id === tools.highlighted.value}
-            tools={tools}
+            isMine={user.id === me?.id}
+            isCurrent={id === current}
+            isActive={id === active}
+            isConfirmingDelete={id === actions.confirmingDelete.value}
+            isHighlighted={id === actions.highlighted.value}
+            actions={actions}
           />
         );
       })}
@@ -142,7 +141,7 @@ function TimelineRows({ rows, tools }: { rows: readonly Row[]; tools: MessageAct
   );
 }
 
-/** Tab comes in where it was left; else at the last. */
+/** The chosen row if it is rendered, else the last one. */
 function currentRowId(rows: readonly Row[], chosen: number | undefined): number | undefined {
   let last: number | undefined;
   for (const row of rows) {
@@ -165,77 +164,75 @@ function Beginning({ older, empty, name }: { older: boolean; empty: boolean; nam
   );
 }
 
-/** How many of others' are past my read mark, where the window has them all; else how many numbers. */
-function JumpToLatest({ place, timeline }: { place: RoomSession; timeline: TimelineState }) {
+/** Counts messages of others after the read position if the window has them all, else numbers. */
+function JumpToLatest({ session, timeline }: { session: RoomSession; timeline: TimelineState }) {
   const { newBelow, toLatest } = t.value.message;
-  const { readPosition: read } = place.unreadDivider;
-  const all = isAttached(timeline) && firstId(timeline) <= read + 1;
-  const count = all
-    ? unreadAfter(read, timeline.events, place.room.me.value).length
+  const { readPosition: read } = session.unreadDivider;
+  const hasAll = isAttached(timeline) && firstId(timeline) <= read + 1;
+  const count = hasAll
+    ? unreadAfter(read, timeline.events, session.room.me.value).length
     : Math.max(0, timeline.last - read);
   return (
-    <button class="below" type="button" onClick={() => void place.room.toLatest()}>
+    <button class="jump-latest" type="button" onClick={() => void session.room.toLatest()}>
       <DownIcon />
       {count > 0 ? newBelow(count) : toLatest}
     </button>
   );
 }
 
-/**
- * Where the log stands when a room is opened: at the message that was asked for, at the line where the news begins, or
- * at its end; and how a message that is asked for later comes into view.
- */
-
-/** So long it is shown which message was meant. */
 const highlightMs = 2_500;
 
-/** What is returned is to be called whenever the rows have been drawn. */
-export function useScrollTarget(
-  place: RoomSession,
+/**
+ * Scrolls a room that opens to the target message, the unread divider or the end; and to later targets. Call
+ * the returned function after each rendering of the rows.
+ */
+function useScrollTarget(
+  session: RoomSession,
   rows: ReadonlySignal<readonly Row[]>,
-  tools: MessageActions,
-): (log: MessageScroller) => void {
-  const log = useRef<MessageScroller>(null);
-  const handled = useRef<number>(undefined);
-  const look = () => {
-    const asked = place.targetMessage.peek();
-    const mark = place.unreadDivider.position.peek();
-    const now = rows.peek();
-    if (asked !== undefined && revealMessage(asked, now, place, log.current, tools)) handled.current = mark;
-    else if (mark !== handled.current && log.current?.scrollToRow('.fresh')) handled.current = mark;
+  actions: MessageActions,
+): (scroller: MessageScroller) => void {
+  const scroller = useRef<MessageScroller>(null);
+  const handledDivider = useRef<number>(undefined);
+  const reveal = () => {
+    const divider = session.unreadDivider.position.peek();
+    const isRevealed =
+      revealTarget(rows.peek(), scroller.current, actions) ||
+      (divider !== handledDivider.current && scroller.current?.scrollToRow('.unread-divider'));
+    if (isRevealed) handledDivider.current = divider;
   };
   useSignalEffect(() => {
-    if (place.targetMessage.value === undefined) return;
-    const frame = requestAnimationFrame(look); // where the rows are there already, nothing is drawn
+    if (session.targetMessage.value === undefined) return;
+    const frame = requestAnimationFrame(reveal); // the rows may be rendered already
     return () => cancelAnimationFrame(frame);
   });
-  return (drawn) => {
-    log.current = drawn;
+  return (list) => {
+    scroller.current = list;
     if (rows.peek().length > 0) markMilestone('history');
-    look();
+    reveal();
   };
 }
 
-/** A number that has no row (a change, a deleted room's past) leads to the next one that has. */
-function revealMessage(
-  asked: number,
+/** A number without a row (a change) leads to the next row. */
+function revealTarget(
   rows: readonly Row[],
-  place: RoomSession,
-  log: MessageScroller | null,
-  tools: MessageActions,
+  scroller: MessageScroller | null,
+  actions: MessageActions,
 ): boolean {
+  const { targetMessage } = actions.session;
+  const target = targetMessage.peek();
+  if (target === undefined) return false;
   const ids = rows.flatMap((row) => (row.kind === 'message' ? [row.event.id] : []));
-  const id = ids.find((each) => each >= asked);
+  const id = ids.find((each) => each >= target);
   const first = ids[0];
-  if (id === undefined || first === undefined || (asked < first && first > 1 && id !== asked)) return false;
-  if (!log?.reveal(`[data-id="${id}"]`, 'center')) return false;
-  place.targetMessage.value = undefined;
-  tools.current.value = id;
-  tools.highlighted.value = id;
+  if (id === undefined || first === undefined || (target < first && first > 1 && id !== target)) return false;
+  if (!scroller?.reveal(`[data-id="${id}"]`, 'center')) return false;
+  targetMessage.value = undefined;
+  actions.current.value = id;
+  actions.highlighted.value = id;
   const typing = document.activeElement instanceof HTMLTextAreaElement && document.activeElement.value !== '';
   if (!typing) focusRow(id);
   setTimeout(() => {
-    if (tools.highlighted.peek() === id) tools.highlighted.value = undefined;
+    if (actions.highlighted.peek() === id) actions.highlighted.value = undefined;
   }, highlightMs);
   return true;
 }

@@ -1,10 +1,10 @@
-/** When something was said, and on which day. */
+/** Times and dates in the reader's language. */
 import { computed, signal } from '@preact/signals';
 import { t } from '../i18n.js';
 
 const timesShown = signal(false);
 
-/** Once something is drawn. The first time that is written by Intl takes as long as a screen of messages: those come first. */
+/** The first use of Intl takes as long as a screen of messages, so times show after the first paint. */
 export function showTimes(): void {
   timesShown.value = true;
 }
@@ -17,12 +17,12 @@ export function Timestamp({ at }: { at: number }) {
   );
 }
 
-/** The whole date, for who points at it: written out beside each row it took longer than all the rest of the row. */
+/** Formatted on hover only, because it takes longer than the rest of a row. */
 function showFullDate({ currentTarget: time }: { readonly currentTarget: HTMLTimeElement }): void {
   time.title = fullDate(Date.parse(time.dateTime));
 }
 
-/** The whole date, and that of the last edit: written out for one message at a time, the one in hand. */
+/** The full dates of the active message. */
 export function Dates({ id, at, edited }: { id: string; at: number; edited: number | undefined }) {
   return (
     <p class="dates" id={id}>
@@ -36,9 +36,7 @@ export function Day({ at }: { at: number }) {
   return <time dateTime={isoDate(at).slice(0, 10)}>{timesShown.value && dayLabel(at)}</time>;
 }
 
-/** Times and days as the reader's language writes them. */
-
-/** The tag to format by: the language of the words, in the reader's own region when it is the same language. */
+/** The page's language, in the reader's own region if the language is the same. */
 export const locale = computed(() => {
   const { tag } = t.value.language;
   const primary = tag.split('-')[0];
@@ -53,19 +51,19 @@ const dateStyles = {
   dayOfYear: { dateStyle: 'long' },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>;
 
-/** Those of this language, each made when it is needed: making one takes longer than drawing a row. */
+/** Created on demand: construction takes longer than rendering a row. */
 const dateFormats = computed(() => ({ by: locale.value, formats: new Map<string, Intl.DateTimeFormat>() }));
 
 function dateFormat(style: keyof typeof dateStyles): Intl.DateTimeFormat {
-  const { by, formats } = dateFormats.value;
+  const { by: tag, formats } = dateFormats.value;
   const before = formats.get(style);
   if (before) return before;
-  const one = new Intl.DateTimeFormat(by, dateStyles[style]);
+  const one = new Intl.DateTimeFormat(tag, dateStyles[style]);
   formats.set(style, one);
   return one;
 }
 
-/** A number that no Date can be would make formatting throw. */
+/** Formatting throws beyond the range of Date. */
 function toDate(at: number): Date {
   return new Date(Math.min(at, 8.64e15));
 }
@@ -85,12 +83,12 @@ export function dayLabel(at: number): string {
   return dateFormat(thisYear ? 'day' : 'dayOfYear').format(date);
 }
 
-/** Hours and minutes. Of many messages in one second they are written out once. */
+/** Cached per second, because many messages share one. */
 export function clockTime(at: number): string {
-  const of = dateFormat('clock');
+  const format = dateFormat('clock');
   const second = Math.floor(at / 1000);
-  if (lastClockTime.of !== of || lastClockTime.second !== second)
-    lastClockTime = { of, second, text: of.format(toDate(at)) };
+  if (lastClockTime.format !== format || lastClockTime.second !== second)
+    lastClockTime = { format, second, text: format.format(toDate(at)) };
   return lastClockTime.text;
 }
-let lastClockTime: { of?: Intl.DateTimeFormat; second: number; text: string } = { second: 0, text: '' };
+let lastClockTime: { format?: Intl.DateTimeFormat; second: number; text: string } = { second: 0, text: '' };

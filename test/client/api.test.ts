@@ -1,9 +1,9 @@
-/** What the page reads out of answers: out of the server's own, so that neither changes alone. */
+/** Parses what the real server answers, so that neither side changes alone. */
 import { expect, it } from 'vitest';
 import { parseFoundPage, parsePage, parsePeople, parseRooms } from '../../src/client/decode.js';
 import { startChat } from '../harness.js';
 
-it('the page reads what the server answers', async () => {
+it('parses the answers of the real server', async () => {
   const chat = await startChat();
   const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
   await bob.post('/api/rooms/lobby/messages', { data: 'tide, @Ann' });

@@ -1,4 +1,4 @@
-/** A store of letters that never fails, and lives as long as the test. */
+/** An outbox store in memory. */
 import type { OutboxStore, PendingMessage } from '../../src/client/outbox/outbox.js';
 
 export function memoryStore(): OutboxStore {

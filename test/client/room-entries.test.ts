@@ -17,7 +17,7 @@ beforeEach(() => {
   rooms = new RoomEntries();
 });
 
-test('unread is last - read; those that I have been in count', () => {
+test('computes unread from the numbers, and sums joined rooms', () => {
   rooms.replaceAll([room('lobby', 10, 4), room('kitchen', 3, 3), room('attic', 50, 0, false)]);
   expect([list(), rooms.unread.value, rooms.loaded.value]).toEqual([
     ['lobby 6', 'kitchen 0', 'attic 50'],
@@ -26,7 +26,7 @@ test('unread is last - read; those that I have been in count', () => {
   ]);
 });
 
-test('neither number goes back, in whatever order news of them comes', () => {
+test('never decreases a number, whatever the order of updates', () => {
   rooms.replaceAll([room('lobby', 10, 4)]);
   rooms.setLast('lobby', 12);
   rooms.setLast('lobby', 11);
@@ -37,7 +37,7 @@ test('neither number goes back, in whatever order news of them comes', () => {
   expect(list()).toEqual(['lobby 4']);
 });
 
-test('the order is the one of the server; a room that is new to it comes after mine', () => {
+test("keeps the server's order, and adds new rooms after the joined ones", () => {
   rooms.replaceAll([room('lobby', 1, 1), room('attic', 1, 0, false)]);
   rooms.setLast('kitchen', 2);
   expect(list()).toEqual(['lobby 0', 'kitchen 2', 'attic 1']);
@@ -45,13 +45,13 @@ test('the order is the one of the server; a room that is new to it comes after m
   expect(list()).toEqual(['kitchen 2', 'lobby 0', 'attic 1']);
 });
 
-test('a room where nothing was said yet stays while I know of it', () => {
+test('keeps an empty room that the user is in', () => {
   rooms.join('new');
   rooms.replaceAll([room('lobby', 1, 1), room('attic', 1, 0, false)]);
   expect(list()).toEqual(['lobby 0', 'new 0', 'attic 1']);
 });
 
-test('a room says that I was called until I have read it', () => {
+test('shows a mention until it is read', () => {
   rooms.replaceAll([room('lobby', 10, 4)]);
   rooms.setMentioned('lobby', 9);
   expect(list()).toEqual(['lobby 6@']);
@@ -59,7 +59,7 @@ test('a room says that I was called until I have read it', () => {
   expect(list()).toEqual(['lobby 1']);
 });
 
-test('what was kept is shown until the server says more, and what the sockets told meanwhile stands', () => {
+test("shows the cached list until the server's, and keeps live updates", () => {
   rooms.setLast('lobby', 12);
   rooms.restore([room('lobby', 10, 4), room('kitchen', 3, 1)]);
   expect([list(), rooms.loaded.value]).toEqual([['lobby 8', 'kitchen 2'], false]);
@@ -68,14 +68,14 @@ test('what was kept is shown until the server says more, and what the sockets to
   expect(list()).toEqual(['kitchen 0']);
 });
 
-test('in another log no number holds', () => {
+test('resets all numbers for another log', () => {
   rooms.replaceAll([room('lobby', 10, 4)]);
   rooms.reset();
   rooms.replaceAll([room('lobby', 2, 0)]);
   expect(list()).toEqual(['lobby 2']);
 });
 
-test('what is no news changes nothing', () => {
+test('keeps the same list for repeated updates', () => {
   rooms.replaceAll([room('lobby', 10, 4)]);
   const before = rooms.list.value;
   rooms.setLast('lobby', 10);

@@ -5,7 +5,7 @@ import { parseEvent, parseFoundPage, parseFrame, parsePage, parseRooms } from '.
 const ann = { id: 'a', name: 'Ann' };
 const chat = { id: 1, type: 'chat', user: ann, data: 'hi', at: 5, cid: 'c' };
 
-test('frames of the contract come through as they are', () => {
+test('parses the frames of the protocol', () => {
   const frames = [
     { type: 'hello', room: 'lobby', epoch: 'e', last: 3, user: ann, complete: true },
     chat,
@@ -29,12 +29,12 @@ test('frames of the contract come through as they are', () => {
   for (const frame of frames) expect(parseFrame(JSON.stringify(frame))).toEqual(frame);
 });
 
-test('a numbered event we do not know keeps its number', () => {
+test('keeps the number of an unknown event', () => {
   expect(parseFrame('{"id":7,"type":"poll","question":"?"}')).toEqual({ id: 7, type: 'other' });
   expect(parseEvent({ id: 7, type: 'chat', user: null, data: 'x', at: 1 })).toEqual({ id: 7, type: 'other' });
 });
 
-test('a change that makes no sense keeps its number too', () => {
+test('keeps the number of a malformed change', () => {
   for (const broken of [{ target: 'x' }, { target: 1, data: 7 }, {}])
     expect(parseEvent({ id: 7, type: 'edit', user: ann, at: 1, ...broken })).toEqual({
       id: 7,
@@ -42,7 +42,7 @@ test('a change that makes no sense keeps its number too', () => {
     });
 });
 
-test('answers of the contract come through as they are, others not at all', () => {
+test('parses the answers of the protocol and rejects others', () => {
   const rooms = [{ room: 'lobby', last: 3, read: 1, people: 2, joined: true }];
   const found = { messages: [{ ...chat, room: 'lobby' }], complete: false, next: 9 };
   expect([parseRooms(rooms), parseFoundPage(found)]).toEqual([rooms, found]);
@@ -54,17 +54,17 @@ test('answers of the contract come through as they are, others not at all', () =
   ]).toEqual(Array(4).fill(undefined));
 });
 
-test('an ack is no event, though it has a number', () => {
+test('does not take an ack for an event', () => {
   expect(parseEvent({ type: 'ack', cid: 'c', id: 1 })).toBeUndefined();
 });
 
-test('what makes no sense is nothing', () => {
+test('rejects malformed frames', () => {
   for (const text of ['', 'x', '1', 'null', '[]', '{}', '{"type":"hello"}', '{"type":"constructor"}'])
     expect(parseFrame(text)).toBeUndefined();
   for (const id of [0, -1, 1.5, '1', 2 ** 60]) expect(parseEvent({ ...chat, id })).toBeUndefined();
 });
 
-test('nothing that can be sent makes the parser throw', () => {
+test('never throws, whatever is sent', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
       expect(() => parseFrame(text)).not.toThrow();
@@ -72,7 +72,7 @@ test('nothing that can be sent makes the parser throw', () => {
   );
 });
 
-test('a page is all or nothing: one event without a number spoils it', () => {
+test('rejects a page with an event that has no number', () => {
   const page = { epoch: 'e', last: 1, complete: true, messages: [chat] };
   expect(parsePage(page)).toEqual(page);
   expect(parsePage({ ...page, messages: [chat, {}] })).toBeUndefined();

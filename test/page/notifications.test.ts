@@ -1,4 +1,4 @@
-/** What calls a person who looks elsewhere: once, from one tab, and not to what is looked at. */
+/** Notifications: once, from one tab, and not for the room in view. */
 import type { BrowserContext, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, shows } from '../chromium.js';
@@ -6,7 +6,7 @@ import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, openPage, says, visitor } from './people.js';
 
-/** Notifications that were shown by the service worker, as `title: body`. */
+/** Notifications of the service worker, as `title: body`. */
 function shown(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const registration = await navigator.serviceWorker.ready;
@@ -21,8 +21,8 @@ async function secondTab(context: BrowserContext, origin: string, room: string):
   return page;
 }
 
-describe.runIf(hasChromium)('attention', { timeout: 60_000 }, () => {
-  it('is called for to a mention in another room, once for all tabs; a click leads there', async () => {
+describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
+  it('show a mention in another room once for all tabs, and lead to it', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const bob = await visitor(server, 'Bob');
     await says(bob, 'kitchen', 'zero');
@@ -51,7 +51,7 @@ describe.runIf(hasChromium)('attention', { timeout: 60_000 }, () => {
     ).toContain('/r/kitchen#3');
   });
 
-  it('is not called for to the room in view, nor when it must not be disturbed', async () => {
+  it('are silent for the room in view, and in "do not disturb"', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const bob = await visitor(server, 'Bob');
     const { context, page } = await openPage(server, 'Ann');

@@ -6,7 +6,7 @@ import * as timeline from '../../src/client/room/timeline.js';
 function event(id: number): LogEvent {
   return { id, type: 'chat', user: { id: 'a', name: 'Ann' }, data: `text ${id}`, at: id };
 }
-/** Events first … last. */
+/** Events from first to last. */
 function run(first: number, last: number): readonly LogEvent[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, n) => event(first + n));
 }
@@ -22,30 +22,30 @@ function ids(t: timeline.Timeline): readonly number[] {
   return t.events.map(({ id }) => id);
 }
 
-describe('arriving', () => {
-  test('history, then live', () => {
+describe('receiving', () => {
+  test('takes history, then live events', () => {
     const t = timeline.receiveEvents(opened(60, 11), [event(61)]);
     expect([timeline.firstId(t), timeline.lastId(t), t.seen, t.last]).toEqual([11, 61, 61, 61]);
   });
 
-  test('an empty room begins at number 1', () => {
+  test('starts an empty room at number 1', () => {
     const t = timeline.receiveEvents(opened(0, 1), [event(1)]);
     expect([ids(t), t.seen]).toEqual([[1], 1]);
   });
 
-  test('a repeat changes nothing at all', () => {
+  test('ignores repeats', () => {
     const t = opened(10, 1);
     expect(timeline.receiveEvents(t, [event(7)])).toBe(t);
   });
 
-  test('beyond a hole nothing is shown until it is filled', () => {
+  test('holds events back until a gap is filled', () => {
     let t = [13, 12, 13].reduce((before, id) => timeline.receiveEvents(before, [event(id)]), opened(10, 1));
     expect([timeline.lastId(t), timeline.gapAfter(t), t.last]).toEqual([10, 10, 13]);
     t = timeline.fillGap(t, page(11, 11));
     expect([ids(t), timeline.gapAfter(t), t.ahead]).toEqual([run(1, 13).map(({ id }) => id), undefined, []]);
   });
 
-  test('more than can be kept beyond a hole is loaded with it', () => {
+  test('loads what it cannot hold back', () => {
     const t = timeline.receiveEvents(timeline.receiveEvents(opened(10, 1), run(12, 900)), run(901, 2000));
     expect(t.ahead.length).toBeLessThanOrEqual(1000);
     expect(timeline.gapAfter(t)).toBe(10);
@@ -53,8 +53,8 @@ describe('arriving', () => {
   });
 });
 
-describe('coming back', () => {
-  test('the same log goes on', () => {
+describe('resuming', () => {
+  test('continues the same log', () => {
     const t = opened(10, 1);
     const back = timeline.afterHello(t, { epoch: 'e', last: 12, complete: true });
     expect([back.events, back.seen, back.last]).toEqual([t.events, 10, 12]);
@@ -63,26 +63,26 @@ describe('coming back', () => {
   test.each([
     ['another epoch', { epoch: 'f', last: 3, complete: true }],
     ['not complete', { epoch: 'e', last: 30, complete: false }],
-  ])('%s: all is dropped, what follows is taken', (_, hello) => {
+  ])('drops everything: %s', (_, hello) => {
     const t = timeline.receiveEvents(timeline.afterHello(opened(10, 1), hello), [event(hello.last)]);
     expect([ids(t), t.seen, t.epoch]).toEqual([[hello.last], hello.last, hello.epoch]);
   });
 });
 
 describe('the window', () => {
-  test('at the bottom it moves on and stays small', () => {
+  test('follows the end and stays small', () => {
     const t = opened(5000, 1);
     expect([timeline.firstId(t), timeline.lastId(t)]).toEqual([5000 - timeline.windowEvents + 1, 5000]);
   });
 
-  test('who reads further up is left in peace: new ones are counted, not shown', () => {
+  test('stays where the user reads', () => {
     const reading = timeline.setPinned(opened(400, 1), false);
     const t = run(401, 1000).reduce((before, one) => timeline.receiveEvents(before, [one]), reading);
     expect([timeline.firstId(t), t.seen, t.last, timeline.isAttached(t)]).toEqual([1, 1000, 1000, false]);
     expect(t.events.length).toBeLessThanOrEqual(600);
   });
 
-  test('older ones come on top, and the bottom is let go when it gets long', () => {
+  test('grows upwards, and drops its end when it is too long', () => {
     let t = timeline.setPinned(opened(1000, 601), false);
     for (let top = timeline.firstId(t); top > 1; top = timeline.firstId(t))
       t = timeline.prependPage(t, page(Math.max(1, top - 100), top - 1, 1000));
@@ -96,7 +96,7 @@ describe('the window', () => {
     expect([timeline.firstId(t), timeline.lastId(t)]).toEqual([101, 700]);
   });
 
-  test('to the latest: the newest page, and on from there', () => {
+  test('jumps to the newest page', () => {
     const away = timeline.receiveEvents(timeline.setPinned(opened(400, 1), false), run(401, 1000));
     const t = timeline.receiveEvents(timeline.jumpToLatest(away, page(901, 1002)), [event(1003)]);
     expect([timeline.firstId(t), timeline.lastId(t), t.seen, timeline.isAttached(t)]).toEqual([
@@ -107,14 +107,14 @@ describe('the window', () => {
     ]);
   });
 
-  test('a page may know more than the socket has brought: that is not shown twice', () => {
+  test('takes an event once that both a page and the socket deliver', () => {
     const t = timeline.appendPage(timeline.setPinned(opened(10, 1), false), page(11, 15));
     expect(timeline.receiveEvents(t, [event(13)])).toBe(t);
     expect([timeline.lastId(t), t.seen]).toEqual([15, 15]);
   });
 });
 
-describe('whatever happens', () => {
+describe('any order of events', () => {
   const LAST = 40;
   const step = fc.oneof(
     {
@@ -151,7 +151,7 @@ describe('whatever happens', () => {
     return timeline.setPinned(t, s.kind === 'pin');
   }
 
-  test('what is shown has no hole and no repeat, and filling the holes gives all of it', () => {
+  test('leaves no gap and no repeat in the window', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         let t = timeline.afterHello(timeline.emptyTimeline, { epoch: 'e', last: LAST, complete: true });

@@ -1,4 +1,4 @@
-/** The message in hand, by mouse, key and finger: what is shown over it, and what that must not hide. In real Chromium. */
+/** The active message, by mouse, key and touch, in Chromium. */
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium } from '../chromium.js';
@@ -19,11 +19,11 @@ const row = (page: Page, id: number) => page.locator(`li.message[data-id="${id}"
 const text = (page: Page, id: number) => row(page, id).locator('.text');
 const inHand = (page: Page) =>
   page
-    .locator('li.message:has(.tools)')
+    .locator('li.message:has(.toolbar)')
     .evaluateAll((rows) => rows.map((one) => Number(one.getAttribute('data-id'))));
 const shown = (page: Page, ids: readonly number[]) => expect.poll(() => inHand(page)).toEqual(ids);
 
-/** What can be read over it. */
+/** What the toolbar says. */
 async function told(page: Page, id: number): Promise<string | undefined> {
   const dates = row(page, id).locator('.dates');
   return (await dates.isVisible()) ? (await dates.textContent())?.trim() : undefined;
@@ -35,18 +35,18 @@ async function apart(one: Locator, other: Locator): Promise<boolean> {
   return a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
 }
 
-/** What a screen reader adds to the row that has the focus. */
+/** What a screen reader adds to the focused row. */
 const described = (page: Page, id: number) =>
   row(page, id).evaluate((li) => {
     const by = li.getAttribute('aria-describedby');
     return by ? document.getElementById(by)?.textContent?.trim() : undefined;
   });
 
-describe.runIf(hasChromium)('what is over the message in hand', { timeout: 60_000 }, () => {
-  it('lies beside its time, and stays in view while any of the message is', async () => {
+describe.runIf(hasChromium)('the toolbar of a message', { timeout: 60_000 }, () => {
+  it('is next to its time, and visible while any of the message is', async () => {
     const page = await enter(await openStage());
     await row(page, 20).hover();
-    const tools = row(page, 20).locator('.tools');
+    const tools = row(page, 20).locator('.toolbar');
     expect(await apart(tools, row(page, 20).locator('.time'))).toBe(true);
     expect(await apart(tools, row(page, 19).locator('.time'))).toBe(true);
     await page.locator('.log').evaluate((log) => {
@@ -58,7 +58,7 @@ describe.runIf(hasChromium)('what is over the message in hand', { timeout: 60_00
     expect(bar?.y).toBeGreaterThanOrEqual(log?.y ?? Number.NaN);
   });
 
-  it('says the whole date to the keyboard and to screen readers; the mouse has it at the time', async () => {
+  it('names the full date for the keyboard and screen readers; the mouse has it at the time', async () => {
     const page = await enter(await openStage());
     const dates = row(page, 28).locator('.dates');
     await row(page, 28).hover();
@@ -74,7 +74,7 @@ describe.runIf(hasChromium)('what is over the message in hand', { timeout: 60_00
     expect(await dates.isVisible()).toBe(true);
   });
 
-  it('says when a message was edited, and when one was said that is deleted', async () => {
+  it('names the time of an edit, and the time of a deleted message', async () => {
     const stage = await openStage();
     const page = await enter(stage, TOUCH);
     await stage.post('Ann', 'harbour', { type: 'edit', target: 29, data: 'mended' });
@@ -89,7 +89,7 @@ describe.runIf(hasChromium)('what is over the message in hand', { timeout: 60_00
     expect(await told(page, 29)).toMatch(/ edited \w+day/);
   });
 
-  it('costs no whole date before it is wanted', async () => {
+  it('formats no date before it is needed', async () => {
     const stage = await openStage();
     await stage.says('Ann', 'harbour', 'hello');
     const page = await stage.open({ as: 'Ann', path: '/signin' });
@@ -115,12 +115,12 @@ describe.runIf(hasChromium)('what is over the message in hand', { timeout: 60_00
 });
 
 describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
-  it('shows what can be done by a tap, and hides it by the next, wherever that is', async () => {
+  it('shows the toolbar with a tap, and hides it with the next', async () => {
     const page = await enter(await openStage(), TOUCH);
     await text(page, 28).tap();
     await shown(page, [28]);
     expect(await told(page, 28)).toMatch(WHOLE);
-    expect(await apart(row(page, 28).locator('.tools'), text(page, 28))).toBe(true);
+    expect(await apart(row(page, 28).locator('.toolbar'), text(page, 28))).toBe(true);
     await text(page, 28).tap();
     await shown(page, []);
     await text(page, 28).tap();
@@ -134,7 +134,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     await shown(page, []);
   });
 
-  it('is done with a message when it has done something with it', async () => {
+  it('hides the toolbar by using it', async () => {
     const page = await enter(await openStage(), TOUCH);
     await text(page, 28).tap();
     await row(page, 28).getByRole('button', { name: 'React with 👍' }).tap();
@@ -151,7 +151,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     await shown(page, []);
   });
 
-  it('leaves words alone that are selected', async () => {
+  it('does not disturb a selection of text', async () => {
     const page = await enter(await openStage(), TOUCH);
     await page.evaluate(() => {
       const words = document.querySelector('[data-id="28"] .text');
@@ -164,7 +164,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     expect(await text(page, 28).evaluate((element) => getComputedStyle(element).userSelect)).toBe('auto');
   });
 
-  it('sees all of the emoji, and no keyboard until it wants one', async () => {
+  it('opens all emoji without the keyboard', async () => {
     const page = await enter(await openStage(), TOUCH);
     await text(page, 28).tap();
     await row(page, 28).locator('.pick').tap();
@@ -172,7 +172,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     await picker.waitFor();
     expect(await picker.evaluate((dialog) => dialog === document.activeElement)).toBe(true);
     await picker.getByRole('searchbox').tap();
-    await page.setViewportSize({ width: 390, height: 330 }); // the keyboard has the rest
+    await page.setViewportSize({ width: 390, height: 330 }); // the on-screen keyboard takes the rest
     const bottom = async () =>
       ((await picker.boundingBox())?.y ?? 0) + ((await picker.boundingBox())?.height ?? 0);
     await expect.poll(bottom).toBeLessThanOrEqual(330);

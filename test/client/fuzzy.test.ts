@@ -1,4 +1,4 @@
-/** Going to rooms: by some letters, to a new one, to the neighbour. */
+/** Finding rooms: by letters, new ones, and neighbours. */
 import { describe, expect, it } from 'vitest';
 import { neighbourRoom, type RoomEntry } from '../../src/client/rooms/list.js';
 import { fuzzyMatch, roomNameOf, suggestRooms } from '../../src/client/text/fuzzy.js';
@@ -23,7 +23,7 @@ const LIST = [
 const names = (query: string, here = 'harbour') =>
   suggestRooms(query, LIST, here).map(({ room, entry: known }) => (known ? room : `+${room}`));
 
-describe('some letters', () => {
+describe('fuzzyMatch', () => {
   it.each([
     ['kit', 'kitchen', [[0, 3]]],
     [
@@ -45,47 +45,47 @@ describe('some letters', () => {
     ],
     ['', 'kitchen', []],
     ['头', '码头', [[1, 2]]],
-  ])('%s finds %s', (query, name, hits) => {
+  ])('finds with %s %s', (query, name, hits) => {
     expect(fuzzyMatch(query, name)?.hits).toEqual(hits);
   });
 
-  it('in another order find nothing', () => {
+  it('finds nothing for letters in another order', () => {
     expect(fuzzyMatch('nk', 'kitchen')).toBeUndefined();
   });
 });
 
-describe('the rooms to go to', () => {
-  it('without a letter: what calls me, what is unread, the others, and where I am last', () => {
+describe('suggestRooms', () => {
+  it('lists mentions, unread rooms, the others and the current room without a query', () => {
     expect(names('')).toEqual(['night-watch', 'kitchen', '码头', 'chandlery', 'harbour']);
   });
 
-  it('are the best matches, then a new one of that name', () => {
+  it('lists the best matches, then a new room of that name', () => {
     expect(names('ch')).toEqual(['chandlery', 'kitchen', 'night-watch', '+ch']);
     expect(names('KITCHEN')).toEqual(['kitchen']);
     expect(names('Ship Yard')).toEqual(['+ship-yard']);
     expect(names('!?')).toEqual([]);
   });
 
-  it('have names that rooms can have', () => {
+  it('offers only valid names', () => {
     expect(roomNameOf('#Dry  Dock ')).toBe('dry-dock');
     expect(roomNameOf('a/b')).toBeUndefined();
   });
 });
 
-describe('the neighbour', () => {
-  it('is the next one, all around', () => {
+describe('neighbourRoom', () => {
+  it('wraps around', () => {
     expect(neighbourRoom(LIST, 'harbour', 1, false)).toBe('kitchen');
     expect(neighbourRoom(LIST, 'harbour', -1, false)).toBe('chandlery');
     expect(neighbourRoom(LIST, 'chandlery', 1, false)).toBe('harbour');
   });
 
-  it('with something unread, when asked for', () => {
+  it('skips rooms without unread messages when asked to', () => {
     expect(neighbourRoom(LIST, 'harbour', 1, true)).toBe('kitchen');
     expect(neighbourRoom(LIST, 'harbour', -1, true)).toBe('night-watch');
     expect(neighbourRoom([entry('a'), entry('b')], 'a', 1, true)).toBeUndefined();
   });
 
-  it('of a room that is not in the list is the first or the last', () => {
+  it('starts at an end when the current room is not listed', () => {
     expect(neighbourRoom(LIST, 'new', 1, false)).toBe('harbour');
     expect(neighbourRoom(LIST, 'new', -1, false)).toBe('chandlery');
     expect(neighbourRoom([], 'new', 1, false)).toBeUndefined();

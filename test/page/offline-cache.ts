@@ -1,7 +1,7 @@
-/** What a page has kept of its rooms, in IndexedDB. */
+/** What a page has cached in IndexedDB. */
 import type { Page } from 'playwright-core';
 
-/** The keys of what is kept in IndexedDB. */
+/** The keys of the cache. */
 export function keptKeys(page: Page): Promise<string[]> {
   return page.evaluate(
     () =>
@@ -18,7 +18,7 @@ export function keptKeys(page: Page): Promise<string[]> {
   );
 }
 
-/** All that is kept, as one text. */
+/** The whole cache as one text. */
 export function keptText(page: Page): Promise<string> {
   return page.evaluate(
     () =>

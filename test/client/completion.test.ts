@@ -1,4 +1,4 @@
-/** What can be completed at the caret. */
+/** Completion at the caret. */
 import { describe, expect, it } from 'vitest';
 import {
   applyCompletion,
@@ -7,14 +7,14 @@ import {
   rankCandidates,
 } from '../../src/client/text/completion.js';
 
-/** The caret is where the stroke is. */
+/** The caret is at the `|`. */
 function at(text: string): string | undefined {
   const caret = text.indexOf('|');
   const begun = completionAt(text.replace('|', ''), caret);
   return begun && `${begun.kind} ${begun.query} ${begun.from}`;
 }
 
-describe('what was begun', () => {
+describe('completionAt', () => {
   it.each([
     ['@|', 'person  0'],
     ['@an|', 'person an 0'],
@@ -34,13 +34,13 @@ describe('what was begun', () => {
     ['a:bc|', undefined],
     ['@Ann hello :thu|', 'emoji thu 11'],
     ['|@an', undefined],
-  ])('%j is %j', (text, begun) => {
+  ])('finds in %j the query %j', (text, begun) => {
     expect(at(text)).toBe(begun);
   });
 });
 
-describe('completing', () => {
-  it('puts the choice in its place, with one space after it', () => {
+describe('completion', () => {
+  it('inserts the choice with exactly one space after it', () => {
     const text = 'hi @an, you';
     expect(applyCompletion(text, { kind: 'person', query: 'an', from: 3, to: 6 }, '@Ann')).toEqual({
       text: 'hi @Ann , you',
@@ -52,7 +52,7 @@ describe('completing', () => {
     });
   });
 
-  it('offers those who are here first, nobody twice, by any word of the name', () => {
+  it('offers present users first, each once, by any word of the name', () => {
     const user = (name: string) => ({ id: name, name });
     const here = [user('Bob Ann'), user('Ann')];
     expect(
@@ -60,7 +60,7 @@ describe('completing', () => {
     ).toEqual(['Ann', 'Andy', 'Bob Ann']);
   });
 
-  it('offers whose name it is before those whose name only begins so', () => {
+  it('ranks an exact name before names that begin with it', () => {
     const here = [
       { id: '1', name: 'Bobby' },
       { id: '2', name: 'Bob' },

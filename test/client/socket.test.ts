@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Frame } from '../../src/client/decode.js';
 import { Connection, type Socket, type SocketEvents } from '../../src/client/room/socket.js';
-import { HandClock } from './clock.js';
+import { ManualClock } from './clock.js';
 
 const HELLO = JSON.stringify({
   type: 'hello',
@@ -12,7 +12,7 @@ const HELLO = JSON.stringify({
   complete: true,
 });
 
-/** A line whose other end is this test. */
+/** A socket whose other end is this test. */
 class Line implements Socket {
   readonly sent: string[] = [];
   closed = false;
@@ -28,14 +28,14 @@ class Line implements Socket {
   }
 }
 
-let clock: HandClock;
+let clock: ManualClock;
 let lines: Line[];
 let frames: Frame[];
 let closes: number[];
 let connection: Connection;
 
 beforeEach(() => {
-  clock = new HandClock();
+  clock = new ManualClock();
   lines = [];
   frames = [];
   closes = [];
@@ -66,8 +66,8 @@ function state(): string {
   return connection.state.value.state;
 }
 
-describe('opening', () => {
-  test('is live from the hello on, and sends only then', () => {
+describe('connecting', () => {
+  test('is live after hello, and sends only then', () => {
     connection.connect();
     expect([state(), connection.send('too early')]).toEqual(['connecting', false]);
     last().events.onText(HELLO);
@@ -75,15 +75,15 @@ describe('opening', () => {
     expect(last().sent).toEqual(['now']);
   });
 
-  test('a server that never answers is given up, and tried again', () => {
+  test('gives up a server that never answers, and tries again', () => {
     connection.connect();
-    clock.turn(10_000);
+    clock.advance(10_000);
     expect([state(), last().closed]).toEqual(['waiting', true]);
-    clock.turn(500);
+    clock.advance(500);
     expect([state(), lines.length]).toEqual(['connecting', 2]);
   });
 
-  test('the hello is taken before anything is sent', () => {
+  test('delivers hello before it sends anything', () => {
     let known = false;
     connection.state.subscribe((link) => {
       if (link.state === 'live') known = frames[0]?.type === 'hello';
@@ -93,29 +93,29 @@ describe('opening', () => {
   });
 });
 
-describe('coming back', () => {
-  test('within half a second after a good line was lost', () => {
+describe('reconnecting', () => {
+  test('happens within half a second after a good connection', () => {
     live();
-    clock.turn(5_000);
+    clock.advance(5_000);
     last().events.onClosed(1006, '');
     expect(state()).toBe('waiting');
-    clock.turn(500);
+    clock.advance(500);
     expect(lines.length).toBe(2);
   });
 
-  test('later each time while it fails', () => {
+  test('takes longer with each failure', () => {
     connection.connect();
     const waits = [0, 1, 2, 3, 4, 5, 6].map(() => {
       last().events.onClosed(1006, '');
       const link = connection.state.value;
       const wait = link.state === 'waiting' ? link.until - clock.now() : 0;
-      clock.turn(wait);
+      clock.advance(wait);
       return wait;
     });
     expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 15000, 15000]);
   });
 
-  test('a line that dies right after its hello does not reset the wait', () => {
+  test('keeps its back-off when a connection dies right after hello', () => {
     for (let n = 0; n < 4; n++) {
       live();
       last().events.onClosed(1013, 'overloaded');
@@ -124,84 +124,87 @@ describe('coming back', () => {
     expect(link.state === 'waiting' && link.until - clock.now()).toBe(4000);
   });
 
-  test.each([4000, 4001, 4002, 4003, 4004, 4400, 1008, 1009])('not after %i', (code) => {
-    live();
-    last().events.onClosed(code, 'why');
-    clock.turn(60_000);
-    expect([connection.state.value, closes]).toEqual([{ state: 'ended', code, reason: 'why' }, [code]]);
-    expect(lines.length).toBe(1);
-  });
+  test.each([4000, 4001, 4002, 4003, 4004, 4400, 1008, 1009])(
+    'does not happen after close code %i',
+    (code) => {
+      live();
+      last().events.onClosed(code, 'why');
+      clock.advance(60_000);
+      expect([connection.state.value, closes]).toEqual([{ state: 'ended', code, reason: 'why' }, [code]]);
+      expect(lines.length).toBe(1);
+    },
+  );
 
-  test('from wherever the room is when it opens: 4510 is told before the next attempt', () => {
+  test('reports 4510 before the next attempt, which opens at the new position', () => {
     live();
     last().events.onClosed(4510, 'the log changed');
     expect([closes, lines.length]).toEqual([[4510], 1]);
-    clock.turn(500);
+    clock.advance(500);
     expect(lines.length).toBe(2);
   });
 });
 
-describe('a dead line', () => {
-  test('is asked after 15 s of silence, and given up after two questions without an answer', () => {
+describe('a silent connection', () => {
+  test('is asked after 15 s and given up after two pings without an answer', () => {
     const line = live();
-    clock.turn(15_000);
+    clock.advance(15_000);
     expect(line.sent).toEqual(['{"type":"ping"}']);
-    clock.turn(15_000);
+    clock.advance(15_000);
     expect(line.sent.length).toBe(2);
-    clock.turn(15_000);
+    clock.advance(15_000);
     expect([line.closed, closes, state()]).toEqual([true, [1006], 'waiting']);
   });
 
-  test('that answers is not given up', () => {
+  test('stays open when it answers', () => {
     const line = live();
     for (let n = 0; n < 20; n++) {
-      clock.turn(15_000);
+      clock.advance(15_000);
       line.events.onText('{"type":"pong"}');
     }
     expect([state(), lines.length]).toEqual(['live', 1]);
   });
 
-  test('that talks is not asked', () => {
+  test('is not asked while frames arrive', () => {
     const line = live();
     for (let n = 0; n < 20; n++) {
-      clock.turn(10_000);
+      clock.advance(10_000);
       line.events.onText('{"type":"count","data":1}');
     }
     expect(line.sent).toEqual([]);
   });
 
-  test('is noticed within 2 s of waking, without its close event', () => {
+  test('is found dead within 2 s of waking up, without a close event', () => {
     const line = live();
     connection.checkAlive();
     expect(line.sent).toEqual(['{"type":"ping"}']);
-    clock.turn(1_500);
+    clock.advance(1_500);
     expect([line.closed, lines.length, state(), closes]).toEqual([true, 2, 'connecting', [1006]]);
   });
 
-  test('several reasons to wake ask once about the same line', () => {
+  test('is probed once for several wake-ups', () => {
     live();
     for (let n = 0; n < 3; n++) connection.checkAlive();
     last().events.onText('{"type":"pong"}');
-    clock.turn(2_000);
+    clock.advance(2_000);
     expect([state(), lines.length]).toEqual(['live', 1]);
   });
 
-  test('waking ends the wait', () => {
+  test('is retried at once on waking up', () => {
     connection.connect();
     last().events.onClosed(1006, '');
     connection.checkAlive();
     expect([state(), lines.length]).toEqual(['connecting', 2]);
   });
 
-  test('waking does not bring back what ended for good', () => {
+  test('stays closed after a final close code', () => {
     live();
     last().events.onClosed(4003, '');
     connection.checkAlive();
-    clock.turn(60_000);
+    clock.advance(60_000);
     expect([state(), lines.length]).toEqual(['ended', 1]);
   });
 
-  test('is not heard any more once it was given up', () => {
+  test('is ignored once it was given up', () => {
     const dead = live();
     connection.connect();
     dead.events.onText('{"type":"count","data":9}');
@@ -210,7 +213,7 @@ describe('a dead line', () => {
   });
 });
 
-test('who takes the hello may ask for another line: that one is not live yet', () => {
+test('is not live when the receiver of hello reconnects', () => {
   connection = new Connection({
     open: (events) => {
       lines.push(new Line(events));

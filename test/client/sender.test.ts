@@ -1,17 +1,17 @@
-/** What becomes of one attempt to send. */
+/** The send loop with a server and a store that fail. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { untilSignal } from '../../src/client/clock.js';
 import { isSendable, Outbox, type OutboxStore, type PendingMessage } from '../../src/client/outbox/outbox.js';
 import { type SendResult, sendLoop } from '../../src/client/outbox/sender.js';
 import type { ErrorCode } from '../../src/shared/protocol.js';
-import { hasty } from './clock.js';
-import { memoryStore } from './memorystore.js';
-import { say, textOf } from './wish.js';
+import { immediateClock } from './clock.js';
+import { say, textOf } from './commands.js';
+import { memoryStore } from './memory-store.js';
 
 type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
 
-/** A server that keeps a cid once, behind a line with a fate for each attempt. */
+/** Stores each cid once; each attempt to send has a fate. */
 class Server {
   readonly log: PendingMessage[] = [];
   readonly #fates: Fate[];
@@ -24,7 +24,7 @@ class Server {
     if (fate === 'stored' || fate === 'lost-after') this.#store(letter);
     if (fate === 'stored') return { kind: 'settled' };
     if (fate.startsWith('lost')) return { kind: 'lost' };
-    return { kind: 'error', problem: { code: fate as ErrorCode, message: fate } }; // the others are codes
+    return { kind: 'error', problem: { code: fate as ErrorCode, message: fate } }; // the remaining fates are codes
   }
   #store(letter: PendingMessage): void {
     if (!this.log.some(({ cid }) => cid === letter.cid)) this.log.push(letter);
@@ -38,7 +38,7 @@ function openTab(store: OutboxStore, server: Server) {
     user: 'ann',
     room: 'lobby',
     newCid: () => `cid-${++cids}`,
-    clock: hasty,
+    clock: immediateClock,
     onChanged: () => {},
     onUnpersisted: () => {},
   });
@@ -48,12 +48,12 @@ function openTab(store: OutboxStore, server: Server) {
     await untilSignal(outbox.messages, (letters) => letters.some(isSendable), signal);
     return outbox.next;
   };
-  const done = sendLoop({ outbox, transport, clock: hasty, random: Math.random, next }, stop.signal);
+  const done = sendLoop({ outbox, transport, clock: immediateClock, random: Math.random, next }, stop.signal);
   return { outbox, close: () => stop.abort(), done };
 }
 type Tab = ReturnType<typeof openTab>;
 
-/** Until nothing waits in the store. */
+/** Waits until the store has nothing to send. */
 async function emptied(store: OutboxStore, tabs: readonly Tab[]): Promise<void> {
   for (let turn = 0; turn < 10_000; turn++) {
     await Promise.all(tabs.map(({ outbox }) => outbox.reload()));
@@ -63,7 +63,7 @@ async function emptied(store: OutboxStore, tabs: readonly Tab[]): Promise<void> 
   throw new Error('letters are stuck');
 }
 
-test('letters arrive once and in order', async () => {
+test('sends each message once and in order', async () => {
   const store = memoryStore();
   const server = new Server(['lost-after', 'lost-before', 'too_fast', 'stored', 'storage', 'lost-after']);
   const tab = openTab(store, server);
@@ -74,7 +74,7 @@ test('letters arrive once and in order', async () => {
   await tab.done;
 });
 
-test('what is refused for good is not sent again, and holds up nobody', async () => {
+test('does not repeat a rejected message, nor let it block others', async () => {
   const store = memoryStore();
   const server = new Server(['bad_text', 'stored']);
   const tab = openTab(store, server);
@@ -87,7 +87,7 @@ test('what is refused for good is not sent again, and holds up nobody', async ()
   tab.close();
 });
 
-test('a letter that breaks the server is given up after a few tries', async () => {
+test('gives up a message after a few internal errors', async () => {
   const store = memoryStore();
   const server = new Server(Array.from({ length: 6 }, () => 'internal' as const));
   const tab = openTab(store, server);
@@ -111,7 +111,7 @@ const step = fc.record({
   tab: fc.nat(1),
 });
 
-test('whatever is lost, whichever tab crashes, with or without a leader: each once, in order', async () => {
+test('sends each message once and in order, whatever is lost and whichever tab crashes', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fate, { maxLength: 40 }),
@@ -149,7 +149,7 @@ test('whatever is lost, whichever tab crashes, with or without a leader: each on
   );
 });
 
-/** A store that may fail, or answer only after the tab has given it up. */
+/** A store that may fail, or answer after the tab has given up. */
 function unreliable(store: OutboxStore, fates: readonly ('fine' | 'fails' | 'late')[]): OutboxStore {
   const rest = [...fates];
   const works = async () => {
@@ -167,7 +167,7 @@ function unreliable(store: OutboxStore, fates: readonly ('fine' | 'fails' | 'lat
 
 const trouble = fc.constantFrom('fine', 'fine', 'fails', 'late');
 
-test('whatever the store fails to do: each once, and in the order of its tab', async () => {
+test("sends each message once and in its tab's order, whatever fails in the store", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fate, { maxLength: 20 }),

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Frame, LogEvent, Page } from '../../src/client/decode.js';
 import { RoomStore } from '../../src/client/room/store.js';
 import { firstId, lastId } from '../../src/client/room/timeline.js';
-import { hasty } from './clock.js';
+import { immediateClock } from './clock.js';
 
 const ann = { id: 'ann', name: 'Ann' };
 let server: { epoch: string; last: number };
@@ -14,9 +14,9 @@ let news: number[];
 let start: number | undefined;
 let opened: number;
 let reachable: boolean;
-/** which events are edits, and of what */
+/** numbers of edits, with their targets */
 let changes: ReadonlyMap<number, number>;
-/** what happens between the reading of the next page and its arrival */
+/** runs between the reading of the next page and its arrival */
 let late: () => void;
 let room: RoomStore;
 
@@ -64,7 +64,7 @@ beforeEach(() => {
   late = () => {};
   room = new RoomStore({
     load,
-    clock: hasty,
+    clock: immediateClock,
     random: () => 0,
     onSettled: (cid) => settled.push(cid),
     onRefused: (cid, { code }) => settled.push(`${cid}: ${code}`),
@@ -72,10 +72,10 @@ beforeEach(() => {
     schedule: (show) => shows.push(show),
     onEvents: (events) => news.push(...events.map(({ id }) => id)),
     start: async () => start,
-    opened: () => opened++,
+    onOpened: () => opened++,
   });
 });
-/** The page draws: what has come is shown. */
+/** Renders: buffered events are applied. */
 function draw(): void {
   for (const show of shows.splice(0)) show();
 }
@@ -84,36 +84,36 @@ async function open(): Promise<void> {
   await quiet();
   draw();
 }
-/** Comes, and is drawn. */
+/** Receives frames and renders. */
 function comes(...frames: Frame[]): void {
   for (const frame of frames) room.receive(frame);
   draw();
 }
 
-test('knows where to go on', async () => {
+test('knows where to resume', async () => {
   expect(room.resumePosition).toBeUndefined();
   await open();
   expect(room.resumePosition).toEqual({ after: 100, epoch: 'e' });
 });
 
-test('a hole in the numbers is loaded, and closed', async () => {
+test('fills a gap in the numbers', async () => {
   await open();
   server.last = 106;
   comes(event(105));
   await quiet();
-  expect([asked[0], lastId(room.transcript.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
+  expect([asked[0], lastId(room.timeline.value)]).toEqual([{ after: 100, limit: 500 }, 106]);
 });
 
-test('a hole is loaded again until it is closed', async () => {
+test('retries until a gap is filled', async () => {
   await open();
-  comes(event(103)); // the server we ask knows no more than 100 yet
+  comes(event(103)); // the server's page ends at 100
   await quiet();
   server.last = 103;
-  while (lastId(room.transcript.value) < 103) await quiet();
+  while (lastId(room.timeline.value) < 103) await quiet();
   expect(asked.length).toBeGreaterThan(1);
 });
 
-test('mine that are in the log are settled, however they were learned', async () => {
+test("settles the user's own messages, however they arrive", async () => {
   await open();
   settled.length = 0;
   comes(event(101));
@@ -124,40 +124,40 @@ test('mine that are in the log are settled, however they were learned', async ()
   expect(settled).toContain('cid-1');
 });
 
-test('older ones come in pages until there are none', async () => {
+test('loads older pages until there are none', async () => {
   server.last = 300;
   for (const frame of [hello(300), ...run(251, 300)]) room.receive(frame);
   await quiet();
   room.pin(false);
   for (const from of [151, 51, 1]) {
     await Promise.all([room.loadOlder(), room.loadOlder()]);
-    expect(firstId(room.transcript.value)).toBe(from);
+    expect(firstId(room.timeline.value)).toBe(from);
   }
   await room.loadOlder();
   expect(asked.length).toBe(3);
 });
 
-test('a page of another log is not mixed in: the room starts over', async () => {
+test('starts over instead of merging a page of another log', async () => {
   await open();
   server.epoch = 'f';
   await room.loadOlder();
-  expect([startedOver, room.transcript.value.events, room.resumePosition]).toEqual([1, [], undefined]);
+  expect([startedOver, room.timeline.value.events, room.resumePosition]).toEqual([1, [], undefined]);
 });
 
-test('another epoch: all is dropped, and what follows is taken', async () => {
+test('drops everything of another epoch', async () => {
   await open();
   comes(hello(2, 'f', false), ...run(1, 2));
   await quiet();
-  expect([lastId(room.transcript.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
+  expect([lastId(room.timeline.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
 });
 
-test('far behind, the room is opened anew instead of reading it all', async () => {
+test('opens anew when it is far behind', async () => {
   await open();
   room.receive(hello(50_000));
   expect([startedOver, room.resumePosition]).toEqual([1, undefined]);
 });
 
-test('a refusal that belongs to nothing is said, until the next hello', async () => {
+test('shows an error without a message until the next hello', async () => {
   await open();
   room.receive({ type: 'error', data: { code: 'bad_command', message: 'what?' } });
   expect(room.notice.value?.message).toBe('what?');
@@ -165,34 +165,34 @@ test('a refusal that belongs to nothing is said, until the next hello', async ()
   expect(room.notice.value).toBeUndefined();
 });
 
-test('what comes fast is shown together, when the page draws', async () => {
+test('applies fast events together, before the next rendering', async () => {
   await open();
-  const before = room.transcript.value;
+  const before = room.timeline.value;
   for (const one of run(101, 120)) room.receive(one);
-  expect([room.transcript.value === before, shows.length]).toEqual([true, 1]);
+  expect([room.timeline.value === before, shows.length]).toEqual([true, 1]);
   draw();
-  expect([lastId(room.transcript.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
+  expect([lastId(room.timeline.value), news]).toEqual([120, run(101, 120).map(({ id }) => id)]);
 });
 
-test('what is waiting to be drawn counts as known', async () => {
+test('resumes after events that wait for the rendering', async () => {
   await open();
   room.receive(event(101));
   expect(room.resumePosition).toEqual({ after: 101, epoch: 'e' });
 });
 
-test('a page that is not drawn takes in the flood in pieces', async () => {
+test('applies a flood in pieces while nothing is rendered', async () => {
   await open();
   for (const one of run(101, 1100)) room.receive(one);
-  expect(lastId(room.transcript.value)).toBe(1100);
+  expect(lastId(room.timeline.value)).toBe(1100);
 });
 
-test('the room opens where one stopped reading, and goes on from its end', async () => {
+test('opens at the read position and continues from its end', async () => {
   server.last = 1000;
   start = 300;
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
   draw();
-  const t = room.transcript.value;
+  const t = room.timeline.value;
   expect([firstId(t), lastId(t), t.pinned, room.resumePosition?.after, asked.length]).toEqual([
     251,
     350,
@@ -201,33 +201,33 @@ test('the room opens where one stopped reading, and goes on from its end', async
     1,
   ]);
   comes(event(1001));
-  expect([lastId(room.transcript.value), room.resumePosition?.after, room.transcript.value.ahead]).toEqual([
+  expect([lastId(room.timeline.value), room.resumePosition?.after, room.timeline.value.ahead]).toEqual([
     350,
     1001,
     [],
   ]);
 });
 
-test('when that place cannot be had, it opens at its end', async () => {
+test('opens at its end when the read position cannot be loaded', async () => {
   server = { epoch: 'e', last: 1000 };
   start = 300;
   reachable = false;
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
-  expect([lastId(room.transcript.value), room.transcript.value.pinned]).toEqual([1000, true]);
+  expect([lastId(room.timeline.value), room.timeline.value.pinned]).toEqual([1000, true]);
 });
 
-test('what comes while it is not decided where to open waits, and a second line brings it again', async () => {
+test('holds back live events until it is open, also across a reconnect', async () => {
   await open();
   let decide = (_id: undefined) => {};
   const opening = room.open(new Promise((resolve) => (decide = resolve)));
   comes(event(101));
-  expect(lastId(room.transcript.value)).toBe(100);
+  expect(lastId(room.timeline.value)).toBe(100);
   comes(hello(102), event(101), event(102));
   decide(undefined);
   await opening;
   await quiet();
-  expect([lastId(room.transcript.value), news]).toEqual([102, [101, 102]]);
+  expect([lastId(room.timeline.value), news]).toEqual([102, [101, 102]]);
 });
 
 test.each([
@@ -239,18 +239,18 @@ test.each([
   changes = new Map([[98, 12]]);
   await open();
   expect(await room.goTo(asked)).toBe(message);
-  expect([firstId(room.transcript.value), room.transcript.value.pinned]).toEqual([from, false]);
+  expect([firstId(room.timeline.value), room.timeline.value.pinned]).toEqual([from, false]);
 });
 
-test('goes to the last place that was asked for', async () => {
+test('goes to the latest target only', async () => {
   server.last = 1000;
   for (const frame of [hello(1000), ...run(951, 1000)]) room.receive(frame);
   await quiet();
   expect(await Promise.all([room.goTo(100), room.goTo(500)])).toEqual([undefined, 500]);
-  expect(firstId(room.transcript.value)).toBe(451);
+  expect(firstId(room.timeline.value)).toBe(451);
 });
 
-test('a page that was read before changes we have forgotten is asked for again', async () => {
+test('repeats a page that is older than the remembered changes', async () => {
   server.last = 2000;
   for (const frame of [hello(2000), ...run(1951, 2000)]) room.receive(frame);
   await quiet();
@@ -262,62 +262,58 @@ test('a page that was read before changes we have forgotten is asked for again',
     server.last = 2600;
   };
   await room.loadOlder();
-  expect([asked.length, firstId(room.transcript.value)]).toEqual([2, 1851]);
+  expect([asked.length, firstId(room.timeline.value)]).toEqual([2, 1851]);
 });
 
-describe('what the page was delivered with', () => {
+describe('a snapshot', () => {
   const delivered = (from: number, to: number, last = 100) => ({
     user: ann,
     page: { epoch: 'e', last, complete: true, messages: run(from, to) },
   });
 
-  test('is shown at once, before anything is asked or heard', () => {
+  test('is shown at once', () => {
     room.openFromSnapshot(delivered(51, 100));
-    const { transcript, me, resumePosition: place } = room;
-    expect([firstId(transcript.value), lastId(transcript.value), transcript.value.pinned]).toEqual([
-      51,
-      100,
-      true,
-    ]);
+    const { timeline, me, resumePosition: place } = room;
+    expect([firstId(timeline.value), lastId(timeline.value), timeline.value.pinned]).toEqual([51, 100, true]);
     expect([me.value, place, asked, opened]).toEqual([ann, { after: 100, epoch: 'e' }, [], 1]);
   });
 
-  test('goes on at its number: what was said meanwhile follows, and is news', async () => {
+  test('is continued at its number, and what follows is new', async () => {
     room.openFromSnapshot(delivered(51, 100));
-    const { value } = room.transcript;
+    const { value } = room.timeline;
     comes(hello(100));
-    expect([room.transcript.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to draw
+    expect([room.timeline.value === value, room.me.value === ann]).toEqual([true, true]); // nothing to render
     comes(event(101));
-    expect([lastId(room.transcript.value), news, asked]).toEqual([101, [101], []]);
+    expect([lastId(room.timeline.value), news, asked]).toEqual([101, [101], []]);
   });
 
-  test('settles what of mine is in it', () => {
+  test("settles the user's messages in it", () => {
     room.openFromSnapshot(delivered(99, 100));
     expect(settled).toEqual(['cid-99', 'cid-100']);
   });
 
-  test('around a place further up, the room is open there, and its end is known', async () => {
+  test('in the middle of the log is continued as well', async () => {
     server.last = 300;
     room.openFromSnapshot(delivered(51, 150, 300));
-    expect([room.transcript.value.pinned, room.resumePosition]).toEqual([false, { after: 300, epoch: 'e' }]);
+    expect([room.timeline.value.pinned, room.resumePosition]).toEqual([false, { after: 300, epoch: 'e' }]);
     comes(hello(301), event(301));
-    expect([lastId(room.transcript.value), room.transcript.value.last]).toEqual([150, 301]);
+    expect([lastId(room.timeline.value), room.timeline.value.last]).toEqual([150, 301]);
     await room.loadNewer();
-    expect([asked, lastId(room.transcript.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
+    expect([asked, lastId(room.timeline.value)]).toEqual([[{ after: 150, limit: 100 }], 250]);
   });
 
-  test('of a log that is not there any more is dropped', async () => {
+  test('of a replaced log is dropped', async () => {
     room.openFromSnapshot(delivered(51, 100));
     comes(hello(2, 'f', false), ...run(1, 2));
     await quiet();
     draw();
-    expect([lastId(room.transcript.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
+    expect([lastId(room.timeline.value), room.resumePosition]).toEqual([2, { after: 2, epoch: 'f' }]);
   });
 
-  test('does not take the place of what is known already', async () => {
+  test('does not replace known events', async () => {
     await open();
     comes(event(101));
     room.openFromSnapshot(delivered(51, 100));
-    expect(lastId(room.transcript.value)).toBe(101);
+    expect(lastId(room.timeline.value)).toBe(101);
   });
 });

@@ -10,7 +10,7 @@ function after(...frames: readonly Frame[]) {
   return frames.reduce(applyPresence, noPeople);
 }
 
-test('the list says who is here; joining and leaving change it', () => {
+test('follows the list, joining and leaving', () => {
   const list: Frame = { type: 'list', data: [eve, ann], count: 2 };
   const join: Frame = { type: 'join', user: bob, data: 'Bob joined.' };
   const left: Frame = { type: 'left', user: eve, data: 'Eve left.' };
@@ -18,17 +18,17 @@ test('the list says who is here; joining and leaving change it', () => {
   expect(after(list, join, left)).toEqual({ users: [ann, bob], count: 2 });
 });
 
-test('who joins twice is here once', () => {
+test('counts a user who joins twice once', () => {
   const join: Frame = { type: 'join', user: bob, data: '' };
   expect(after(join, join)).toEqual({ users: [bob], count: 1 });
 });
 
-test('in a large room only the number moves', () => {
+test('changes only the count in a large room', () => {
   const list: Frame = { type: 'list', data: [ann, bob], count: 5000 };
   expect(after(list, { type: 'count', data: 5001 })).toEqual({ users: [ann, bob], count: 5001 });
 });
 
-test('somebody who was not named leaves: one fewer, never fewer than are named', () => {
+test('never counts fewer people than it names', () => {
   const list: Frame = { type: 'list', data: [ann], count: 2 };
   const left: Frame = { type: 'left', user: bob, data: '' };
   expect(after(list, left)).toEqual({ users: [ann], count: 1 });

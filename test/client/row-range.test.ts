@@ -1,4 +1,4 @@
-/** Which rows of the window are drawn. A row is written as its number; a line that is no message as its kind. */
+/** Which rows are rendered. A row is written as its number, other lines as their kind. */
 import { describe, expect, test } from 'vitest';
 import type { Row } from '../../src/client/render/rows.js';
 import {
@@ -28,28 +28,28 @@ function messages(from: number, to: number): Row[] {
   return Array.from({ length: to - from + 1 }, (_, n) => message(from + n));
 }
 
-/** The first and the last of what is drawn. */
+/** The first and last rendered row. */
 function drawn(rows: readonly Row[], { from, to }: RowRange): readonly unknown[] {
   const name = (row: Row | undefined) => (row?.kind === 'message' ? row.event.id : row?.kind);
   return [name(rows[from]), name(rows[to - 1])];
 }
 
-describe('at the end', () => {
+describe('rangeAtEnd', () => {
   const rows = messages(1, 400);
 
-  test('what can be seen is drawn, and some to scroll into', () => {
+  test('is what fits on the screen, with some rows to scroll into', () => {
     expect(drawn(rows, rangeAtEnd(rows, 30, { first: 350, last: 399 }))).toEqual([351, 400]);
   });
-  test('of many that come at once, only what can be seen', () => {
+  test('has no overscan when many arrive at once', () => {
     expect(drawn(rows, rangeAtEnd(rows, 30, { first: 250, last: 299 }))).toEqual([371, 400]);
     expect(drawn(rows, rangeAtEnd(rows, 30, NOTHING))).toEqual([371, 400]);
   });
-  test('all, when there are few', () => {
+  test('is everything when there is little', () => {
     const few = messages(1, 5);
     expect(rangeAtEnd(few, 30, NOTHING)).toEqual({ from: 0, to: 5 });
     expect(rangeAtEnd([], 30, NOTHING)).toEqual({ from: 0, to: 0 });
   });
-  test('the line where the news begins, when it is near', () => {
+  test('includes a near divider', () => {
     const line: Row = { kind: 'new', key: 'new' };
     const near = rows.toSpliced(345, 0, line);
     expect(drawn(near, rangeAtEnd(near, 10, { first: 1, last: 400 }))).toEqual(['new', 400]);
@@ -58,10 +58,10 @@ describe('at the end', () => {
   });
 });
 
-describe('further up', () => {
+describe('rangeAround', () => {
   const before = { first: 351, last: 400 };
 
-  test('a screen on either side of what is asked for, or of the news, when nothing of it is there', () => {
+  test('is a screen on either side of the target or the divider when nothing else is left', () => {
     const rows = messages(201, 300);
     const news = rows.toSpliced(40, 0, { kind: 'new', key: 'new' });
     expect(drawn(rows, rangeAround(rows, 10, NOTHING, 250))).toEqual([240, 259]);
@@ -69,11 +69,11 @@ describe('further up', () => {
     expect(drawn(news, rangeAround(news, 10, NOTHING))).toEqual([231, 249]);
     expect(drawn(news, rangeAround(news, 10, NOTHING, 290))).toEqual([280, 299]);
   });
-  test('what was drawn stays, whatever is put above and below', () => {
+  test('keeps rendered rows, whatever is added around them', () => {
     const rows = messages(201, 500);
     expect(drawn(rows, rangeAround(rows, 10, before))).toEqual([351, 400]);
   });
-  test('it grows on either side as far as there is something', () => {
+  test('grows in both directions', () => {
     const rows = messages(301, 410);
     const now = rangeAround(rows, 10, before);
     expect(drawn(rows, extendUp(rows, now, 20, 200))).toEqual([331, 400]);
@@ -81,31 +81,31 @@ describe('further up', () => {
     expect(extendUp(rows, now, 99, 200)).toEqual({ from: 0, to: 100 });
     expect(extendDown(rows, now, 99, 200)).toEqual({ from: 50, to: 110 });
   });
-  test('what is far away is let go', () => {
+  test('drops what is far away', () => {
     const rows = messages(301, 500);
     const now = rangeAround(rows, 10, before);
     expect(drawn(rows, extendUp(rows, now, 20, 60))).toEqual([331, 390]);
     expect(drawn(rows, extendDown(rows, now, 20, 60))).toEqual([361, 420]);
   });
-  test('what is asked for is among it, with some around', () => {
+  test('includes the target with some rows around', () => {
     const rows = messages(1, 600);
     expect(drawn(rows, rangeAround(rows, 10, before, 100))).toEqual([80, 400]);
     expect(drawn(rows, rangeAround(rows, 10, before, 500))).toEqual([351, 519]);
     expect(drawn(rows, rangeAround(rows, 10, before, 375))).toEqual([351, 400]);
   });
-  test('all, where nothing of it is there any more', () => {
+  test('is everything when nothing of it is left', () => {
     for (const rows of [messages(1, 100), messages(700, 800)])
       expect(rangeAround(rows, 10, before)).toEqual({ from: 0, to: rows.length });
   });
-  test('the line above the first goes with it, and what waits below the last', () => {
+  test('includes headings before the first row and pending rows after the last', () => {
     const letter = { user: 'ann', room: 'a', cid: 'c', posting: { type: 'chat', data: '' }, at: 0 } as const;
     const rows: Row[] = [
       ...messages(1, 9),
       { kind: 'day', key: 'day-10', at: 0 },
       ...messages(10, 20),
-      { kind: 'letter', key: 'c', letter, data: '' },
+      { kind: 'pending', key: 'c', message: letter, data: '' },
     ];
-    expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'letter']);
+    expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'pending']);
     expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 19 }))).toEqual(['day', 19]);
     expect(messageRangeOf(rows, { from: 9, to: 22 })).toEqual({ first: 10, last: 20 });
   });

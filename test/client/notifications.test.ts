@@ -7,11 +7,11 @@ import {
   type NotifyPermission,
 } from '../../src/client/rooms/notifications.js';
 import { Settings } from '../../src/client/settings.js';
-import { HandClock } from './clock.js';
+import { ManualClock } from './clock.js';
 
 const me = { id: 'me', name: 'Me' };
 const bob = { id: 'bob', name: 'Bob' };
-let clock: HandClock;
+let clock: ManualClock;
 let rooms: RoomEntries;
 let settings: Settings;
 let calls: string[];
@@ -21,7 +21,7 @@ let leads: boolean;
 let watched: string | undefined;
 let permission: NotifyPermission;
 let log: LogEvent[];
-let attention: NotificationPolicy;
+let policy: NotificationPolicy;
 
 function says(id: number, data = 'hi', user = bob): LogEvent {
   return { id, type: 'chat', user, data, at: id, ...(data.includes('@me') ? { mentions: [me] } : {}) };
@@ -33,12 +33,12 @@ async function load(_room: string, where: { after?: number; limit: number }): Pr
     after === undefined ? log.slice(-limit) : log.filter(({ id }) => id > after).slice(0, limit);
   return { epoch: 'e', last: log.length, complete: true, messages };
 }
-/** The other room has grown to so many messages, the last of them this. */
+/** Adds messages up to a number; the last one has this text. */
 async function grows(to: number, last: string): Promise<void> {
   const before = log.length;
   while (log.length < to) log.push(says(log.length + 1, log.length + 1 === to ? last : 'hi'));
   rooms.setLast('kitchen', to);
-  await attention.onRoomMoved('kitchen', before);
+  await policy.onRoomMoved('kitchen', before);
 }
 
 function parts(): NotificationPolicyDeps {
@@ -66,7 +66,7 @@ function parts(): NotificationPolicyDeps {
 }
 
 beforeEach(() => {
-  clock = new HandClock();
+  clock = new ManualClock();
   rooms = new RoomEntries();
   rooms.replaceAll([{ room: 'kitchen', last: 0, read: 0, people: 0, joined: true }]);
   settings = new Settings({ get: () => undefined, set: () => {}, keys: () => [], onChange: () => {} });
@@ -77,17 +77,17 @@ beforeEach(() => {
   watched = undefined;
   permission = 'granted';
   log = [];
-  attention = new NotificationPolicy(parts());
+  policy = new NotificationPolicy(parts());
 });
 
-test('a mention in another room calls, once, and marks the room', async () => {
+test('notifies once of a mention in another room, and marks the room', async () => {
   await grows(3, 'hey @me');
   expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 3', 'kitchen 3', 'ring'], true]);
-  await attention.onRoomMoved('kitchen', 3);
+  await policy.onRoomMoved('kitchen', 3);
   expect([calls.length, asked]).toEqual([3, [{ after: 0, limit: 50 }]]);
 });
 
-test('other messages call where that was asked for, and nowhere when nothing was', async () => {
+test('notifies of other messages only where the setting asks for it', async () => {
   await grows(1, 'hi');
   settings.setNotifyLevelIn('kitchen', 'all');
   await grows(2, 'hi');
@@ -100,28 +100,28 @@ test.each([
   ['it is looked at', () => (watched = 'kitchen')],
   ['it must not disturb', () => (settings.doNotDisturb.value = true)],
   ['it was read elsewhere', () => rooms.setRead('kitchen', 9)],
-])('nobody is called when %s', async (_, so) => {
+])('notifies nobody when %s', async (_, so) => {
   so();
   await grows(3, '@me');
   expect(calls).toEqual(['mark kitchen 3']);
 });
 
-test('a tab that does not lead does not even look', async () => {
+test('does not even look from a tab that does not lead', async () => {
   leads = false;
   await grows(3, '@me');
   expect([calls, asked]).toEqual([[], []]);
 });
 
-test('what I say calls nobody; in the room in view neither does what was deleted', async () => {
-  await attention.onEvents('lobby', [says(1, '@me', me), { ...says(2, '@me'), deleted: 3 } as LogEvent]);
+test("ignores the user's own messages, and deleted ones in the room in view", async () => {
+  await policy.onEvents('lobby', [says(1, '@me', me), { ...says(2, '@me'), deleted: 3 } as LogEvent]);
   expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([]);
 });
 
-test('of many only the last is shown, and it rings once in a while', async () => {
-  await attention.onEvents('lobby', [says(1, '@me'), says(2, '@me'), says(3)]);
-  await attention.onEvents('lobby', [says(4, '@me')]);
-  clock.turn(3_000);
-  await attention.onEvents('lobby', [says(5, '@me')]);
+test('shows only the last of many, and rings at intervals', async () => {
+  await policy.onEvents('lobby', [says(1, '@me'), says(2, '@me'), says(3)]);
+  await policy.onEvents('lobby', [says(4, '@me')]);
+  clock.advance(3_000);
+  await policy.onEvents('lobby', [says(5, '@me')]);
   expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([
     'lobby 2',
     'ring',
@@ -131,34 +131,34 @@ test('of many only the last is shown, and it rings once in a while', async () =>
   ]);
 });
 
-test('a room that moved far is looked at at its end only', async () => {
+test('checks only the end of a room that moved far', async () => {
   await grows(400, '@me');
   expect([asked, calls.at(-2)]).toEqual([[{ limit: 50 }], 'kitchen 400']);
 });
 
-test('without the permission it only rings, and without sound it only shows', async () => {
+test('rings without the permission, and shows without sound', async () => {
   permission = 'default';
-  attention = new NotificationPolicy(parts());
-  await attention.onEvents('lobby', [says(1, '@me')]);
-  await attention.requestPermission();
+  policy = new NotificationPolicy(parts());
+  await policy.onEvents('lobby', [says(1, '@me')]);
+  await policy.requestPermission();
   settings.sound.value = false;
-  await attention.onEvents('lobby', [says(2, '@me')]);
-  expect([calls.filter((call) => !call.startsWith('mark')), attention.permission.value]).toEqual([
+  await policy.onEvents('lobby', [says(2, '@me')]);
+  expect([calls.filter((call) => !call.startsWith('mark')), policy.permission.value]).toEqual([
     ['ring', 'lobby 2'],
     'granted',
   ]);
 });
 
-test('an edit that mentions me marks the room', async () => {
-  await attention.onEvents('kitchen', [
+test('marks the room for an edit that mentions the user', async () => {
+  await policy.onEvents('kitchen', [
     { id: 2, type: 'edit', target: 1, user: bob, data: '@me', at: 2, mentions: [me] },
   ]);
   expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 2'], true]);
 });
 
-test('what changed in another room is handed on, for what is kept of it', async () => {
+test('reports the changes of another room to the cache', async () => {
   log.push(says(1), { id: 2, type: 'delete', target: 1, user: bob, at: 2 });
   rooms.setLast('kitchen', 2);
-  await attention.onRoomMoved('kitchen', 0);
+  await policy.onRoomMoved('kitchen', 0);
   expect(erased).toEqual(['kitchen delete 1']);
 });

@@ -1,4 +1,4 @@
-/** What is being written, in a real browser: nothing of it waits, is lost, or says what is not there any more. */
+/** The composer in Chromium: no message waits, is lost, or repeats deleted text. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser, say, shows, signInByForm } from '../chromium.js';
@@ -15,10 +15,10 @@ async function answer(page: Page, id: number): Promise<void> {
   await page.locator('.mode').waitFor();
 }
 
-describe.runIf(hasChromium)('what is written', { timeout: 60_000 }, () => {
-  it('outlives the tab at once, also while the names of the emoji are on their way', async () => {
+describe.runIf(hasChromium)('the composer', { timeout: 60_000 }, () => {
+  it('keeps a message when the tab closes at once, even while emoji names load', async () => {
     const { origin } = await start();
-    const context = await (await openBrowser()).newContext({ serviceWorkers: 'block' }); // they are not to be kept
+    const context = await (await openBrowser()).newContext({ serviceWorkers: 'block' }); // nothing may be cached
     const page = await context.newPage();
     await signInByForm(page, origin, 'Ann');
     const asked: string[] = [];
@@ -35,7 +35,7 @@ describe.runIf(hasChromium)('what is written', { timeout: 60_000 }, () => {
     expect(asked.length).toBeGreaterThan(0);
   });
 
-  it('does not say again what was deleted since the answer was begun', async () => {
+  it('does not quote what was deleted since the reply began', async () => {
     const server = await start();
     const bob = await visitor(server, 'Bob');
     await says(bob, 'lobby', 'a secret', 'a slip');
@@ -55,7 +55,7 @@ describe.runIf(hasChromium)('what is written', { timeout: 60_000 }, () => {
     expect(await told()).not.toContain('secret');
   });
 
-  it('is sent by Enter once a name is written in full; until then Enter completes it', async () => {
+  it('sends with Enter once a name is complete, and completes it before', async () => {
     const server = await start();
     for (const name of ['Bob', 'Bobby']) await says(await visitor(server, name), 'kitchen', 'hi');
     const { page } = await openPage(server, 'Ann');

@@ -1,4 +1,4 @@
-/** The rows that are drawn, and what lies above and below them. */
+/** The rows that are in the DOM, and what is above and below. */
 import { type Signal, signal } from '@preact/signals';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Row } from '../../src/client/render/rows.js';
@@ -12,36 +12,43 @@ vi.stubGlobal('innerHeight', 392); // ten rows
 function rowsUpTo(last: number): Row[] {
   return Array.from({ length: last }, (_, n) => {
     const event = { id: n + 1, type: 'chat', user: { id: 'ann', name: 'Ann' }, data: '', at: 0 } as const;
-    return { kind: 'message', key: `m-${n + 1}`, event, startsGroup: false, editedAt: undefined, pendingChanges: [] };
+    return {
+      kind: 'message',
+      key: `m-${n + 1}`,
+      event,
+      startsGroup: false,
+      editedAt: undefined,
+      pendingChanges: [],
+    };
   });
 }
 
 let rows: Signal<readonly Row[]>;
-let transcript: Signal<{ readonly pinned: boolean }>;
+let timeline: Signal<{ readonly pinned: boolean }>;
 let drawn: VirtualList;
 const keys = () => [drawn.visibleRows.value[0]?.key, drawn.visibleRows.value.at(-1)?.key];
 
 beforeEach(() => {
   rows = signal(rowsUpTo(100));
-  transcript = signal({ pinned: true });
-  const place = { room: { transcript }, shown: signal(undefined) };
-  drawn = new VirtualList(rows, place as unknown as RoomSession); // what the rows ask of it
+  timeline = signal({ pinned: true });
+  const place = { room: { timeline }, targetMessage: signal(undefined) };
+  drawn = new VirtualList(rows, place as unknown as RoomSession); // the part that VirtualList uses
 });
 
-test('at the end: those that fit, and nothing is below', () => {
+test('renders the rows that fit at the end, with nothing below', () => {
   expect([keys(), drawn.hasAbove, drawn.hasBelow]).toEqual([['m-91', 'm-100'], true, false]);
 });
 
-test('what has come and is not drawn yet is not below: the reader is still at the end', () => {
+test('does not count rows that arrived but are not rendered as below', () => {
   void drawn.visibleRows.value;
   rows.value = rowsUpTo(125);
   expect(drawn.hasBelow).toBe(false);
   expect([keys()[1], drawn.hasBelow]).toEqual(['m-125', false]);
 });
 
-test('further up it grows on either side', () => {
+test('grows in both directions while the reader is further up', () => {
   void drawn.visibleRows.value;
-  transcript.value = { pinned: false };
+  timeline.value = { pinned: false };
   expect(drawn.extendUp()).toBe(true);
   expect(keys()).toEqual(['m-79', 'm-100']);
   rows.value = rowsUpTo(125);

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { ReadPositionSender, RoomEntries } from '../../src/client/rooms/list.js';
-import { HandClock } from './clock.js';
+import { ManualClock } from './clock.js';
 
-let clock: HandClock;
+let clock: ManualClock;
 let rooms: RoomEntries;
 let sent: string[];
 let arrives: boolean;
@@ -10,7 +10,7 @@ let marks: ReadPositionSender;
 const quiet = () => new Promise(setImmediate);
 
 beforeEach(() => {
-  clock = new HandClock();
+  clock = new ManualClock();
   rooms = new RoomEntries();
   rooms.replaceAll([{ room: 'lobby', last: 100, read: 10, people: 1, joined: true }]);
   sent = [];
@@ -22,13 +22,13 @@ beforeEach(() => {
   marks = new ReadPositionSender({ rooms, send: put, clock });
 });
 
-/** Time passes, and what is on its way arrives. */
+/** Lets time pass and requests arrive. */
 async function turn(ms: number): Promise<void> {
-  clock.turn(ms);
+  clock.advance(ms);
   await quiet();
 }
 
-test('the first goes at once, then the newest every two seconds', async () => {
+test('sends the first position at once, then the newest every two seconds', async () => {
   marks.markRead('lobby', 11);
   await turn(0);
   for (let id = 12; id <= 40; id++) marks.markRead('lobby', id);
@@ -38,14 +38,14 @@ test('the first goes at once, then the newest every two seconds', async () => {
   expect([sent, rooms.entry('lobby')?.read]).toEqual([['lobby 11', 'lobby 40'], 40]);
 });
 
-test('a mark never goes back, and what is no news is not sent', async () => {
+test('never goes back, and sends only news', async () => {
   marks.markRead('lobby', 10);
   marks.markRead('lobby', 3);
   await turn(5_000);
   expect([sent, rooms.entry('lobby')?.read]).toEqual([[], 10]);
 });
 
-test('one that did not arrive is said again, later, if there is no newer one', async () => {
+test('repeats what did not arrive unless there is a newer one', async () => {
   arrives = false;
   marks.markRead('lobby', 20);
   await turn(0);
@@ -57,7 +57,7 @@ test('one that did not arrive is said again, later, if there is no newer one', a
   expect([sent.at(-1), new Set(sent)]).toEqual(['lobby 25', new Set(['lobby 20', 'lobby 25'])]);
 });
 
-test('a page that goes away says all at once', async () => {
+test('sends everything when the page closes', async () => {
   marks.markRead('lobby', 11);
   await turn(0);
   marks.markRead('lobby', 30);
@@ -66,10 +66,10 @@ test('a page that goes away says all at once', async () => {
   expect(sent).toEqual(['lobby 11', 'lobby 30 leaving']);
 });
 
-test('what another device has read moves it here; a server that knows less is told', async () => {
+test('follows other devices, and corrects a server that knows less', async () => {
   marks.onServerPosition('lobby', 50, 100);
   expect(rooms.entry('lobby')?.read).toBe(50);
-  marks.onServerPosition('lobby', 20, 40); // a log that ends before my mark: another one
+  marks.onServerPosition('lobby', 20, 40); // a log that ends before the position is another one
   await turn(0);
   expect(sent).toEqual([]);
   marks.onServerPosition('lobby', 20, 100);
