@@ -12,8 +12,11 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 12_000;
-/** Limits the wait for a first event after a start. */
-const FIRST_EVENT_TIMEOUT_MS = 30_000;
+/** A kill proves little before clients have come back, so it waits for an event per N milliseconds of the interval. */
+const MS_PER_EVENT = 20;
+const MAX_AWAITED_EVENTS = 20;
+/** Limits each wait for events after a start. */
+const EVENTS_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 /** Length of the time after the last start, in intervals between kills. */
 const LAST_INTERVALS = 3;
@@ -113,14 +116,15 @@ export async function runNemesis(
   history: History,
   random: Random,
 ): Promise<void> {
+  const awaited = Math.min(MAX_AWAITED_EVENTS, killIntervalMs / MS_PER_EVENT);
   const isOver = (): boolean => stopped() || history.violations.length > 0;
   while (!isOver()) {
     const { observed } = history;
-    // A kill proves nothing while no client has come back.
-    await waitUntil(() => history.observed > observed || isOver(), FIRST_EVENT_TIMEOUT_MS);
+    await waitUntil(() => history.observed > observed || isOver(), EVENTS_TIMEOUT_MS);
     const isLast = restarts.kills === kills;
     const interval = isLast ? LAST_INTERVALS * killIntervalMs : killIntervalMs;
     await sleep(randomInt(random, interval * 0.5, interval * 1.5));
+    await waitUntil(() => history.observed >= observed + awaited || isOver(), EVENTS_TIMEOUT_MS);
     if (isLast) return;
     await server.kill();
     restarts.kills++;
