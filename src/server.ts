@@ -127,7 +127,7 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
     const at = now();
     if (at - (people.person(user.id)?.lastSeen ?? 0) > dayMs) sequencer.submit({ kind: 'seen', user, at });
   };
-  return { hub, sequencer, submit, sessionCookie, onSeen, now };
+  return { hub, sequencer, submit, sessionCookie, onSeen, now, read: (work: () => void) => store.read(work) };
 }
 
 function sessionKeys(config: Config, store: Store): readonly string[] {
@@ -180,7 +180,7 @@ function attachHttp(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, sessionCookie, onSeen }: Chat,
+  { hub, sessionCookie, onSeen, read }: Chat,
   { isDraining, isFull }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
@@ -189,6 +189,7 @@ function attachUpgrade(
     sessionCookie,
     hub,
     onSeen,
+    read,
     onError: (error) => logger.error({ err: error }, 'failed to open a socket'),
     isClosed: () => isDraining() || isFull(),
   });

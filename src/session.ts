@@ -23,6 +23,9 @@ const REFRESH_AFTER_SECONDS = 24 * 3600;
 const CLOCK_SKEW_SECONDS = 60;
 const MAX_COOKIE_LENGTH = 4096;
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/; // new ids have 12; older cookies may have others
+/** Verified Cookie headers that are remembered, and the longest of them: at most 8 MB. */
+const maxCachedHeaders = 16_384;
+const maxCachedHeaderLength = 512;
 const BASE64_PATTERN = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Signs with the newest key and accepts all. `keys` are in order, newest first; `now` is in milliseconds. */
@@ -30,6 +33,8 @@ export class SessionCookie {
   readonly keys: Keygrip;
   /** The same keys for our own check: Keygrip's draws random bytes and makes two more HMACs, at every upgrade. */
   readonly #secrets: readonly KeyObject[];
+  /** What verified headers prove, the least recently used first. After a restart, the same cookies come back at once. */
+  readonly #cache = new Map<string, SignedSession>();
   readonly #people: PersonLookup;
   readonly #now: () => number;
 
@@ -43,12 +48,33 @@ export class SessionCookie {
   /** Returns the session of a Cookie header, or undefined when the cookie is missing, invalid or expired. Never throws. */
   verify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
+    const signed = this.#cache.get(header) ?? this.#verifySignature(header);
+    if (!signed) return undefined;
+    this.#cacheHeader(header, signed);
+    const age = this.#now() / 1000 - signed.iat;
+    if (age > SESSION_SECONDS || age < -CLOCK_SKEW_SECONDS) return undefined;
+    const user = this.#storedUser(signed.user);
+    if (!user) return undefined;
+    const needsRefresh = signed.hasOldKey || age > REFRESH_AFTER_SECONDS;
+    return { user, expiresAt: (signed.iat + SESSION_SECONDS) * 1000, needsRefresh };
+  }
+
+  #cacheHeader(header: string, signed: SignedSession): void {
+    if (header.length > maxCachedHeaderLength) return;
+    this.#cache.delete(header); // it becomes the most recently used
+    this.#cache.set(header, signed);
+    if (this.#cache.size <= maxCachedHeaders) return;
+    const oldest = this.#cache.keys().next();
+    if (!oldest.done) this.#cache.delete(oldest.value);
+  }
+
+  /** Returns what the cookie says when one of our keys signed it. The answer depends on nothing but the header. */
+  #verifySignature(header: string): SignedSession | undefined {
     const value = cookieValue(header, 'name');
     const signature = cookieValue(header, 'name.sig');
     if (value === undefined || signature === undefined || value.length > MAX_COOKIE_LENGTH) return undefined;
     const key = this.#secrets.findIndex((secret) => isValidSignature(secret, `name=${value}`, signature));
-    const session = key < 0 ? undefined : this.#parse(value, key > 0);
-    return session && this.#withStoredName(session);
+    return key < 0 ? undefined : parseSession(value, key > 0);
   }
 
   /** Returns the cookie's value for a session that begins now. */
@@ -58,30 +84,31 @@ export class SessionCookie {
   }
 
   /** Takes the name from the database, because the user may have changed it or signed out since the cookie was signed. */
-  #withStoredName(session: Session): Session | undefined {
-    const person = this.#people.person(session.user.id);
-    if (!person) return session; // signed in after the backup that was restored
-    if (person.signedOut) return undefined;
-    return { ...session, user: { id: session.user.id, name: person.name } };
+  #storedUser(user: User): User | undefined {
+    const person = this.#people.person(user.id);
+    if (!person) return user; // signed in after the backup that was restored
+    return person.signedOut ? undefined : { id: user.id, name: person.name };
   }
+}
 
-  #parse(value: string, oldKey: boolean): Session | undefined {
-    const fields = BASE64_PATTERN.test(value)
-      ? parseJsonObject(Buffer.from(value, 'base64').toString())
-      : undefined;
-    if (!fields) return undefined;
-    const [id, name, iat] = [field(fields, 'id'), field(fields, 'name'), field(fields, 'iat')];
-    if (typeof id !== 'string' || !ID_PATTERN.test(id) || typeof name !== 'string' || name === '')
-      return undefined;
-    if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined;
-    const age = this.#now() / 1000 - iat;
-    if (age > SESSION_SECONDS || age < -CLOCK_SKEW_SECONDS) return undefined;
-    return {
-      user: { id, name },
-      expiresAt: (iat + SESSION_SECONDS) * 1000,
-      needsRefresh: oldKey || age > REFRESH_AFTER_SECONDS,
-    };
-  }
+/** What a cookie says, whatever the time and whatever became of the user. */
+interface SignedSession {
+  readonly user: User;
+  /** When it was signed, in seconds since 1970. */
+  readonly iat: number;
+  readonly hasOldKey: boolean;
+}
+
+function parseSession(value: string, hasOldKey: boolean): SignedSession | undefined {
+  const fields = BASE64_PATTERN.test(value)
+    ? parseJsonObject(Buffer.from(value, 'base64').toString())
+    : undefined;
+  if (!fields) return undefined;
+  const [id, name, iat] = [field(fields, 'id'), field(fields, 'name'), field(fields, 'iat')];
+  if (typeof id !== 'string' || !ID_PATTERN.test(id) || typeof name !== 'string' || name === '')
+    return undefined;
+  if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined;
+  return { user: { id, name }, iat, hasOldKey };
 }
 
 /** Compares with Keygrip's signature, in constant time. */

@@ -21,14 +21,14 @@ const iat = NOW / 1000;
 
 describe('the cookie', () => {
   it('opens what was sealed', () => {
-    expect(identity.verify(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, stale: false });
+    expect(identity.verify(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, needsRefresh: false });
     const value = identity.sign(ANN);
     expect(JSON.parse(Buffer.from(value, 'base64').toString())).toEqual({ ...ANN, iat });
     expect(newId()).toMatch(/^[\w-]{12}$/);
     expect(Buffer.byteLength(newKey())).toBeGreaterThanOrEqual(32);
   });
   it('signed with an older key is accepted, and to be made anew', () => {
-    expect(identity.verify(sealed({ ...ANN, iat }, OLD))).toMatchObject({ stale: true });
+    expect(identity.verify(sealed({ ...ANN, iat }, OLD))).toMatchObject({ needsRefresh: true });
   });
   it.each([
     null,
@@ -71,6 +71,30 @@ describe('the cookie', () => {
     const knowing = new SessionCookie([KEY], people, () => NOW);
     expect(knowing.verify(sealed({ ...ANN, iat }))?.user).toEqual({ id: ANN.id, name: 'Anna' });
     expect(knowing.verify(sealed({ ...ANN, id: 'bbbbbbbbbbbb', iat }))).toBeUndefined();
+  });
+  it('that was verified before still expires, is renewed, and ends with a sign-out or another name', () => {
+    let now = NOW;
+    let person = { name: 'Ann', signedOut: false };
+    const remembering = new SessionCookie([KEY, OLD], { person: () => person }, () => now);
+    const [header, old] = [sealed({ ...ANN, iat }), sealed({ ...ANN, iat }, OLD)];
+    expect(remembering.verify(header)).toEqual({
+      user: ANN,
+      expiresAt: NOW + 30 * 86_400_000,
+      needsRefresh: false,
+    });
+    for (let n = 0; n < 2; n++)
+      expect(remembering.verify(old)).toMatchObject({ user: ANN, needsRefresh: true });
+    person = { name: 'Anna', signedOut: false };
+    expect(remembering.verify(header)?.user).toEqual({ id: ANN.id, name: 'Anna' });
+    now = NOW + 86_401_000;
+    expect(remembering.verify(header)).toMatchObject({ needsRefresh: true });
+    now = NOW + 30 * 86_400_000 + 5000;
+    expect(remembering.verify(header)).toBeUndefined();
+    now = NOW;
+    expect(remembering.verify(header)).toBeDefined();
+    person = { name: 'Anna', signedOut: true };
+    expect(remembering.verify(header)).toBeUndefined();
+    expect(new SessionCookie([KEY], nobody, () => now).verify(old)).toBeUndefined();
   });
   it('never throws', () => {
     fc.assert(

@@ -77,6 +77,8 @@ export class Talk {
   #frame(talker) {
     talker.sent++;
     const id = talker.socket.talker;
-    return textFrame(this.#crowd.dialect.say(stampedText(id), `${this.#prefix}-${id}-${talker.sent}`));
+    // as those of the page, which begin with the time
+    const cid = `${Date.now().toString(16).padStart(12, '0')}-${this.#prefix}-${id}-${talker.sent}`;
+    return textFrame(this.#crowd.dialect.say(stampedText(id), cid));
   }
 }

@@ -28,8 +28,9 @@ const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
 };
 
-/** Share of the event loop for admitting sockets. */
+/** Share of the event loop for admitting sockets, and of one read transaction. */
 const admitBudgetMs = 4;
+const admitStepMs = 1;
 
 export interface UpgradeDeps {
   readonly config: Config;
@@ -38,6 +39,8 @@ export interface UpgradeDeps {
   /** Whether new sockets are refused with 503. */
   readonly isClosed: () => boolean;
   readonly onError: (error: unknown) => void;
+  /** Runs what reads the database in one transaction: a lock of its own for each read would take as long as the read. */
+  readonly read: (work: () => void) => void;
   /** Records the day on which a user was last here. */
   readonly onSeen: (user: User) => void;
 }
@@ -73,9 +76,13 @@ export class UpgradeHandler {
     for (const connection of this.#deps.hub.connections.values()) connection.terminate();
   }
 
-  readonly #processNext = (): boolean => {
-    const next = this.#queue.shift();
-    if (next) this.#process(...next);
+  readonly #processNext = (now: number): boolean => {
+    this.#deps.read(() => {
+      do {
+        const next = this.#queue.shift();
+        if (next) this.#process(...next);
+      } while (this.#queue.length > 0 && performance.now() < now + admitStepMs);
+    });
     return this.#queue.length > 0;
   };
 

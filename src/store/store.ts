@@ -34,6 +34,7 @@ export class Store implements Storage {
   readonly #db: Database.Database;
   readonly #wal: WalTruncater;
   readonly #begin: Database.Statement<[]>;
+  readonly #beginRead: Database.Statement<[]>;
   readonly #commit: Database.Statement<[]>;
   readonly #rollback: Database.Statement<[]>;
   readonly #changes: Database.Statement<[], number>;
@@ -50,6 +51,7 @@ export class Store implements Storage {
       throw error;
     }
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
+    this.#beginRead = this.#db.prepare('BEGIN');
     this.#commit = this.#db.prepare('COMMIT');
     this.#rollback = this.#db.prepare('ROLLBACK');
     this.#changes = this.#db.prepare<[], number>('SELECT total_changes()').pluck();
@@ -98,6 +100,16 @@ export class Store implements Storage {
       const reason = this.#toStorageError(error);
       if (committing) onCommitFailed();
       throw reason;
+    }
+  }
+
+  /** One lock for all reads of `work`, which see the same moment. `work` must not write. */
+  read<T>(work: () => T): T {
+    this.#beginRead.run();
+    try {
+      return work();
+    } finally {
+      this.#commit.run();
     }
   }
 

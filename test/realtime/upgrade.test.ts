@@ -56,6 +56,7 @@ describe('the upgrade handler', () => {
     const deps = {
       config: { trustedProxies: { check: () => false }, limits: {} },
       hub: { scheduler: new Scheduler() },
+      read: (work: () => void) => work(),
     };
     const handler = new UpgradeHandler(deps as unknown as ConstructorParameters<typeof UpgradeHandler>[0]);
     const end = (): void => {

@@ -113,10 +113,14 @@ export function outboxLockName(user: string, room: string): string {
   return `oneport.outbox ${user} ${room}`;
 }
 
-/** 128 random bits in hex. `crypto.randomUUID` is missing over plain http. */
-export function newCid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/**
+ * The time in milliseconds and 80 random bits, in hex, as in UUIDv7: cids that begin with the time are cheap for the
+ * server's index. (`crypto.randomUUID` does not exist on pages over plain http.)
+ */
+export function newCid(now = Date.now()): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return now.toString(16).padStart(12, '0') + random;
 }
 
 /**
