@@ -24,9 +24,7 @@ export async function fill(folder: string, room: string, count: number): Promise
     });
   }
   // The index follows by itself; here it is done before anything is measured.
-  while (
-    !(await store.search.find({ q: 'message', room: undefined, before: undefined, limit: 1 }))?.complete
-  );
+  while (!(await store.search.find({ q: 'message', room: undefined, before: undefined, limit: 1 }))?.complete);
   store.close();
 }
 
@@ -108,7 +106,7 @@ export async function jump(page: Page, id: number): Promise<number> {
 /** Back to the newest. */
 export async function toLatest(page: Page, last: number): Promise<number> {
   const from = performance.now();
-  await page.locator('.jump-latest').click();
+  await page.locator('.below').click();
   await page.locator(`li.message[data-id="${last}"]`).waitFor();
   return performance.now() - from;
 }
