@@ -22,6 +22,7 @@ import {
   jsonBody,
   limitParam,
   optionalRoomParam,
+  type RoomLookup,
   roomParam,
   textParam,
   unwrap,
@@ -29,6 +30,7 @@ import {
 import { RateLimiter } from './rate-limiter.js';
 
 export interface ApiDeps extends MessageDeps, RoomDeps, ListDeps, SearchDeps {
+  readonly log: LogDeps['log'];
   readonly store: RoomDeps['store'] & ListDeps['store'] & SearchDeps['store'];
 }
 
@@ -76,7 +78,7 @@ interface PageRequest {
 export function messageRoutes(router: Router, deps: MessageDeps): void {
   router.get('/rooms/:room/messages', (ctx) => {
     requireUser(ctx, deps);
-    ctx.body = readPage(ctx, roomParam(ctx), deps);
+    ctx.body = readPage(ctx, roomParam(ctx, deps.log), deps);
   });
   router.post('/rooms/:room/messages', async (ctx) => {
     await postEvent(ctx, requireUser(ctx, deps), deps);
@@ -115,10 +117,10 @@ function isComplete(
 async function postEvent(
   ctx: Koa.Context,
   user: User,
-  { submit, now, takeToken: mayPost }: MessageDeps,
+  { submit, now, takeToken: mayPost, log }: MessageDeps,
 ): Promise<void> {
   const body = jsonBody(ctx, '{"type"?, "data"?, "target"?, "cid"?}');
-  const room = roomParam(ctx);
+  const room = roomParam(ctx, log);
   const type = field(body, 'type') ?? 'chat'; // as it was before there were others
   const posting = unwrap(parsePost(body, type));
   if (!mayPost(user))
@@ -154,6 +156,7 @@ export interface RoomListDeps {
 }
 
 export interface RoomDeps extends SessionDeps, RoomListDeps {
+  readonly log: RoomLookup;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
 }
@@ -189,11 +192,11 @@ export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary
   ];
 }
 
-async function markRead(ctx: Koa.Context, user: User, { submit, now }: RoomDeps): Promise<void> {
+async function markRead(ctx: Koa.Context, user: User, { submit, now, log }: RoomDeps): Promise<void> {
   const id = field(jsonBody(ctx, '{"id"}'), 'id');
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0)
     throw badRequest('"id" must be a whole number.');
-  const result = await submit({ kind: 'read', room: roomParam(ctx), user, id, at: now() });
+  const result = await submit({ kind: 'read', room: roomParam(ctx, log), user, id, at: now() });
   if (result.kind === 'rejected') throw toError(result.problem);
   ctx.status = 204;
 }
@@ -232,6 +235,7 @@ export function beforeParam(ctx: Koa.Context): number {
 /** Finds what was said, by its words. */
 
 export interface SearchDeps extends SessionDeps {
+  readonly log: RoomLookup;
   readonly config: Config;
   readonly now: () => number;
   readonly store: {
@@ -247,12 +251,12 @@ export interface SearchDeps extends SessionDeps {
 }
 
 export function searchRoutes(router: Router, deps: SearchDeps): void {
-  const { config, now, store } = deps;
+  const { config, now, store, log } = deps;
   // who may say so much in a second may look for as much
   const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);
-    const wanted = searchParams(ctx);
+    const wanted = searchParams(ctx, log);
     if (throttle.take(user.id) > 0)
       throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
         'Retry-After': '1',
@@ -261,11 +265,11 @@ export function searchRoutes(router: Router, deps: SearchDeps): void {
   });
 }
 
-function searchParams(ctx: Koa.Context) {
+function searchParams(ctx: Koa.Context, rooms: RoomLookup) {
   const q = textParam(ctx, 'q') ?? '';
   if (!q.isWellFormed()) throw badRequest('"q" contains a broken character (a lone surrogate).');
   if ([...q].length > LIMITS.queryCodePoints)
     throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
-  const [room, before] = [optionalRoomParam(ctx), intParam(ctx, 'before')];
+  const [room, before] = [optionalRoomParam(ctx, rooms), intParam(ctx, 'before')];
   return { q, room, before, limit: limitParam(ctx, MAX_HITS_PER_PAGE) };
 }

@@ -77,6 +77,15 @@ export class Hub {
     return this.#rooms.get(room)?.presence.count ?? 0;
   }
 
+  /** True when the room has messages; false also when the log cannot be read. */
+  roomExists(name: string): boolean {
+    try {
+      return this.#deps.log.last(name) > 0;
+    } catch {
+      return false;
+    }
+  }
+
   /** Resolves when the memberships of this user so far are committed. */
   flushMemberships(user: User): Promise<void> {
     return new Promise((resolve) => this.memberships.flush(this.user(user), resolve));
