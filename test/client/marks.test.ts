@@ -1,6 +1,8 @@
 /** The marks in messages: what they mean, that no letter is lost, that nothing else comes out, that hostile ones are quick. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { findMentions } from '../../src/chat/mentions.js';
+import { skeleton } from '../../src/chat/names.js';
 import { formatReply } from '../../src/client/room/composer.js';
 import {
   foldText,
@@ -105,6 +107,26 @@ describe('marks', () => {
     expect(
       marks.flatMap((mark) => (typeof mark === 'object' && mark.kind === 'mention' ? [mark.user.id] : [])),
     ).toEqual(['l', 'a', 'o']);
+  });
+
+  it.each([
+    '@小明你好',
+    '你好@小明，@AnnLee 和 ＠Ann',
+    '@민수야 안녕',
+    '@ann\u00a0lee',
+    'mail ann@ann.example @Anna @Ann',
+  ])('draws each mention that the server finds: %j', (text) => {
+    const people = [ANN, ANN_LEE, { id: 'x', name: '小明' }, { id: 'm', name: '민수' }];
+    const ownerOf = (wanted: string) => {
+      const user = people.find(({ name }) => skeleton(name) === wanted);
+      return user && { ...user, key: 1, signedOut: false, lastSeen: 0 };
+    };
+    const found = findMentions(text, { ownerOf }) ?? [];
+    expect(found.length).toBeGreaterThan(0);
+    const drawn = parseMarkdown(text, found).flatMap((one) =>
+      typeof one === 'object' && one.kind === 'mention' ? [one.user] : [],
+    );
+    expect(drawn).toEqual(found);
   });
 
   it.each([

@@ -6,6 +6,7 @@
  * 2. A link leads to http, https or mailto, and to nowhere else.
  */
 import { getDefaults, Lexer, type Token, Tokenizer, type Tokens } from 'marked';
+import { foldName, mentionsIn } from '../../shared/mentions.js';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 
 export type MarkdownNode =
@@ -30,7 +31,7 @@ export interface QuoteSource {
 }
 
 /** Nothing of what the grammar knows can begin without one of these. */
-const plainLinePattern = /^(?!.*[*_~`[<@#\\]|.*(?::\/\/|www\.)|\s*(?:>|[-+]\s|\d+[.)]\s))/;
+const plainLinePattern = /^(?!.*[*_~`[<@＠#\\]|.*(?::\/\/|www\.)|\s*(?:>|[-+]\s|\d+[.)]\s))/;
 
 const parsedMessages = new WeakMap<ChatEvent, MarkdownNodes>();
 
@@ -265,36 +266,37 @@ export type InlineToken =
   | { readonly kind: 'ref'; readonly id: number; readonly text: string };
 
 /** Not in `a#1`, `&#123;`, `page/#1` or `#1a`; beside Chinese, where no space stands, it is one. */
-const messageRefPattern = /(?<![\w&/#])#[1-9]\d{0,14}(?!\w)/;
+const messageRefPattern = /(?<![\w&/#])#[1-9]\d{0,14}(?!\w)/g;
 
 /** Nothing is lost: the leaves' texts, put together, are the text. */
 export function tokenizeInline(text: string, mentions: readonly User[]): readonly InlineToken[] {
   const found: InlineToken[] = [];
   let done = 0;
-  for (const { 0: hit, index } of text.matchAll(inlinePattern(mentions))) {
-    if (index > done) found.push(text.slice(done, index));
-    found.push(toInlineToken(hit, mentions));
-    done = index + hit.length;
+  for (const { from, token } of tokensIn(text, mentions)) {
+    if (from < done) continue; // a number within a name
+    if (from > done) found.push(text.slice(done, from));
+    found.push(token);
+    done = from + token.text.length;
   }
   if (done < text.length) found.push(text.slice(done));
   return found;
 }
 
-function toInlineToken(text: string, mentions: readonly User[]): InlineToken {
-  if (text.startsWith('#')) return { kind: 'ref', id: Number(text.slice(1)), text };
-  const called = text.slice(1).normalize('NFC').toLowerCase();
-  const user = mentions.find(({ name }) => name.toLowerCase() === called);
-  return user ? { kind: 'mention', user, text } : text;
-}
-
-/** The longest name first: @Ann Lee is not @Ann. */
-function inlinePattern(mentions: readonly User[]): RegExp {
-  const names = mentions.map(({ name }) => name).sort((a, b) => b.length - a.length);
-  const called = names.map(
-    (name) =>
-      `@${name.replace(/[^\p{L}\p{N}\s]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)}(?![\\p{L}\\p{N}_])`,
-  );
-  return new RegExp([...called, messageRefPattern.source].join('|'), 'giu');
+/** Mentions and numbers in the order of the text. */
+function tokensIn(text: string, mentions: readonly User[]) {
+  const people = new Map(mentions.map((user) => [foldName(user.name), user]));
+  const found = (name: string): User | undefined => people.get(foldName(name));
+  const called = mentions.length === 0 ? [] : [...mentionsIn(text, found)];
+  return [
+    ...called.map(({ from, to, user }) => ({
+      from,
+      token: { kind: 'mention', user, text: text.slice(from, to) } as const,
+    })),
+    ...[...text.matchAll(messageRefPattern)].map(({ 0: hit, index }) => ({
+      from: index,
+      token: { kind: 'ref', id: Number(hit.slice(1)), text: hit } as const,
+    })),
+  ].sort((a, b) => a.from - b.from);
 }
 
 /** Long messages are shown in part until somebody wants all of it. Pure. */
