@@ -78,16 +78,31 @@ function applyEventCommand(command: EventCommand, storage: Storage): Result {
 }
 
 function postMessage(command: MessageCommand, person: Person, storage: Storage): Result {
+  const { room, reply } = command;
+  const target = reply === undefined ? undefined : storage.events.message(room, reply);
+  if (reply !== undefined && !target) return rejection(NO_MESSAGE);
+  if (target?.deleted) return rejection(DELETED);
   const mentions = findMentions(command.data, storage.people);
-  const event = storage.events.append(command.room, person, mentions ? { ...command, mentions } : command);
-  return { kind: 'accepted', room: command.room, event };
+  const event = storage.events.append(room, person, mentions ? { ...command, mentions } : command);
+  const called = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
+  return { kind: 'accepted', room, event, mentioned: others(called, person) };
+}
+
+/** Each once, without the person themselves. */
+function others(ids: readonly string[], person: Person): readonly string[] {
+  return [...new Set(ids)].filter((id) => id !== person.id);
 }
 
 /** The first command of a cid stands, for ever; the same once more gets its number, another one is refused. */
-function deduplicate(command: EventCommand, { room, event, target, data }: StoredCommand): Result {
-  const [type, to] = command.kind === 'message' ? ['chat', undefined] : [command.type, command.target];
+function deduplicate(command: EventCommand, stored: StoredCommand): Result {
+  const { room, event, target, data } = stored;
+  const [type, to, reply] =
+    command.kind === 'message'
+      ? ['chat', undefined, command.reply]
+      : [command.type, command.target, undefined];
   const same = room === command.room && event.type === type && target === to;
-  if (same && (data === undefined || data === command.data)) return { kind: 'duplicate', room, event };
+  if (same && (data === undefined || (data === command.data && stored.reply === reply)))
+    return { kind: 'duplicate', room, event };
   return reject('cid_conflict', 'This cid was already used for another command. Choose a new one.');
 }
 
@@ -157,14 +172,18 @@ export function changeMessage(command: ChangeCommand, person: Person, storage: S
   const problem = message ? validateChange(command, message, person, storage) : NO_MESSAGE;
   if (!message || problem) return { kind: 'rejected', problem: problem ?? NO_MESSAGE };
   const mentions = command.type === 'edit' ? findMentions(command.data, storage.people) : undefined;
+  const isText = command.type === 'edit' || command.type === 'delete';
+  const before = isText ? storage.events.mentionedBy(message) : [];
   const event = storage.events.appendChange(message, person, mentions ? { ...command, mentions } : command);
-  return { kind: 'accepted', room: command.room, event };
+  const after = isText ? storage.events.mentionedBy(message) : [];
+  return { kind: 'accepted', room: command.room, event, mentioned: others([...before, ...after], person) };
 }
 
 const NO_MESSAGE: Problem = {
   code: 'no_message',
   message: 'There is no message with this number in this room.',
 };
+const DELETED: Problem = { code: 'deleted', message: 'This message was deleted.' };
 
 function validateChange(
   { type, data }: ChangeCommand,
@@ -172,7 +191,7 @@ function validateChange(
   person: Person,
   storage: Storage,
 ): Problem | undefined {
-  if (message.deleted) return { code: 'deleted', message: 'This message was deleted.' };
+  if (message.deleted) return DELETED;
   switch (type) {
     case 'edit':
     case 'delete':

@@ -26,6 +26,8 @@ interface EventCommandFields {
 export interface MessageCommand extends EventCommandFields {
   readonly kind: 'message';
   readonly data: string;
+  /** number of the message that it replies to */
+  readonly reply?: number;
 }
 
 /** Do something to the message with number `target`. `data`: the new text, or the emoji; '' for a deletion. */
@@ -76,7 +78,13 @@ export interface ReadCommand {
 
 /** What became of a command. `problem` is the client's mistake or the disk's; it changed nothing. */
 export type Result =
-  | { readonly kind: 'accepted'; readonly room: string; readonly event: RoomEvent }
+  | {
+      readonly kind: 'accepted';
+      readonly room: string;
+      readonly event: RoomEvent;
+      /** ids of the people whose mentions in this room changed: by a name in the text, or by a reply to them */
+      readonly mentioned: readonly string[];
+    }
   | { readonly kind: 'duplicate'; readonly room: string; readonly event: RoomEvent }
   | { readonly kind: 'signed-in'; readonly user: User; readonly before: User | undefined }
   | { readonly kind: 'signed-out'; readonly user: User }
@@ -97,7 +105,10 @@ export interface ReadMark {
 export function toCommand(posting: PostCommand, room: string, user: User, at: number): EventCommand {
   const { cid } = posting;
   const posted = { room, user, at, ...(cid === undefined ? {} : { cid }) };
-  if (posting.type === 'chat') return { kind: 'message', ...posted, data: posting.data };
+  if (posting.type === 'chat') {
+    const { data, reply } = posting;
+    return { kind: 'message', ...posted, data, ...(reply === undefined ? {} : { reply }) };
+  }
   const data = posting.type === 'delete' ? '' : posting.data;
   return { kind: 'change', ...posted, type: posting.type, target: posting.target, data };
 }
@@ -122,6 +133,7 @@ export interface StoredCommand {
   readonly room: string;
   readonly event: RoomEvent;
   readonly target: number | undefined;
+  readonly reply: number | undefined;
   /** the text or the emoji as it was sent; undefined when it was deleted since */
   readonly data: string | undefined;
 }
@@ -159,6 +171,8 @@ export interface EventStorage {
   findByCid(person: Person, cid: string): StoredCommand | undefined;
   /** Gives the room's next number and a time that does not go back in it, and keeps the message under them. */
   append(room: string, person: Person, said: NewMessage): ChatEvent;
+  /** Ids of the people that a message mentions by its current text, or replies to. */
+  mentionedBy(message: Message): readonly string[];
   /** The message with this number; undefined when there is none, or the number is that of a change. */
   message(room: string, id: number): Message | undefined;
   /** Whether this person's reaction of this kind stands. */
@@ -190,6 +204,8 @@ export interface NewMessage {
   readonly at: number;
   readonly cid?: string;
   readonly mentions?: readonly User[];
+  /** number of the message that it replies to: there is one, and it is not deleted */
+  readonly reply?: number;
 }
 
 export interface NewChange extends NewMessage {

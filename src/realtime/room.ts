@@ -79,7 +79,8 @@ export class Room {
   publish(event: RoomEvent): void {
     const frame = textFrame(event);
     this.#frames.add(frame);
-    if (event.type === 'delete') this.#frames.clear(); // the cached frames hold the deleted text
+    // cached frames hold the previous text, also as the excerpt of a reply
+    if (event.type === 'delete' || event.type === 'edit') this.#frames.clear();
     this.#pending.push(frame);
   }
 

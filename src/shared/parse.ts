@@ -110,7 +110,7 @@ type Fields = Readonly<Record<string, unknown>>;
 function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
   switch (type) {
     case 'chat':
-      return map(parseText(field(fields, 'data')), (data) => ({ type, data }));
+      return parseMessage(fields);
     case 'edit':
       return parseEdit(fields);
     case 'delete':
@@ -126,6 +126,17 @@ function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
   }
 }
 
+function parseMessage(fields: Fields): Parsed<PostCommand> {
+  const reply = field(fields, 'reply');
+  const target = reply === undefined ? undefined : parseTarget(reply, 'reply');
+  if (target && !target.ok) return target;
+  return map(parseText(field(fields, 'data')), (data) => ({
+    type: 'chat',
+    data,
+    ...(target ? { reply: target.value } : {}),
+  }));
+}
+
 function parseEdit(fields: Fields): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
   if (!target.ok) return target;
@@ -139,9 +150,9 @@ function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<PostCo
 }
 
 /** The number of a message. */
-export function parseTarget(raw: unknown): Parsed<number> {
+export function parseTarget(raw: unknown, name: 'target' | 'reply' = 'target'): Parsed<number> {
   if (typeof raw === 'number' && Number.isSafeInteger(raw) && raw > 0) return { ok: true, value: raw };
-  const reason = '"target" must be the number of a message.';
+  const reason = `"${name}" must be the number of a message.`;
   return typeof raw === 'number' ? reject('bad_target', reason) : protocolError('bad_target', reason);
 }
 

@@ -25,6 +25,8 @@ interface Numbered {
 export interface ChatEvent extends Numbered {
   readonly type: 'chat';
   readonly data: string;
+  /** the message that it replies to */
+  readonly reply?: Reply;
   /** whom it calls by @name, as the server found them among the people it knows */
   readonly mentions?: readonly User[];
   /** number of the edit that gave it this text */
@@ -33,6 +35,15 @@ export interface ChatEvent extends Numbered {
   readonly deleted?: number;
   /** those that stand, in the order of their numbers */
   readonly reactions?: readonly Reaction[];
+}
+
+/** What a message replies to, looked up when the frame or the page is built. */
+export interface Reply {
+  /** number of the message in the same room */
+  readonly id: number;
+  readonly user: User;
+  /** the beginning of its current text; '' once it is deleted */
+  readonly data: string;
 }
 
 export interface Reaction {
@@ -125,7 +136,7 @@ export interface RoomFrame {
 
 /** What becomes a numbered event when the rules allow it; in a `superchat` frame, or as the body of a POST. */
 export type PostCommand =
-  | { readonly type: 'chat'; readonly data: string; readonly cid?: string }
+  | { readonly type: 'chat'; readonly data: string; readonly reply?: number; readonly cid?: string }
   | { readonly type: 'edit'; readonly target: number; readonly data: string; readonly cid?: string }
   | { readonly type: 'delete'; readonly target: number; readonly cid?: string }
   | {
@@ -221,6 +232,8 @@ export const LIMITS = {
   snapshotBytes: 64 * 1024,
   /** users named in a `list`, and the size from which a room only counts its people */
   listedUsers: 100,
+  /** code points of a message that a reply shows */
+  replyCodePoints: 200,
   /** reactions of one message, of all kinds together */
   reactionsPerMessage: 500,
   /** people that one message calls by name */

@@ -57,7 +57,7 @@ export class Store implements Storage {
     );
     this.people = new PeopleStore(this.#db);
     this.memberships = new MembershipStore(this.#db);
-    this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
+    this.messages = new MessageLoader(this.#db, this.events);
     this.#index = index;
     const beside = backgroundTransaction((work) => this.transaction(work));
     this.#filler = new Filler(index, beside);

@@ -232,12 +232,17 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
   [
     'is in a list of mentions, and calls nobody',
     `SELECT m.room, m.id FROM mentions n JOIN events m ON m.seq = n.seq
-      WHERE m.type <> 'chat' OR m.mentions IS NULL OR m.room <> n.room OR m.id <> n.id`,
+      WHERE m.type <> 'chat' OR m.mentions IS NULL AND m.reply IS NULL OR m.room <> n.room OR m.id <> n.id`,
   ],
   [
     'calls somebody, and is in no list of mentions',
     `SELECT m.room, m.id FROM events m WHERE m.type = 'chat'
       AND m.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.room = m.room AND n.id = m.id)`,
+  ],
+  [
+    'replies to what is no message before it',
+    `SELECT m.room, m.id FROM events m LEFT JOIN events t ON t.room = m.room AND t.id = m.reply
+      WHERE m.reply IS NOT NULL AND (m.type <> 'chat' OR t.type IS NOT 'chat' OR t.id >= m.id)`,
   ],
   [
     'is the last, and somebody has read further',

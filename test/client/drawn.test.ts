@@ -12,7 +12,14 @@ vi.stubGlobal('innerHeight', 392); // ten rows
 function rowsUpTo(last: number): Row[] {
   return Array.from({ length: last }, (_, n) => {
     const event = { id: n + 1, type: 'chat', user: { id: 'ann', name: 'Ann' }, data: '', at: 0 } as const;
-    return { kind: 'message', key: `m-${n + 1}`, event, startsGroup: false, editedAt: undefined, pendingChanges: [] };
+    return {
+      kind: 'message',
+      key: `m-${n + 1}`,
+      event,
+      startsGroup: false,
+      editedAt: undefined,
+      pendingChanges: [],
+    };
   });
 }
 
