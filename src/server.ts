@@ -108,7 +108,7 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
     epoch,
     limits: config.limits,
     now,
-    roomsOf: (user, limit) => memberships.list(user, limit),
+    unread: (user, room) => memberships.unread(user, room),
     submit: (command, reply) => sequencer.submit(command, reply),
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');

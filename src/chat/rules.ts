@@ -23,6 +23,8 @@ import {
 } from './types.js';
 
 const DAY_MS = 24 * 3600 * 1000;
+/** Rooms whose unread counts one person is told. */
+const MAX_FOLLOWED_ROOMS = 500;
 /** A name is given free when its owner was not seen for this long. */
 export const NAME_RESERVED_MS = 30 * DAY_MS;
 
@@ -84,8 +86,10 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
   if (target?.deleted) return rejection(DELETED);
   const mentions = findMentions(command.data, storage.people);
   const event = storage.events.append(room, person, mentions ? { ...command, mentions } : command);
+  storage.memberships.addPost(room, person, event.id);
   const called = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
-  return { kind: 'accepted', room, event, mentioned: others(called, person) };
+  const messages = storage.events.messageCount(room);
+  return { kind: 'accepted', room, event, mentioned: others(called, person), messages };
 }
 
 /** Each once, without the person themselves. */
@@ -109,7 +113,8 @@ function deduplicate(command: EventCommand, stored: StoredCommand): Result {
 function enterRoom(command: EnterCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
   if (!person.signedOut) storage.memberships.enter(command.room, person);
-  return { kind: 'entered' };
+  const rooms = storage.memberships.rooms(person, MAX_FOLLOWED_ROOMS);
+  return { kind: 'entered', user: command.user, rooms };
 }
 
 function markRead(command: ReadCommand, storage: Storage): Result {
@@ -176,7 +181,9 @@ export function changeMessage(command: ChangeCommand, person: Person, storage: S
   const before = isText ? storage.events.mentionedBy(message) : [];
   const event = storage.events.appendChange(message, person, mentions ? { ...command, mentions } : command);
   const after = isText ? storage.events.mentionedBy(message) : [];
-  return { kind: 'accepted', room: command.room, event, mentioned: others([...before, ...after], person) };
+  const mentioned = others([...before, ...after], person);
+  const { room } = command;
+  return { kind: 'accepted', room, event, mentioned, messages: storage.events.messageCount(room) };
 }
 
 const NO_MESSAGE: Problem = {

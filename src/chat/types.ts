@@ -84,21 +84,30 @@ export type Result =
       readonly event: RoomEvent;
       /** ids of the people whose mentions in this room changed: by a name in the text, or by a reply to them */
       readonly mentioned: readonly string[];
+      /** count of chat messages in the room so far */
+      readonly messages: number;
     }
   | { readonly kind: 'duplicate'; readonly room: string; readonly event: RoomEvent }
   | { readonly kind: 'signed-in'; readonly user: User; readonly before: User | undefined }
   | { readonly kind: 'signed-out'; readonly user: User }
   | { readonly kind: 'name-taken' }
   | { readonly kind: 'seen' }
-  | { readonly kind: 'entered' }
+  | { readonly kind: 'entered'; readonly user: User; readonly rooms: readonly string[] }
   | { readonly kind: 'read'; readonly room: string; readonly user: User; readonly mark: ReadMark }
   | { readonly kind: 'rejected'; readonly problem: Problem };
 
 /** How far somebody has read a room. `moved`: further than before. */
-export interface ReadMark {
+export interface ReadMark extends UnreadCounts {
   readonly last: number;
   readonly read: number;
   readonly advanced: boolean;
+}
+
+export interface UnreadCounts {
+  /** chat messages of others above the read mark, without deleted ones */
+  readonly unread: number;
+  /** those of them that mention the reader or reply to them */
+  readonly mentions: number;
 }
 
 /** What was asked on the wire, as a command of that person in that room. */
@@ -171,6 +180,8 @@ export interface EventStorage {
   findByCid(person: Person, cid: string): StoredCommand | undefined;
   /** Gives the room's next number and a time that does not go back in it, and keeps the message under them. */
   append(room: string, person: Person, said: NewMessage): ChatEvent;
+  /** Count of chat messages in a room. */
+  messageCount(room: string): number;
   /** Ids of the people that a message mentions by its current text, or replies to. */
   mentionedBy(message: Message): readonly string[];
   /** The message with this number; undefined when there is none, or the number is that of a change. */
@@ -184,6 +195,10 @@ export interface EventStorage {
 export interface MembershipStorage {
   /** From now on this person has been in the room. Nothing, when nothing was ever said in it. */
   enter(room: string, person: Person): void;
+  /** Notes a message of this person, which makes them a member. It does not move their mark, and is not unread for them. */
+  addPost(room: string, person: Person, id: number): void;
+  /** The rooms of this person, the most recently active first. */
+  rooms(person: Person, limit: number): readonly string[];
   /** Moves the mark up to `id`, but never beyond the room's last number, and never back. */
   advanceReadMark(room: string, person: Person, id: number): ReadMark;
   /** Forgets where this person has been. */

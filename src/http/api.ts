@@ -148,9 +148,13 @@ export interface RoomListDeps {
   };
   readonly store: {
     /** the rooms that somebody has been in, and others; those that moved last first */
-    readonly memberships: { list(user: User, limit: number): readonly JoinedRoom[] };
+    readonly memberships: {
+      list(user: User, limit: number): readonly UnreadRoom[];
+      /** rooms with mentions of somebody who was never in them */
+      listMentioned(user: User, limit: number): readonly UnreadRoom[];
+    };
     readonly recentRooms: {
-      list(limit: number, without: ReadonlySet<string>): readonly Omit<JoinedRoom, 'read'>[];
+      list(limit: number, without: ReadonlySet<string>): readonly Pick<UnreadRoom, 'room' | 'last'>[];
     };
   };
 }
@@ -161,11 +165,7 @@ export interface RoomDeps extends SessionDeps, RoomListDeps {
   readonly submit: (command: Command) => Promise<Result>;
 }
 
-interface JoinedRoom {
-  readonly room: string;
-  readonly last: number;
-  readonly read: number;
-}
+type UnreadRoom = Omit<RoomSummary, 'people' | 'joined'>;
 
 /** Rooms in the list: that I have been in, and others. */
 const MAX_ROOMS = { joined: 500, others: 100 } as const;
@@ -184,11 +184,18 @@ export function roomRoutes(router: Router, deps: RoomDeps): void {
 /** As it is now; `hub.flushMemberships` comes before it. */
 export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary[] {
   const joined = store.memberships.list(user, MAX_ROOMS.joined);
-  const others = store.recentRooms.list(MAX_ROOMS.others, new Set(joined.map(({ room }) => room)));
+  const mentioned = store.memberships.listMentioned(user, MAX_ROOMS.others);
+  const known = new Set([...joined, ...mentioned].map(({ room }) => room));
+  const recent = store.recentRooms.list(MAX_ROOMS.others - mentioned.length, known);
   const people = (room: string): number => hub.presenceCount(room);
   return [
-    ...joined.map(({ room, last, read }) => ({ room, last, read, people: people(room), joined: true })),
-    ...others.map(({ room, last }) => ({ room, last, read: 0, people: people(room), joined: false })),
+    ...joined.map((room) => ({ ...room, people: people(room.room), joined: true })),
+    ...mentioned.map((room) => ({ ...room, people: people(room.room), joined: false })),
+    ...recent.map(({ room, last }) => ({
+      ...{ room, last, read: 0, unread: 0, mentions: 0 },
+      people: people(room),
+      joined: false,
+    })),
   ];
 }
 

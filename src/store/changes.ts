@@ -21,6 +21,7 @@ export class Changes {
   readonly #markDirty: MarkDirty | undefined;
   readonly #edit: Database.Statement<[string, number, string | null, number]>;
   readonly #tombstone: Database.Statement<[number, number]>;
+  readonly #addDeletion: Database.Statement<[number]>;
   readonly #findEdit: Database.Statement<[number, number], EditRow>;
   readonly #eraseEdit: Database.Statement<[number]>;
 
@@ -31,6 +32,7 @@ export class Changes {
     this.#edit = db.prepare('UPDATE events SET text = ?, edited = ?, mentions = ? WHERE seq = ?');
     this.#tombstone = db.prepare(`UPDATE events SET data = '', text = NULL, reply = NULL, edited = NULL,
       mentions = NULL, reacted = NULL, deleted = ? WHERE seq = ?`);
+    this.#addDeletion = db.prepare('INSERT INTO deletions SELECT room, id, person FROM events WHERE seq = ?');
     this.#findEdit = db.prepare('SELECT seq, edited AS previous FROM events WHERE room = ? AND id = ?');
     this.#eraseEdit = db.prepare("UPDATE events SET data = '', mentions = NULL WHERE seq = ?");
   }
@@ -51,6 +53,7 @@ export class Changes {
   #delete(message: Message, id: number): void {
     this.deletions++;
     this.#tombstone.run(id, message.key);
+    this.#addDeletion.run(message.key);
     this.#eraseEdits(message);
     this.mentions.clear(message.roomKey, message.id);
     this.reactions.clear(message);

@@ -113,6 +113,10 @@ export class EventStore implements EventStorage {
     return row?.type === 'chat' ? toMessage(row) : undefined;
   }
 
+  messageCount(room: string): number {
+    return this.#counters.messageCount(room);
+  }
+
   mentionedBy({ roomKey, id }: Message): readonly string[] {
     return this.changes.mentions.of(roomKey, id);
   }
@@ -311,6 +315,10 @@ export class RoomCounters {
   /** The key of a room; undefined while nothing was said in it. */
   keyOf(name: string): number | undefined {
     return (this.#cache.get(name) ?? this.#find.get(name))?.room;
+  }
+
+  messageCount(name: string): number {
+    return (this.#cache.get(name) ?? this.#find.get(name))?.messages ?? 0;
   }
 
   clearCache(): void {

@@ -67,6 +67,28 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
      coalesce((SELECT messages FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1), 0);
    DELETE FROM meta WHERE key = 'placed';`;
 
+/** Schema 7: what unread counts are made of, beside `messages` of an event and of its room. */
+const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAULT 0;      -- own messages above the read mark
+   ALTER TABLE members ADD COLUMN own_last INTEGER NOT NULL DEFAULT 0; -- number of the newest own message; 0: none
+   -- who posted is a member; who signed out is not
+   INSERT OR IGNORE INTO members (person, room)
+     SELECT DISTINCT e.person, e.room FROM events e JOIN people p USING (person)
+     WHERE e.type = 'chat' AND p.signed_out = 0;
+   WITH posted AS (
+     SELECT e.person, e.room, sum(e.id > m.read) AS own, max(e.id) AS own_last
+     FROM events e JOIN members m ON m.person = e.person AND m.room = e.room
+     WHERE e.type = 'chat' GROUP BY e.person, e.room)
+   UPDATE members SET own = posted.own, own_last = posted.own_last
+   FROM posted WHERE posted.person = members.person AND posted.room = members.room;
+
+   CREATE TABLE deletions (            -- deleted messages
+     room INTEGER NOT NULL REFERENCES rooms,
+     id INTEGER NOT NULL,
+     person INTEGER NOT NULL REFERENCES people,
+     PRIMARY KEY (room, id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO deletions SELECT room, id, person FROM events WHERE deleted IS NOT NULL ORDER BY room, id;`;
+
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -184,6 +206,8 @@ export const MIGRATIONS: readonly string[] = [
    INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
 
   REBUILD_EVENTS,
+
+  COUNT_UNREAD,
 ];
 
 /**

@@ -82,7 +82,7 @@ describe('the log', () => {
     const store = openStore();
     const [outcome] = beat(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
     const event = { id: 1, type: 'chat', user: ANN, data: '<b>héllo</b>\n😀', at: 1000, cid: 'c-1' };
-    expect(outcome).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [] });
+    expect(outcome).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 1 });
     expect(store.events.after('lobby', 0, 1)).toEqual([event]);
   });
 });
@@ -187,6 +187,7 @@ describe('a beat', () => {
       events: {
         findByCid: (person, cid) => store.events.findByCid(person, cid),
         message: (room, id) => store.events.message(room, id),
+        messageCount: (room) => store.events.messageCount(room),
         mentionedBy: (message) => store.events.mentionedBy(message),
         hasReaction: (message, person, emoji) => store.events.hasReaction(message, person, emoji),
         appendChange: (message, person, made) => store.events.appendChange(message, person, made),

@@ -219,7 +219,10 @@ export class RoomEntries {
   #change(room: string, change: (known: KnownRoom) => KnownRoom): void {
     const rooms = this.#rooms.peek();
     const index = rooms.findIndex((one) => one.room === room);
-    const before = rooms[index] ?? { room, last: 0, read: 0, people: 0, joined: true, mentionedAt: 0 };
+    const before = rooms[index] ?? {
+      ...{ room, last: 0, read: 0, unread: 0, mentions: 0, people: 0 },
+      ...{ joined: true, mentionedAt: 0 },
+    };
     const after = change(before);
     if (index < 0) this.#rooms.value = this.#added(after);
     else if (!isSameEntry(before, after)) this.#rooms.value = rooms.with(index, after);
