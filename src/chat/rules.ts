@@ -94,6 +94,7 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
 
 /** Each once, without the person themselves. */
 function others(ids: readonly string[], person: Person): readonly string[] {
+  if (ids.length === 0) return ids;
   return [...new Set(ids)].filter((id) => id !== person.id);
 }
 

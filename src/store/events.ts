@@ -113,6 +113,10 @@ export class EventStore implements EventStorage {
     return row?.type === 'chat' ? toMessage(row) : undefined;
   }
 
+  roomKey(room: string): number | undefined {
+    return this.#counters.keyOf(room);
+  }
+
   messageCount(room: string): number {
     return this.#counters.messageCount(room);
   }

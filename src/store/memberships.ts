@@ -48,8 +48,9 @@ const UNREAD_COLUMNS = `r.name AS room, r.last, r.messages, m.read,
 
 export class MembershipStore implements MembershipStorage {
   readonly #enter: Database.Statement<[number, string]>;
-  readonly #addPost: Database.Statement<[number, number, string]>;
-  readonly #enterWithPost: Database.Statement<[number, number, string]>;
+  readonly #roomKey: (room: string) => number | undefined;
+  readonly #addPost: Database.Statement<[number, number, number]>;
+  readonly #enterWithPost: Database.Statement<[number, number, number]>;
   readonly #count: Database.Statement<[number], number>;
   readonly #deleteOldest: Database.Statement<[number, number, number]>;
   readonly #position: Database.Statement<[number, string], Position>;
@@ -62,15 +63,16 @@ export class MembershipStore implements MembershipStorage {
   readonly #nextMention: Database.Statement<[string, number], number>;
   readonly #notMember: Database.Statement<[string, number], RoomRow>;
 
-  constructor(db: Database.Database) {
+  /** @param roomKey returns the key of a room from memory, because every message asks for it */
+  constructor(db: Database.Database, roomKey: (room: string) => number | undefined) {
+    this.#roomKey = roomKey;
     this.#enter = db.prepare(
       'INSERT OR IGNORE INTO members (person, room) SELECT ?, room FROM rooms WHERE name = ?',
     );
-    this.#addPost = db.prepare(`UPDATE members SET own = own + 1, own_last = ?
-      WHERE person = ? AND room = (SELECT room FROM rooms WHERE name = ?)`);
-    this.#enterWithPost = db.prepare(
-      'INSERT INTO members (person, room, own, own_last) SELECT ?, room, 1, ? FROM rooms WHERE name = ?',
+    this.#addPost = db.prepare(
+      'UPDATE members SET own = own + 1, own_last = ? WHERE person = ? AND room = ?',
     );
+    this.#enterWithPost = db.prepare('INSERT INTO members (own_last, person, room, own) VALUES (?, ?, ?, 1)');
     this.#count = db
       .prepare<[number], number>('SELECT count(*) FROM members WHERE person = ? AND own_last = 0')
       .pluck();
@@ -112,8 +114,8 @@ export class MembershipStore implements MembershipStorage {
   }
 
   addPost(room: string, person: Person, id: number): void {
-    if (this.#addPost.run(id, person.key, room).changes > 0) return;
-    this.#enterWithPost.run(person.key, id, room);
+    const key = this.#roomKey(room) ?? 0;
+    if (this.#addPost.run(id, person.key, key).changes === 0) this.#enterWithPost.run(id, person.key, key);
   }
 
   advanceReadMark(room: string, person: Person, id: number): ReadMark {

@@ -56,7 +56,7 @@ export class Store implements Storage {
       index.outdate(message, person),
     );
     this.people = new PeopleStore(this.#db);
-    this.memberships = new MembershipStore(this.#db);
+    this.memberships = new MembershipStore(this.#db, (room) => this.events.roomKey(room));
     this.messages = new MessageLoader(this.#db, this.events);
     this.#index = index;
     const beside = backgroundTransaction((work) => this.transaction(work));
