@@ -10,15 +10,26 @@ import type { User } from './shared/protocol.js';
 /** Who a request comes from. */
 export interface Session {
   readonly user: User;
+  /** count of the person's sign-outs when the cookie was made */
+  readonly generation: number;
+  /** false: somebody else took their name while they were away */
+  readonly ownsName: boolean;
   /** when the session is over, in milliseconds since 1970 */
   readonly expiresAt: number;
   /** worth signing anew: with an older key, or made over a day ago */
   readonly needsRefresh: boolean;
 }
 
-/** What is known of a person beside the cookie: their name today, and whether they signed out (for ever, under this id). */
+/** What the store knows of a person beside the cookie. */
 export interface PersonLookup {
-  person(id: string): { readonly name: string; readonly signedOut: boolean } | undefined;
+  person(id: string): StoredPerson | undefined;
+}
+
+interface StoredPerson {
+  readonly name: string;
+  readonly ownsName: boolean;
+  readonly signedOut: boolean;
+  readonly generation: number;
 }
 
 export const SESSION_SECONDS = 30 * 24 * 3600;
@@ -43,30 +54,44 @@ export class SessionCookie {
     this.#now = now;
   }
 
-  /** The session that a Cookie header proves, or undefined. */
+  /** The session that a Cookie header proves; undefined also for somebody who must take another name first. */
   verify(header: string | undefined): Session | undefined {
+    const session = this.identify(header);
+    return session?.ownsName ? session : undefined;
+  }
+
+  /** The same with those who lost their name. */
+  identify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
     const value = cookieValue(header, 'name');
     const signature = cookieValue(header, 'name.sig');
     if (value === undefined || signature === undefined || value.length > MAX_COOKIE_LENGTH) return undefined;
     const key = this.#secrets.findIndex((secret) => isValidSignature(secret, `name=${value}`, signature));
     const session = key < 0 ? undefined : this.#parse(value, key > 0);
-    return session && this.#withStoredName(session);
+    return session && this.#withStoredPerson(session);
   }
 
-  /** The cookie's value for a user, from now on. */
-  sign(user: User): string {
+  /** Whether a session has not been ended since it began. */
+  isCurrent({ user, generation }: Pick<Session, 'user' | 'generation'>): boolean {
+    const person = this.#people.person(user.id);
+    return !person || (!person.signedOut && generation >= person.generation);
+  }
+
+  /** The cookie's value for a person, from now on. */
+  sign({ id, name }: User, generation: number): string {
     const iat = Math.floor(this.#now() / 1000);
-    return Buffer.from(JSON.stringify({ id: user.id, name: user.name, iat })).toString('base64');
+    const fields = generation === 0 ? { id, name, iat } : { id, name, iat, gen: generation };
+    return Buffer.from(JSON.stringify(fields)).toString('base64');
   }
 
-  /** The signature proves that we made the cookie; the people's book may know better: renamed, or signed out. */
-  #withStoredName(session: Session): Session | undefined {
+  /** The signature proves that we made the cookie; the store may know better: renamed, or signed out. */
+  #withStoredPerson(session: Session): Session | undefined {
     const person = this.#people.person(session.user.id);
-    if (!person) return session; // ours, from before a restored backup
-    if (person.signedOut) return undefined;
-    const { user, expiresAt: ends, needsRefresh: stale } = session;
-    return { user: { id: user.id, name: person.name }, expiresAt: ends, needsRefresh: stale };
+    if (!person) return session; // restored from a backup that is older than the cookie
+    if (!this.isCurrent(session)) return undefined;
+    const { user, generation, expiresAt, needsRefresh } = session;
+    const { name, ownsName } = person;
+    return { user: { id: user.id, name }, generation, ownsName, expiresAt, needsRefresh };
   }
 
   #parse(value: string, oldKey: boolean): Session | undefined {
@@ -78,10 +103,14 @@ export class SessionCookie {
     if (typeof id !== 'string' || !ID_PATTERN.test(id) || typeof name !== 'string' || name === '')
       return undefined;
     if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined;
+    const generation = field(fields, 'gen') ?? 0;
+    if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) return undefined;
     const age = this.#now() / 1000 - iat;
     if (age > SESSION_SECONDS || age < -CLOCK_SKEW_SECONDS) return undefined;
     return {
       user: { id, name },
+      generation,
+      ownsName: true,
       expiresAt: (iat + SESSION_SECONDS) * 1000,
       needsRefresh: oldKey || age > REFRESH_AFTER_SECONDS,
     };

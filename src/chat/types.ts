@@ -8,6 +8,8 @@ export type Command =
   | EventCommand
   | SignInCommand
   | SignOutCommand
+  | LinkCommand
+  | RedeemCommand
   | SeenCommand
   | EnterCommand
   | ReadCommand;
@@ -38,18 +40,45 @@ export interface ChangeCommand extends EventCommandFields {
   readonly data: string;
 }
 
-/** Take a name. `user.id` is new, or the one that a valid cookie proved (then it is a renaming, or nothing). */
+/** Takes a name. `user.id` is new, or a valid cookie proved it: then this renames, or does nothing. */
 export interface SignInCommand {
   readonly kind: 'sign-in';
   readonly user: User;
+  /** as the cookie has it; undefined for a new id */
+  readonly generation: number | undefined;
   readonly skeleton: string;
   readonly at: number;
 }
 
-/** End an identity for ever and give its name free. */
+/** Ends all sessions of a person. With `link` they may come back by it. */
 export interface SignOutCommand {
   readonly kind: 'sign-out';
   readonly user: User;
+  readonly generation: number;
+  readonly link: LinkSecret | undefined;
+  readonly at: number;
+}
+
+/** Makes a link that signs in as this person on another device. It replaces an earlier one. */
+export interface LinkCommand {
+  readonly kind: 'link';
+  readonly user: User;
+  readonly generation: number;
+  readonly link: LinkSecret;
+  readonly at: number;
+}
+
+/** What is known of a link: whoever has the secret can sign in, so only its hash is stored. */
+export interface LinkSecret {
+  readonly hash: string;
+  readonly expires: number;
+}
+
+/** Signs in by a link, which is used up. */
+export interface RedeemCommand {
+  readonly kind: 'redeem';
+  readonly hash: string;
+  readonly at: number;
 }
 
 /** Somebody was here, which keeps their name theirs. */
@@ -88,7 +117,19 @@ export type Result =
       readonly messages: number;
     }
   | { readonly kind: 'duplicate'; readonly room: string; readonly event: RoomEvent }
-  | { readonly kind: 'signed-in'; readonly user: User; readonly before: User | undefined }
+  | {
+      readonly kind: 'signed-in';
+      readonly user: User;
+      readonly generation: number;
+      readonly before: User | undefined;
+      /** who had this name and lost it, because they were away for too long */
+      readonly displaced: User | undefined;
+    }
+  /** The cookie is of a session that a sign-out has ended. */
+  | { readonly kind: 'session-over' }
+  | { readonly kind: 'linked' }
+  | { readonly kind: 'redeemed'; readonly user: User; readonly generation: number }
+  | { readonly kind: 'link-over' }
   | { readonly kind: 'signed-out'; readonly user: User }
   | { readonly kind: 'name-taken' }
   | { readonly kind: 'seen' }
@@ -132,8 +173,14 @@ export interface Person {
   readonly key: number;
   readonly id: string;
   readonly name: string;
+  /** false: somebody else took their name while they were away */
+  readonly ownsName: boolean;
   readonly signedOut: boolean;
-  /** when they were last known to be here, to the day, in milliseconds */
+  /** count of sign-outs; a cookie with a lower one is worthless */
+  readonly generation: number;
+  /** has posted a message */
+  readonly hasPosted: boolean;
+  /** when they were last known to be here, in milliseconds */
   readonly lastSeen: number;
 }
 
@@ -171,7 +218,16 @@ export interface PeopleStorage {
   addPerson(user: User, skeleton: string | null, seen: number): Person;
   rename(person: Person, name: string, skeleton: string, seen: number): void;
   freeName(person: Person): void;
-  signOut(person: Person): void;
+  /** Ends all sessions; the name stays reserved. */
+  signOut(person: Person, generation: number, seen: number): void;
+  /** Comes back after a sign-out. `skeleton`: of their name, unless somebody else has it by now. */
+  signBackIn(person: Person, skeleton: string | null, seen: number): void;
+  setPosted(person: Person): void;
+  /** Replaces the link that a person has, and drops links that are over at `at`. */
+  setLink(person: Person, link: LinkSecret, at: number): void;
+  /** The person of a link, until it expires. */
+  findLink(hash: string): { readonly person: Person; readonly expires: number } | undefined;
+  deleteLink(person: Person): void;
   updateLastSeen(person: Person, seen: number): void;
 }
 

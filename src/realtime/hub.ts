@@ -23,6 +23,8 @@ export interface HubDeps extends Pick<UnreadDeps, 'unread'> {
   /** Milliseconds since 1970, for the times of messages. */
   readonly now: () => number;
   readonly submit: (command: Command, reply?: Reply) => void;
+  /** Notes that somebody is here, if it was not noted lately. */
+  readonly onSeen: (user: User) => void;
 }
 
 /** Where a client wants its events to begin. */
@@ -35,6 +37,9 @@ export interface ResumePosition {
 
 /** Share of the event loop for entering all who are in a room at its first message. */
 const enterBudgetMs = 2;
+
+/** An open socket keeps its owner's name at least this often. */
+const seenCycleSeconds = 600;
 
 export class Hub {
   readonly connections = new Map<WebSocket, Connection>();
@@ -49,6 +54,7 @@ export class Hub {
   readonly #users = new Map<string, ConnectedUser>();
   /** Those of them who have no socket. */
   readonly #idle = new Set<ConnectedUser>();
+  #seenCursor = this.#users.values();
   readonly #throttle = new ThrottleQueue(this.scheduler);
   readonly #replays = new ReplayQueue(this.scheduler);
 
@@ -143,8 +149,11 @@ export class Hub {
     for (const result of results) {
       if (result.kind === 'accepted') this.#publish(result);
       else if (result.kind === 'read') this.#sendReadMark(result);
-      else if (result.kind === 'signed-out') this.#signOut(result.user);
-      else if (result.kind === 'signed-in' && result.before) this.#rename(result.before, result.user);
+      else if (result.kind === 'signed-out') this.#closeAll(result.user, CLOSE.signedOut);
+      else if (result.kind === 'signed-in') {
+        if (result.before) this.#rename(result.before, result.user);
+        if (result.displaced) this.#closeAll(result.displaced, CLOSE.notSignedIn);
+      }
     }
     this.broadcaster.run();
     this.memberships.notifier.run();
@@ -157,6 +166,16 @@ export class Hub {
       if (update) this.#broadcast(room, update);
     }
     for (const person of this.#idle) this.#forget(person);
+    this.#noteConnected();
+  }
+
+  /** Notes that connected users are here: some each second, all of them within `seenCycleSeconds`. */
+  #noteConnected(): void {
+    for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
+      const { done, value: person } = this.#seenCursor.next();
+      if (done) this.#seenCursor = this.#users.values();
+      else if (person.connectionCount > 0) this.#deps.onSeen(person.user);
+    }
   }
 
   stop(): void {
@@ -267,10 +286,10 @@ export class Hub {
     else if (left) this.#broadcast(room, left);
   }
 
-  #signOut(user: User): void {
+  #closeAll(user: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {
     const person = this.#users.get(user.id);
     person?.clearQueue();
-    for (const connection of person?.connections ?? []) connection.close(CLOSE.signedOut);
+    for (const connection of person?.connections ?? []) connection.close(reason);
   }
 
   #rename(before: User, after: User): void {

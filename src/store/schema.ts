@@ -89,6 +89,19 @@ const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAUL
    ) STRICT, WITHOUT ROWID;
    INSERT INTO deletions SELECT room, id, person FROM events WHERE deleted IS NOT NULL ORDER BY room, id;`;
 
+/** Schema 8: sign-outs that people may come back from, links, and names that are free again after a day. */
+const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs: older cookies are worthless
+   ALTER TABLE people ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;     -- 1: has posted a message
+   UPDATE people SET posted = 1 WHERE person IN (SELECT person FROM events WHERE type = 'chat');
+   UPDATE people SET seen = seen + 86400000 WHERE posted = 0; -- it was stored to the day
+
+   CREATE TABLE links (                -- one-time links: to another device, or back after a sign-out
+     hash TEXT PRIMARY KEY,            -- SHA-256 of the secret in the link
+     person INTEGER NOT NULL UNIQUE REFERENCES people,
+     expires INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX links_expires ON links (expires);`;
+
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -208,6 +221,8 @@ export const MIGRATIONS: readonly string[] = [
   REBUILD_EVENTS,
 
   COUNT_UNREAD,
+
+  SIGN_OUT_AND_RETURN,
 ];
 
 /**

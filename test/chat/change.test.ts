@@ -16,7 +16,7 @@ function openStore(): Store {
   const store = new Store(temporaryFolder());
   onTestFinished(() => store.close());
   for (const user of [ANN, BOB])
-    apply(store, { kind: 'sign-in', user, skeleton: user.name.toLowerCase(), at: 0 });
+    apply(store, { kind: 'sign-in', user, generation: undefined, skeleton: user.name.toLowerCase(), at: 0 });
   return store;
 }
 

@@ -10,7 +10,18 @@ function peopleOf(...names: string[]) {
     ownerOf(wanted: string): Person | undefined {
       looks++;
       const name = known.get(wanted);
-      return name === undefined ? undefined : { key: 1, id: name, name, signedOut: false, lastSeen: 0 };
+      return name === undefined
+        ? undefined
+        : {
+            key: 1,
+            id: name,
+            name,
+            ownsName: true,
+            generation: 0,
+            hasPosted: true,
+            signedOut: false,
+            lastSeen: 0,
+          };
     },
     get looks() {
       return looks;

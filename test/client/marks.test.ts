@@ -119,7 +119,17 @@ describe('marks', () => {
     const people = [ANN, ANN_LEE, { id: 'x', name: '小明' }, { id: 'm', name: '민수' }];
     const ownerOf = (wanted: string) => {
       const user = people.find(({ name }) => skeleton(name) === wanted);
-      return user && { ...user, key: 1, signedOut: false, lastSeen: 0 };
+      return (
+        user && {
+          ...user,
+          key: 1,
+          ownsName: true,
+          generation: 0,
+          hasPosted: true,
+          signedOut: false,
+          lastSeen: 0,
+        }
+      );
     };
     const found = findMentions(text, { ownerOf }) ?? [];
     expect(found.length).toBeGreaterThan(0);

@@ -63,7 +63,9 @@ function openStore(): { readonly store: Store; readonly dataDir: string } {
   const dataDir = temporaryFolder();
   const store = new Store(dataDir);
   for (const user of PEOPLE)
-    apply(store, [{ kind: 'sign-in', user, skeleton: user.name.toLowerCase(), at: 0 }]);
+    apply(store, [
+      { kind: 'sign-in', user, generation: undefined, skeleton: user.name.toLowerCase(), at: 0 },
+    ]);
   return { store, dataDir };
 }
 
