@@ -6,7 +6,7 @@ import http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { applyBatch } from './chat/rules.js';
+import { applyBatch, isLastSeenDue } from './chat/rules.js';
 import type { Command, Result, Storage } from './chat/types.js';
 import type { Config } from './config.js';
 import { createApp, isBodySizeAllowed } from './http/app.js';
@@ -48,7 +48,6 @@ const httpOptions = {
   requestTimeout: 15_000,
   connectionsCheckingInterval: 1_000,
 };
-const dayMs = 24 * 3600 * 1000;
 const publicDir = fileURLToPath(new URL('../public', import.meta.url));
 
 /** @throws what opening the store throws */
@@ -111,8 +110,9 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
     epoch,
     limits: config.limits,
     now,
-    roomsOf: (user, limit) => memberships.list(user, limit),
+    unread: (user, room) => memberships.unread(user, room),
     submit: (command, reply) => sequencer.submit(command, reply),
+    onSeen: (user) => onSeen(user),
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');
   const sequencer: Sequencer = createSequencer({
@@ -122,10 +122,13 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
   const submit = (command: Command): Promise<Result> =>
     new Promise((resolve) => sequencer.submit(command, resolve));
   const sessionCookie = new SessionCookie(sessionKeys(config, store), people, now);
-  /** Once a day per user is enough. */
   const onSeen = (user: User): void => {
-    const at = now();
-    if (at - (people.person(user.id)?.lastSeen ?? 0) > dayMs) sequencer.submit({ kind: 'seen', user, at });
+    try {
+      const [at, person] = [now(), people.person(user.id)];
+      if (!person || isLastSeenDue(person, at)) sequencer.submit({ kind: 'seen', user, at });
+    } catch {
+      // the disk cannot be read; reading the log says so
+    }
   };
   return { hub, sequencer, submit, sessionCookie, onSeen, now, read: (work: () => void) => store.read(work) };
 }
@@ -144,13 +147,14 @@ function attachHttp(
   server: http.Server,
   config: Config,
   store: Store,
-  { hub, submit, sessionCookie, now }: Chat,
+  { hub, submit, sessionCookie, onSeen, now }: Chat,
   { isDraining, isFull }: ServerState,
   logger: Logger,
 ): void {
   const app = createApp({
     config,
     sessionCookie,
+    onSeen,
     logger,
     now,
     submit,

@@ -7,15 +7,26 @@ import type { User } from './shared/protocol.js';
 /** The user of a request. */
 export interface Session {
   readonly user: User;
+  /** How often the person had signed out when the cookie was made. */
+  readonly generation: number;
+  /** False: somebody else took their name while they were away. */
+  readonly ownsName: boolean;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
   /** Whether the cookie should be signed again: it has an older key, or is over a day old. */
   readonly needsRefresh: boolean;
 }
 
-/** The stored user: their current name, and whether they have signed out, which ends this id for ever. */
+/** What the store knows of a person beside the cookie. */
 export interface PersonLookup {
-  person(id: string): { readonly name: string; readonly signedOut: boolean } | undefined;
+  person(id: string): StoredPerson | undefined;
+}
+
+interface StoredPerson {
+  readonly name: string;
+  readonly ownsName: boolean;
+  readonly signedOut: boolean;
+  readonly generation: number;
 }
 
 export const SESSION_SECONDS = 30 * 24 * 3600;
@@ -45,18 +56,28 @@ export class SessionCookie {
     this.#now = now;
   }
 
-  /** Returns the session of a Cookie header, or undefined when the cookie is missing, invalid or expired. Never throws. */
+  /**
+   * Returns the session of a Cookie header, or undefined when the cookie is missing, invalid or expired, or its owner must
+   * take another name first. Never throws.
+   */
   verify(header: string | undefined): Session | undefined {
+    const session = this.identify(header);
+    return session?.ownsName ? session : undefined;
+  }
+
+  /** The same with those who lost their name. */
+  identify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
     const signed = this.#cache.get(header) ?? this.#verifySignature(header);
     if (!signed) return undefined;
     this.#cacheHeader(header, signed);
     const age = this.#now() / 1000 - signed.iat;
     if (age > SESSION_SECONDS || age < -CLOCK_SKEW_SECONDS) return undefined;
-    const user = this.#storedUser(signed.user);
-    if (!user) return undefined;
+    const stored = this.#storedUser(signed);
+    if (!stored) return undefined;
     const needsRefresh = signed.hasOldKey || age > REFRESH_AFTER_SECONDS;
-    return { user, expiresAt: (signed.iat + SESSION_SECONDS) * 1000, needsRefresh };
+    const expiresAt = (signed.iat + SESSION_SECONDS) * 1000;
+    return { ...stored, generation: signed.generation, expiresAt, needsRefresh };
   }
 
   #cacheHeader(header: string, signed: SignedSession): void {
@@ -77,17 +98,28 @@ export class SessionCookie {
     return key < 0 ? undefined : parseSession(value, key > 0);
   }
 
-  /** Returns the cookie's value for a session that begins now. */
-  sign(user: User): string {
-    const iat = Math.floor(this.#now() / 1000);
-    return Buffer.from(JSON.stringify({ id: user.id, name: user.name, iat })).toString('base64');
+  /** Whether a session has not been ended since it began. */
+  isCurrent({ user, generation }: Pick<Session, 'user' | 'generation'>): boolean {
+    const person = this.#people.person(user.id);
+    return !person || (!person.signedOut && generation >= person.generation);
   }
 
-  /** Takes the name from the database, because the user may have changed it or signed out since the cookie was signed. */
-  #storedUser(user: User): User | undefined {
-    const person = this.#people.person(user.id);
-    if (!person) return user; // signed in after the backup that was restored
-    return person.signedOut ? undefined : { id: user.id, name: person.name };
+  /** Returns the cookie's value for a session that begins now. */
+  sign({ id, name }: User, generation: number): string {
+    const iat = Math.floor(this.#now() / 1000);
+    const fields = generation === 0 ? { id, name, iat } : { id, name, iat, gen: generation };
+    return Buffer.from(JSON.stringify(fields)).toString('base64');
+  }
+
+  /**
+   * Takes the name from the database, because the user may have changed it since the cookie was signed. A person who is
+   * unknown there signed in after the backup that was restored.
+   */
+  #storedUser(signed: SignedSession): Pick<Session, 'user' | 'ownsName'> | undefined {
+    const person = this.#people.person(signed.user.id);
+    if (!person) return { user: signed.user, ownsName: true };
+    if (!this.isCurrent(signed)) return undefined;
+    return { user: { id: signed.user.id, name: person.name }, ownsName: person.ownsName };
   }
 }
 
@@ -96,6 +128,7 @@ interface SignedSession {
   readonly user: User;
   /** When it was signed, in seconds since 1970. */
   readonly iat: number;
+  readonly generation: number;
   readonly hasOldKey: boolean;
 }
 
@@ -108,7 +141,9 @@ function parseSession(value: string, hasOldKey: boolean): SignedSession | undefi
   if (typeof id !== 'string' || !ID_PATTERN.test(id) || typeof name !== 'string' || name === '')
     return undefined;
   if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined;
-  return { user: { id, name }, iat, hasOldKey };
+  const generation = field(fields, 'gen') ?? 0;
+  if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) return undefined;
+  return { user: { id, name }, iat, generation, hasOldKey };
 }
 
 /** Compares with Keygrip's signature, in constant time. */

@@ -22,8 +22,10 @@ const iat = NOW / 1000;
 describe('the cookie', () => {
   it('opens what was sealed', () => {
     expect(identity.verify(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, needsRefresh: false });
-    const value = identity.sign(ANN);
-    expect(JSON.parse(Buffer.from(value, 'base64').toString())).toEqual({ ...ANN, iat });
+    const fields = (value: string): unknown => JSON.parse(Buffer.from(value, 'base64').toString());
+    expect(fields(identity.sign(ANN, 0))).toEqual({ ...ANN, iat });
+    expect(fields(identity.sign(ANN, 3))).toEqual({ ...ANN, iat, gen: 3 });
+    expect(identity.verify(sealed({ ...ANN, iat, gen: 3 }))).toMatchObject({ generation: 3 });
     expect(newId()).toMatch(/^[\w-]{12}$/);
     expect(Buffer.byteLength(newKey())).toBeGreaterThanOrEqual(32);
   });
@@ -40,6 +42,8 @@ describe('the cookie', () => {
     { ...ANN },
     { ...ANN, iat: 'x' },
     { ...ANN, name: {} },
+    { ...ANN, iat, gen: '1' },
+    { ...ANN, iat, gen: 1.5 },
     { id: 7, name: 'x', iat },
     '{"__proto__":{"id":"a","name":"b","iat":1}}',
   ])('over %j is nobody, with a valid signature', (payload) =>
@@ -67,24 +71,27 @@ describe('the cookie', () => {
       expect(identity.verify(header)).toBeUndefined();
   });
   it('of who signed out is nobody; of who was renamed has the new name', () => {
-    const people = { person: (id: string) => ({ name: 'Anna', signedOut: id !== ANN.id }) };
+    const stored = { name: 'Anna', ownsName: true, generation: 0 };
+    const people = { person: (id: string) => ({ ...stored, signedOut: id !== ANN.id }) };
     const knowing = new SessionCookie([KEY], people, () => NOW);
     expect(knowing.verify(sealed({ ...ANN, iat }))?.user).toEqual({ id: ANN.id, name: 'Anna' });
     expect(knowing.verify(sealed({ ...ANN, id: 'bbbbbbbbbbbb', iat }))).toBeUndefined();
   });
   it('that was verified before still expires, is renewed, and ends with a sign-out or another name', () => {
     let now = NOW;
-    let person = { name: 'Ann', signedOut: false };
+    let person = { name: 'Ann', ownsName: true, signedOut: false, generation: 0 };
     const remembering = new SessionCookie([KEY, OLD], { person: () => person }, () => now);
     const [header, old] = [sealed({ ...ANN, iat }), sealed({ ...ANN, iat }, OLD)];
     expect(remembering.verify(header)).toEqual({
       user: ANN,
+      generation: 0,
+      ownsName: true,
       expiresAt: NOW + 30 * 86_400_000,
       needsRefresh: false,
     });
     for (let n = 0; n < 2; n++)
       expect(remembering.verify(old)).toMatchObject({ user: ANN, needsRefresh: true });
-    person = { name: 'Anna', signedOut: false };
+    person = { ...person, name: 'Anna' };
     expect(remembering.verify(header)?.user).toEqual({ id: ANN.id, name: 'Anna' });
     now = NOW + 86_401_000;
     expect(remembering.verify(header)).toMatchObject({ needsRefresh: true });
@@ -92,9 +99,23 @@ describe('the cookie', () => {
     expect(remembering.verify(header)).toBeUndefined();
     now = NOW;
     expect(remembering.verify(header)).toBeDefined();
-    person = { name: 'Anna', signedOut: true };
+    person = { ...person, signedOut: true };
     expect(remembering.verify(header)).toBeUndefined();
     expect(new SessionCookie([KEY], nobody, () => now).verify(old)).toBeUndefined();
+  });
+  it('made before a sign-out is worthless; one from before a restored backup is not', () => {
+    const stored = { name: 'Ann', ownsName: true, signedOut: false, generation: 2 };
+    const knowing = new SessionCookie([KEY], { person: () => stored }, () => NOW);
+    const generations = [undefined, 1, 2, 3].map(
+      (gen) => knowing.verify(sealed({ ...ANN, iat, gen }))?.generation,
+    );
+    expect(generations).toEqual([undefined, undefined, 2, 3]);
+  });
+  it('of one whose name is somebody else’s by now proves who they are, but is no session', () => {
+    const stored = { name: 'Ann', ownsName: false, signedOut: false, generation: 0 };
+    const knowing = new SessionCookie([KEY], { person: () => stored }, () => NOW);
+    const header = sealed({ ...ANN, iat });
+    expect([knowing.verify(header), knowing.identify(header)?.user]).toEqual([undefined, ANN]);
   });
   it('never throws', () => {
     fc.assert(

@@ -104,12 +104,15 @@ export function foldGreek(text: string): string {
   return text.replace(/[νηυγ]/gu, (letter) => SMALL_GREEK.get(letter) ?? letter);
 }
 
-/** What compatibility (NFKC) would make a plain sigma, or a space with an accent, of: read by its look before. */
+/** What NFKC would turn into a plain sigma or a space with an accent, or would leave alone: white letters in dark shapes. */
 export function foldBeforeNfkc(text: string): string {
   return text
     .replace(/[ϲϹ]/g, 'c')
     .replace(/[´΄᾽᾿῾]/g, "'")
-    .replaceAll('˜', '~');
+    .replaceAll('˜', '~')
+    .replace(/[\u{1f150}-\u{1f169}\u{1f170}-\u{1f189}]/gu, (shape) =>
+      String.fromCharCode(0x61 + (((shape.codePointAt(0) ?? 0) - 0x1f150) & 31)),
+    );
 }
 
 /** Each folded character that is taken for something else. */

@@ -3,6 +3,7 @@
  * its `skeleton`. Both are pure and bounded. Contract: docs/protocol.md, "Identity".
  */
 import { LIMITS } from '../shared/protocol.js';
+import { canonicalEmoji, graphemesOf, INVISIBLE_CHARACTERS } from '../shared/text.js';
 import { foldBeforeNfkc, foldCase, foldGreek, mapConfusables } from './confusables.js';
 
 export type ParsedName =
@@ -21,47 +22,78 @@ const NAME_PROBLEMS = {
   blank: 'A name needs at least one visible character.',
 } as const;
 
-/** Code points of a name, whatever its graphemes: one grapheme can be of any length. */
+/** Code points of a name, because one grapheme can be of any length. */
 const MAX_CODE_POINTS = 128;
-// An emoji may hold a joiner, a selector or tags; anywhere else they hide.
-const EMOJI = /\p{RGI_Emoji}/gv;
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+const HIDDEN = new RegExp(`[\\p{Cf}\\p{Cn}\\p{Zl}\\p{Zp}${INVISIBLE_CHARACTERS}]`, 'u');
 const STACKED = /\p{M}{5,}/u;
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
-const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
-/** The name as it is kept: NFC, trimmed, inner white space one space each; or why it cannot be one. */
+/** Signs that suppress a vowel; Indic scripts write a joiner beside them. */
+const VIRAMA =
+  '[\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u1039\u17d2\u1a60\u1b44\ua8c4\ua9c0]';
+/** Letters of scripts whose letters join. */
+const JOINING =
+  '[\\p{L}&&[\\p{Script=Arabic}\\p{Script=Syriac}\\p{Script=Nko}\\p{Script=Mongolian}\\p{Script=Adlam}]]';
+/**
+ * Where a script needs a character that draws nothing: flags of regions, emoji, joiners (UAX #31, 2.3: A1, A2, B),
+ * ya-phalaa after ra in Bengali, variants of ideographs and Mongolian letters. Anywhere else such a character is refused.
+ */
+const NEEDED = [
+  '\\u{1f3f4}[\\u{e0030}-\\u{e0039}\\u{e0061}-\\u{e007a}]{3,6}\\u{e007f}',
+  '\\p{RGI_Emoji}',
+  `(?<=${JOINING}\\p{M}*)\\u200c(?=${JOINING})`,
+  `(?<=${VIRAMA}\\p{M}*)(?:\\u200d|\\u200c(?=\\p{L}))`,
+  `(?<=\\p{L}\\p{M}*)\\u200d(?=${VIRAMA}\\p{L})`,
+  '(?<=\\p{Ideographic})[\\ufe00-\\ufe02\\u{e0100}-\\u{e01ef}]',
+  '(?<=\\p{Script=Mongolian})[\\u180b-\\u180f]',
+].map((pattern) => new RegExp(pattern, 'gv'));
+
+/** The name as it is stored: NFC, trimmed, one space for inner white space, emoji in one spelling; or why it is refused. */
 export function parseName(raw: unknown): ParsedName {
   if (typeof raw !== 'string') return rejectName('empty');
   if (!raw.isWellFormed()) return rejectName('broken');
   if (raw.length > 16 * MAX_CODE_POINTS) return rejectName('long');
-  const name = raw
-    .normalize('NFC')
-    .trim()
-    .replace(/[\p{Zs}\t\r\n]+/gu, ' ');
+  const name = normalizeEmoji(
+    raw
+      .normalize('NFC')
+      .trim()
+      .replace(/[\p{Zs}\t\r\n]+/gu, ' '),
+  );
   if (name === '') return rejectName('empty');
-  const plain = name.replace(EMOJI, '☺');
+  const plain = NEEDED.reduce((text, pattern) => text.replace(pattern, '☺'), name);
   if (HIDDEN.test(plain)) return rejectName('hidden');
   if (STACKED.test(plain)) return rejectName('stacked');
   if (!VISIBLE.test(plain)) return rejectName('blank');
-  if ([...graphemes.segment(name)].length > LIMITS.nameGraphemes || [...name].length > MAX_CODE_POINTS)
+  if ([...graphemesOf(name)].length > LIMITS.nameGraphemes || [...name].length > MAX_CODE_POINTS)
     return rejectName('long');
   return { ok: true, name };
 }
 
-/** Counted up whenever `skeleton` gives something else for a name than before: those that are kept are then made anew. */
-export const SKELETON_VERSION = '2';
+/** Phones and pickers add U+FE0F where it is not needed, or leave it out where it is. Text-style symbols stay as they are. */
+function normalizeEmoji(name: string): string {
+  if (!/[\ufe0f\u200d]/.test(name)) return name;
+  return [...graphemesOf(name)]
+    .map((grapheme) => (/[\ufe0f\u200d]/.test(grapheme) ? (canonicalEmoji(grapheme) ?? grapheme) : grapheme))
+    .join('');
+}
+
+/** Increases whenever `skeleton` returns something else for a name than before: stored skeletons are then rebuilt. */
+export const SKELETON_VERSION = '3';
 
 /**
  * What a name looks like: two names with one skeleton belong to one person. NFKC, case folding and the confusables of
- * UTS #39; spaces do not count.
+ * UTS #39; spaces, characters that draw nothing, lines through or under a letter and tatweel do not count.
  */
 export function skeleton(name: string): string {
   const folded = foldCase(foldGreek(foldBeforeNfkc(name).normalize('NFKC')));
-  return mapConfusables(folded).replace(INVISIBLE, '').replace(DOTTED, '$1').normalize('NFD');
+  return mapConfusables(folded).replace(IGNORED, '').replace(DOTTED, '$1').normalize('NFD');
 }
 
-const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Z}\p{Cc}]+/gu;
+/** U+0305, 0332 to 0338 and 033F are lines over, under and through a letter; Me are marks that enclose it. */
+const IGNORED = new RegExp(
+  `[\\p{Z}${INVISIBLE_CHARACTERS}\\p{Me}\\u0305\\u0332-\\u0338\\u033f\\u0640\\u07fa]+`,
+  'gu',
+);
 /** A dot on a letter that has one already changes nothing: i̇ is what becomes of the Turkish İ in lower case. */
 const DOTTED = /([lj])\u0307/g;
 

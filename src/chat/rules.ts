@@ -10,10 +10,12 @@ import {
   type Command,
   type EnterCommand,
   type EventCommand,
+  type LinkCommand,
   type Message,
   type MessageCommand,
   type Person,
   type ReadCommand,
+  type RedeemCommand,
   type Result,
   type SignInCommand,
   type SignOutCommand,
@@ -23,8 +25,12 @@ import {
 } from './types.js';
 
 const DAY_MS = 24 * 3600 * 1000;
-/** A name is given free when its owner was not seen for this long. */
-export const NAME_RESERVED_MS = 30 * DAY_MS;
+/** Rooms whose unread counts one person is told. */
+const MAX_FOLLOWED_ROOMS = 500;
+/** How long a name stays with an owner who is away or has signed out. */
+const NAME_RESERVED_MS = { posted: 30 * DAY_MS, silent: DAY_MS } as const;
+/** How exactly it is stored when somebody was here: coarse, because each time is a write. */
+const LAST_SEEN_STEP_MS = { posted: DAY_MS, silent: 15 * 60_000 } as const;
 
 /**
  * Applies a beat. When the disk refuses, every command of it is refused. When one command meets a bug of ours, the
@@ -54,6 +60,10 @@ export function apply(command: Command, storage: Storage): Result {
       return signIn(command, storage);
     case 'sign-out':
       return signOut(command, storage);
+    case 'link':
+      return makeLink(command, storage);
+    case 'redeem':
+      return redeemLink(command, storage);
     case 'seen':
       updateLastSeen(ensurePerson(command, storage), command.at, storage);
       return { kind: 'seen' };
@@ -67,6 +77,7 @@ export function apply(command: Command, storage: Storage): Result {
 function applyEventCommand(command: EventCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
   if (person.signedOut) return rejection(SIGNED_OUT);
+  if (!person.ownsName) return rejection(NAMELESS);
   const kept = command.cid === undefined ? undefined : storage.events.findByCid(person, command.cid);
   if (kept) return deduplicate(command, kept);
   const result =
@@ -78,23 +89,43 @@ function applyEventCommand(command: EventCommand, storage: Storage): Result {
 }
 
 function postMessage(command: MessageCommand, person: Person, storage: Storage): Result {
+  const { room, reply } = command;
+  const target = reply === undefined ? undefined : storage.events.message(room, reply);
+  if (reply !== undefined && !target) return rejection(NO_MESSAGE);
+  if (target?.deleted) return rejection(DELETED);
   const mentions = findMentions(command.data, storage.people);
-  const event = storage.events.append(command.room, person, mentions ? { ...command, mentions } : command);
-  return { kind: 'accepted', room: command.room, event };
+  const event = storage.events.append(room, person, mentions ? { ...command, mentions } : command);
+  storage.memberships.addPost(room, person, event.id);
+  if (!person.hasPosted) storage.people.setPosted(person);
+  const called = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
+  const messages = storage.events.messageCount(room);
+  return { kind: 'accepted', room, event, mentioned: others(called, person), messages };
+}
+
+/** Each once, without the person themselves. */
+function others(ids: readonly string[], person: Person): readonly string[] {
+  if (ids.length === 0) return ids;
+  return [...new Set(ids)].filter((id) => id !== person.id);
 }
 
 /** The first command of a cid stands, for ever; the same once more gets its number, another one is refused. */
-function deduplicate(command: EventCommand, { room, event, target, data }: StoredCommand): Result {
-  const [type, to] = command.kind === 'message' ? ['chat', undefined] : [command.type, command.target];
+function deduplicate(command: EventCommand, stored: StoredCommand): Result {
+  const { room, event, target, data } = stored;
+  const [type, to, reply] =
+    command.kind === 'message'
+      ? ['chat', undefined, command.reply]
+      : [command.type, command.target, undefined];
   const same = room === command.room && event.type === type && target === to;
-  if (same && (data === undefined || data === command.data)) return { kind: 'duplicate', room, event };
+  if (same && (data === undefined || (data === command.data && stored.reply === reply)))
+    return { kind: 'duplicate', room, event };
   return reject('cid_conflict', 'This cid was already used for another command. Choose a new one.');
 }
 
 function enterRoom(command: EnterCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
   if (!person.signedOut) storage.memberships.enter(command.room, person);
-  return { kind: 'entered' };
+  const rooms = storage.memberships.rooms(person, MAX_FOLLOWED_ROOMS);
+  return { kind: 'entered', user: command.user, rooms };
 }
 
 function markRead(command: ReadCommand, storage: Storage): Result {
@@ -104,23 +135,68 @@ function markRead(command: ReadCommand, storage: Storage): Result {
   return { kind: 'read', room, user, mark: storage.memberships.advanceReadMark(room, person, command.id) };
 }
 
-function signIn({ user, skeleton: wanted, at }: SignInCommand, storage: Storage): Result {
-  const owner = storage.people.ownerOf(wanted);
-  if (owner && owner.id !== user.id) {
-    if (at - owner.lastSeen < NAME_RESERVED_MS) return { kind: 'name-taken' };
-    storage.people.freeName(owner);
-  }
+function signIn(command: SignInCommand, storage: Storage): Result {
+  const { user, generation, skeleton: wanted, at } = command;
   const person = storage.people.person(user.id);
+  if (person && isOver(person, generation)) return { kind: 'session-over' };
+  const owner = storage.people.ownerOf(wanted);
+  const displaced = owner && owner.id !== user.id ? owner : undefined;
+  if (displaced && at - displaced.lastSeen < NAME_RESERVED_MS[activity(displaced)])
+    return { kind: 'name-taken' };
+  if (displaced) storage.people.freeName(displaced);
   if (person) storage.people.rename(person, user.name, wanted, Math.max(at, person.lastSeen));
   else storage.people.addPerson(user, wanted, at);
-  return { kind: 'signed-in', user, before: person && { id: person.id, name: person.name } };
+  return {
+    kind: 'signed-in',
+    user,
+    generation: person?.generation ?? 0,
+    before: person && { id: person.id, name: person.name },
+    displaced: displaced && { id: displaced.id, name: displaced.name },
+  };
 }
 
-function signOut(command: SignOutCommand, storage: Storage): Result {
-  const person = storage.people.person(command.user.id) ?? storage.people.addPerson(command.user, null, 0);
-  storage.people.signOut(person);
-  storage.memberships.leaveAll(person);
-  return { kind: 'signed-out', user: command.user };
+/** Whether a sign-out has ended the session of a cookie. A restored backup may lack sign-outs, never a cookie's person. */
+function isOver(person: Person, generation: number | undefined): boolean {
+  return person.signedOut || generation === undefined || generation < person.generation;
+}
+
+function signOut({ user, generation, link, at }: SignOutCommand, storage: Storage): Result {
+  const person = ensurePerson({ user, at }, storage);
+  if (isOver(person, generation)) return { kind: 'session-over' };
+  const seen = Math.max(at, person.lastSeen);
+  storage.people.signOut(person, Math.max(generation, person.generation) + 1, seen);
+  if (link) storage.people.setLink(person, link, at);
+  else {
+    storage.people.deleteLink(person);
+    storage.memberships.leaveAll(person); // nobody will come back to them
+  }
+  return { kind: 'signed-out', user };
+}
+
+function makeLink({ user, generation, link, at }: LinkCommand, storage: Storage): Result {
+  const person = ensurePerson({ user, at }, storage);
+  if (isOver(person, generation)) return { kind: 'session-over' };
+  storage.people.setLink(person, link, at);
+  return { kind: 'linked' };
+}
+
+function redeemLink({ hash, at }: RedeemCommand, storage: Storage): Result {
+  const link = storage.people.findLink(hash);
+  if (!link || at >= link.expires) return { kind: 'link-over' };
+  const { person } = link;
+  storage.people.deleteLink(person);
+  if (person.signedOut) signBackIn(person, at, storage);
+  else updateLastSeen(person, at, storage);
+  const { id, name, generation } = person;
+  return { kind: 'redeemed', user: { id, name }, generation };
+}
+
+/** With the name, unless somebody else has taken it by now. */
+function signBackIn(person: Person, at: number, storage: Storage): void {
+  const shape = skeleton(person.name);
+  const owner = storage.people.ownerOf(shape);
+  const isFree = !owner || owner.id === person.id;
+  storage.people.signBackIn(person, isFree ? shape : null, Math.max(at, person.lastSeen));
 }
 
 /** The person behind a signed cookie. One that the storage lacks (it was restored) is written in, the name if it is free. */
@@ -131,15 +207,27 @@ function ensurePerson(command: Pick<MessageCommand, 'user' | 'at'>, storage: Sto
   return storage.people.addPerson(command.user, storage.people.ownerOf(shape) ? null : shape, command.at);
 }
 
-/** To the day is enough, and spares a write for every message. */
+function activity({ hasPosted }: Pick<Person, 'hasPosted'>): 'posted' | 'silent' {
+  return hasPosted ? 'posted' : 'silent';
+}
+
+/** Whether it is worth a write that this person is here now. */
+export function isLastSeenDue(person: Pick<Person, 'hasPosted' | 'lastSeen'>, at: number): boolean {
+  return at - person.lastSeen > LAST_SEEN_STEP_MS[activity(person)];
+}
+
 function updateLastSeen(person: Person, at: number, storage: Storage): void {
-  if (at - person.lastSeen > DAY_MS) storage.people.updateLastSeen(person, at);
+  if (isLastSeenDue(person, at)) storage.people.updateLastSeen(person, at);
 }
 
 function storageRejection(): Result {
   return reject('storage', 'The server could not save this. Try again soon.');
 }
 
+const NAMELESS: Problem = {
+  code: 'signed_out',
+  message: 'Somebody else took your name while you were away. Sign in with another.',
+};
 const SIGNED_OUT: Problem = { code: 'signed_out', message: 'You are signed out. Sign in again.' };
 
 function reject(code: ErrorCode, message: string): Result {
@@ -157,14 +245,20 @@ export function changeMessage(command: ChangeCommand, person: Person, storage: S
   const problem = message ? validateChange(command, message, person, storage) : NO_MESSAGE;
   if (!message || problem) return { kind: 'rejected', problem: problem ?? NO_MESSAGE };
   const mentions = command.type === 'edit' ? findMentions(command.data, storage.people) : undefined;
+  const isText = command.type === 'edit' || command.type === 'delete';
+  const before = isText ? storage.events.mentionedBy(message) : [];
   const event = storage.events.appendChange(message, person, mentions ? { ...command, mentions } : command);
-  return { kind: 'accepted', room: command.room, event };
+  const after = isText ? storage.events.mentionedBy(message) : [];
+  const mentioned = others([...before, ...after], person);
+  const { room } = command;
+  return { kind: 'accepted', room, event, mentioned, messages: storage.events.messageCount(room) };
 }
 
 const NO_MESSAGE: Problem = {
   code: 'no_message',
   message: 'There is no message with this number in this room.',
 };
+const DELETED: Problem = { code: 'deleted', message: 'This message was deleted.' };
 
 function validateChange(
   { type, data }: ChangeCommand,
@@ -172,7 +266,7 @@ function validateChange(
   person: Person,
   storage: Storage,
 ): Problem | undefined {
-  if (message.deleted) return { code: 'deleted', message: 'This message was deleted.' };
+  if (message.deleted) return DELETED;
   switch (type) {
     case 'edit':
     case 'delete':

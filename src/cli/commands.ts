@@ -100,7 +100,7 @@ Memory stays flat, however long the room. A reader that stops early ("| head") e
   async run(args, { out, err, env, now }) {
     const raw = singleArgument(args, exportRoom);
     const rooms = openReadOnlyLog(databaseFile(readConfig(env).dataDir));
-    const room = parseRoom(raw) ?? '';
+    const room = parseRoom(raw, (name) => rooms.last(name) > 0) ?? '';
     const last = rooms.last(room);
     if (last === 0) {
       rooms.close();

@@ -11,7 +11,7 @@ export interface Address {
 export function parseAddress({ pathname, hash }: URL | Location): Address | undefined {
   const [, prefix, segment, ...rest] = pathname.split('/');
   if (pathname === '/') return { room: DEFAULT_ROOM };
-  const room = prefix === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '') : undefined;
+  const room = prefix === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '', () => true) : undefined;
   const id = parseWholeNumber(hash.slice(1));
   return room === undefined ? undefined : { room, ...(id ? { id } : {}) };
 }

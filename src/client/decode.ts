@@ -161,8 +161,14 @@ function parseRoomSummary(value: unknown): RoomSummary | undefined {
   const room = stringField(value, 'room');
   const last = countField(value, 'last');
   if (room === undefined || last === undefined) return undefined;
-  const [read, people] = [countField(value, 'read') ?? 0, countField(value, 'people') ?? 0];
-  return { room, last, read, people, joined: field(value, 'joined') === true };
+  const count = (name: string) => countField(value, name) ?? 0;
+  const [read, unread, mentions, people] = [
+    count('read'),
+    count('unread'),
+    count('mentions'),
+    count('people'),
+  ];
+  return { room, last, read, unread, mentions, people, joined: field(value, 'joined') === true };
 }
 
 /** `GET /api/search`, `GET /api/mentions` */
@@ -255,7 +261,8 @@ function parseRoomFrame(fields: Fields): Frame | undefined {
   const room = stringField(fields, 'room');
   const last = countField(fields, 'last');
   if (room === undefined || last === undefined) return undefined;
-  return { type: 'room', room, last, ...optionalField('read', countField(fields, 'read')) };
+  const [unread, mentions] = [countField(fields, 'unread') ?? 0, countField(fields, 'mentions') ?? 0];
+  return { type: 'room', room, last, unread, mentions, ...optionalField('read', countField(fields, 'read')) };
 }
 
 function parseErrorFrame(fields: Fields): Frame | undefined {

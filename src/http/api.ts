@@ -22,6 +22,7 @@ import {
   jsonBody,
   limitParam,
   optionalRoomParam,
+  type RoomLookup,
   roomParam,
   textParam,
   unwrap,
@@ -29,6 +30,7 @@ import {
 import { RateLimiter } from './rate-limiter.js';
 
 export interface ApiDeps extends MessageDeps, RoomDeps, ListDeps, SearchDeps {
+  readonly log: LogDeps['log'];
   readonly store: RoomDeps['store'] & ListDeps['store'] & SearchDeps['store'];
 }
 
@@ -76,7 +78,7 @@ interface PageRequest {
 export function messageRoutes(router: Router, deps: MessageDeps): void {
   router.get('/rooms/:room/messages', (ctx) => {
     requireUser(ctx, deps);
-    ctx.body = readPage(ctx, roomParam(ctx), deps);
+    ctx.body = readPage(ctx, roomParam(ctx, deps.log), deps);
   });
   router.post('/rooms/:room/messages', async (ctx) => {
     await postEvent(ctx, requireUser(ctx, deps), deps);
@@ -115,10 +117,10 @@ function isComplete(
 async function postEvent(
   ctx: Koa.Context,
   user: User,
-  { submit, now, takeToken: mayPost }: MessageDeps,
+  { submit, now, takeToken: mayPost, log }: MessageDeps,
 ): Promise<void> {
   const body = jsonBody(ctx, '{"type"?, "data"?, "target"?, "cid"?}');
-  const room = roomParam(ctx);
+  const room = roomParam(ctx, log);
   const type = field(body, 'type') ?? 'chat'; // as it was before there were others
   const posting = unwrap(parsePost(body, type));
   if (!mayPost(user))
@@ -146,23 +148,24 @@ export interface RoomListDeps {
   };
   readonly store: {
     /** the rooms that somebody has been in, and others; those that moved last first */
-    readonly memberships: { list(user: User, limit: number): readonly JoinedRoom[] };
+    readonly memberships: {
+      list(user: User, limit: number): readonly UnreadRoom[];
+      /** rooms with mentions of somebody who was never in them */
+      listMentioned(user: User, limit: number): readonly UnreadRoom[];
+    };
     readonly recentRooms: {
-      list(limit: number, without: ReadonlySet<string>): readonly Omit<JoinedRoom, 'read'>[];
+      list(limit: number, without: ReadonlySet<string>): readonly Pick<UnreadRoom, 'room' | 'last'>[];
     };
   };
 }
 
 export interface RoomDeps extends SessionDeps, RoomListDeps {
+  readonly log: RoomLookup;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
 }
 
-interface JoinedRoom {
-  readonly room: string;
-  readonly last: number;
-  readonly read: number;
-}
+type UnreadRoom = Omit<RoomSummary, 'people' | 'joined'>;
 
 /** Rooms in the list: that I have been in, and others. */
 const MAX_ROOMS = { joined: 500, others: 100 } as const;
@@ -181,19 +184,26 @@ export function roomRoutes(router: Router, deps: RoomDeps): void {
 /** As it is now; `hub.flushMemberships` comes before it. */
 export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary[] {
   const joined = store.memberships.list(user, MAX_ROOMS.joined);
-  const others = store.recentRooms.list(MAX_ROOMS.others, new Set(joined.map(({ room }) => room)));
+  const mentioned = store.memberships.listMentioned(user, MAX_ROOMS.others);
+  const known = new Set([...joined, ...mentioned].map(({ room }) => room));
+  const recent = store.recentRooms.list(MAX_ROOMS.others - mentioned.length, known);
   const people = (room: string): number => hub.presenceCount(room);
   return [
-    ...joined.map(({ room, last, read }) => ({ room, last, read, people: people(room), joined: true })),
-    ...others.map(({ room, last }) => ({ room, last, read: 0, people: people(room), joined: false })),
+    ...joined.map((room) => ({ ...room, people: people(room.room), joined: true })),
+    ...mentioned.map((room) => ({ ...room, people: people(room.room), joined: false })),
+    ...recent.map(({ room, last }) => ({
+      ...{ room, last, read: 0, unread: 0, mentions: 0 },
+      people: people(room),
+      joined: false,
+    })),
   ];
 }
 
-async function markRead(ctx: Koa.Context, user: User, { submit, now }: RoomDeps): Promise<void> {
+async function markRead(ctx: Koa.Context, user: User, { submit, now, log }: RoomDeps): Promise<void> {
   const id = field(jsonBody(ctx, '{"id"}'), 'id');
   if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0)
     throw badRequest('"id" must be a whole number.');
-  const result = await submit({ kind: 'read', room: roomParam(ctx), user, id, at: now() });
+  const result = await submit({ kind: 'read', room: roomParam(ctx, log), user, id, at: now() });
   if (result.kind === 'rejected') throw toError(result.problem);
   ctx.status = 204;
 }
@@ -232,6 +242,7 @@ export function beforeParam(ctx: Koa.Context): number {
 /** Finds what was said, by its words. */
 
 export interface SearchDeps extends SessionDeps {
+  readonly log: RoomLookup;
   readonly config: Config;
   readonly now: () => number;
   readonly store: {
@@ -247,12 +258,12 @@ export interface SearchDeps extends SessionDeps {
 }
 
 export function searchRoutes(router: Router, deps: SearchDeps): void {
-  const { config, now, store } = deps;
+  const { config, now, store, log } = deps;
   // who may say so much in a second may look for as much
   const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);
-    const wanted = searchParams(ctx);
+    const wanted = searchParams(ctx, log);
     if (throttle.take(user.id) > 0)
       throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
         'Retry-After': '1',
@@ -266,11 +277,11 @@ export function searchRoutes(router: Router, deps: SearchDeps): void {
   });
 }
 
-function searchParams(ctx: Koa.Context) {
+function searchParams(ctx: Koa.Context, rooms: RoomLookup) {
   const q = textParam(ctx, 'q') ?? '';
   if (!q.isWellFormed()) throw badRequest('"q" contains a broken character (a lone surrogate).');
   if ([...q].length > LIMITS.queryCodePoints)
     throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
-  const [room, before] = [optionalRoomParam(ctx), intParam(ctx, 'before')];
+  const [room, before] = [optionalRoomParam(ctx, rooms), intParam(ctx, 'before')];
   return { q, room, before, limit: limitParam(ctx, MAX_HITS_PER_PAGE) };
 }

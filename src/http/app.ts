@@ -13,11 +13,13 @@ import { type ApiDeps, apiRoutes } from './api.js';
 import { bodyReader, bodyTooLarge, MAX_BODY_BYTES } from './body.js';
 import { ErrorPage, errorHandler, HttpError } from './errors.js';
 import { type HealthDeps, healthRoutes } from './health.js';
+import { type LinkDeps, linkRoutes } from './links.js';
 import { manifestRoute, pageRoutes } from './page.js';
 import { type SigninDeps, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
 
-export interface AppDeps extends ApiDeps, SigninDeps, HealthDeps {
+export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
+  readonly store: ApiDeps['store'] & LinkDeps['store'];
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
   readonly logger: Logger;
@@ -41,6 +43,7 @@ export function createApp(deps: AppDeps): Koa {
   for (const routes of [
     healthRoutes(deps),
     signinRoutes(deps),
+    linkRoutes(deps),
     apiRoutes(deps),
     pageRoutes(deps),
     manifestRoute(deps),

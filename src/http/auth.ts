@@ -10,24 +10,44 @@ import { HttpError } from './errors.js';
 export interface SessionDeps {
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
+  /** Notes that somebody is here. */
+  readonly onSeen: (user: User) => void;
 }
 
-/** Who asks, or undefined. A cookie that grows old, or was signed with an older key, is made anew on the way. */
+/**
+ * The session of a request, or undefined. Signs the cookie anew when it grows old or its key is an older one. Notes that
+ * the person is here, so that readers keep their names.
+ */
 export function sessionOf(ctx: Koa.Context, deps: SessionDeps): Session | undefined {
   const session = deps.sessionCookie.verify(ctx.headers.cookie);
-  if (session?.needsRefresh) setSession(ctx, session.user, deps);
+  if (!session) return undefined;
+  if (session.needsRefresh) setSession(ctx, session, deps);
+  deps.onSeen(session.user);
   return session;
 }
 
-/** @throws HttpFault 401 */
+/** @throws HttpError 401 */
 export function requireUser(ctx: Koa.Context, deps: SessionDeps): User {
-  const session = sessionOf(ctx, deps);
-  if (!session) throw new HttpError(401, 'not_signed_in', 'Sign in first.');
-  return session.user;
+  return requireSession(ctx, deps).user;
 }
 
-export function setSession(ctx: Koa.Context, user: User, deps: SessionDeps): void {
-  setCookie(ctx, deps, deps.sessionCookie.sign(user), SESSION_SECONDS * 1000);
+/** @throws HttpError 401 */
+export function requireSession(ctx: Koa.Context, deps: SessionDeps): Session {
+  const session = sessionOf(ctx, deps);
+  if (!session) throw notSignedIn();
+  return session;
+}
+
+export function notSignedIn(): HttpError {
+  return new HttpError(401, 'not_signed_in', 'Sign in first.');
+}
+
+export function setSession(
+  ctx: Koa.Context,
+  { user, generation }: Pick<Session, 'user' | 'generation'>,
+  deps: SessionDeps,
+): void {
+  setCookie(ctx, deps, deps.sessionCookie.sign(user, generation), SESSION_SECONDS * 1000);
 }
 
 export function clearSession(ctx: Koa.Context, deps: SessionDeps): void {

@@ -89,6 +89,10 @@ export class ErrorPage {
   }
 }
 
+export function tooFast(): HttpError {
+  return new HttpError(429, 'too_fast', 'You are too fast. Wait a second.', { 'Retry-After': '1' });
+}
+
 /** A refusal of the rules as a fault of HTTP. */
 
 export function toError({ code, message }: Problem): HttpError {

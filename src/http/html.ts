@@ -60,3 +60,27 @@ export function translationsFor(ctx: Koa.Context): Translations {
   const reads = acceptedLanguages(ctx.get('accept-language'));
   return languages.get(negotiateLanguage(kept, reads, [...languages.keys()])) ?? english;
 }
+
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+/** A language that is asked for in the address is kept. */
+export function chosenTranslations(ctx: Koa.Context): Translations {
+  const { lang } = ctx.query;
+  const words = translationsFor(ctx);
+  const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
+  if (!asked) return words;
+  const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+  ctx.cookies.set('lang', asked.language.tag, options);
+  return asked;
+}
+
+/** A button for each other language. They go to the form anew, with what was typed. */
+export function languageButtons(now: string): string {
+  return [...languages.values()]
+    .map(({ language: { tag, name } }) =>
+      tag === now
+        ? `<span class="language" aria-current="true">${name}</span>`
+        : `<button class="language" name="lang" value="${tag}" lang="${tag}" formmethod="get" formnovalidate>${name}</button>`,
+    )
+    .join('\n');
+}

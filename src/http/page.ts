@@ -39,10 +39,15 @@ export function pageRoutes(deps: PageDeps): Router {
     ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(home));
   });
   router.get('/r/:room', async (ctx) => {
-    const room = parseRoomSegment(ctx.path.slice('/r/'.length));
+    const room = parseRoomSegment(
+      ctx.path.slice('/r/'.length).replace(/\/$/, ''),
+      (name) => deps.log.last(name) > 0,
+    );
     if (room === undefined) throw new HttpError(404, 'invalid_room', 'That is not a valid room name.');
+    const address = `/r/${encodeURIComponent(room)}`;
+    if (decodeURIComponent(ctx.path) !== `/r/${room}`) return ctx.redirect(address + ctx.search);
     const session = sessionOf(ctx, deps);
-    if (!session) return ctx.redirect(signinUrl(`/r/${encodeURIComponent(room)}`));
+    if (!session) return ctx.redirect(signinUrl(address));
     const pieces = html.get(translationsFor(ctx).language.tag);
     if (!pieces) throw new Error('there is no page in the language that was chosen');
     sendPage(ctx, pieces, await createSnapshot(session.user, room, deps));

@@ -4,15 +4,20 @@ import { isObject, type Parsed, parseRoom, parseWholeNumber } from '../shared/pa
 import { LIMITS } from '../shared/protocol.js';
 import { HttpError } from './errors.js';
 
-export function roomParam(ctx: Koa.Context): string {
+/** Tells whether a room has messages. */
+export interface RoomLookup {
+  last(room: string): number;
+}
+
+export function roomParam(ctx: Koa.Context, rooms: RoomLookup): string {
   const params: unknown = ctx['params'];
-  return toRoom(isObject(params) ? String(params['room']) : '');
+  return toRoom(isObject(params) ? String(params['room']) : '', rooms);
 }
 
 /** The room named in the query; undefined when there is none. */
-export function optionalRoomParam(ctx: Koa.Context): string | undefined {
+export function optionalRoomParam(ctx: Koa.Context, rooms: RoomLookup): string | undefined {
   const raw = textParam(ctx, 'room');
-  return raw === undefined ? undefined : toRoom(raw);
+  return raw === undefined ? undefined : toRoom(raw, rooms);
 }
 
 /** A number from the query; undefined when it is not there. */
@@ -51,8 +56,8 @@ export function badRequest(message: string): HttpError {
   return new HttpError(400, 'bad_request', message);
 }
 
-function toRoom(raw: string): string {
-  const room = parseRoom(raw);
+function toRoom(raw: string, rooms: RoomLookup): string {
+  const room = parseRoom(raw, (name) => rooms.last(name) > 0);
   if (room !== undefined) return room;
   throw new HttpError(
     404,

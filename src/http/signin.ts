@@ -1,22 +1,32 @@
-/** Sign in with a name, sign out. As a form it works without JavaScript; as JSON it is the API. */
+/** Signs in with a name, renames, signs out. The forms work without JavaScript; as JSON they are the API. */
 import type Koa from 'koa';
 import Router from 'koa-router';
 import { parseName, skeleton } from '../chat/names.js';
 import type { Command, Result } from '../chat/types.js';
 import { addressOf } from '../origin.js';
-import { newId } from '../session.js';
+import { newId, type Session } from '../session.js';
 import type { Translations } from '../shared/i18n/en.js';
 import { field, isObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
-import { clearSession, type SessionDeps, sessionOf, setSession } from './auth.js';
-import { HttpError } from './errors.js';
-import { languages, readHtml, render, translationsFor } from './html.js';
+import {
+  clearSession,
+  notSignedIn,
+  requireSession,
+  type SessionDeps,
+  sessionOf,
+  setSession,
+} from './auth.js';
+import { HttpError, toError, tooFast } from './errors.js';
+import { chosenTranslations, languageButtons, readHtml, render } from './html.js';
+import { createLink, describeLink, endSessions, ReturnPage } from './links.js';
 import { RateLimiter } from './rate-limiter.js';
 
 export interface SigninDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
+  /** Takes one command from the person's budget; false when they are too fast. */
+  readonly takeToken: (user: User) => boolean;
 }
 
 export function signinRoutes(deps: SigninDeps): Router {
@@ -31,10 +41,11 @@ export function signinRoutes(deps: SigninDeps): Router {
     if (isJson(ctx)) await signIn(ctx, deps, throttle);
     else await signInByForm(ctx, deps, throttle, form);
   });
-  router.post('/signout', async (ctx) => {
-    await signOut(ctx, deps);
-    if (isForm(ctx)) seeOther(ctx, '/signin');
-    else ctx.status = 204;
+  const returnPage = new ReturnPage(deps.publicDir);
+  router.post('/signout', (ctx) => signOut(ctx, deps, returnPage));
+  router.patch('/api/me', async (ctx) => {
+    ctx.set('Cache-Control', 'no-store');
+    await rename(ctx, deps);
   });
   return router;
 }
@@ -55,16 +66,31 @@ async function signInByForm(
   }
 }
 
-/** Answers `{id,name}` and sets the cookies. @throws HttpFault 422, 409, 429, 503 */
+/** Answers `{id,name}` and sets the cookies. @throws HttpError 422, 409, 429, 503 */
 async function signIn(ctx: Koa.Context, deps: SigninDeps, throttle: RateLimiter): Promise<void> {
   const wait = throttle.take(addressOf(ctx.req, deps.config.trustedProxies));
   if (wait > 0) {
     const message = `Too many sign-ins from your address. Try again in ${wait} seconds.`;
     throw new HttpError(429, 'too_many', message, { 'Retry-After': String(wait) });
   }
-  const user = await takeName(nameOf(ctx), sessionOf(ctx, deps)?.user.id ?? newId(), deps);
-  setSession(ctx, user, deps);
-  ctx.body = user;
+  const name = nameOf(ctx);
+  const current = deps.sessionCookie.identify(ctx.headers.cookie);
+  const session =
+    (current && (await takeName(name, current, deps))) ?? (await takeName(name, undefined, deps));
+  if (!session) throw new Error('a new id was refused as signed out');
+  setSession(ctx, session, deps);
+  ctx.body = session.user;
+}
+
+/** Renames the person of a session. Answers `{id,name}`. */
+async function rename(ctx: Koa.Context, deps: SigninDeps): Promise<void> {
+  const current = requireSession(ctx, deps);
+  const name = nameOf(ctx);
+  if (!deps.takeToken(current.user)) throw tooFast();
+  const session = await takeName(name, current, deps);
+  if (!session) throw notSignedIn();
+  setSession(ctx, session, deps);
+  ctx.body = session.user;
 }
 
 function nameOf(ctx: Koa.Context): string {
@@ -73,20 +99,43 @@ function nameOf(ctx: Koa.Context): string {
   return name.name;
 }
 
-async function takeName(name: string, id: string, { submit, now }: SigninDeps): Promise<User> {
-  const result = await submit({ kind: 'sign-in', user: { id, name }, skeleton: skeleton(name), at: now() });
-  if (result.kind === 'signed-in') return result.user;
-  if (result.kind === 'rejected') throw new HttpError(503, result.problem.code, result.problem.message);
-  throw new HttpError(409, 'name_taken', 'That name (or one too similar) is taken. Try another.');
+type Identity = Pick<Session, 'user' | 'generation'>;
+
+/**
+ * Takes a name for the person of a session, or for a new one. Undefined when a sign-out has ended that session, before or
+ * in the same batch: its cookie would be worthless. @throws HttpError 409, 503
+ */
+async function takeName(
+  name: string,
+  session: Identity | undefined,
+  { submit, now, sessionCookie }: SigninDeps,
+): Promise<Identity | undefined> {
+  const user = { id: session?.user.id ?? newId(), name };
+  const generation = session?.generation;
+  const result = await submit({ kind: 'sign-in', user, generation, skeleton: skeleton(name), at: now() });
+  if (result.kind === 'rejected') throw toError(result.problem);
+  if (result.kind === 'name-taken')
+    throw new HttpError(409, 'name_taken', 'That name (or one too similar) is taken. Try another.');
+  return result.kind === 'signed-in' && sessionCookie.isCurrent(result) ? result : undefined;
 }
 
-async function signOut(ctx: Koa.Context, deps: SigninDeps): Promise<void> {
+/** Ends all sessions of the person. With `return` it answers with a link back. */
+async function signOut(ctx: Koa.Context, deps: SigninDeps, page: ReturnPage): Promise<void> {
   const session = sessionOf(ctx, deps);
-  if (session) {
-    const result = await deps.submit({ kind: 'sign-out', user: session.user });
-    if (result.kind === 'rejected') throw new HttpError(503, result.problem.code, result.problem.message);
-  }
+  const link = isTrue(bodyField(ctx, 'return')) ? createLink('return', deps.now()) : undefined;
+  if (link && !session) throw notSignedIn();
+  if (session) await endSessions(session, link, deps);
   clearSession(ctx, deps);
+  if (link && session) {
+    const answer = describeLink(ctx, link, deps);
+    if (isForm(ctx)) page.render(ctx, session.user, answer.url);
+    else ctx.body = answer;
+  } else if (isForm(ctx)) seeOther(ctx, '/signin');
+  else ctx.status = 204;
+}
+
+function isTrue(raw: unknown): boolean {
+  return raw === true || raw === 'true' || raw === '1' || raw === 'on';
 }
 
 /** Only paths of our own: `//evil`, `/\evil` and `https:…` lead away, so they lead home. */
@@ -133,8 +182,6 @@ function isForm(ctx: Koa.Context): boolean {
  * which the page sets as well). What is filled in is escaped.
  */
 
-const YEAR_MS = 365 * 24 * 3600 * 1000;
-
 interface FormValues {
   readonly fault?: HttpError;
   readonly name: string;
@@ -166,17 +213,6 @@ export class SigninForm {
   }
 }
 
-/** A language that is asked for in the address is kept. */
-function chosenTranslations(ctx: Koa.Context): Translations {
-  const { lang } = ctx.query;
-  const words = translationsFor(ctx);
-  const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
-  if (!asked) return words;
-  const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
-  ctx.cookies.set('lang', asked.language.tag, options);
-  return asked;
-}
-
 function explainError(fault: HttpError, raw: string, words: Translations): string {
   const name = parseName(raw);
   switch (fault.code) {
@@ -189,15 +225,4 @@ function explainError(fault: HttpError, raw: string, words: Translations): strin
     default:
       return words.signIn.failed;
   }
-}
-
-/** A button for each other language. They go to the form anew, with what was typed. */
-function languageButtons(now: string): string {
-  return [...languages.values()]
-    .map(({ language: { tag, name } }) =>
-      tag === now
-        ? `<span class="language" aria-current="true">${name}</span>`
-        : `<button class="language" name="lang" value="${tag}" lang="${tag}" formmethod="get" formnovalidate>${name}</button>`,
-    )
-    .join('\n');
 }

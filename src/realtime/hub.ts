@@ -13,16 +13,18 @@ import { Heartbeat } from './heartbeat.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
 import { ThrottleQueue } from './throttle.js';
-import { MembershipTracker, type MembershipTrackerDeps } from './unread.js';
+import { MembershipTracker, type UnreadDeps } from './unread.js';
 import { ConnectedUser } from './user.js';
 
-export interface HubDeps extends Pick<MembershipTrackerDeps, 'roomsOf'> {
+export interface HubDeps extends Pick<UnreadDeps, 'unread'> {
   readonly log: EventSource;
   readonly epoch: string;
   readonly limits: Limits;
   /** Milliseconds since 1970, for the times of messages. */
   readonly now: () => number;
   readonly submit: (command: Command, reply?: Reply) => void;
+  /** Notes that somebody is here, if it was not noted lately. */
+  readonly onSeen: (user: User) => void;
 }
 
 /** Where a client wants its events to begin. */
@@ -32,6 +34,12 @@ export interface ResumePosition {
   /** How many events to send when there is no `after`. */
   readonly history: number;
 }
+
+/** Share of the event loop for entering all who are in a room at its first message. */
+const enterBudgetMs = 2;
+
+/** An open socket keeps its owner's name at least this often. */
+const seenCycleSeconds = 600;
 
 export class Hub {
   readonly connections = new Map<WebSocket, Connection>();
@@ -46,12 +54,13 @@ export class Hub {
   readonly #users = new Map<string, ConnectedUser>();
   /** Those of them who have no socket. */
   readonly #idle = new Set<ConnectedUser>();
+  #seenCursor = this.#users.values();
   readonly #throttle = new ThrottleQueue(this.scheduler);
   readonly #replays = new ReplayQueue(this.scheduler);
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
-    this.memberships = new MembershipTracker(deps);
+    this.memberships = new MembershipTracker({ ...deps, scheduler: this.scheduler });
   }
 
   get userCount(): number {
@@ -77,6 +86,15 @@ export class Hub {
     return this.#rooms.get(room)?.presence.count ?? 0;
   }
 
+  /** True when the room has messages; false also when the log cannot be read. */
+  roomExists(name: string): boolean {
+    try {
+      return this.#deps.log.last(name) > 0;
+    } catch {
+      return false;
+    }
+  }
+
   /** Resolves when the memberships of this user so far are committed. */
   flushMemberships(user: User): Promise<void> {
     return new Promise((resolve) => this.memberships.flush(this.user(user), resolve));
@@ -94,7 +112,7 @@ export class Hub {
     this.connections.set(options.ws, connection);
     connection.person.addConnection(connection);
     this.#idle.delete(connection.person);
-    this.memberships.onEnter(connection.person, room);
+    this.memberships.onEnter(connection.person, room.name);
     const join = room.presence.enter(connection.person);
     if (join) this.#broadcast(room, join);
     this.#replay(connection, resume);
@@ -124,13 +142,21 @@ export class Hub {
 
   /** To be called after each commit, with the results of its batch. */
   deliver(results: readonly Result[]): void {
+    // first, so that new followers hear of the messages of this batch
+    for (const result of results)
+      if (result.kind === 'entered')
+        this.memberships.onEntered(this.#users.get(result.user.id), result.rooms);
     for (const result of results) {
       if (result.kind === 'accepted') this.#publish(result);
       else if (result.kind === 'read') this.#sendReadMark(result);
-      else if (result.kind === 'signed-out') this.#signOut(result.user);
-      else if (result.kind === 'signed-in' && result.before) this.#rename(result.before, result.user);
+      else if (result.kind === 'signed-out') this.#closeAll(result.user, CLOSE.signedOut);
+      else if (result.kind === 'signed-in') {
+        if (result.before) this.#rename(result.before, result.user);
+        if (result.displaced) this.#closeAll(result.displaced, CLOSE.notSignedIn);
+      }
     }
     this.broadcaster.run();
+    this.memberships.notifier.run();
   }
 
   /** Sends the counts of large rooms, and forgets users without sockets. */
@@ -140,6 +166,16 @@ export class Hub {
       if (update) this.#broadcast(room, update);
     }
     for (const person of this.#idle) this.#forget(person);
+    this.#noteConnected();
+  }
+
+  /** Notes that connected users are here: some each second, all of them within `seenCycleSeconds`. */
+  #noteConnected(): void {
+    for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
+      const { done, value: person } = this.#seenCursor.next();
+      if (done) this.#seenCursor = this.#users.values();
+      else if (person.connectionCount > 0) this.#deps.onSeen(person.user);
+    }
   }
 
   stop(): void {
@@ -202,23 +238,38 @@ export class Hub {
     );
   }
 
-  #publish({ room: name, event }: Extract<Result, { kind: 'accepted' }>): void {
+  #publish({ room: name, event, messages, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {
     this.eventCount++;
     const room = this.#rooms.get(name);
     room?.publish(event);
     if (room) this.broadcaster.add(room);
-    const visited = room ?? { name, last: event.id };
-    this.memberships.onMessage(this.#users.get(event.user.id), visited);
-    // people already in the room when its first message arrives become members
-    if (event.id === 1)
-      for (const person of room?.presence.people() ?? []) this.memberships.onEnter(person, visited);
+    const author = this.#users.get(event.user.id);
+    if (author && event.type === 'chat') this.memberships.onMember(author, name);
+    const mentioned = ids.flatMap((id) => this.#users.get(id) ?? []);
+    this.memberships.notifier.onEvent({ room: name, event, messages, author, mentioned });
+    if (room && event.id === 1) this.#enterAll(room);
+  }
+
+  /** People already in the room when its first message arrives become members. */
+  #enterAll(room: Room): void {
+    const people = room.presence.people()[Symbol.iterator]();
+    this.scheduler.runSliced(() => {
+      const { done, value: person } = people.next();
+      if (!done) this.memberships.onEnter(person, room.name);
+      return !done;
+    }, enterBudgetMs);
   }
 
   /** Tells all sockets of this user, whatever room they are in: their other devices show the mark too. */
-  #sendReadMark({ room, user, mark: { last, read, advanced } }: Extract<Result, { kind: 'read' }>): void {
-    if (!advanced) return;
-    const bytes = textFrame({ type: 'room', room, last, read });
-    for (const connection of this.#users.get(user.id)?.connections ?? []) connection.write(bytes);
+  #sendReadMark({ room, user, mark }: Extract<Result, { kind: 'read' }>): void {
+    const person = this.#users.get(user.id);
+    if (!person) return;
+    if (mark.last > 0) this.memberships.onMember(person, room);
+    if (!mark.advanced) return;
+    this.memberships.notifier.invalidate(room, person);
+    const { last, read, unread, mentions } = mark;
+    const bytes = textFrame({ type: 'room', room, last, read, unread, mentions });
+    for (const connection of person.connections) connection.write(bytes);
   }
 
   #broadcast(room: Room, frame: Parameters<Room['broadcast']>[0]): void {
@@ -235,10 +286,10 @@ export class Hub {
     else if (left) this.#broadcast(room, left);
   }
 
-  #signOut(user: User): void {
+  #closeAll(user: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {
     const person = this.#users.get(user.id);
     person?.clearQueue();
-    for (const connection of person?.connections ?? []) connection.close(CLOSE.signedOut);
+    for (const connection of person?.connections ?? []) connection.close(reason);
   }
 
   #rename(before: User, after: User): void {

@@ -93,7 +93,8 @@ export class Room {
   #queueEvent(event: RoomEvent): void {
     const frame = textFrame(event);
     this.last = event.id;
-    if (event.type === 'delete') this.#frames.clear(); // the cached frames hold the deleted text
+    // cached frames hold the previous text, also as the excerpt of a reply
+    if (event.type === 'delete' || event.type === 'edit') this.#frames.clear();
     this.#frames.add(event.id, frame);
     this.#pending.push(frame);
   }

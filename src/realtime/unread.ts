@@ -1,263 +1,314 @@
 /**
- * Which rooms people have been in, and word of those that moved while they sit in another. Coming into a room must stay
- * as cheap as it is: who came is only noted, and looked at in slices. Word of a room goes out at most once a second,
- * built once, in slices too; and only to who is not in it, so a room of 18,000 that know no other tells nobody.
+ * Tells users what is unread in rooms that they are not looking at, by `room` frames: at most once a second for each room,
+ * and at once when they are mentioned or replied to.
+ *
+ * A room tells its followers: members with a socket in another room. So a room of 18,000 users who are in no other room
+ * tells nobody, and its messages cost nothing here.
  */
-import type { Command, Result } from '../chat/types.js';
+import type { Command, UnreadCounts } from '../chat/types.js';
 import type { Reply } from '../sequencer/sequencer.js';
-import type { User } from '../shared/protocol.js';
+import type { RoomEvent, User } from '../shared/protocol.js';
 import { textFrame } from './connection.js';
+import type { Scheduler } from './scheduler.js';
 import type { ConnectedUser } from './user.js';
 
-/** A room that somebody came into, or said something in. */
-export interface VisitedRoom {
-  readonly name: string;
-  /** its newest number; 0: nothing was ever said in it, so nobody has been in it */
-  readonly last: number;
-}
-
-export interface MembershipTrackerDeps {
-  /** the rooms that somebody has been in, those that moved last first */
-  readonly roomsOf: (user: User, limit: number) => readonly { readonly room: string }[];
+export interface UnreadDeps {
   readonly submit: (command: Command, reply?: Reply) => void;
-  /** milliseconds since 1970 */
+  /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Counts what is committed; undefined when the room has no messages. */
+  readonly unread: (user: User, room: string) => StoredCounts | undefined;
+  readonly scheduler: Scheduler;
 }
 
-/** People looked at in one slice and milliseconds that it may take, and milliseconds between two slices. */
-const arrivalsPerSlice = 250;
-const sliceMs = 5;
-const slicePauseMs = 50;
-/** A slice in a rush: letting thousands in goes first. One has begun when so many came between two slices, and is over so many ms later. */
-const rushLimits = { slice: 10, came: 50, calm: 500 } as const;
-/** So few who came are looked at before word goes out: who has just left the room for another hears of it as well. */
-const fewArrivals = 16;
-/** Rooms that one person hears of. */
-const maxFollowedRooms = 500;
-/** The same for all who have been in none. */
-const noRooms: readonly string[] = [];
+interface StoredCounts extends UnreadCounts {
+  readonly last: number;
+  /** Chat messages in the room. */
+  readonly messages: number;
+}
 
+/** Keeps who is a member of which room, for the users who are connected. */
 export class MembershipTracker {
-  readonly notifier = new UnreadNotifier();
-  readonly #deps: MembershipTrackerDeps;
-  /** who came, and where, since they were looked at last: mostly one room, without a list around it */
-  readonly #arrivals = new Map<ConnectedUser, VisitedRoom | readonly VisitedRoom[]>();
-  /** whose membership is on its way to the book */
-  readonly #entering = new Set<ConnectedUser>();
-  #timer: NodeJS.Timeout | undefined;
-  /** how many were left when the last slice ended */
-  #left = 0;
-  /** when the rush is over, as performance.now() */
-  #rush = 0;
+  readonly notifier: UnreadNotifier;
+  readonly #deps: UnreadDeps;
+  /** Commands of a user that are not committed yet. */
+  readonly #pending = new Map<ConnectedUser, number>();
 
-  constructor(deps: MembershipTrackerDeps) {
+  constructor(deps: UnreadDeps) {
+    this.#deps = deps;
+    this.notifier = new UnreadNotifier(deps);
+  }
+
+  /** The user has opened a socket in this room, or was in it when it got its first message. */
+  onEnter(user: ConnectedUser, room: string): void {
+    this.#updateHome(user);
+    if (user.rooms?.includes(room)) return;
+    this.#pending.set(user, (this.#pending.get(user) ?? 0) + 1);
+    this.#deps.submit({ kind: 'enter', room, user: user.user, at: this.#deps.now() }, () =>
+      this.#settle(user),
+    );
+  }
+
+  /** The command of `onEnter` is committed, and these are the rooms of the user. */
+  onEntered(user: ConnectedUser | undefined, rooms: readonly string[]): void {
+    if (!user || user.connectionCount === 0) return;
+    const isFirst = user.rooms === undefined;
+    const before = new Set(user.rooms);
+    user.rooms = rooms;
+    user.onlyRoom = onlyRoomOf(user);
+    for (const room of rooms) {
+      if (before.delete(room)) continue;
+      if (room !== user.onlyRoom) this.notifier.add(room, user);
+      if (!isFirst) this.notifier.addUrgent(room, user); // now all messages count, not only mentions
+    }
+    for (const room of before) this.notifier.remove(room, user);
+  }
+
+  /** A message or a read mark of this user is committed; the rules have made them a member. */
+  onMember(user: ConnectedUser, room: string): void {
+    if (!user.rooms || user.rooms.includes(room)) return;
+    user.rooms = [...user.rooms, room];
+    if (room !== user.onlyRoom) this.notifier.add(room, user);
+  }
+
+  /** The user has closed a socket. */
+  onLeave(user: ConnectedUser): void {
+    this.#updateHome(user);
+    if (user.connectionCount > 0) return;
+    for (const room of user.rooms ?? []) this.notifier.remove(room, user);
+    user.rooms = undefined;
+  }
+
+  hasPending(user: ConnectedUser): boolean {
+    return this.#pending.has(user);
+  }
+
+  /** Calls back when the memberships of this user so far are committed. */
+  flush(user: ConnectedUser, done: () => void): void {
+    if (!this.hasPending(user)) done();
+    // commands are applied in order, so this one is applied after all of them
+    else this.#deps.submit({ kind: 'seen', user: user.user, at: this.#deps.now() }, done);
+  }
+
+  stop(): void {
+    this.notifier.stop();
+  }
+
+  #settle(user: ConnectedUser): void {
+    const left = (this.#pending.get(user) ?? 0) - 1;
+    if (left > 0) this.#pending.set(user, left);
+    else this.#pending.delete(user);
+  }
+
+  /** Invariant: a user follows each of their rooms but the one that all their sockets are in. */
+  #updateHome(user: ConnectedUser): void {
+    const [before, now] = [user.onlyRoom, onlyRoomOf(user)];
+    user.onlyRoom = now;
+    if (!user.rooms || before === now) return;
+    if (before !== undefined && user.rooms.includes(before)) this.notifier.add(before, user);
+    if (now !== undefined) this.notifier.remove(now, user);
+  }
+}
+
+/** The room of all sockets of a user; undefined when they are in several, or there is none. */
+function onlyRoomOf({ connections }: ConnectedUser): string | undefined {
+  let only: string | undefined;
+  for (const { room } of connections) {
+    if (only !== undefined && room.name !== only) return undefined;
+    only = room.name;
+  }
+  return only;
+}
+
+/** An event of a room, and the connected users that it concerns. */
+export interface RoomNews {
+  readonly room: string;
+  readonly event: RoomEvent;
+  /** Chat messages in the room so far. */
+  readonly messages: number;
+  readonly author: ConnectedUser | undefined;
+  /** Users whose mentions in the room changed. */
+  readonly mentioned: readonly ConnectedUser[];
+}
+
+interface FollowedRoom {
+  /** Followers with what was counted for them last; undefined when that must be counted again. */
+  readonly users: Map<ConnectedUser, Standing | undefined>;
+  last: number;
+  messages: number;
+  /** How many deletions this room had since it is followed. */
+  deletions: number;
+  /** When its followers were told last, as performance.now(). */
+  toldAt: number;
+}
+
+/** Counts of one follower, kept so that a message needs no query for each of them. */
+interface Standing extends StoredCounts {
+  readonly deletions: number;
+  /** Their own messages since. */
+  own: number;
+}
+
+interface Notice {
+  readonly room: string;
+  readonly users: IterableIterator<ConnectedUser>;
+}
+
+/** Milliseconds between two notices of one room, and between two checks for those that are due. */
+const noticeIntervalMs = 1000;
+const dueCheckMs = 100;
+/** Users who are told in one step: about 1 ms when each must be counted. */
+const usersPerStep = 50;
+/** Share of the event loop. */
+const noticeBudgetMs = 2;
+
+export class UnreadNotifier {
+  readonly #deps: Pick<UnreadDeps, 'unread' | 'scheduler'>;
+  readonly #rooms = new Map<string, FollowedRoom>();
+  /** Rooms with news that their followers were not told of. */
+  readonly #changed = new Set<string>();
+  /** Users to be told at once, and of which rooms. */
+  readonly #urgent = new Map<ConnectedUser, Set<string>>();
+  readonly #notices: Notice[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: Pick<UnreadDeps, 'unread' | 'scheduler'>) {
     this.#deps = deps;
   }
 
-  /** A socket of this person was opened in that room, or they said something in it. */
-  onEnter(person: ConnectedUser, room: VisitedRoom): void {
-    const before = this.#arrivals.get(person);
-    const rooms = before && toList(before);
-    if (rooms?.includes(room)) return;
-    this.#arrivals.set(person, rooms ? [...rooms, room] : room);
-    this.#timer ??= setTimeout(this.#slice, slicePauseMs);
+  add(room: string, user: ConnectedUser): void {
+    const followed = this.#rooms.get(room);
+    if (followed) followed.users.set(user, undefined);
+    else {
+      const toldAt = Number.NEGATIVE_INFINITY;
+      this.#rooms.set(room, {
+        users: new Map([[user, undefined]]),
+        last: 0,
+        messages: 0,
+        deletions: 0,
+        toldAt,
+      });
+    }
   }
 
-  /** A message of this author (none when they are not connected) was said; most have been there before. */
-  onMessage(author: ConnectedUser | undefined, room: VisitedRoom): void {
-    if (author && !author.rooms?.includes(room.name)) this.onEnter(author, room);
-    if (this.#arrivals.size <= fewArrivals) this.#recordAll();
-    this.notifier.roomAdvanced(room);
+  remove(room: string, user: ConnectedUser): void {
+    const users = this.#rooms.get(room)?.users;
+    users?.delete(user);
+    if (users?.size === 0) this.#rooms.delete(room);
   }
 
-  /** A socket of this person was closed. */
-  onLeave(person: ConnectedUser): void {
-    if (person.rooms) this.#follow(person, person.rooms);
+  /** To be called for each committed event; `run` sends what came of them. */
+  onEvent({ room, event, messages, author, mentioned }: RoomNews): void {
+    for (const user of mentioned) this.addUrgent(room, user);
+    const followed = this.#rooms.get(room);
+    if (!followed) return;
+    followed.last = event.id;
+    followed.messages = messages;
+    if (event.type === 'delete') followed.deletions++;
+    const own = author && followed.users.get(author);
+    if (own && event.type === 'chat' && messages > own.messages) own.own++;
+    this.#changed.add(room);
   }
 
-  /** Something about this person is still to be written down. */
-  hasPending(person: ConnectedUser): boolean {
-    return this.#arrivals.has(person) || this.#entering.has(person);
+  /** The counts of this user in this room changed: they have read on, or were mentioned. */
+  invalidate(room: string, user: ConnectedUser): void {
+    const users = this.#rooms.get(room)?.users;
+    if (users?.has(user)) users.set(user, undefined);
   }
 
-  /** Calls back when all is in the book that is known of this person. */
-  flush(person: ConnectedUser, done: () => void): void {
-    const rooms = this.#arrivals.get(person);
-    if (rooms) this.#record(person, rooms);
-    if (!this.#entering.has(person)) done();
-    // the order is one: what is asked now is applied after all that was asked before
-    else this.#deps.submit({ kind: 'seen', user: person.user, at: this.#deps.now() }, done);
+  /** Makes `run` tell this user at once. */
+  addUrgent(room: string, user: ConnectedUser): void {
+    this.invalidate(room, user);
+    const rooms = this.#urgent.get(user);
+    if (rooms) rooms.add(room);
+    else this.#urgent.set(user, new Set([room]));
+  }
+
+  /** Starts the notices that are due. */
+  run(): void {
+    if (this.#urgent.size > 0) this.#deps.scheduler.runSliced(this.#tellUrgent, noticeBudgetMs);
+    const now = performance.now();
+    for (const room of this.#changed) {
+      const followed = this.#rooms.get(room);
+      if (followed && now - followed.toldAt < noticeIntervalMs) continue;
+      this.#changed.delete(room);
+      if (!followed) continue;
+      followed.toldAt = now;
+      this.#notices.push({ room, users: followed.users.keys() });
+    }
+    if (this.#notices.length > 0) this.#deps.scheduler.runSliced(this.#tellFollowers, noticeBudgetMs);
+    if (this.#changed.size > 0) this.#timer ??= setTimeout(this.#retry, dueCheckMs);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.notifier.stop();
   }
 
-  readonly #slice = (): void => {
-    const now = performance.now();
-    if (this.#arrivals.size - this.#left > rushLimits.came) this.#rush = now + rushLimits.calm;
-    let left: number = now < this.#rush ? rushLimits.slice : arrivalsPerSlice;
-    for (const [person, rooms] of this.#arrivals) {
-      if (left-- === 0 || performance.now() - now > sliceMs) break;
-      this.#record(person, rooms);
-    }
-    this.#left = this.#arrivals.size;
-    this.#timer = this.#left > 0 ? setTimeout(this.#slice, slicePauseMs) : undefined;
+  readonly #retry = (): void => {
+    this.#timer = undefined;
+    this.run();
   };
 
-  #recordAll(): void {
-    for (const [person, rooms] of this.#arrivals) this.#record(person, rooms);
-  }
+  readonly #tellUrgent = (): boolean => {
+    const [next] = this.#urgent;
+    if (!next) return false;
+    const [user, rooms] = next;
+    this.#urgent.delete(user);
+    for (const room of rooms) this.#tell(user, room);
+    return this.#urgent.size > 0;
+  };
 
-  #record(person: ConnectedUser, visited: VisitedRoom | readonly VisitedRoom[]): void {
-    this.#arrivals.delete(person);
-    person.rooms ??= this.#roomsOf(person.user);
-    for (const { name, last } of toList(visited))
-      if (last > 0 && !person.rooms.includes(name)) this.#enter(person, person.rooms, name);
-    this.#follow(person, person.rooms);
-  }
-
-  #roomsOf(user: User): readonly string[] {
-    const rooms = this.#deps.roomsOf(user, maxFollowedRooms);
-    return rooms.length === 0 ? noRooms : rooms.map(({ room }) => room);
-  }
-
-  #enter(person: ConnectedUser, rooms: readonly string[], room: string): void {
-    person.rooms = [...rooms, room];
-    if (person.isFollowing && room !== person.onlyRoom) this.notifier.add(room, person);
-    this.#entering.add(person);
-    this.#deps.submit({ kind: 'enter', room, user: person.user, at: this.#deps.now() }, (result) =>
-      this.#entered(person, room, result),
-    );
-  }
-
-  #entered(person: ConnectedUser, room: string, { kind }: Result): void {
-    this.#entering.delete(person);
-    if (kind !== 'entered') person.rooms = person.rooms?.filter((one) => one !== room); // the disk failed: at the next occasion
-  }
-
-  /** Puts the person where they hear of their rooms, but not of the one that all their sockets are in. */
-  #follow(person: ConnectedUser, rooms: readonly string[]): void {
-    const home = onlyRoomOf(person);
-    if (person.connectionCount === 0) this.#unfollow(person, rooms);
-    else if (!person.isFollowing) {
-      for (const room of rooms) if (room !== home) this.notifier.add(room, person);
-    } else if (person.onlyRoom !== home) {
-      if (person.onlyRoom !== undefined && rooms.includes(person.onlyRoom))
-        this.notifier.add(person.onlyRoom, person);
-      if (home !== undefined) this.notifier.remove(home, person);
+  /** Tells some followers of one room; the rooms take turns. */
+  readonly #tellFollowers = (): boolean => {
+    const notice = this.#notices.shift();
+    if (!notice) return false;
+    for (let n = 0; n < usersPerStep; n++) {
+      const { done, value: user } = notice.users.next();
+      if (done) return this.#notices.length > 0;
+      this.#tell(user, notice.room);
     }
-    person.isFollowing = person.connectionCount > 0;
-    person.onlyRoom = home;
+    this.#notices.push(notice);
+    return true;
+  };
+
+  /** Writes to the sockets that are not in the room; those in it see the messages. */
+  #tell(user: ConnectedUser, room: string): void {
+    if (user.connectionCount === 0 || onlyRoomOf(user) === room) return;
+    const counts = this.#countsOf(user, room);
+    if (!counts) return;
+    const bytes = textFrame({ type: 'room', room, ...counts });
+    for (const connection of user.connections) if (connection.room.name !== room) connection.write(bytes);
   }
 
-  #unfollow(person: ConnectedUser, rooms: readonly string[]): void {
-    for (const room of rooms) this.notifier.remove(room, person);
-    person.rooms = undefined; // read again when they come back
-  }
-}
-
-function toList(visited: VisitedRoom | readonly VisitedRoom[]): readonly VisitedRoom[] {
-  return 'name' in visited ? [visited] : visited;
-}
-
-/** The room that all sockets of a person are in. */
-function onlyRoomOf({ connections }: ConnectedUser): string | undefined {
-  let home: string | undefined;
-  for (const { room } of connections) {
-    if (home !== undefined && room.name !== home) return undefined;
-    home = room.name;
-  }
-  return home;
-}
-
-/** Word of rooms that have moved, to those who have been in them and are elsewhere: at most once a second of each room. */
-
-interface RoomFollowers {
-  readonly people: Set<ConnectedUser>;
-  last: number;
-  /** when it was cried last, as performance.now() */
-  at: number;
-}
-
-interface PendingNotice {
-  readonly room: string;
-  readonly bytes: Buffer;
-  readonly people: IterableIterator<ConnectedUser>;
-}
-
-/** Milliseconds between two words of one room, and between two looks at those that wait for it. */
-const noticeIntervalMs = 1000;
-const lateCheckMs = 100;
-/** People written to before the event loop gets its turn. */
-const peoplePerSlice = 256;
-
-export class UnreadNotifier {
-  readonly #rooms = new Map<string, RoomFollowers>();
-  /** have moved again within the second */
-  readonly #late = new Set<string>();
-  readonly #notices: PendingNotice[] = [];
-  #timer: NodeJS.Timeout | undefined;
-
-  add(room: string, person: ConnectedUser): void {
+  #countsOf(user: ConnectedUser, room: string): (UnreadCounts & { readonly last: number }) | undefined {
     const followed = this.#rooms.get(room);
-    if (followed) followed.people.add(person);
-    else this.#rooms.set(room, { people: new Set([person]), last: 0, at: Number.NEGATIVE_INFINITY });
+    const known = followed?.users.get(user);
+    if (followed && known?.deletions === followed.deletions) return currentCounts(known, followed);
+    const stored = this.#count(user.user, room);
+    if (stored && followed?.users.has(user))
+      followed.users.set(user, { ...stored, deletions: followed.deletions, own: 0 });
+    return stored && { last: stored.last, unread: stored.unread, mentions: stored.mentions };
   }
 
-  remove(room: string, person: ConnectedUser): void {
-    const people = this.#rooms.get(room)?.people;
-    people?.delete(person);
-    if (people?.size === 0) this.#rooms.delete(room);
-  }
-
-  roomAdvanced({ name, last }: { readonly name: string; readonly last: number }): void {
-    const followed = this.#rooms.get(name);
-    if (!followed) return;
-    followed.last = last;
-    if (performance.now() - followed.at >= noticeIntervalMs) this.#notify(name, followed);
-    else {
-      this.#late.add(name);
-      this.#timer ??= setInterval(() => this.#notifyLate(), lateCheckMs);
+  /** A notice is not worth an exception, for instance when the disk fails. */
+  #count(user: User, room: string): StoredCounts | undefined {
+    try {
+      return this.#deps.unread(user, room);
+    } catch {
+      return undefined;
     }
   }
+}
 
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  #notifyLate(): void {
-    for (const name of this.#late) {
-      const followed = this.#rooms.get(name);
-      if (followed && performance.now() - followed.at < noticeIntervalMs) continue;
-      this.#late.delete(name);
-      if (followed) this.#notify(name, followed);
-    }
-    if (this.#late.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #notify(room: string, followed: RoomFollowers): void {
-    followed.at = performance.now();
-    const bytes = textFrame({ type: 'room', room, last: followed.last });
-    this.#notices.push({ room, bytes, people: followed.people.values() });
-    if (this.#notices.length === 1) setImmediate(this.#write);
-  }
-
-  readonly #write = (): void => {
-    const [cry] = this.#notices;
-    if (!cry) return;
-    for (let n = 0; n < peoplePerSlice; n++) {
-      const { done, value: person } = cry.people.next();
-      if (done) {
-        this.#notices.shift();
-        break;
-      }
-      for (const connection of person.connections)
-        if (connection.room.name !== cry.room) connection.write(cry.bytes);
-    }
-    if (this.#notices.length > 0) setImmediate(this.#write);
+/** The store may have been ahead of the room, when the counts were taken while a batch was being delivered. */
+function currentCounts(
+  known: Standing,
+  { last, messages }: FollowedRoom,
+): UnreadCounts & { readonly last: number } {
+  const since = Math.max(0, messages - known.messages);
+  return {
+    last: Math.max(last, known.last),
+    unread: known.unread + since - known.own,
+    mentions: known.mentions,
   };
 }

@@ -87,7 +87,7 @@ export class UpgradeHandler {
   };
 
   #process(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const target = parseUpgradeUrl(request.url ?? '');
+    const target = parseUpgradeUrl(request.url ?? '', (room) => this.#deps.hub.roomExists(room));
     const { limits, trustedProxies } = this.#deps.config;
     const address = limits.connectionsPerAddress > 0 ? addressOf(request, trustedProxies) : undefined;
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
@@ -215,7 +215,10 @@ export function validateHandshake({ method, headers }: IncomingMessage): HttpRef
 }
 
 /** Parses the URL. Does without `new URL`, which throws on paths that a peer may send. */
-export function parseUpgradeUrl(url: string): UpgradeTarget | 'malformed' | 'not_found' {
+export function parseUpgradeUrl(
+  url: string,
+  roomExists?: (room: string) => boolean,
+): UpgradeTarget | 'malformed' | 'not_found' {
   if (!url.startsWith('/') || url.startsWith('//') || url.includes('\\')) return 'malformed';
   const [path = '', query = ''] = splitOnce(url, '?');
   if (!path.startsWith('/ws/')) return 'not_found';
@@ -225,7 +228,7 @@ export function parseUpgradeUrl(url: string): UpgradeTarget | 'malformed' | 'not
     epoch: params.get('epoch') ?? undefined,
     history: Math.min(positionParam(params.get('history')) ?? LIMITS.defaultPageEvents, LIMITS.pageEvents),
   };
-  return { room: parseRoomSegment(path.slice('/ws/'.length)), resume };
+  return { room: parseRoomSegment(path.slice('/ws/'.length), roomExists), resume };
 }
 
 /** Returns a whole number, at most 2^53 - 1. Anything else counts as not given. */

@@ -26,12 +26,10 @@ export const queueLimits = {
 
 export class ConnectedUser {
   user: User;
-  /** The rooms that they are a member of, once they were looked up (unread.ts). */
+  /** The rooms that they are a member of, as soon as the first `enter` is committed (unread.ts). */
   rooms: readonly string[] | undefined;
   /** The room of all their sockets; undefined when those are in several. */
   onlyRoom: string | undefined;
-  /** Whether they get notices of other rooms. */
-  isFollowing = false;
   readonly #limits: Limits;
   /** Their only socket, or all of them when they have several: a Set takes 180 bytes. */
   #only: Connection | undefined;

@@ -3,6 +3,7 @@
  * here is trusted everywhere else. Shared by the server and the page.
  */
 import { type ClientCommand, type ErrorCode, LIMITS, type PostCommand, type Problem } from './protocol.js';
+import { canonicalEmoji, drawsNothing } from './text.js';
 
 /** A value or the reason why there is none. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | Rejected;
@@ -15,41 +16,56 @@ interface Rejected {
 }
 
 const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
-/** Most names, which are as they are: looking at them in full costs ten times as much. */
+/** What a new room's name must not hold: invisible characters, a mark without a letter, five marks in a row. */
+const UNSUITABLE_IN_ROOM = /\p{Default_Ignorable_Code_Point}|\u{16fe4}|^\p{M}|[_-]\p{M}|\p{M}{5}/u;
+/** Most names: the full check costs ten times as much. */
 const ASCII_ROOM = /^[a-z0-9_-]{1,64}$/;
 const CID = /^[A-Za-z0-9_-]{1,64}$/;
 // C0 but tab and newline, DEL and C1: they act on terminals and logs and show nothing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-const INVISIBLE = /^[\s\p{Default_Ignorable_Code_Point}]*$/u;
+/** Blank lines at the beginning of a text; the indentation of its first line is kept. */
+const LEADING_BLANK_LINES = /^(?:[^\S\n]*\n)+/;
 
-/** The name of a room as it is compared and stored (NFC, lower case), or undefined when it is none. */
-export function parseRoom(raw: string): string | undefined {
+/**
+ * The name of a room as it is compared and stored: NFKC, lower case. Returns undefined when the name is not allowed.
+ * Databases hold rooms that older, weaker rules allowed (NFC only): `exists` says whether such a room is there, and
+ * then it is meant.
+ */
+export function parseRoom(raw: string, exists: (room: string) => boolean = () => false): string | undefined {
   if (ASCII_ROOM.test(raw)) return raw;
-  if (!raw.isWellFormed()) return undefined;
-  const room = raw.normalize('NFC').toLowerCase().normalize('NFC');
-  return ROOM.test(room) && codePoints(room) <= LIMITS.roomNameLength ? room : undefined;
+  if (!raw.isWellFormed() || raw.length > 16 * LIMITS.roomNameLength) return undefined;
+  const older = raw.normalize('NFC').toLowerCase().normalize('NFC');
+  const room = older.normalize('NFKC').toLowerCase().normalize('NFKC');
+  if (room !== older && isRoomName(older) && exists(older)) return older;
+  if (!isRoomName(room)) return undefined;
+  return UNSUITABLE_IN_ROOM.test(room) && !exists(room) ? undefined : room;
+}
+
+function isRoomName(room: string): boolean {
+  return ROOM.test(room) && codePoints(room) <= LIMITS.roomNameLength;
 }
 
 /** A room's name out of a percent-encoded path segment. */
-export function parseRoomSegment(segment: string): string | undefined {
+export function parseRoomSegment(segment: string, exists?: (room: string) => boolean): string | undefined {
   try {
-    return parseRoom(decodeURIComponent(segment));
+    return parseRoom(decodeURIComponent(segment), exists);
   } catch {
     return undefined; // a broken escape
   }
 }
 
 /**
- * The text of a message as it is stored: line ends are \n, control characters are taken out, outer white space is
- * trimmed. 1 to 4,000 code points of well-formed Unicode are left, at least one of which can be seen.
+ * The text of a message as it is stored: line ends are \n, control characters are removed, and so are blank lines before
+ * the text and white space after it. 1 to 4,000 code points of well-formed Unicode remain, and something to see.
  */
 export function parseText(raw: unknown): Parsed<string> {
   if (typeof raw !== 'string') return protocolError('bad_text', '"data" must be a string.');
   if (!raw.isWellFormed())
     return reject('bad_text', 'The text contains a broken character (a lone surrogate).');
-  const text = raw.replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '').trim();
-  if (INVISIBLE.test(text)) return reject('empty_text', 'The message has no visible text.');
+  const clean = raw.replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '');
+  const text = clean.replace(LEADING_BLANK_LINES, '').trimEnd();
+  if (drawsNothing(text)) return reject('empty_text', 'The message has no visible text.');
   if (codePoints(text) > LIMITS.textCodePoints) {
     return reject(
       'text_too_long',
@@ -94,7 +110,7 @@ type Fields = Readonly<Record<string, unknown>>;
 function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
   switch (type) {
     case 'chat':
-      return map(parseText(field(fields, 'data')), (data) => ({ type, data }));
+      return parseMessage(fields);
     case 'edit':
       return parseEdit(fields);
     case 'delete':
@@ -110,6 +126,17 @@ function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
   }
 }
 
+function parseMessage(fields: Fields): Parsed<PostCommand> {
+  const reply = field(fields, 'reply');
+  const target = reply === undefined ? undefined : parseTarget(reply, 'reply');
+  if (target && !target.ok) return target;
+  return map(parseText(field(fields, 'data')), (data) => ({
+    type: 'chat',
+    data,
+    ...(target ? { reply: target.value } : {}),
+  }));
+}
+
 function parseEdit(fields: Fields): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
   if (!target.ok) return target;
@@ -123,22 +150,19 @@ function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<PostCo
 }
 
 /** The number of a message. */
-export function parseTarget(raw: unknown): Parsed<number> {
+export function parseTarget(raw: unknown, name: 'target' | 'reply' = 'target'): Parsed<number> {
   if (typeof raw === 'number' && Number.isSafeInteger(raw) && raw > 0) return { ok: true, value: raw };
-  const reason = '"target" must be the number of a message.';
+  const reason = `"${name}" must be the number of a message.`;
   return typeof raw === 'number' ? reject('bad_target', reason) : protocolError('bad_target', reason);
 }
 
-/** One emoji as Unicode recommends it for interchange; a text-style one (\u2764) becomes the emoji (\u2764\uFE0F). */
+/** One emoji in its canonical spelling; a text-style one (\u2764) becomes the emoji (\u2764\uFE0F). */
 export function parseEmoji(raw: unknown): Parsed<string> {
   const reason = '"data" must be exactly one emoji.';
   if (typeof raw !== 'string') return protocolError('bad_emoji', reason);
-  if (raw.length > 64) return reject('bad_emoji', reason);
-  emoji ??= /^\p{RGI_Emoji}$/v; // made when needed: browsers before 2023 lack the flag
-  for (const form of [raw, `${raw}\uFE0F`]) if (emoji.test(form)) return { ok: true, value: form };
-  return reject('bad_emoji', reason);
+  const emoji = canonicalEmoji(raw);
+  return emoji === undefined ? reject('bad_emoji', reason) : { ok: true, value: emoji };
 }
-let emoji: RegExp | undefined;
 
 function map<T, U>(parsed: Parsed<T>, make: (value: T) => U): Parsed<U> {
   return parsed.ok ? { ok: true, value: make(parsed.value) } : parsed;

@@ -25,6 +25,8 @@ interface Numbered {
 export interface ChatEvent extends Numbered {
   readonly type: 'chat';
   readonly data: string;
+  /** the message that it replies to */
+  readonly reply?: Reply;
   /** whom it calls by @name, as the server found them among the people it knows */
   readonly mentions?: readonly User[];
   /** number of the edit that gave it this text */
@@ -33,6 +35,15 @@ export interface ChatEvent extends Numbered {
   readonly deleted?: number;
   /** those that stand, in the order of their numbers */
   readonly reactions?: readonly Reaction[];
+}
+
+/** What a message replies to, looked up when the frame or the page is built. */
+export interface Reply {
+  /** number of the message in the same room */
+  readonly id: number;
+  readonly user: User;
+  /** the beginning of its current text; '' once it is deleted */
+  readonly data: string;
 }
 
 export interface Reaction {
@@ -115,17 +126,19 @@ export type ServerFrame =
   | { readonly type: 'pong' }
   | { readonly type: 'error'; readonly cid?: string; readonly data: Problem };
 
-/** Another room that I have been in has moved, or I have read on elsewhere (then with `read`, also for this room). */
+/** What is unread in another room, or, with `read`, in any room where my read mark moved. */
 export interface RoomFrame {
   readonly type: 'room';
   readonly room: string;
   readonly last: number;
   readonly read?: number;
+  readonly unread: number;
+  readonly mentions: number;
 }
 
 /** What becomes a numbered event when the rules allow it; in a `superchat` frame, or as the body of a POST. */
 export type PostCommand =
-  | { readonly type: 'chat'; readonly data: string; readonly cid?: string }
+  | { readonly type: 'chat'; readonly data: string; readonly reply?: number; readonly cid?: string }
   | { readonly type: 'edit'; readonly target: number; readonly data: string; readonly cid?: string }
   | { readonly type: 'delete'; readonly target: number; readonly cid?: string }
   | {
@@ -152,6 +165,10 @@ export interface RoomSummary {
   readonly last: number;
   /** the number up to which I have read; 0 when never */
   readonly read: number;
+  /** chat messages of others above my mark, without deleted ones; in a room that I was never in only `mentions` */
+  readonly unread: number;
+  /** those of them that mention me by their current text, or reply to me */
+  readonly mentions: number;
   /** how many are in it now */
   readonly people: number;
   /** I have been in it */
@@ -189,9 +206,9 @@ export const DEFAULT_ROOM = 'lobby';
 export const TEXT_SUBPROTOCOL = 'chat';
 export const JSON_SUBPROTOCOL = 'superchat';
 
-/** Where a room opens: at one's read mark when more is after it than fits on a screen; else, undefined, at its end. */
-export function initialPosition({ read, last }: Pick<RoomSummary, 'read' | 'last'>): number | undefined {
-  return read > 0 && last - read > LIMITS.screenEvents ? read : undefined;
+/** Where a room opens: at one's read mark when more is unread than fits on a screen; else, undefined, at its end. */
+export function initialPosition({ read, unread }: Pick<RoomSummary, 'read' | 'unread'>): number | undefined {
+  return read > 0 && unread > LIMITS.screenMessages ? read : undefined;
 }
 
 /** What to ask for to read as many events before a number as after it. */
@@ -213,14 +230,16 @@ export const LIMITS = {
   pageEvents: 500,
   /** events when nothing else was asked */
   defaultPageEvents: 50,
-  /** unread events that fit on a screen: with more, a room opens where one stopped reading */
-  screenEvents: 40,
+  /** unread messages that fit on a screen: with more, a room opens where one stopped reading */
+  screenMessages: 40,
   /** events around a number */
   aroundEvents: 100,
   /** bytes of the messages that a page is delivered with */
   snapshotBytes: 64 * 1024,
   /** users named in a `list`, and the size from which a room only counts its people */
   listedUsers: 100,
+  /** code points of a message that a reply shows */
+  replyCodePoints: 200,
   /** reactions of one message, of all kinds together */
   reactionsPerMessage: 500,
   /** people that one message calls by name */

@@ -3,7 +3,8 @@
  * it. Pure. What must stay true: applying an event again, or one that the message shows already, changes nothing in the
  * end. So a page of the log as it is now, and all that came after it, always lead to the same messages.
  */
-import type { ChangeEvent, ChatEvent, EditEvent, ReactEvent } from './protocol.js';
+import { type ChangeEvent, type ChatEvent, type EditEvent, LIMITS, type ReactEvent } from './protocol.js';
+import { excerpt } from './text.js';
 
 /** The message after a change of it. The very same one when the change says nothing new. */
 export function applyChange(message: ChatEvent, change: ChangeEvent): ChatEvent {
@@ -18,6 +19,15 @@ export function applyChange(message: ChatEvent, change: ChangeEvent): ChatEvent 
     case 'unreact':
       return applyUnreact(message, change);
   }
+}
+
+/** The message after a change of the message that it replies to: shows the new beginning, or that it was deleted. */
+export function applyToReply(message: ChatEvent, change: ChangeEvent): ChatEvent {
+  const { reply } = message;
+  if (!reply || reply.id !== change.target || reply.data === '') return message;
+  if (change.type !== 'delete' && (change.type !== 'edit' || change.data === '')) return message;
+  const data = change.type === 'delete' ? '' : excerpt(change.data, LIMITS.replyCodePoints);
+  return { ...message, reply: { ...reply, data } };
 }
 
 function applyEdit(message: ChatEvent, { id, data, mentions }: EditEvent): ChatEvent {

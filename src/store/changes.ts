@@ -17,6 +17,7 @@ export class Changes {
   deletions = 0;
   readonly #edit: Database.Statement<[string, number, string | null, number]>;
   readonly #tombstone: Database.Statement<[number, number]>;
+  readonly #addDeletion: Database.Statement<[number]>;
   readonly #findEdit: Database.Statement<[number, number], EditRow>;
   readonly #eraseEdit: Database.Statement<[number]>;
 
@@ -26,6 +27,7 @@ export class Changes {
     this.#edit = db.prepare('UPDATE events SET text = ?, edited = ?, mentions = ? WHERE seq = ?');
     this.#tombstone = db.prepare(`UPDATE events SET data = '', text = NULL, reply = NULL, edited = NULL,
       mentions = NULL, reacted = NULL, deleted = ? WHERE seq = ?`);
+    this.#addDeletion = db.prepare('INSERT INTO deletions SELECT room, id, person FROM events WHERE seq = ?');
     this.#findEdit = db.prepare('SELECT seq, edited AS previous FROM events WHERE room = ? AND id = ?');
     this.#eraseEdit = db.prepare("UPDATE events SET data = '', mentions = NULL WHERE seq = ?");
   }
@@ -45,6 +47,7 @@ export class Changes {
   #delete(message: Message, id: number): void {
     this.deletions++;
     this.#tombstone.run(id, message.key);
+    this.#addDeletion.run(message.key);
     this.#eraseEdits(message);
     this.mentions.clear(message.roomKey, message.id);
     this.reactions.clear(message);
@@ -126,14 +129,26 @@ export class ReactionStore {
   }
 }
 
-/** Who is called by which message, as its text is now: for the list of what calls me. */
+/** Whom a message mentions by its current text, or replies to: for the list of my mentions and for unread counts. */
 
 export class MentionStore {
   readonly #add: Database.Statement<[number, number, number, string]>;
   readonly #clear: Database.Statement<[number, number]>;
+  readonly #addReply: Database.Statement<[number]>;
+  readonly #people: Database.Statement<[number, number], string>;
   readonly #of: Database.Statement<[string, number, number], number>;
 
   constructor(db: Database.Database) {
+    // the text may mention the same person
+    this.#addReply = db.prepare(`INSERT OR IGNORE INTO mentions (person, room, id, seq)
+      SELECT target.person, e.room, e.id, e.seq
+      FROM events e JOIN events target ON target.room = e.room AND target.id = e.reply
+      WHERE e.seq = ? AND target.person <> e.person`);
+    this.#people = db
+      .prepare<[number, number], string>(
+        'SELECT p.id FROM mentions m JOIN people p USING (person) WHERE m.room = ? AND m.id = ?',
+      )
+      .pluck();
     this.#add = db.prepare(
       'INSERT INTO mentions (person, room, id, seq) SELECT person, ?, ?, ? FROM people WHERE id = ?',
     );
@@ -146,9 +161,15 @@ export class MentionStore {
       .pluck();
   }
 
-  add(room: number, id: number, seq: number, users: readonly User[] | undefined): void {
-    if (users === undefined) return;
+  /** Those that the text mentions, and the author of the message that it replies to. */
+  add(room: number, id: number, seq: number, users: readonly User[] = []): void {
     for (const user of users) this.#add.run(room, id, seq, user.id);
+    this.#addReply.run(seq);
+  }
+
+  /** Ids of the people that a message mentions. */
+  of(room: number, id: number): string[] {
+    return this.#people.all(room, id);
   }
 
   clear(room: number, id: number): void {

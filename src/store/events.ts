@@ -4,16 +4,24 @@
  */
 import type Database from 'better-sqlite3';
 import type { EventStorage, Message, NewChange, NewMessage, Person, StoredCommand } from '../chat/types.js';
-import type { ChangeEvent, ChatEvent, RoomEvent, SearchHit } from '../shared/protocol.js';
+import {
+  type ChangeEvent,
+  type ChatEvent,
+  LIMITS,
+  type Reply,
+  type RoomEvent,
+  type SearchHit,
+} from '../shared/protocol.js';
+import { excerpt } from '../shared/text.js';
 import { Changes, type ReactionStore } from './changes.js';
 import { LIMIT, openReadOnly } from './database.js';
 import type { RecentRooms } from './memberships.js';
-import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
+import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent, type Writable } from './rows.js';
 
 /** A new row of `events`, in the order of its columns. */
 type EventFields = [
   ...[room: number, id: number, messages: number, type: string, person: number, name: string, at: number],
-  ...[cid: string | null, target: number | null, edited: number | null],
+  ...[cid: string | null, target: number | null, reply: number | null, edited: number | null],
   ...[mentions: string | null, data: string | null],
 ];
 
@@ -22,6 +30,7 @@ const MAX_PAGE_REACTIONS = 5000;
 
 export class EventStore implements EventStorage {
   readonly changes: Changes;
+  readonly replies: Replies;
   readonly #recentRooms: RecentRooms | undefined;
   readonly #counters: RoomCounters;
   readonly #insert: Database.Statement<EventFields>;
@@ -31,14 +40,15 @@ export class EventStore implements EventStorage {
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
-  /** `activity` is told of what happens; nobody is, where the log is only read. */
+  /** `activity` hears of every event; a reader of the log gives none. */
   constructor(db: Database.Database, activity?: RecentRooms) {
     this.changes = new Changes(db);
+    this.replies = new Replies(db);
     this.#recentRooms = activity;
     this.#counters = new RoomCounters(db);
     this.#insert = db.prepare(`INSERT INTO events
-      (room, id, messages, type, person, name, at, cid, target, edited, mentions, data)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      (room, id, messages, type, person, name, at, cid, target, reply, edited, mentions, data)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
     this.#byCid = db.prepare(`${SELECT_EVENTS} WHERE e.cid = ? AND e.person = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
@@ -46,18 +56,23 @@ export class EventStore implements EventStorage {
     this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
   }
 
-  append(room: string, person: Person, { user, data, at: saidAt, cid, mentions }: NewMessage): ChatEvent {
+  append(room: string, person: Person, message: NewMessage): ChatEvent {
+    const { user, data, at: saidAt, cid, mentions, reply } = message;
     this.#recentRooms?.touch(room);
     const { room: key, last: id, messages, at } = this.#counters.next(room, saidAt, 1);
     const called = mentions === undefined ? null : mentionsColumn(mentions);
     const { lastInsertRowid: seq } = this.#insert.run(
       ...([key, id, messages, 'chat', person.key, user.name, at] as const),
-      ...([cid ?? null, null, null, called, data] as const),
+      ...([cid ?? null, null, reply ?? null, null, called, data] as const),
     );
-    const event: ChatEvent = { id, type: 'chat', user, data, at, ...(cid === undefined ? {} : { cid }) };
-    if (mentions === undefined) return event;
-    this.changes.mentions.add(key, id, Number(seq), mentions);
-    return { ...event, mentions };
+    if (mentions !== undefined || reply !== undefined)
+      this.changes.mentions.add(key, id, Number(seq), mentions);
+    const event: Writable<ChatEvent> = { id, type: 'chat', user, data, at };
+    if (cid !== undefined) event.cid = cid;
+    const shown = reply === undefined ? undefined : this.replies.find(key, reply);
+    if (shown) event.reply = shown;
+    if (mentions) event.mentions = mentions;
+    return event;
   }
 
   appendChange(message: Message, person: Person, made: NewChange): ChangeEvent {
@@ -68,7 +83,7 @@ export class EventStore implements EventStorage {
     const called = mentions === undefined ? null : mentionsColumn(mentions);
     this.#insert.run(
       ...([key, id, messages, type, person.key, user.name, at, cid ?? null] as const),
-      ...([message.id, previousEdit, called, type === 'delete' ? null : data] as const),
+      ...([message.id, null, previousEdit, called, type === 'delete' ? null : data] as const),
     );
     this.changes.apply(message, person, made, id);
     const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
@@ -82,12 +97,26 @@ export class EventStore implements EventStorage {
     const row = this.#byCid.get(cid, person.key);
     if (!row) return undefined;
     const [event] = this.#events([row]);
-    return event && { room: row.room, event, target: row.target ?? undefined, data: this.#originalData(row) };
+    if (!event) return undefined;
+    const [target, reply] = [row.target ?? undefined, row.reply ?? undefined];
+    return { room: row.room, event, target, reply, data: this.#originalData(row) };
   }
 
   message(room: string, id: number): Message | undefined {
     const row = this.#row(room, id);
     return row?.type === 'chat' ? toMessage(row) : undefined;
+  }
+
+  roomKey(room: string): number | undefined {
+    return this.#counters.keyOf(room);
+  }
+
+  messageCount(room: string): number {
+    return this.#counters.messageCount(room);
+  }
+
+  mentionedBy({ roomKey, id }: Message): readonly string[] {
+    return this.changes.mentions.of(roomKey, id);
   }
 
   hasReaction(message: Message, person: Person, emoji: string): boolean {
@@ -133,9 +162,14 @@ export class EventStore implements EventStorage {
   /** Of one room, ascending. */
   #events(rows: readonly Row[]): RoomEvent[] {
     const [first, last] = [rows[0], rows.at(-1)];
-    if (!first || !last || !rows.some(({ reacted }) => reacted)) return rows.map((row) => toEvent(row));
-    const reactions = this.changes.reactions.between(first.roomKey, first.id, last.id);
-    return rows.map((row) => toEvent(row, reactions.get(row.id)));
+    if (!first || !last) return [];
+    const reactions = rows.some(({ reacted }) => reacted)
+      ? this.changes.reactions.between(first.roomKey, first.id, last.id)
+      : undefined;
+    const replies = rows.some(({ reply }) => reply !== null) ? this.replies.of(rows) : undefined;
+    return rows.map((row) =>
+      toEvent(row, { reactions: reactions?.get(row.id), reply: replies?.get(row.reply ?? 0) }),
+    );
   }
 
   /** What was sent under a cid; nothing any more, when the message it belongs to was deleted. */
@@ -147,6 +181,44 @@ export class EventStore implements EventStorage {
   #isDeleted(room: string, id: number): boolean {
     return (this.#row(room, id)?.deleted ?? null) !== null;
   }
+}
+
+/** What replies show of the messages that they reply to. */
+export class Replies {
+  readonly #find: Database.Statement<[number, number], ReplyRow>;
+
+  constructor(db: Database.Database) {
+    // a window, because a grapheme at the cut may go on
+    this.#find = db.prepare(`SELECT p.id AS userId, e.name, e.deleted,
+        substr(coalesce(e.text, e.data), 1, ${4 * LIMITS.replyCodePoints}) AS data
+      FROM events e CROSS JOIN people p ON p.person = e.person WHERE e.room = ? AND e.id = ? AND e.type = 'chat'`);
+  }
+
+  find(room: number, id: number): Reply | undefined {
+    const row = this.#find.get(room, id);
+    if (!row) return undefined;
+    const { userId, name, deleted, data } = row;
+    const beginning = deleted === null ? excerpt(data ?? '', LIMITS.replyCodePoints) : '';
+    return { id, user: { id: userId, name }, data: beginning };
+  }
+
+  /** Those of some messages of one room, by number. */
+  of(rows: readonly Pick<Row, 'roomKey' | 'reply'>[]): ReadonlyMap<number, Reply> {
+    const found = new Map<number, Reply>();
+    for (const { roomKey, reply: id } of rows) {
+      if (id === null || found.has(id)) continue;
+      const reply = this.find(roomKey, id);
+      if (reply) found.set(id, reply);
+    }
+    return found;
+  }
+}
+
+interface ReplyRow {
+  readonly userId: string;
+  readonly name: string;
+  readonly deleted: number | null;
+  readonly data: string | null;
 }
 
 function toMessage(row: Row): Message {
@@ -259,6 +331,10 @@ export class RoomCounters {
     return (this.#cache.get(name) ?? this.#find.get(name))?.room;
   }
 
+  messageCount(name: string): number {
+    return (this.#cache.get(name) ?? this.#find.get(name))?.messages ?? 0;
+  }
+
   clearCache(): void {
     this.#cache.clear();
     this.#changed = [];
@@ -271,13 +347,15 @@ export class MessageLoader {
   readonly #bySeq: Database.Statement<[number], Row>;
   readonly #seqOf: Database.Statement<[number, number], number>;
   readonly #reactions: ReactionStore;
+  readonly #replies: Replies;
 
-  constructor(db: Database.Database, reactions: ReactionStore) {
+  constructor(db: Database.Database, { changes, replies }: Pick<EventStore, 'changes' | 'replies'>) {
     this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
     this.#seqOf = db
       .prepare<[number, number], number>('SELECT seq FROM events WHERE room = ? AND id = ?')
       .pluck();
-    this.#reactions = reactions;
+    this.#reactions = changes.reactions;
+    this.#replies = replies;
   }
 
   /** Without messages that were deleted, or edited after the event `position`. */
@@ -295,8 +373,9 @@ export class MessageLoader {
 
   #message(row: Row): SearchHit {
     const { roomKey, room, id, reacted } = row;
-    const reactions = reacted ? (this.#reactions.between(roomKey, id, id).get(id) ?? []) : [];
-    return { ...toChat(row, reactions), room };
+    const reactions = reacted ? this.#reactions.between(roomKey, id, id).get(id) : undefined;
+    const reply = row.reply === null ? undefined : this.#replies.find(roomKey, row.reply);
+    return { ...toChat(row, { reactions, reply }), room };
   }
 }
 

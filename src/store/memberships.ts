@@ -1,83 +1,198 @@
-/** Who has been in which room, and up to which number they have read it. */
+/** Who is a member of which room, up to which number they have read it, and how much is unread. */
 import type Database from 'better-sqlite3';
-import type { MembershipStorage, Person, ReadMark } from '../chat/types.js';
+import type { MembershipStorage, Person, ReadMark, UnreadCounts } from '../chat/types.js';
 import type { User } from '../shared/protocol.js';
 import { LIMIT } from './database.js';
 
-/** A room that somebody has been in. */
-export interface Membership {
+/** A room with what is unread in it for one person. `read` is 0 when they never read it. */
+export interface UnreadRoom extends UnreadCounts {
   readonly room: string;
   readonly last: number;
   readonly read: number;
 }
 
-interface RoomPosition {
-  readonly room: number;
+interface RoomRow {
+  readonly room: string;
   readonly last: number;
+  readonly messages: number;
+  /** null: not a member */
   readonly read: number | null;
+  readonly unread: number | null;
+  readonly mentions: number;
 }
 
-/** Rooms that one person has been in. In more than that nobody reads; the one that has been still for longest is forgotten. */
-const MAX_ROOMS_PER_PERSON = 1000;
+interface Position {
+  readonly room: number;
+  readonly last: number;
+  /** null: not a member */
+  readonly read: number | null;
+  readonly own: number;
+  readonly ownLast: number;
+}
+
+/**
+ * Rooms of one person that they never posted in. Beyond that the room that has been quiet for longest is forgotten, with
+ * its mark. A room that they posted in never is, because `own` could not be counted again.
+ */
+const MAX_SILENT_ROOMS = 1000;
+
+/**
+ * Columns of a `RoomRow`, for a person `p`, a room `r` and a membership `m` if there is one. No part depends on how many
+ * messages are unread, but on how many of them are mentions, deleted or one's own.
+ */
+const UNREAD_COLUMNS = `r.name AS room, r.last, r.messages, m.read,
+  r.messages - coalesce((SELECT messages FROM events WHERE room = r.room AND id = m.read), 0) - m.own
+    - (SELECT count(*) FROM deletions d WHERE d.room = r.room AND d.id > m.read AND d.person <> p.person) AS unread,
+  (SELECT count(*) FROM mentions n JOIN events e ON e.seq = n.seq WHERE n.person = p.person AND n.room = r.room
+    AND n.id > coalesce(m.read, 0) AND e.person <> p.person) AS mentions`;
+
+/** What memberships need of the events' room counters. */
+interface RoomAccess {
+  /** Returns the key of a room from memory, because every message asks for it. */
+  roomKey(room: string): number | undefined;
+  /** Brings the rows of the rooms up to date within a transaction. */
+  flush(): void;
+}
 
 export class MembershipStore implements MembershipStorage {
-  readonly #flushRooms: () => void;
+  readonly #rooms: RoomAccess;
   readonly #enter: Database.Statement<[number, string]>;
+  readonly #addPost: Database.Statement<[number, number, number]>;
+  readonly #enterWithPost: Database.Statement<[number, number, number]>;
   readonly #count: Database.Statement<[number], number>;
   readonly #deleteOldest: Database.Statement<[number, number, number]>;
-  readonly #position: Database.Statement<[number, string], RoomPosition>;
-  readonly #setMark: Database.Statement<[number, number, number]>;
+  readonly #position: Database.Statement<[number, string], Position>;
+  readonly #countOwn: Database.Statement<[number, number, number, number], number>;
+  readonly #setMark: Database.Statement<[number, number, number, number]>;
   readonly #leaveAll: Database.Statement<[number]>;
-  readonly #of: Database.Statement<[string, number], Membership>;
+  readonly #roomNames: Database.Statement<[number, number], string>;
+  readonly #list: Database.Statement<[string, number], RoomRow>;
+  readonly #one: Database.Statement<[string, string], RoomRow>;
+  readonly #nextMention: Database.Statement<[string, number], number>;
+  readonly #notMember: Database.Statement<[string, number], RoomRow>;
 
-  /** `flushRooms` brings the rows of the rooms up to date within a transaction. */
-  constructor(db: Database.Database, flushRooms: () => void) {
-    this.#flushRooms = flushRooms;
+  constructor(db: Database.Database, rooms: RoomAccess) {
+    this.#rooms = rooms;
     this.#enter = db.prepare(
       'INSERT OR IGNORE INTO members (person, room) SELECT ?, room FROM rooms WHERE name = ?',
     );
-    this.#count = db.prepare<[number], number>('SELECT count(*) FROM members WHERE person = ?').pluck();
+    this.#addPost = db.prepare(
+      'UPDATE members SET own = own + 1, own_last = ? WHERE person = ? AND room = ?',
+    );
+    this.#enterWithPost = db.prepare('INSERT INTO members (own_last, person, room, own) VALUES (?, ?, ?, 1)');
+    this.#count = db
+      .prepare<[number], number>('SELECT count(*) FROM members WHERE person = ? AND own_last = 0')
+      .pluck();
     this.#deleteOldest = db.prepare(`DELETE FROM members WHERE person = ? AND room IN (
-      SELECT room FROM members JOIN rooms USING (room) WHERE person = ? ORDER BY at, room ${LIMIT})`);
-    this.#position = db.prepare(`SELECT r.room, r.last, m.read FROM rooms r
-      LEFT JOIN members m ON m.person = ? AND m.room = r.room WHERE r.name = ?`);
-    this.#setMark = db.prepare(`INSERT INTO members (person, room, read) VALUES (?, ?, ?)
-      ON CONFLICT DO UPDATE SET read = excluded.read`);
+      SELECT room FROM members JOIN rooms USING (room) WHERE person = ? AND own_last = 0 ORDER BY at, room ${LIMIT})`);
+    this.#position = db.prepare(`SELECT r.room, r.last, m.read, coalesce(m.own, 0) AS own,
+        coalesce(m.own_last, 0) AS ownLast
+      FROM rooms r LEFT JOIN members m ON m.person = ? AND m.room = r.room WHERE r.name = ?`);
+    this.#countOwn = db
+      .prepare<[number, number, number, number], number>(
+        "SELECT count(*) FROM events WHERE room = ? AND id > ? AND id <= ? AND person = ? AND type = 'chat'",
+      )
+      .pluck();
+    this.#setMark = db.prepare(`INSERT INTO members (person, room, read, own) VALUES (?, ?, ?, ?)
+      ON CONFLICT DO UPDATE SET read = excluded.read, own = excluded.own`);
     this.#leaveAll = db.prepare('DELETE FROM members WHERE person = ?');
-    this.#of = db.prepare(`SELECT r.name AS room, r.last, m.read FROM members m JOIN rooms r USING (room)
-      WHERE m.person = (SELECT person FROM people WHERE id = ?) ORDER BY r.at DESC, r.room DESC ${LIMIT}`);
+    this.#roomNames = db
+      .prepare<[number, number], string>(
+        `SELECT r.name FROM members m JOIN rooms r USING (room) WHERE m.person = ? ORDER BY r.at DESC ${LIMIT}`,
+      )
+      .pluck();
+    this.#list = db.prepare(`SELECT ${UNREAD_COLUMNS} FROM people p CROSS JOIN members m USING (person)
+      CROSS JOIN rooms r USING (room) WHERE p.id = ? ORDER BY r.at DESC, r.room DESC ${LIMIT}`);
+    this.#one = db.prepare(`SELECT ${UNREAD_COLUMNS} FROM rooms r CROSS JOIN people p
+      LEFT JOIN members m ON m.person = p.person AND m.room = r.room WHERE r.name = ? AND p.id = ?`);
+    this.#nextMention = db
+      .prepare<[string, number], number>(
+        `SELECT room FROM mentions WHERE person = (SELECT person FROM people WHERE id = ?) AND room > ?
+          ORDER BY room LIMIT 1`,
+      )
+      .pluck();
+    this.#notMember = db.prepare(`SELECT ${UNREAD_COLUMNS} FROM people p CROSS JOIN rooms r
+      LEFT JOIN members m ON m.person = p.person AND m.room = r.room
+      WHERE p.id = ? AND r.room = ? AND m.read IS NULL`);
   }
 
   enter(room: string, person: Person): void {
     if (this.#enter.run(person.key, room).changes > 0) this.#enforceLimit(person);
   }
 
+  addPost(room: string, person: Person, id: number): void {
+    const key = this.#rooms.roomKey(room) ?? 0;
+    if (this.#addPost.run(id, person.key, key).changes === 0) this.#enterWithPost.run(id, person.key, key);
+  }
+
   advanceReadMark(room: string, person: Person, id: number): ReadMark {
-    this.#flushRooms();
-    const place = this.#position.get(person.key, room);
-    if (!place) return { last: 0, read: 0, advanced: false };
-    const [last, before] = [place.last, place.read ?? 0];
-    const read = Math.max(before, Math.min(id, last));
-    if (place.read === null || read > before) this.#setMark.run(person.key, place.room, read);
-    if (place.read === null) this.#enforceLimit(person);
-    return { last, read, advanced: read > before };
+    this.#rooms.flush();
+    const position = this.#position.get(person.key, room);
+    if (!position) return { last: 0, read: 0, advanced: false, unread: 0, mentions: 0 };
+    const before = position.read ?? 0;
+    const read = Math.max(before, Math.min(id, position.last));
+    if (position.read === null || read > before)
+      this.#setMark.run(person.key, position.room, read, this.#ownAbove(read, person, position));
+    if (position.read === null) this.#enforceLimit(person);
+    const { last, unread, mentions } = this.unread(person, room) ?? { ...position, unread: 0, mentions: 0 };
+    return { last, read, advanced: read > before, unread, mentions };
+  }
+
+  /**
+   * Own messages above a new mark. Counts in the shorter of two ranges, below or above it, so that all marks of one person
+   * together cost no more than reading the room once.
+   */
+  #ownAbove(mark: number, person: Person, { room, read, own, ownLast }: Position): number {
+    if (own === 0 || mark >= ownLast) return 0;
+    const before = read ?? 0;
+    return mark - before <= ownLast - mark
+      ? own - (this.#countOwn.get(room, before, mark, person.key) ?? 0)
+      : (this.#countOwn.get(room, mark, ownLast, person.key) ?? 0);
   }
 
   leaveAll(person: Person): void {
     this.#leaveAll.run(person.key);
   }
 
-  /** The rooms that somebody has been in, those that moved last first. */
-  list(user: User, limit: number): Membership[] {
-    return this.#of.all(user.id, limit);
+  rooms(person: Person, limit: number): readonly string[] {
+    return this.#roomNames.all(person.key, limit);
+  }
+
+  /** What is unread for a person in a room; of a room that they are no member of only mentions are. */
+  unread({ id }: Pick<User, 'id'>, room: string): (UnreadRoom & { readonly messages: number }) | undefined {
+    const row = this.#one.get(room, id);
+    return row && { ...toUnreadRoom(row), messages: row.messages };
+  }
+
+  /** The rooms of a member, the most recently active first. */
+  list(user: User, limit: number): UnreadRoom[] {
+    return this.#list.all(user.id, limit).map(toUnreadRoom);
+  }
+
+  /** Rooms with mentions of somebody who is no member, at most `limit`. */
+  listMentioned({ id }: User, limit: number): UnreadRoom[] {
+    const found: UnreadRoom[] = [];
+    for (
+      let room = this.#nextMention.get(id, 0);
+      room !== undefined;
+      room = this.#nextMention.get(id, room)
+    ) {
+      const row = this.#notMember.get(id, room);
+      if (row && row.mentions > 0 && found.push(toUnreadRoom(row)) === limit) break;
+    }
+    return found;
   }
 
   #enforceLimit(person: Person): void {
-    const over = (this.#count.get(person.key) ?? 0) - MAX_ROOMS_PER_PERSON;
+    const over = (this.#count.get(person.key) ?? 0) - MAX_SILENT_ROOMS;
     if (over <= 0) return;
-    this.#flushRooms();
+    this.#rooms.flush();
     this.#deleteOldest.run(person.key, person.key, over);
   }
+}
+
+function toUnreadRoom({ room, last, read, unread, mentions }: RoomRow): UnreadRoom {
+  return { room, last, read: read ?? 0, unread: unread ?? mentions, mentions };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The people's book in SQLite: who took which name, when they were last here, who signed out. */
 import type Database from 'better-sqlite3';
-import type { PeopleStorage, Person } from '../chat/types.js';
+import type { LinkSecret, PeopleStorage, Person } from '../chat/types.js';
 import type { User } from '../shared/protocol.js';
 import { LIMIT } from './database.js';
 
@@ -9,11 +9,15 @@ interface Row {
   readonly id: string;
   readonly name: string;
   readonly lastSeen: number;
+  readonly ownsName: number;
   readonly signedOut: number;
+  readonly generation: number;
+  readonly hasPosted: number;
 }
 
 const MAX_CACHED_PEOPLE = 1000;
-const COLUMNS = 'SELECT person AS key, id, name, seen AS lastSeen, signed_out AS signedOut FROM people';
+const COLUMNS = `SELECT person AS key, id, name, seen AS lastSeen, skeleton IS NOT NULL AS ownsName,
+  signed_out AS signedOut, generation, posted AS hasPosted FROM people`;
 
 /** So many with a short beginning are looked at; who types on finds the rest. */
 const MAX_PREFIX_MATCHES = 2000;
@@ -27,19 +31,36 @@ export class PeopleStore implements PeopleStorage {
   readonly #add: Database.Statement<[string, string, string | null, number]>;
   readonly #rename: Database.Statement<[string, string, number, number]>;
   readonly #free: Database.Statement<[number]>;
-  readonly #signOut: Database.Statement<[number]>;
+  readonly #signOut: Database.Statement<[number, number, number]>;
+  readonly #signBackIn: Database.Statement<[string | null, number, number]>;
+  readonly #setPosted: Database.Statement<[number]>;
+  readonly #byKey: Database.Statement<[number], Row>;
+  readonly #setLink: Database.Statement<[string, number, number]>;
+  readonly #findLink: Database.Statement<[string], { readonly person: number; readonly expires: number }>;
+  readonly #deleteLink: Database.Statement<[number]>;
+  readonly #deleteLinksBefore: Database.Statement<[number]>;
   readonly #touch: Database.Statement<[number, number]>;
 
   constructor(db: Database.Database) {
     this.#byId = db.prepare(`${COLUMNS} WHERE id = ?`);
     this.#bySkeleton = db.prepare(`${COLUMNS} WHERE skeleton = ?`);
     this.#named = db.prepare(`SELECT id, name FROM (
-        SELECT id, name, seen, person FROM people WHERE skeleton >= ? AND skeleton < ? ${LIMIT})
+        SELECT id, name, seen, person FROM people
+        WHERE skeleton >= ? AND skeleton < ? AND signed_out = 0 ${LIMIT})
       ORDER BY seen DESC, person DESC ${LIMIT}`);
     this.#add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
     this.#rename = db.prepare('UPDATE people SET name = ?, skeleton = ?, seen = ? WHERE person = ?');
     this.#free = db.prepare('UPDATE people SET skeleton = NULL WHERE person = ?');
-    this.#signOut = db.prepare('UPDATE people SET skeleton = NULL, signed_out = 1 WHERE person = ?');
+    this.#signOut = db.prepare('UPDATE people SET signed_out = 1, generation = ?, seen = ? WHERE person = ?');
+    this.#signBackIn = db.prepare(
+      'UPDATE people SET signed_out = 0, skeleton = ?, seen = ? WHERE person = ?',
+    );
+    this.#setPosted = db.prepare('UPDATE people SET posted = 1 WHERE person = ?');
+    this.#byKey = db.prepare(`${COLUMNS} WHERE person = ?`);
+    this.#setLink = db.prepare('INSERT OR REPLACE INTO links (hash, person, expires) VALUES (?, ?, ?)');
+    this.#findLink = db.prepare('SELECT person, expires FROM links WHERE hash = ?');
+    this.#deleteLink = db.prepare('DELETE FROM links WHERE person = ?');
+    this.#deleteLinksBefore = db.prepare('DELETE FROM links WHERE expires <= ?');
     this.#touch = db.prepare('UPDATE people SET seen = ? WHERE person = ?');
   }
 
@@ -69,7 +90,10 @@ export class PeopleStore implements PeopleStorage {
   addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {
     this.clearCache();
     const { lastInsertRowid } = this.#add.run(id, name, skeleton, seen);
-    return { key: Number(lastInsertRowid), id, name, signedOut: false, lastSeen: seen };
+    return {
+      ...{ key: Number(lastInsertRowid), id, name, lastSeen: seen },
+      ...{ ownsName: skeleton !== null, signedOut: false, generation: 0, hasPosted: false },
+    };
   }
 
   rename(person: Person, name: string, skeleton: string, seen: number): void {
@@ -82,9 +106,34 @@ export class PeopleStore implements PeopleStorage {
     this.#free.run(person.key);
   }
 
-  signOut(person: Person): void {
+  signOut(person: Person, generation: number, seen: number): void {
     this.clearCache();
-    this.#signOut.run(person.key);
+    this.#signOut.run(generation, seen, person.key);
+  }
+
+  signBackIn(person: Person, skeleton: string | null, seen: number): void {
+    this.clearCache();
+    this.#signBackIn.run(skeleton, seen, person.key);
+  }
+
+  setPosted(person: Person): void {
+    this.clearCache();
+    this.#setPosted.run(person.key);
+  }
+
+  setLink(person: Person, { hash, expires }: LinkSecret, at: number): void {
+    this.#deleteLinksBefore.run(at);
+    this.#setLink.run(hash, person.key, expires);
+  }
+
+  findLink(hash: string): { readonly person: Person; readonly expires: number } | undefined {
+    const link = this.#findLink.get(hash);
+    const person = link && toPerson(this.#byKey.get(link.person));
+    return person && { person, expires: link.expires };
+  }
+
+  deleteLink(person: Person): void {
+    this.#deleteLink.run(person.key);
   }
 
   updateLastSeen(person: Person, seen: number): void {
@@ -94,5 +143,7 @@ export class PeopleStore implements PeopleStorage {
 }
 
 function toPerson(row: Row | undefined): Person | undefined {
-  return row && { ...row, signedOut: row.signedOut === 1 };
+  if (!row) return undefined;
+  const { ownsName, signedOut, hasPosted } = row;
+  return { ...row, ownsName: ownsName === 1, signedOut: signedOut === 1, hasPosted: hasPosted === 1 };
 }

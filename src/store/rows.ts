@@ -1,5 +1,5 @@
 /** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
-import type { ChangeEvent, ChatEvent, Reaction, RoomEvent, User } from '../shared/protocol.js';
+import type { ChangeEvent, ChatEvent, Reaction, Reply, RoomEvent, User } from '../shared/protocol.js';
 
 export interface Row {
   readonly seq: number;
@@ -13,6 +13,7 @@ export interface Row {
   readonly at: number;
   readonly cid: string | null;
   readonly target: number | null;
+  readonly reply: number | null;
   readonly text: string | null;
   readonly edited: number | null;
   readonly deleted: number | null;
@@ -22,15 +23,21 @@ export interface Row {
 
 /** Selects `Row`s from events `e`. */
 export const SELECT_EVENTS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name,
-    e.data, e.at, e.cid, e.target, e.text, e.edited, e.deleted, e.mentions, e.reacted
+    e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted
   FROM events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
-export function toEvent(row: Row, reactions: readonly Reaction[] = []): RoomEvent {
-  return row.type === 'chat' ? toChat(row, reactions) : toChange(row, row.type);
+/** What is looked up for a message beyond its row. */
+export interface MessageExtras {
+  readonly reactions?: readonly Reaction[] | undefined;
+  readonly reply?: Reply | undefined;
+}
+
+export function toEvent(row: Row, extras: MessageExtras): RoomEvent {
+  return row.type === 'chat' ? toChat(row, extras) : toChange(row, row.type);
 }
 
 /** Field by field: a page of fifty made with spreads is garbage enough that collecting it is what a page waits for. */
-export function toChat(row: Row, reactions: readonly Reaction[]): ChatEvent {
+export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent {
   const { id, at, cid, deleted, edited, mentions } = row;
   const gone = deleted !== null;
   const event: Writable<ChatEvent> = {
@@ -45,13 +52,14 @@ export function toChat(row: Row, reactions: readonly Reaction[]): ChatEvent {
     event.deleted = deleted;
     return event;
   }
+  if (reply) event.reply = reply;
   if (mentions !== null) event.mentions = parseMentions(mentions);
   if (edited !== null) event.edited = edited;
-  if (reactions.length > 0) event.reactions = reactions;
+  if (reactions && reactions.length > 0) event.reactions = reactions;
   return event;
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function toChange(row: Row, type: ChangeEvent['type']): ChangeEvent {
   const { id, at } = row;

@@ -74,6 +74,41 @@ const DROP_SEARCH_TABLES = `DROP TABLE words;
    DROP TABLE shorthand;
    DELETE FROM meta WHERE key IN ('words', 'indexed', 'frequent');`;
 
+/** Schema 7: what unread counts are made of, beside `messages` of an event and of its room. */
+const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAULT 0;      -- own messages above the read mark
+   ALTER TABLE members ADD COLUMN own_last INTEGER NOT NULL DEFAULT 0; -- number of the newest own message; 0: none
+   -- who posted is a member; who signed out is not
+   INSERT OR IGNORE INTO members (person, room)
+     SELECT DISTINCT e.person, e.room FROM events e JOIN people p USING (person)
+     WHERE e.type = 'chat' AND p.signed_out = 0;
+   WITH posted AS (
+     SELECT e.person, e.room, sum(e.id > m.read) AS own, max(e.id) AS own_last
+     FROM events e JOIN members m ON m.person = e.person AND m.room = e.room
+     WHERE e.type = 'chat' GROUP BY e.person, e.room)
+   UPDATE members SET own = posted.own, own_last = posted.own_last
+   FROM posted WHERE posted.person = members.person AND posted.room = members.room;
+
+   CREATE TABLE deletions (            -- deleted messages
+     room INTEGER NOT NULL REFERENCES rooms,
+     id INTEGER NOT NULL,
+     person INTEGER NOT NULL REFERENCES people,
+     PRIMARY KEY (room, id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO deletions SELECT room, id, person FROM events WHERE deleted IS NOT NULL ORDER BY room, id;`;
+
+/** Schema 8: sign-outs that people may come back from, links, and names that are free again after a day. */
+const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs: older cookies are worthless
+   ALTER TABLE people ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;     -- 1: has posted a message
+   UPDATE people SET posted = 1 WHERE person IN (SELECT person FROM events WHERE type = 'chat');
+   UPDATE people SET seen = seen + 86400000 WHERE posted = 0; -- it was stored to the day
+
+   CREATE TABLE links (                -- one-time links: to another device, or back after a sign-out
+     hash TEXT PRIMARY KEY,            -- SHA-256 of the secret in the link
+     person INTEGER NOT NULL UNIQUE REFERENCES people,
+     expires INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX links_expires ON links (expires);`;
+
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -192,6 +227,10 @@ export const MIGRATIONS: readonly string[] = [
 
   `${DROP_SEARCH_TABLES}
    ${REBUILD_EVENTS}`,
+
+  COUNT_UNREAD,
+
+  SIGN_OUT_AND_RETURN,
 ];
 
 /**

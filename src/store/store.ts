@@ -58,8 +58,8 @@ export class Store implements Storage {
     this.recentRooms = new RecentRooms(this.#db);
     this.events = new EventStore(this.#db, this.recentRooms);
     this.people = new PeopleStore(this.#db);
-    this.memberships = new MembershipStore(this.#db, () => this.events.flush());
-    this.messages = new MessageLoader(this.#db, this.events.changes.reactions);
+    this.memberships = new MembershipStore(this.#db, this.events);
+    this.messages = new MessageLoader(this.#db, this.events);
     this.search = new Search({
       dataDir,
       load: (seqs, position) => this.messages.load(seqs, position),

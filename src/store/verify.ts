@@ -231,12 +231,35 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
   [
     'is in a list of mentions, and calls nobody',
     `SELECT m.room, m.id FROM mentions n JOIN events m ON m.seq = n.seq
-      WHERE m.type <> 'chat' OR m.mentions IS NULL OR m.room <> n.room OR m.id <> n.id`,
+      WHERE m.type <> 'chat' OR m.mentions IS NULL AND m.reply IS NULL OR m.room <> n.room OR m.id <> n.id`,
   ],
   [
     'calls somebody, and is in no list of mentions',
     `SELECT m.room, m.id FROM events m WHERE m.type = 'chat'
       AND m.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.room = m.room AND n.id = m.id)`,
+  ],
+  [
+    'replies to what is no message before it',
+    `SELECT m.room, m.id FROM events m LEFT JOIN events t ON t.room = m.room AND t.id = m.reply
+      WHERE m.reply IS NOT NULL AND (m.type <> 'chat' OR t.type IS NOT 'chat' OR t.id >= m.id)`,
+  ],
+  [
+    'is deleted, and not in the list of deletions',
+    `SELECT m.room, m.id FROM events m LEFT JOIN deletions d ON d.room = m.room AND d.id = m.id
+      WHERE m.deleted IS NOT NULL AND d.person IS NOT m.person`,
+  ],
+  [
+    'is in the list of deletions, and not deleted',
+    `SELECT d.room, d.id FROM deletions d LEFT JOIN events m ON m.room = d.room AND m.id = d.id
+      WHERE m.deleted IS NULL`,
+  ],
+  [
+    'is the last, and a member counts their own unread messages wrongly',
+    `SELECT r.room, r.last AS id FROM members m JOIN rooms r USING (room)
+      LEFT JOIN (SELECT e.person, e.room, sum(e.id > m.read) AS own, max(e.id) AS own_last
+        FROM events e JOIN members m ON m.person = e.person AND m.room = e.room
+        WHERE e.type = 'chat' GROUP BY e.person, e.room) t ON t.person = m.person AND t.room = m.room
+      WHERE m.own <> coalesce(t.own, 0) OR m.own_last <> coalesce(t.own_last, 0)`,
   ],
   [
     'is the last, and somebody has read further',

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
 import { type Command, type Result, toCommand } from '../../src/chat/types.js';
 import type { ChatEvent, PostCommand, RoomEvent, User } from '../../src/shared/protocol.js';
-import { applyChange } from '../../src/shared/reducer.js';
+import { applyChange, applyToReply } from '../../src/shared/reducer.js';
 import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../harness.js';
 
@@ -16,7 +16,7 @@ function openStore(): Store {
   const store = new Store(temporaryFolder());
   onTestFinished(() => store.close());
   for (const user of [ANN, BOB])
-    apply(store, { kind: 'sign-in', user, skeleton: user.name.toLowerCase(), at: 0 });
+    apply(store, { kind: 'sign-in', user, generation: undefined, skeleton: user.name.toLowerCase(), at: 0 });
   return store;
 }
 
@@ -223,5 +223,26 @@ describe('a client', () => {
       }
     };
     fc.assert(fc.property(fc.array(posting, { minLength: 1, maxLength: 25 }), run), { numRuns: 60 });
+  });
+});
+
+describe('a reply after a change of what it replies to', () => {
+  const reply = { id: 1, user: ANN, data: 'hi' };
+  const message: ChatEvent = { id: 2, type: 'chat', user: BOB, data: 'yes', at: 0, reply };
+  const change = { id: 3, user: ANN, target: 1, at: 0 } as const;
+  it('shows the new beginning, or that it was deleted, once and for all', () => {
+    const edited = applyToReply(message, { ...change, type: 'edit', data: 'x'.repeat(300) });
+    expect(edited.reply).toEqual({ ...reply, data: 'x'.repeat(200) });
+    const deleted = applyToReply(edited, { ...change, type: 'delete' });
+    expect(deleted).toEqual({ ...message, reply: { ...reply, data: '' } });
+    expect(applyToReply(deleted, { ...change, type: 'edit', data: 'late' })).toBe(deleted);
+  });
+  it('is the same object when the change is of something else', () => {
+    for (const other of [
+      { ...change, type: 'react', data: HEART },
+      { ...change, type: 'edit', data: '' }, // deleted since: its deletion follows
+      { ...change, target: 9, type: 'delete' },
+    ] as const)
+      expect(applyToReply(message, other)).toBe(message);
   });
 });

@@ -10,7 +10,18 @@ function peopleOf(...names: string[]) {
     ownerOf(wanted: string): Person | undefined {
       looks++;
       const name = known.get(wanted);
-      return name === undefined ? undefined : { key: 1, id: name, name, signedOut: false, lastSeen: 0 };
+      return name === undefined
+        ? undefined
+        : {
+            key: 1,
+            id: name,
+            name,
+            ownsName: true,
+            generation: 0,
+            hasPosted: true,
+            signedOut: false,
+            lastSeen: 0,
+          };
     },
     get looks() {
       return looks;
@@ -45,6 +56,27 @@ describe('a text calls', () => {
     ['@Аnn', ['Ann']], // a Cyrillic А looks the same: it can be nobody else
     ['@', []],
     ['@@Ann', ['Ann']],
+    ['＠Ann', ['Ann']], // as a Chinese or Japanese keyboard types it
+    ['@王伟你好＠Ann', ['王伟', 'Ann']],
+    ['`@Ann` and ``@Ann ` @Борис``', []],
+    ['`a` @Ann `b`', ['Ann']],
+    ['a ` @Ann', ['Ann']], // the span has no end
+    ['\\`@Ann`', ['Ann']],
+    ['`a\n@Ann`', []],
+    ['`a\n\n@Ann`', ['Ann']], // a span ends with its paragraph
+    ['```\n@Ann\n```\n@Борис', ['Борис']],
+    ['~~~js\n@Ann\n```\n~~~~\n@Борис', ['Борис']],
+    ['```\n@Ann', []],
+    ['> Bob, #1: hey @Ann\nI ask @Борис', ['Борис']],
+    ['  > > @Ann', []],
+    ['>', []],
+    ['>_< @Ann', ['Ann']],
+    ['>:( @Ann', ['Ann']],
+    ['\\@Ann', []],
+    ['\\\\@Ann', ['Ann']],
+    ['https://social.example/@Ann and www.example.org/@Ann', []],
+    ['见https://a.example/@Ann。@Ann', ['Ann']],
+    ['see/@Ann', ['Ann']],
     ['@nobody at all', []],
   ])('%j: %j', (text, names) => expect(called(text)).toEqual(names));
 
@@ -54,5 +86,14 @@ describe('a text calls', () => {
     const nobody = peopleOf();
     expect(findMentions('@王'.repeat(2000), nobody)).toBeUndefined();
     expect(nobody.looks).toBeLessThanOrEqual(40 * 32);
+  });
+
+  it('in a time that is linear in its length', () => {
+    const worst = ['`', '` ', '\\`', '@', '> @', 'a://', '\\', '``` \n'].map((part) =>
+      part.repeat(4000 / part.length),
+    );
+    const started = performance.now();
+    for (const text of worst) findMentions(`${text}@`, peopleOf());
+    expect(performance.now() - started).toBeLessThan(500);
   });
 });

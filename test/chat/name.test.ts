@@ -6,6 +6,8 @@ import { parseName, SKELETON_VERSION, skeleton } from '../../src/chat/names.js';
 
 const anyText = fc.string({ unit: 'binary', maxLength: 80 });
 
+const TEXAS = '\u{1f3f4}\u{e0075}\u{e0073}\u{e0074}\u{e0078}\u{e007f}';
+
 function nameOf(raw: unknown): string | undefined {
   const parsed = parseName(raw);
   return parsed.ok ? parsed.name : undefined;
@@ -20,6 +22,18 @@ describe('a name', () => {
     ['👩‍💻 dev', '👩‍💻 dev'],
     ['O’Neill-3', 'O’Neill-3'],
     ['x'.repeat(32), 'x'.repeat(32)],
+    ['Zap ⚡\ufe0f', 'Zap ⚡'], // phones add U+FE0F where it is not needed
+    ['Tea ☕\ufe0f ⭐\ufe0f', 'Tea ☕ ⭐'],
+    ['OK 👍\ufe0f', 'OK 👍'],
+    ['Heart ❤\ufe0f', 'Heart ❤\ufe0f'],
+    ['Heart ❤', 'Heart ❤'],
+    ['\u{1f3f3}\u200d🌈', '\u{1f3f3}\ufe0f\u200d🌈'], // and leave it out where it is
+    ['علی\u200cرضا', 'علی\u200cرضا'],
+    ['ශ්\u200dරීනාත්', 'ශ්\u200dරීනාත්'],
+    ['മോഹന്\u200d', 'മോഹന്\u200d'],
+    ['র\u200d্যাশ', 'র\u200d্যাশ'],
+    ['葛\u{e0100}城', '葛\u{e0100}城'],
+    [TEXAS, TEXAS],
   ])('%j is kept as %j', (raw, kept) => expect(nameOf(raw)).toBe(kept));
 
   it.each([
@@ -33,6 +47,22 @@ describe('a name', () => {
     ['\ud800'],
     [`z${'\u0301'.repeat(20)}`],
     ['\u3164'],
+    ['\u2800'],
+    ['Ann\u2800'],
+    ['An\u2800n'],
+    ['Ann\u{1d159}'],
+    ['\u{1d159}'],
+    ['Ann\u{16fe4}'],
+    ['\ufffc'],
+    ['\u0332'],
+    ['\u20dd'],
+    ['\ue000'],
+    ['Ann\u200c'],
+    ['Ann\u200d'],
+    ['A\u200cnn'],
+    ['علی\u200c'],
+    ['a\u{e0100}'],
+    ['\u{1f3f4}\u{e0075}'],
     [1],
     [null],
     [undefined],
@@ -74,6 +104,19 @@ describe('a skeleton', () => {
     ['x"', 'x″'],
     ['x~', 'x˜'],
     ['São', 'Sa\u0303o'],
+    // names of databases that older rules allowed
+    ['Moderator', 'Moderator\u2800'],
+    ['Moderator', 'Mod\u2800erator'],
+    ['Moderator', 'Moderator\u{1d159}'],
+    ['Moderator', 'Moderator\u{16fe4}'],
+    ['Moderator', 'Moderator\u0640'],
+    ['Moderator', 'Moderator\u0332'],
+    ['Moderator', 'Moderator\u20dd'],
+    ['Moderator', 'M\u0336o\u0336derator'],
+    ['ANN', '🅐🅝🅝'],
+    ['ABZ', '🅰🅱🆉'],
+    ['علیرضا', 'علی\u200cرضا'],
+    ['محمد', 'محمـد'],
   ])('%s and %s are one', (one, other) => expect(skeleton(other)).toBe(skeleton(one)));
 
   it.each([
@@ -105,7 +148,7 @@ describe('a skeleton', () => {
     const table = createHash('sha256')
       .update(JSON.stringify([...CONFUSABLES]))
       .digest('hex');
-    expect([SKELETON_VERSION, table.slice(0, 16)]).toEqual(['2', 'c40a0bb494cf9e4c']);
+    expect([SKELETON_VERSION, table.slice(0, 16)]).toEqual(['3', 'c40a0bb494cf9e4c']);
   });
 
   it('is the same in upper case for plain names, and never throws', () => {

@@ -43,7 +43,7 @@ test('keeps the number of a malformed change', () => {
 });
 
 test('parses the answers of the protocol and rejects others', () => {
-  const rooms = [{ room: 'lobby', last: 3, read: 1, people: 2, joined: true }];
+  const rooms = [{ room: 'lobby', last: 3, read: 1, unread: 0, mentions: 0, people: 2, joined: true }];
   const found = { messages: [{ ...chat, room: 'lobby' }], complete: false, next: 9 };
   expect([parseRooms(rooms), parseFoundPage(found)]).toEqual([rooms, found]);
   expect([

@@ -10,6 +10,7 @@ const entry = (room: string, more: Partial<RoomEntry> = {}): RoomEntry => ({
   people: 0,
   joined: true,
   unread: 0,
+  mentions: 0,
   mentioned: false,
   ...more,
 });

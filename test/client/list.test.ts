@@ -22,6 +22,8 @@ const room = (name: string, last: number, read = 0): RoomSummary => ({
   room: name,
   last,
   read,
+  unread: 0,
+  mentions: 0,
   people: 0,
   joined: true,
 });

@@ -68,7 +68,7 @@ function parts(): NotificationPolicyDeps {
 beforeEach(() => {
   clock = new ManualClock();
   rooms = new RoomEntries();
-  rooms.replaceAll([{ room: 'kitchen', last: 0, read: 0, people: 0, joined: true }]);
+  rooms.replaceAll([{ room: 'kitchen', last: 0, read: 0, unread: 0, mentions: 0, people: 0, joined: true }]);
   settings = new Settings({ get: () => undefined, set: () => {}, keys: () => [], onChange: () => {} });
   calls = [];
   erased = [];

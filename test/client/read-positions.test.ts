@@ -12,7 +12,7 @@ const quiet = () => new Promise(setImmediate);
 beforeEach(() => {
   clock = new ManualClock();
   rooms = new RoomEntries();
-  rooms.replaceAll([{ room: 'lobby', last: 100, read: 10, people: 1, joined: true }]);
+  rooms.replaceAll([{ room: 'lobby', last: 100, read: 10, unread: 0, mentions: 0, people: 1, joined: true }]);
   sent = [];
   arrives = true;
   const put = async (room: string, id: number, leaving: boolean) => {

@@ -7,6 +7,8 @@ const room = (name: string, last: number, read: number, joined = true): RoomSumm
   room: name,
   last,
   read,
+  unread: 0,
+  mentions: 0,
   people: 0,
   joined,
 });

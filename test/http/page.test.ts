@@ -35,6 +35,17 @@ test('it has who I am, the end of the room, and my rooms, as the API has them', 
   expect([...spread(snapshot), snapshot.rooms.length]).toEqual([11, 60, 60, 2]);
 });
 
+test('another spelling of a room leads to its one address', async () => {
+  const chat = await startChat();
+  const ann = await chat.signIn('Ann');
+  for (const path of ['/r/Lobby', '/r/lobby/', '/R/lobby', '/r/%EF%BD%8Cobby']) {
+    const answer = await ann.get(`${path}?a=b`);
+    expect([path, answer.status, answer.headers.get('location')]).toEqual([path, 302, '/r/lobby?a=b']);
+  }
+  expect((await ann.get('/r/%E5%8E%A8%E6%88%BF')).status).toBe(200);
+  expect((await ann.get('/r/lob%E3%85%A4by')).status).toBe(404);
+});
+
 test('nothing was said yet: it is empty, of that room', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');

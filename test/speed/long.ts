@@ -24,7 +24,9 @@ export async function fill(folder: string, room: string, count: number): Promise
     });
   }
   // The index follows by itself; here it is done before anything is measured.
-  while (!(await store.search.find({ q: 'message', room: undefined, before: undefined, limit: 1 }))?.complete);
+  while (
+    !(await store.search.find({ q: 'message', room: undefined, before: undefined, limit: 1 }))?.complete
+  );
   store.close();
 }
 

@@ -64,7 +64,7 @@ export class IndexedLog {
 
   rename(user: User, name: string): User {
     const renamed = { ...user, name };
-    this.apply({ kind: 'sign-in', user: renamed, skeleton: skeleton(name), at: 0 });
+    this.apply({ kind: 'sign-in', user: renamed, generation: 0, skeleton: skeleton(name), at: 0 });
     return renamed;
   }
 

@@ -161,7 +161,7 @@ describe('a search', () => {
     expect(log.find('from:@Dora third')).toEqual([3]);
     expect(log.find('second -from:dora')).toEqual([2]);
     expect(log.find('from:nobody')).toEqual([]);
-    log.apply({ kind: 'sign-out', user: dorothy });
+    log.apply({ kind: 'sign-out', user: dorothy, generation: 0, link: undefined, at: 0 });
     expect(log.find('from:"dorothyo\'hara"')).toEqual([2]);
   });
 

@@ -58,7 +58,7 @@ it('are brought to the new one: of two that are one now, who was seen last owns 
 });
 
 it('call who is called, spaces or not, and are taken with and without them', async () => {
-  const chat = await startChat({ dataDir: before(['annleeannlee', 'Ann Lee', 'ann~lee', 1]) });
+  const chat = await startChat({ dataDir: before(['annleeannlee', 'Ann Lee', 'ann~lee', 0]) });
   const bob = await chat.signIn('Bob');
   const room = await bob.enters('lobby');
   for (const text of ['@AnnLee', '@Ann  Lee', '@ann lee!']) {

@@ -49,6 +49,13 @@ const FAULTS: readonly (readonly [sql: string, words: string])[] = [
   ['UPDATE mentions SET seq = 4, id = 4', 'number 4 is in a list of mentions, and calls nobody'],
   ['UPDATE events SET messages = 9 WHERE id = 4', 'room lobby: number 4 counts 9 messages, not 4'],
   ['UPDATE rooms SET messages = 6', 'room lobby: it counts 6 messages, but its newest event 5'],
+  ['DELETE FROM deletions', 'number 2 is deleted, and not in the list of deletions'],
+  ['UPDATE deletions SET person = 2', 'number 2 is deleted, and not in the list of deletions'],
+  ['INSERT INTO deletions VALUES (1, 3, 1)', 'number 3 is in the list of deletions, and not deleted'],
+  ['UPDATE members SET own = 1', 'a member counts their own unread messages wrongly'],
+  ['UPDATE members SET own_last = 0', 'a member counts their own unread messages wrongly'],
+  ["UPDATE events SET reply = 4 WHERE data = 'm3'", 'number 3 replies to what is no message before it'],
+  ["UPDATE events SET reply = 6 WHERE data = 'm3'", 'number 3 replies to what is no message before it'],
   ['UPDATE members SET read = 100', 'number 9 is the last, and somebody has read further'],
   [
     `PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = rootpage + 1 WHERE name = 'events'`,

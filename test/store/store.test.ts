@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
 import {
   type Command,
+  type LinkSecret,
   type MessageCommand,
   type Result,
   type Storage,
@@ -84,7 +85,7 @@ describe('the log', () => {
     const store = openStore();
     const [outcome] = beat(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
     const event = { id: 1, type: 'chat', user: ANN, data: '<b>héllo</b>\n😀', at: 1000, cid: 'c-1' };
-    expect(outcome).toEqual({ kind: 'accepted', room: 'lobby', event });
+    expect(outcome).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 1 });
     expect(store.events.after('lobby', 0, 1)).toEqual([event]);
   });
 });
@@ -123,38 +124,132 @@ describe('a cid', () => {
 
 describe('a name', () => {
   const DAY = 24 * 3600 * 1000;
-  const signIn = (user: typeof ANN, at = 1000): Command => ({
+  const HOUR = 3600 * 1000;
+  const signIn = (user: typeof ANN, at = 1000, generation?: number): Command => ({
     kind: 'sign-in',
     user,
+    generation,
     skeleton: user.name.toLowerCase(),
+    at,
+  });
+  const signOut = (at: number, link?: LinkSecret): Command => ({
+    kind: 'sign-out',
+    user: ANN,
+    generation: 0,
+    link,
     at,
   });
 
   it('belongs to the first, until not seen for 30 days', () => {
     const store = openStore();
     const other = { ...BOB, name: 'Ann' };
-    expect(beat(store, signIn(ANN))).toMatchObject([{ kind: 'signed-in', user: ANN }]);
+    expect(beat(store, signIn(ANN), say('hi'))).toMatchObject([{ kind: 'signed-in', user: ANN }, {}]);
     expect(beat(store, signIn(other, 30 * DAY))).toEqual([{ kind: 'name-taken' }]);
     beat(store, { kind: 'seen', user: ANN, at: 20 * DAY });
     expect(beat(store, signIn(other, 49 * DAY))).toEqual([{ kind: 'name-taken' }]);
-    expect(beat(store, signIn(other, 51 * DAY))).toMatchObject([{ kind: 'signed-in' }]);
-    expect(store.people.person(ANN.id)?.name).toBe('Ann');
+    expect(beat(store, signIn(other, 51 * DAY))).toMatchObject([{ kind: 'signed-in', displaced: ANN }]);
+    expect(store.people.person(ANN.id)).toMatchObject({ name: 'Ann', ownsName: false });
+  });
+
+  it('belongs to one who never posted for a day', () => {
+    const store = openStore();
+    const other = { ...BOB, name: 'Ann' };
+    beat(store, signIn(ANN, 0));
+    expect(beat(store, signIn(other, DAY - 1))).toEqual([{ kind: 'name-taken' }]);
+    beat(store, { kind: 'seen', user: ANN, at: 23 * HOUR });
+    expect(beat(store, signIn(other, 46 * HOUR))).toEqual([{ kind: 'name-taken' }]);
+    expect(beat(store, signIn(other, 47 * HOUR))).toMatchObject([{ kind: 'signed-in', displaced: ANN }]);
+  });
+
+  it('must be taken anew by one who lost it, who stays the same person', () => {
+    const store = openStore();
+    beat(store, signIn(ANN, 0), signIn({ ...BOB, name: 'Ann' }, 2 * DAY));
+    expect(beat(store, say('still Ann?'))).toMatchObject([
+      { kind: 'rejected', problem: { code: 'signed_out' } },
+    ]);
+    expect(beat(store, signIn(ANN, 2 * DAY, 0))).toEqual([{ kind: 'name-taken' }]);
+    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 2 * DAY, 0), say('I am Anna'))).toMatchObject([
+      { kind: 'signed-in', before: ANN },
+      { kind: 'accepted' },
+    ]);
   });
 
   it('changes with its owner, and the old one is free', () => {
     const store = openStore();
     beat(store, signIn(ANN));
-    expect(beat(store, signIn({ ...ANN, name: 'Anna' }))).toMatchObject([{ kind: 'signed-in', before: ANN }]);
+    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 1000, 0))).toMatchObject([
+      { kind: 'signed-in', before: ANN },
+    ]);
     expect(beat(store, signIn({ ...BOB, name: 'Ann' }))).toMatchObject([{ kind: 'signed-in' }]);
   });
 
-  it('is free after signing out, and that identity says nothing more', () => {
+  it('stays reserved for 30 days after signing out, for a day when its owner never posted', () => {
+    for (const [first, reserved] of [
+      [[say('hi')], 30 * DAY],
+      [[], DAY],
+    ] as const) {
+      const store = openStore();
+      const other = { ...BOB, name: 'Ann' };
+      beat(store, signIn(ANN), ...first, signOut(5000));
+      expect(beat(store, say('still here?'), signIn(other, 4999 + reserved))).toMatchObject([
+        { kind: 'rejected', problem: { code: 'signed_out' } },
+        { kind: 'name-taken' },
+      ]);
+      expect(beat(store, signIn(other, 5000 + reserved))).toMatchObject([{ kind: 'signed-in' }]);
+    }
+  });
+
+  it('is not taken by a sign-in that a sign-out has overtaken', () => {
     const store = openStore();
-    beat(store, signIn(ANN), { kind: 'sign-out', user: ANN });
-    expect(beat(store, say('still here?'), signIn({ ...BOB, name: 'Ann' }))).toMatchObject([
-      { kind: 'rejected', problem: { code: 'signed_out' } },
-      { kind: 'signed-in' },
+    beat(store, signIn(ANN), signOut(5000));
+    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 6000, 0))).toEqual([{ kind: 'session-over' }]);
+    expect(beat(store, signIn({ ...BOB, name: 'Anna' }, 6000))).toMatchObject([{ kind: 'signed-in' }]);
+  });
+
+  it('comes back with the link of a sign-out, and so do the memberships', () => {
+    const store = openStore();
+    const link = { hash: 'h', expires: 30 * DAY };
+    beat(store, signIn(ANN), say('hi'), signOut(5000, link));
+    const redeem = (hash: string, at: number): Command => ({ kind: 'redeem', hash, at });
+    expect(beat(store, redeem('x', 6000), redeem('h', 6000), redeem('h', 6000))).toEqual([
+      { kind: 'link-over' },
+      { kind: 'redeemed', user: ANN, generation: 1 },
+      { kind: 'link-over' },
     ]);
+    expect(store.memberships.list(ANN, 10)).toMatchObject([{ room: 'lobby' }]);
+    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 7000, 0))).toEqual([{ kind: 'session-over' }]);
+    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 7000, 1), say('back'))).toMatchObject([
+      { kind: 'signed-in' },
+      { kind: 'accepted' },
+    ]);
+  });
+
+  it('is lost to one who comes back after somebody else took it', () => {
+    const store = openStore();
+    beat(store, signIn(ANN, 0), signOut(0, { hash: 'h', expires: 30 * DAY }));
+    beat(store, signIn({ ...BOB, name: 'Ann' }, 2 * DAY));
+    expect(beat(store, { kind: 'redeem', hash: 'h', at: 3 * DAY })).toMatchObject([{ kind: 'redeemed' }]);
+    expect(store.people.person(ANN.id)).toMatchObject({ signedOut: false, ownsName: false });
+  });
+});
+
+describe('a link to another device', () => {
+  const link = (hash: string, at: number): Command => ({
+    ...{ kind: 'link', user: ANN, generation: 0, at },
+    link: { hash, expires: at + 600_000 },
+  });
+  it('is over when it expires, when a newer one is made, and when its person signs out', () => {
+    const store = openStore();
+    const redeem = (hash: string, at: number) => beat(store, { kind: 'redeem', hash, at })[0]?.kind;
+    beat(store, link('a', 0));
+    expect([redeem('a', 599_999), redeem('a', 599_999)]).toEqual(['redeemed', 'link-over']);
+    beat(store, link('b', 0));
+    expect(redeem('b', 600_000)).toBe('link-over');
+    beat(store, link('c', 0), link('d', 0));
+    expect([redeem('c', 1), redeem('d', 1)]).toEqual(['link-over', 'redeemed']);
+    beat(store, link('e', 0), { kind: 'sign-out', user: ANN, generation: 0, link: undefined, at: 1 });
+    expect(redeem('e', 2)).toBe('link-over');
+    expect(beat(store, link('f', 3))).toEqual([{ kind: 'session-over' }]);
   });
 });
 
@@ -267,6 +362,8 @@ describe('a beat', () => {
       events: {
         findByCid: (person, cid) => store.events.findByCid(person, cid),
         message: (room, id) => store.events.message(room, id),
+        messageCount: (room) => store.events.messageCount(room),
+        mentionedBy: (message) => store.events.mentionedBy(message),
         hasReaction: (message, person, emoji) => store.events.hasReaction(message, person, emoji),
         appendChange: (message, person, made) => store.events.appendChange(message, person, made),
         append: (room, person, said) => {

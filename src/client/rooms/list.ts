@@ -200,7 +200,10 @@ export class RoomEntries {
   #change(room: string, change: (entry: KnownRoom) => KnownRoom): void {
     const rooms = this.#rooms.peek();
     const index = rooms.findIndex((one) => one.room === room);
-    const previous = rooms[index] ?? { room, last: 0, read: 0, people: 0, joined: true, mentionedAt: 0 };
+    const previous = rooms[index] ?? {
+      ...{ room, last: 0, read: 0, unread: 0, mentions: 0, people: 0 },
+      ...{ joined: true, mentionedAt: 0 },
+    };
     const changed = change(previous);
     if (index < 0) this.#rooms.value = insertJoined(rooms, [changed]);
     else if (!isSameEntry(previous, changed)) this.#rooms.value = rooms.with(index, changed);

@@ -60,6 +60,7 @@ function splitRooms(list: readonly RoomEntry[], here: string) {
     people: 0,
     joined: true,
     unread: 0,
+    mentions: 0,
     mentioned: false,
   };
   const all = known ? list : [entry, ...list];

@@ -30,6 +30,20 @@ export const translations = {
     failed: 'Couldn’t sign you in. Try again in a moment.',
     noScript: 'This chat needs JavaScript. Turn it on in your browser and reload the page.',
   },
+  /** The pages of one-time links: to another device, and back after a sign-out. */
+  link: {
+    title: 'Sign in by link',
+    lead: (name: string) => `Continue as ${isolate(name)} on this device?`,
+    replaces: (name: string) =>
+      `You are signed in here as ${isolate(name)}. If you continue, ${isolate(name)} is signed out here and can’t come back without another device.`,
+    same: (name: string) => `You are already signed in here as ${isolate(name)}.`,
+    enter: 'Continue',
+    once: 'This link works once.',
+    signedOut: 'You are signed out',
+    back: (name: string) =>
+      `Keep this link to come back as ${isolate(name)}. It works once, within 30 days, for anyone who has it.`,
+    open: 'Come back',
+  },
   /** Why a name is refused. */
   names: {
     empty: 'Enter a name.',
@@ -321,6 +335,7 @@ export const translations = {
     bad_name: 'That name can’t be used. Try another.',
     name_taken: 'That name (or one too similar) is taken. Try another.',
     too_many: 'Too many tries. Wait a moment.',
+    link_over: 'This link was already used or has expired. Create a new one.',
     full: 'Too many people are connected right now. Try again in a moment.',
     forbidden: 'You’re not allowed to do this.',
     not_kept: 'This browser couldn’t save the message, so it wasn’t sent.',

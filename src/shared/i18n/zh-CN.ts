@@ -29,6 +29,19 @@ export const translations: Translations = {
     failed: '暂时无法登录，请稍后重试。',
     noScript: '聊天需要使用 JavaScript，请在浏览器中启用后刷新页面。',
   },
+  link: {
+    title: '通过链接登录',
+    lead: (name: string) => `在此设备上以${isolate(name)}的身份继续吗？`,
+    replaces: (name: string) =>
+      `你在此浏览器中以${isolate(name)}的身份登录。继续后，${isolate(name)}将在此退出，没有其他设备就无法再登录。`,
+    same: (name: string) => `你已在此以${isolate(name)}的身份登录。`,
+    enter: '继续',
+    once: '此链接只能使用一次。',
+    signedOut: '你已退出登录',
+    back: (name: string) =>
+      `请保存此链接，以便重新以${isolate(name)}的身份登录。链接 30 天内有效，只能使用一次，任何持有者都可使用。`,
+    open: '重新登录',
+  },
   names: {
     empty: '请输入名字。',
     broken: '名字中有不完整的字符，请重新输入。',
@@ -306,6 +319,7 @@ export const translations: Translations = {
     bad_name: '这个名字无法使用，请换一个。',
     name_taken: '这个名字（或与它相似的名字）已被使用，请换一个。',
     too_many: '操作过于频繁，请稍等片刻。',
+    link_over: '此链接已被使用或已过期，请重新生成。',
     full: '当前在线人数过多，请稍后重试。',
     forbidden: '没有权限执行此操作。',
     not_kept: '浏览器无法保存这条消息，因此没有发送。',

@@ -1,0 +1,190 @@
+/**
+ * Where a text mentions somebody: `@Name`. The server looks names up among all people, the page among those that the
+ * server found, and both take the same characters for the name. Pure, and bounded for any text.
+ *
+ * A name may contain spaces, so the longest match counts. A text may leave spaces out, but "@Ann a moment" does not
+ * mention Anna. Code, quoted lines, addresses and `\@` mention nobody.
+ */
+import { LIMITS, type User } from './protocol.js';
+import { graphemesOf } from './text.js';
+
+/** A mention with its place in the text, in code units, the @ included. */
+export interface Mention {
+  readonly from: number;
+  readonly to: number;
+  readonly user: User;
+}
+
+/** Code units after an @ that can hold a name. */
+const maxNameLength = 256;
+/** Every @ that is looked at costs up to 32 lookups. */
+const maxLookedAt = 2 * LIMITS.mentionsPerMessage;
+
+/** In the order of the text. `find` returns the owner of a name. */
+export function* mentionsIn(text: string, find: (name: string) => User | undefined): Generator<Mention> {
+  const ats = /[@＠]/g;
+  if (!ats.test(text)) return;
+  const literal = literalRanges(text);
+  ats.lastIndex = 0;
+  for (let lookedAt = 0, hit = ats.exec(text); hit && lookedAt < maxLookedAt; hit = ats.exec(text)) {
+    const from = hit.index;
+    while (literal[0] && literal[0].to <= from) literal.shift();
+    if ((literal[0] && literal[0].from <= from) || !startsMention(text, from)) continue;
+    lookedAt++;
+    const match = longestMatch(text.slice(from + 1, from + 1 + maxNameLength), find);
+    if (!match) continue;
+    const to = from + 1 + match.length;
+    yield { from, to, user: match.user };
+    ats.lastIndex = to;
+  }
+}
+
+/** How the page compares a name in a text with one that the server found: width, case and spaces do not count. */
+export function foldName(name: string): string {
+  return name.normalize('NFKC').toLowerCase().replace(/\s+/g, '');
+}
+
+/** True for a line that quotes: `>` and a blank, so `>_<` and `>:(` do not. */
+export function isQuoteLine(line: string): boolean {
+  return /^ {0,3}>(?:[ \t]|$)/.test(line);
+}
+
+/** An @ right after a letter belongs to a mail address; one after a backslash is only itself. */
+function startsMention(text: string, at: number): boolean {
+  const before = [...text.slice(Math.max(0, at - 2), at)].at(-1) ?? '';
+  return before === '\\' ? !isEscaped(text, at) : !continuesWord(before, '_');
+}
+
+/** True when an odd number of backslashes precedes. */
+function isEscaped(text: string, at: number): boolean {
+  let from = at;
+  while (text[from - 1] === '\\') from--;
+  return (at - from) % 2 === 1;
+}
+
+function longestMatch(
+  rest: string,
+  find: (name: string) => User | undefined,
+): { readonly user: User; readonly length: number } | undefined {
+  for (const name of candidateNames(rest)) {
+    const user = find(name);
+    if (user && countSpaces(name) <= countSpaces(user.name)) return { user, length: name.length };
+  }
+  return undefined;
+}
+
+function countSpaces(name: string): number {
+  return name.match(/\s+/g)?.length ?? 0;
+}
+
+/** What could be a name at the beginning of a text, the longest first: whole words, at most 32 graphemes. */
+function candidateNames(rest: string): string[] {
+  const [line = ''] = rest.split('\n', 1);
+  if (/^\s/.test(line)) return [];
+  const parts: string[] = [];
+  for (const grapheme of graphemesOf(line)) if (parts.push(grapheme) > LIMITS.nameGraphemes) break;
+  const names: string[] = [];
+  for (let end = Math.min(parts.length, LIMITS.nameGraphemes); end > 0; end--) {
+    const [last = '', next = ''] = [parts[end - 1], parts[end]];
+    if (last.trim() !== '' && !continuesWord(last, next)) names.push(parts.slice(0, end).join(''));
+  }
+  return names;
+}
+
+/** Whether two graphemes that follow each other belong to one word. */
+function continuesWord(one: string, next: string): boolean {
+  patterns ??= {
+    word: /[\p{L}\p{N}\p{M}_]/u,
+    spaceless:
+      /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u,
+  };
+  const { word, spaceless } = patterns;
+  return word.test(one) && word.test(next) && !spaceless.test(one) && !spaceless.test(next);
+}
+/** `spaceless`: scripts that put no space between words, where a name may begin and end anywhere. */
+let patterns: { readonly word: RegExp; readonly spaceless: RegExp } | undefined;
+
+/** Parts of a text that are shown as they are written or repeat somebody else: quoted lines, code, addresses. */
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Ascending; they may overlap. */
+function literalRanges(text: string): Range[] {
+  const ranges: Range[] = [];
+  for (const { from, to, isLiteral } of blocksOf(text)) {
+    if (isLiteral) ranges.push({ from, to });
+    else ranges.push(...inlineLiterals(text.slice(from, to), from));
+  }
+  return ranges;
+}
+
+interface Block extends Range {
+  readonly isLiteral: boolean;
+}
+
+/** Runs of lines: fenced code and quotes are literal, blank lines end a paragraph. */
+function* blocksOf(text: string): Generator<Block> {
+  let fence: string | undefined;
+  let paragraph = 0;
+  let from = 0;
+  for (const line of text.split('\n')) {
+    const to = from + line.length;
+    const [, mark] = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})/.exec(line) ?? [];
+    const isLiteral = fence !== undefined || mark !== undefined || isQuoteLine(line);
+    if (isLiteral || line.trim() === '') {
+      if (paragraph < from) yield { from: paragraph, to: from, isLiteral: false };
+      if (isLiteral) yield { from, to, isLiteral };
+      paragraph = to + 1;
+    }
+    if (fence === undefined) fence = mark;
+    else if (mark?.startsWith(fence) && line.trim() === mark) fence = undefined;
+    from = to + 1;
+  }
+  if (paragraph < text.length) yield { from: paragraph, to: text.length, isLiteral: false };
+}
+
+/** Code spans and addresses of one paragraph, which begins at `offset` of the text. */
+function inlineLiterals(paragraph: string, offset: number): Range[] {
+  const addresses = [...paragraph.matchAll(addressPattern)].map(({ 0: address, index }) => ({
+    from: offset + index,
+    to: offset + index + address.length,
+  }));
+  return [...codeSpans(paragraph, offset), ...addresses].sort((a, b) => a.from - b.from);
+}
+/** An address ends at white space, or where a sentence in Chinese or Japanese goes on. */
+const addressPattern = /\b(?:[a-z][a-z\d+.-]{0,30}:\/\/|www\.)[^\s\u3000-\u303f\uff00-\uffef“”]*/gi;
+
+/** Between two runs of backticks of one length. A backslash takes the first backtick of an opening run away. */
+function codeSpans(paragraph: string, offset: number): Range[] {
+  const runs = [...paragraph.matchAll(/`+/g)].map(({ 0: { length }, index }) => ({ index, length }));
+  const closings = closingRuns(paragraph, runs);
+  const spans: Range[] = [];
+  for (let n = 0; n < runs.length; n++) {
+    const [open, end] = [runs[n], closings[n]];
+    const close = end === undefined ? undefined : runs[end];
+    if (!open || !close || end === undefined) continue;
+    spans.push({ from: offset + open.index, to: offset + close.index + close.length });
+    n = end;
+  }
+  return spans;
+}
+
+/** For each run the next one that would close it. From the end on, so that the time is linear. */
+function closingRuns(
+  paragraph: string,
+  runs: readonly { readonly index: number; readonly length: number }[],
+): readonly (number | undefined)[] {
+  const nextOfLength = new Map<number, number>();
+  return runs
+    .map((run, n) => ({ ...run, n }))
+    .reverse()
+    .map(({ index, length, n }) => {
+      const closing = nextOfLength.get(isEscaped(paragraph, index) ? length - 1 : length);
+      nextOfLength.set(length, n);
+      return closing;
+    })
+    .reverse();
+}
