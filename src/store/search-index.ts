@@ -303,7 +303,7 @@ class Partition {
   constructor(db: Database.Database, number: number) {
     const table = `words_${number}`;
     const exists = db.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(table) !== undefined;
-    if (!exists) db.exec(partitionSchema(table));
+    if (!exists) db.transaction(() => db.exec(partitionSchema(table)))();
     this.#sql = preparePartition(db, table);
   }
 

@@ -61,7 +61,8 @@ export function toExpression(query: Query, room: string | undefined, keys: KeyRe
   const { required, excluded, prefix } = query;
   const wanted = [...required.phrases.flatMap(pieces), ...prefixPieces(prefix), ...toFilters(required, keys)];
   if (wanted.length === 0 && !hasDates(query)) return undefined;
-  wanted.push(room === undefined ? quote(MESSAGE_TOKEN) : quote(keyToken('room', keys.room(room) ?? 0)));
+  if (room !== undefined) wanted.push(quote(keyToken('room', keys.room(room) ?? 0)));
+  if (wanted.length === 0) wanted.push(quote(MESSAGE_TOKEN));
   const unwanted = [...excluded.phrases.filter(isShort).flatMap(pieces), ...toFilters(excluded, keys)];
   const expression = `(${[...new Set(wanted)].join(' AND ')})`;
   return unwanted.length === 0 ? expression : `${expression} NOT (${unwanted.join(' OR ')})`;
