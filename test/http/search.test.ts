@@ -1,6 +1,8 @@
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SearchPage } from '../../src/shared/protocol.js';
+import { searchFile } from '../../src/store/search-index.js';
 import { type Chat, startChat, type Visitor } from '../harness.js';
 
 async function search(visitor: Visitor, query: Record<string, string | number>): Promise<SearchPage> {
@@ -26,6 +28,11 @@ async function say(visitor: Visitor, room: string, ...texts: string[]): Promise<
     expect((await visitor.post(`/api/rooms/${room}/messages`, { data })).status).toBe(201);
 }
 
+function refusedOnly(response: Response): Response {
+  if (response.status !== 503) throw new Error(String(response.status));
+  return response;
+}
+
 async function startTalk(): Promise<{ chat: Chat; ann: Visitor; lee: Visitor }> {
   const chat = await startChat();
   const [ann, lee] = [await chat.signIn('Ann'), await chat.signIn('Ann Lee')];
@@ -36,12 +43,15 @@ describe('a search', () => {
   it('finds words, all of them, in any case and with or without accents, newest first', async () => {
     const { ann } = await startTalk();
     await say(ann, 'lobby', 'The café opens at nine', 'the CAFE is closed', 'tea, please', 'Nine cafés');
-    expect(await finds(ann, 'cafe')).toEqual(['lobby 2', 'lobby 1']);
+    expect(await finds(ann, '"cafe"')).toEqual(['lobby 2', 'lobby 1']);
+    expect(await finds(ann, 'cafe')).toEqual(['lobby 4', 'lobby 2', 'lobby 1']);
     expect(await finds(ann, 'Café nine')).toEqual(['lobby 1']);
     expect(await finds(ann, 'at nine')).toEqual(['lobby 1']);
     expect(await finds(ann, '"nine at"')).toEqual([]);
     expect(await finds(ann, '"at nine"')).toEqual(['lobby 1']);
-    expect(await finds(ann, 'ca')).toEqual([]);
+    expect(await finds(ann, 'ca')).toEqual(['lobby 4', 'lobby 2', 'lobby 1']);
+    expect(await finds(ann, 'ca nine')).toEqual([]);
+    expect(await finds(ann, 'nine -cafe')).toEqual(['lobby 4']);
     expect(await finds(ann, 'tea-please!')).toEqual(['lobby 3']);
   });
 
@@ -74,7 +84,10 @@ describe('a search', () => {
     await say(lee, 'garden', 'hello', 'goodbye');
     expect(await finds(ann, 'hello from:ann')).toEqual(['lobby 1']);
     expect(await finds(ann, 'from:"ann lee" hello')).toEqual(['garden 1', 'lobby 2']);
+    expect(await finds(ann, 'from:@ann hello in:#lobby')).toEqual(['lobby 1']);
     expect(await finds(ann, 'in:Garden')).toEqual(['garden 2', 'garden 1']);
+    expect(await finds(ann, 'after:2020-01-01 in:garden goodbye')).toEqual(['garden 2']);
+    expect(await finds(ann, 'before:2020-01-01')).toEqual([]);
     expect(await finds(ann, 'in:lobby from:"Ann Lee"')).toEqual(['lobby 2']);
     expect(await finds(ann, 'hello from:ann from:"Ann Lee" in:garden in:lobby')).toHaveLength(3);
     expect(await finds(ann, 'hello', { room: 'garden' })).toEqual(['garden 1']);
@@ -192,6 +205,24 @@ describe('a search', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('refuses more searches at once than it can answer in time', async () => {
+    const { chat, ann } = await startTalk();
+    await say(ann, 'lobby', 'hello');
+    expect(await finds(ann, 'hello')).toEqual(['lobby 1']);
+    const lock = new Database(searchFile(chat.dataDir));
+    lock.exec('BEGIN IMMEDIATE'); // the index cannot follow, so searches wait for it
+    await say(ann, 'lobby', 'hello again');
+    const answers = Array.from({ length: 70 }, () => ann.get('/api/search?q=hello'));
+    const refused = await Promise.any(answers.map(async (answer) => refusedOnly(await answer)));
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await refused.json()).toMatchObject({ error: { code: 'full' } });
+    lock.close();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200, 503]));
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(64);
+    expect(await finds(ann, 'hello')).toEqual(['lobby 2', 'lobby 1']);
   });
 
   it('is not for who searches without end', async () => {

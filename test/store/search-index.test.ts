@@ -222,9 +222,11 @@ describe('a text that was removed', () => {
     return files.map((name) => readFileSync(join(folder, name), 'latin1')).join('\n');
   }
 
-  /** Similar words, so that pages of the index begin with whole ones. */
+  const messages = 2000;
+
+  /** Words that differ in the last letters only, so that FTS5's page directory has some as a whole. */
   function wordOf(n: number): string {
-    return `zebraquartz${String((n * 7919) % 1_000_003).padStart(6, '0')}`;
+    return `zebraquartz${String((n * 7919) % (6 * messages)).padStart(5, '0')}`;
   }
 
   function textOf(n: number): string {
@@ -232,13 +234,13 @@ describe('a text that was removed', () => {
   }
 
   it('is in no byte of the files', { timeout: 60_000 }, () => {
-    const log = new IndexedLog({ partitionSize: 2048 });
-    for (let n = 0; n < 3000; n += 500) {
+    const log = new IndexedLog({ partitionSize: 1024 });
+    for (let n = 0; n < messages; n += 500) {
       log.say(Array.from({ length: 500 }, (_, k) => textOf(n + k)));
       log.index.follow(Infinity);
     }
     const removed: string[] = [];
-    for (let n = 0; n < 3000; n += 7) {
+    for (let n = 0; n < messages; n += 7) {
       removed.push(...textOf(n).split(' '));
       if (n % 2 === 0) log.delete(n + 1);
       else log.edit(n + 1, `kept ${n}`);
@@ -250,7 +252,7 @@ describe('a text that was removed', () => {
     const bytes = bytesOf(log.folder);
     expect(removed.filter((word) => bytes.includes(word))).toEqual([]);
     expect(log.find(wordOf(6))).toEqual([2]);
-    expect(log.find('kept', { limit: 500 })).toHaveLength(214);
+    expect(log.find('kept', { limit: 500 })).toHaveLength(143);
   });
 
   it('is what the index stored of it, whatever the tokenizer makes of it now', () => {
