@@ -1,5 +1,5 @@
 /** The page's layout. */
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
 import type { ChatEvent } from '../../shared/protocol.js';
 import type { App } from '../app.js';
@@ -17,35 +17,23 @@ import { RoomList } from './room-list.js';
 import { Status } from './status.js';
 import { Timeline } from './timeline.js';
 
+/** A column that opens over the page, because it does not fit beside the others. */
+type DrawerName = 'rooms' | 'people';
+
 export function AppView({ app }: { app: App }) {
-  const drawer = useSignal<'rooms' | 'people' | undefined>(undefined);
+  const drawer = useSignal<DrawerName | undefined>(undefined);
   const wantsPeople = useSignal(true);
   useEffect(() => listenToKeys(app), [app]);
   const session = app.session.value;
-  const { room, connection } = session;
-  const isDisconnected = connection.state.value.state !== 'live';
-  const { skip, rooms } = t.value.header;
-  const closeDrawer = () => {
-    drawer.value = undefined;
-  };
-  const { value: open } = drawer;
-  const isRedundant = open === 'rooms' ? roomsBeside.value : open === 'people' && peopleBeside.value;
-  useLayoutEffect(() => {
-    if (isRedundant) closeDrawer(); // else it would open again when the window narrows
-  }, [isRedundant]);
-  const people = (
-    <People
-      people={room.people.value}
-      me={app.me.value?.id}
-      isDisconnected={isDisconnected && connection.wasLive}
-    />
-  );
+  const isDisconnected = session.connection.state.value.state !== 'live';
   const showPeople = peopleBeside.value && wantsPeople.value;
+  const togglePeople = () => {
+    if (peopleBeside.value) wantsPeople.value = !wantsPeople.value;
+    else drawer.value = 'people';
+  };
   return (
     <div class={`page${showPeople ? '' : ' no-people'}${isDisconnected ? ' disconnected' : ''}`}>
-      <button class="skip" type="button" onClick={skipToLog}>
-        {skip}
-      </button>
+      <button class="skip" type="button" onClick={skipToLog} children={t.value.header.skip} />
       {roomsBeside.value && <RoomList app={app} />}
       <Header
         app={app}
@@ -53,10 +41,7 @@ export function AppView({ app }: { app: App }) {
         showRooms={() => {
           drawer.value = 'rooms';
         }}
-        togglePeople={() => {
-          if (peopleBeside.value) wantsPeople.value = !wantsPeople.value;
-          else drawer.value = 'people';
-        }}
+        togglePeople={togglePeople}
       />
       <main>
         <Status app={app} />
@@ -64,20 +49,32 @@ export function AppView({ app }: { app: App }) {
         <Notice session={session} />
         <Composer session={session} app={app} />
       </main>
-      {showPeople && people}
-      {!roomsBeside.value && drawer.value === 'rooms' && (
-        <Drawer kind="drawer" label={rooms} close={closeDrawer}>
-          <RoomList app={app} onChoose={closeDrawer} />
-        </Drawer>
-      )}
-      {!peopleBeside.value && drawer.value === 'people' && (
-        <Drawer kind="drawer right" label={t.value.people.title} close={closeDrawer}>
-          {people}
-        </Drawer>
-      )}
+      {showPeople && <People app={app} />}
+      <Drawers app={app} open={drawer} />
       <Panels app={app} />
-      <LiveRegion key={session.name} room={room} />
+      <LiveRegion key={session.name} room={session.room} />
     </div>
+  );
+}
+
+function Drawers({ app, open }: { app: App; open: Signal<DrawerName | undefined> }) {
+  const close = () => {
+    open.value = undefined;
+  };
+  const name = open.value;
+  const isRedundant = name === 'rooms' ? roomsBeside.value : name === 'people' && peopleBeside.value;
+  useLayoutEffect(() => {
+    if (isRedundant) close(); // else it would open again when the window narrows
+  }, [isRedundant]);
+  if (name === undefined || isRedundant) return null;
+  return name === 'rooms' ? (
+    <Drawer kind="drawer" label={t.value.header.rooms} close={close}>
+      <RoomList app={app} onChoose={close} />
+    </Drawer>
+  ) : (
+    <Drawer kind="drawer right" label={t.value.people.title} close={close}>
+      <People app={app} />
+    </Drawer>
   );
 }
 
@@ -97,12 +94,11 @@ function Notice({ session }: { session: App['session']['value'] }) {
   );
 }
 
-/** Announces new messages of others to screen readers. */
-
 /** The rest can be read in the timeline. */
 const maxSpokenChars = 300;
 
-export function LiveRegion({ room }: { room: RoomStore }) {
+/** Announces new messages of others to screen readers. */
+function LiveRegion({ room }: { room: RoomStore }) {
   const announcer = useMemo(() => new LiveAnnouncer(browserClock), []);
   useSignalEffect(() => {
     const { events, seen, last } = room.timeline.value;

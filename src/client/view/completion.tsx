@@ -128,7 +128,7 @@ async function emojiChoices(query: string): Promise<readonly Choice[]> {
 
 /** Prefers the shortcode that matches the query. */
 function labelOf(codes: readonly string[], label: string, query: string): string {
-  const code = codes.find((isCaret) => isCaret.startsWith(query.toLowerCase())) ?? codes[0];
+  const code = codes.find((name) => name.startsWith(query.toLowerCase())) ?? codes[0];
   return code === undefined ? label : `:${code}:`;
 }
 
@@ -138,14 +138,12 @@ export function optionId(index: number): string {
   return `${completionListId}-${index}`;
 }
 
-/** Pointer events are prevented, because the field must keep the focus. */
-export function CompletionList({
-  completion,
-  field,
-}: {
-  completion: Completion;
-  field: () => HTMLTextAreaElement | null;
-}) {
+interface CompletionListProps {
+  readonly completion: Completion;
+  readonly field: () => HTMLTextAreaElement | null;
+}
+
+export function CompletionList({ completion, field }: CompletionListProps) {
   const choices = completion.choices.value;
   const selected = completion.selected.value;
   const { suggestions, suggested } = t.value.composer;
@@ -161,23 +159,42 @@ export function CompletionList({
       {choices.length > 0 && (
         <div class="choices" id={completionListId} role="listbox" aria-label={suggestions}>
           {choices.map((choice, index) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the field's, which keeps the focus
-            <div
+            <CompletionOption
               key={choice.key}
-              id={optionId(index)}
-              role="option"
-              tabIndex={-1}
-              aria-selected={index === selected}
-              onPointerDown={(event) => event.preventDefault()}
-              onMouseDown={(event) => event.preventDefault()}
-              onClick={() => choose(index)}
-            >
-              {choice.user ? <Avatar user={choice.user} /> : <span class="emoji">{choice.emoji}</span>}
-              <bdi>{choice.label}</bdi>
-            </div>
+              choice={choice}
+              index={index}
+              isSelected={index === selected}
+              onChoose={() => choose(index)}
+            />
           ))}
         </div>
       )}
     </>
+  );
+}
+
+interface CompletionOptionProps {
+  readonly choice: Choice;
+  readonly index: number;
+  readonly isSelected: boolean;
+  readonly onChoose: () => void;
+}
+
+/** Pointer events are prevented, because the field must keep the focus. */
+function CompletionOption({ choice, index, isSelected, onChoose }: CompletionOptionProps) {
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the field, which keeps the focus, handles the keys
+    <div
+      id={optionId(index)}
+      role="option"
+      tabIndex={-1}
+      aria-selected={isSelected}
+      onPointerDown={(event) => event.preventDefault()}
+      onMouseDown={(event) => event.preventDefault()}
+      onClick={onChoose}
+    >
+      {choice.user ? <Avatar user={choice.user} /> : <span class="emoji">{choice.emoji}</span>}
+      <bdi>{choice.label}</bdi>
+    </div>
   );
 }

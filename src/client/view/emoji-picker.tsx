@@ -52,19 +52,7 @@ function Picker({ opener, index, done }: PickerProps) {
   const group = useSignal(recentGroup);
   const tone = useSignal(skinTone());
   const labels = t.value.emoji;
-  useEffect(() => {
-    const dialog = box.current;
-    const place = () => dialog && placePopover(dialog, opener);
-    if (!dialog) return;
-    dialog.showModal(); // focuses the field, which opens the keyboard of a phone
-    if (touchOnly.peek()) dialog.focus();
-    place();
-    addEventListener('resize', place); // also caused by the keyboard of a phone
-    return () => {
-      removeEventListener('resize', place);
-      dialog.close();
-    };
-  }, []);
+  useEffect(() => (box.current ? showBeside(box.current, opener) : undefined), []);
   const emojiFor = (text: string) =>
     text.trim() === '' ? emojiInGroup(index, group.value) : findEmoji(index, text, maxResults);
   const visible = emojiFor(query.value);
@@ -72,52 +60,68 @@ function Picker({ opener, index, done }: PickerProps) {
     box.current?.close(); // restores the focus
     done(chosen);
   };
-  const choose = (emoji: Emoji) => {
-    close(emoji.tones[tone.value - 1] ?? emoji.char);
+  const choose = (emoji: Emoji) => close(emoji.tones[tone.value - 1] ?? emoji.char);
+  const onKeyDown = (event: KeyboardEvent & { readonly currentTarget: HTMLInputElement }) => {
+    if (consumeEscape(event)) close();
+    else handleSearchKey(event, box.current, emojiFor(event.currentTarget.value)[0], choose);
   };
+  const onCancel = (event: Event) => {
+    event.preventDefault();
+    close();
+  };
+  const dialogProps = { ref: box, tabIndex: -1, 'aria-label': labels.title, onCancel };
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it; by keyboard Esc closes it
-    <dialog
-      class="picker"
-      ref={box}
-      aria-label={labels.title}
-      tabIndex={-1}
-      onCancel={(event) => {
-        event.preventDefault();
-        close();
-      }}
-      onClick={(event) => {
-        const dialog = event.currentTarget;
-        if (event.target === dialog && !isInside(dialog, event)) close();
-      }}
-    >
+    <dialog class="picker" {...dialogProps} onClick={(event) => isOutside(event) && close()}>
       <div class="find">
-        <input
-          type="search"
-          aria-label={labels.search}
-          placeholder={labels.search}
-          autocomplete="off"
-          spellcheck={false}
-          onInput={(event) => (query.value = event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (consumeEscape(event)) close();
-            else handleSearchKey(event, box.current, emojiFor(event.currentTarget.value)[0], choose);
-          }}
-        />
+        <SearchField query={query} onKeyDown={onKeyDown} />
         <ToneSelect tone={tone} />
       </div>
       {query.value.trim() === '' && <GroupBar index={index} group={group} />}
       <EmojiGrid emoji={visible} tone={tone.value} choose={choose} />
-      <p class="none" role="status">
-        {visible.length === 0 ? labels.none : ''}
-      </p>
+      <p class="none" role="status" children={visible.length === 0 ? labels.none : ''} />
     </dialog>
   );
 }
 
-function isInside(box: HTMLElement, { clientX, clientY }: MouseEvent): boolean {
-  const { top, right, bottom, left } = box.getBoundingClientRect();
-  return clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+interface SearchFieldProps {
+  readonly query: Signal<string>;
+  readonly onKeyDown: (event: KeyboardEvent & { readonly currentTarget: HTMLInputElement }) => void;
+}
+
+function SearchField({ query, onKeyDown }: SearchFieldProps) {
+  const label = t.value.emoji.search;
+  return (
+    <input
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      autocomplete="off"
+      spellcheck={false}
+      onInput={({ currentTarget }) => (query.value = currentTarget.value)}
+      onKeyDown={onKeyDown}
+    />
+  );
+}
+
+/** Returns a function that closes the dialog. */
+function showBeside(dialog: HTMLDialogElement, opener: Element): () => void {
+  const place = () => placePopover(dialog, opener);
+  dialog.showModal(); // focuses the field, which opens the keyboard of a phone
+  if (touchOnly.peek()) dialog.focus();
+  place();
+  addEventListener('resize', place); // also caused by the keyboard of a phone
+  return () => {
+    removeEventListener('resize', place);
+    dialog.close();
+  };
+}
+
+/** A click on the backdrop. */
+function isOutside({ target, currentTarget, clientX, clientY }: MouseEvent): boolean {
+  if (target !== currentTarget || !(target instanceof Element)) return false;
+  const { top, right, bottom, left } = target.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
 }
 
 function emojiInGroup({ all }: EmojiIndex, group: number): readonly Emoji[] {

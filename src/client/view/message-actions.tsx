@@ -181,47 +181,51 @@ function ToolbarButtons({ event, mine, actions }: ToolbarProps) {
 function MoreMenu({ event, mine, actions }: ToolbarProps) {
   const popover = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
-  const { moreActions: more, edit, remove, copyText, copyLink } = t.value.message;
+  const label = t.value.message.moreActions;
   const id = `more-${event.id}`;
-  const opened = ({ newState }: { readonly newState: string }) => {
+  const onToggle = ({ newState }: { readonly newState: string }) => {
     if (newState !== 'open' || !popover.current || !opener.current) return;
     placePopover(popover.current, opener.current);
     popover.current.querySelector('button')?.focus();
   };
-  const close = (work: () => void) => () => {
+  const act = (work: () => void) => () => {
     popover.current?.hidePopover();
     focusRow(event.id);
     work();
   };
-  const items: readonly (readonly [string, () => void])[] = [
-    ...(mine ? ([[edit, () => actions.edit(event)]] as const) : []),
-    [copyText, () => void actions.copy(event.data)],
-    [copyLink, () => void actions.copy(new URL(actions.linkTo(event.id), location.href).href)],
-    ...(mine ? ([[remove, () => actions.confirmDelete(event)]] as const) : []),
-  ];
+  const menuProps = { id, role: 'menu', 'aria-label': label, onToggle, onKeyDown: handleMenuKey } as const;
   return (
     <>
-      <IconButton label={more} ref={opener} popovertarget={id} aria-haspopup="menu">
+      <IconButton label={label} ref={opener} popovertarget={id} aria-haspopup="menu">
         <MoreIcon />
       </IconButton>
-      <div
-        class="more"
-        id={id}
-        popover="auto"
-        role="menu"
-        aria-label={more}
-        ref={popover}
-        onToggle={opened}
-        onKeyDown={handleMenuKey}
-      >
-        {items.map(([text, work]) => (
-          <button type="button" role="menuitem" tabIndex={-1} key={text} onClick={close(work)}>
-            {text}
-          </button>
+      <div class="more" popover="auto" ref={popover} {...menuProps}>
+        {menuItems(event, mine, actions).map(([text, work]) => (
+          <button
+            type="button"
+            role="menuitem"
+            tabIndex={-1}
+            key={text}
+            onClick={act(work)}
+            children={text}
+          />
         ))}
       </div>
     </>
   );
+}
+
+type MenuItem = readonly [text: string, action: () => void];
+
+function menuItems(event: ChatEvent, isMine: boolean, actions: MessageActions): readonly MenuItem[] {
+  const { edit, remove, copyText, copyLink } = t.value.message;
+  const url = new URL(actions.linkTo(event.id), location.href).href;
+  const copyItems: readonly MenuItem[] = [
+    [copyText, () => void actions.copy(event.data)],
+    [copyLink, () => void actions.copy(url)],
+  ];
+  if (!isMine) return copyItems;
+  return [[edit, () => actions.edit(event)], ...copyItems, [remove, () => actions.confirmDelete(event)]];
 }
 
 const menuSteps: Readonly<Record<string, (at: number, count: number) => number>> = {

@@ -32,7 +32,7 @@ interface MessageProps {
 }
 
 export function Message(props: MessageProps) {
-  const { isMine, isCurrent, isActive, isConfirmingDelete, isHighlighted, actions } = props;
+  const { isMine, isCurrent, isActive, isConfirmingDelete, actions } = props;
   const { event, startsGroup, pendingChanges: pending, editedAt } = props.row;
   const { number, deleted, row: rowLabel } = t.value.message;
   const isDeleted = event.deleted !== undefined;
@@ -40,17 +40,7 @@ export function Message(props: MessageProps) {
   const showToolbar = isActive && !isConfirmingDelete;
   return (
     <li
-      class={[
-        'message',
-        startsGroup && 'group-start',
-        isMine && 'mine',
-        isDeleted && 'deleted',
-        isHighlighted && 'highlighted',
-        isActive && 'active',
-        pending.length > 0 && 'waiting',
-      ]
-        .filter(Boolean)
-        .join(' ')}
+      class={classOf(props)}
       data-id={event.id}
       tabIndex={isCurrent ? 0 : -1}
       aria-label={
@@ -76,6 +66,19 @@ export function Message(props: MessageProps) {
       {showToolbar && <Toolbar event={event} mine={isMine} actions={actions} editedAt={editedAt} />}
     </li>
   );
+}
+
+function classOf({ row, isMine, isHighlighted, isActive }: MessageProps): string {
+  const names = {
+    'group-start': row.startsGroup,
+    mine: isMine,
+    deleted: row.event.deleted !== undefined,
+    highlighted: isHighlighted,
+    active: isActive,
+    waiting: row.pendingChanges.length > 0,
+  };
+  const applied = Object.entries(names).flatMap(([name, applies]) => (applies ? [name] : []));
+  return ['message', ...applied].join(' ');
 }
 
 function EditedLabel({ at }: { at: number | undefined }) {

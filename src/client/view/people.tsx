@@ -1,19 +1,17 @@
 /** The people in the room. */
 
 import type { User } from '../../shared/protocol.js';
+import type { App } from '../app.js';
 import { formatList, t } from '../i18n.js';
 import { toneIndexOf } from '../render/rows.js';
-import type { RoomPeople as Present } from '../room/presence.js';
 import type { RoomSession } from '../room/session.js';
 
-interface PeopleProps {
-  readonly people: Present;
-  readonly me: string | undefined;
-  /** disconnected: shows who was here before */
-  readonly isDisconnected: boolean;
-}
-
-export function People({ people, me, isDisconnected }: PeopleProps) {
+/** While disconnected, shows who was here before. */
+export function People({ app }: { app: App }) {
+  const { room, connection } = app.session.value;
+  const people = room.people.value;
+  const me = app.me.value?.id;
+  const isDisconnected = connection.state.value.state !== 'live' && connection.wasLive;
   const text = t.value.people;
   const more = people.count - people.users.length;
   return (

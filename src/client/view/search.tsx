@@ -20,38 +20,14 @@ const searchDelayMs = 200;
 
 export function Search({ app, close }: PanelProps) {
   const { results, more } = useSearch(app);
-  const field = useRef<HTMLInputElement>(null);
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    field.current?.focus();
-    field.current?.select();
-  }, []);
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (consumeEscape(event)) close();
-    if (event.key !== 'ArrowDown' && (event.key !== 'Enter' || event.isComposing)) return;
-    box.current?.querySelector<HTMLElement>('.results a')?.focus();
-    event.preventDefault();
-  };
-  const { field: label, hint } = t.value.search;
+  const focusResults = () => box.current?.querySelector<HTMLElement>('.results a')?.focus();
+  const { hint } = t.value.search;
   return (
     <div class="body" ref={box}>
       <search>
         <form class="query" onSubmit={(event) => event.preventDefault()}>
-          <input
-            ref={field}
-            type="search"
-            aria-label={label}
-            placeholder={label}
-            aria-describedby="search-hint"
-            value={query.value}
-            maxLength={LIMITS.queryCodePoints}
-            autocomplete="off"
-            dir="auto"
-            onInput={(event) => {
-              query.value = event.currentTarget.value;
-            }}
-            onKeyDown={onKeyDown}
-          />
+          <SearchField close={close} focusResults={focusResults} />
           <ScopeChoice app={app} />
           <p class="visually-hidden" id="search-hint" children={hint} />
         </form>
@@ -61,6 +37,38 @@ export function Search({ app, close }: PanelProps) {
         <FoundMessages results={results} terms={searchTerms(query.value)} close={close} onMore={more} />
       )}
     </div>
+  );
+}
+
+function SearchField({ close, focusResults }: { close: () => void; focusResults: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (consumeEscape(event)) close();
+    if (event.key !== 'ArrowDown' && (event.key !== 'Enter' || event.isComposing)) return;
+    focusResults();
+    event.preventDefault();
+  };
+  const label = t.value.search.field;
+  return (
+    <input
+      ref={field}
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      aria-describedby="search-hint"
+      value={query.value}
+      maxLength={LIMITS.queryCodePoints}
+      autocomplete="off"
+      dir="auto"
+      onInput={({ currentTarget }) => {
+        query.value = currentTarget.value;
+      }}
+      onKeyDown={onKeyDown}
+    />
   );
 }
 

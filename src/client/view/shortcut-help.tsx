@@ -3,67 +3,28 @@ import { t } from '../i18n.js';
 import type { PanelProps } from './dialog.js';
 
 const isMac = /Mac|iP(hone|ad)/.test(navigator.platform);
-const controlKey = isMac ? '⌘' : 'Ctrl';
-const altKey = isMac ? '⌥' : 'Alt';
-const shiftKey = isMac ? '⇧' : 'Shift';
+const keyNames: Readonly<Record<string, string>> = isMac
+  ? { Ctrl: '⌘', Alt: '⌥', Shift: '⇧', PageUp: 'Page Up', PageDown: 'Page Down' }
+  : { PageUp: 'Page Up', PageDown: 'Page Down' };
 
-/** Alternatives, each of keys pressed together. */
-type Keys = readonly (readonly string[])[];
+/** What a shortcut does, and its alternatives; `+` joins keys that are pressed together. */
+type Shortcut = readonly [description: string, ...keys: string[]];
 
 export function Keys({ app }: PanelProps) {
-  const hasSingleKeys = app.settings.singleKeys.value;
   const text = t.value.keys;
+  const single = app.settings.singleKeys.value;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section class="keys scroll" tabIndex={0} aria-label={text.title}>
-      <ShortcutList
-        title={text.anywhere}
-        rows={[
-          [text.switch, [[controlKey, 'K']]],
-          [text.search, [...(hasSingleKeys ? [['/']] : []), [controlKey, shiftKey, 'F']]],
-          [text.help, [...(hasSingleKeys ? [['?']] : []), [controlKey, '/']]],
-          [
-            text.adjacentRoom,
-            [
-              [altKey, '↑'],
-              [altKey, '↓'],
-            ],
-          ],
-          [
-            text.unread,
-            [
-              [altKey, shiftKey, '↑'],
-              [altKey, shiftKey, '↓'],
-            ],
-          ],
-          [text.escape, [['Esc']]],
-          [text.nextSection, [['Tab']]],
-        ]}
-      />
-      <ShortcutList
-        title={text.writing}
-        rows={[
-          [text.send, [['Enter']]],
-          [text.line, [[shiftKey, 'Enter']]],
-          [text.editLast, [['↑']]],
-          [text.mention, [['@']]],
-          [text.emoji, [[':']]],
-          [
-            text.bold,
-            [
-              [controlKey, 'B'],
-              [controlKey, 'I'],
-            ],
-          ],
-        ]}
-      />
+      <ShortcutList title={text.anywhere} shortcuts={generalShortcuts(single)} />
+      <ShortcutList title={text.writing} shortcuts={composerShortcuts()} />
       <ShortcutList
         title={text.reading}
-        rows={[
-          [text.scroll, [['↑'], ['↓'], ['Page Up'], ['Page Down']]],
-          [text.ends, [['Home'], ['End']]],
+        shortcuts={[
+          [text.scroll, '↑', '↓', 'PageUp', 'PageDown'],
+          [text.ends, 'Home', 'End'],
           ...Object.entries(text.message).map(
-            ([key, description]) => [description, key.split(' ').map((one) => [one])] as const,
+            ([keys, description]): Shortcut => [description, ...keys.split(' ')],
           ),
         ]}
       />
@@ -71,20 +32,45 @@ export function Keys({ app }: PanelProps) {
   );
 }
 
-function ShortcutList({ title, rows }: { title: string; rows: readonly (readonly [string, Keys])[] }) {
+function generalShortcuts(single: boolean): readonly Shortcut[] {
+  const text = t.value.keys;
+  return [
+    [text.switch, 'Ctrl+K'],
+    [text.search, ...(single ? ['/'] : []), 'Ctrl+Shift+F'],
+    [text.help, ...(single ? ['?'] : []), 'Ctrl+/'],
+    [text.adjacentRoom, 'Alt+↑', 'Alt+↓'],
+    [text.unread, 'Alt+Shift+↑', 'Alt+Shift+↓'],
+    [text.escape, 'Esc'],
+    [text.nextSection, 'Tab'],
+  ];
+}
+
+function composerShortcuts(): readonly Shortcut[] {
+  const text = t.value.keys;
+  return [
+    [text.send, 'Enter'],
+    [text.line, 'Shift+Enter'],
+    [text.editLast, '↑'],
+    [text.mention, '@'],
+    [text.emoji, ':'],
+    [text.bold, 'Ctrl+B', 'Ctrl+I'],
+  ];
+}
+
+function ShortcutList({ title, shortcuts }: { title: string; shortcuts: readonly Shortcut[] }) {
   return (
     <section>
       <h3>{title}</h3>
       <dl>
-        {rows.map(([description, keys]) => (
+        {shortcuts.map(([description, ...keys]) => (
           <>
             <dt>{description}</dt>
             <dd>
               {keys.map((combination, n) => (
                 <>
                   {n > 0 && ` ${t.value.keys.or} `}
-                  {combination.map((key) => (
-                    <kbd key={key}>{key}</kbd>
+                  {(combination === '+' ? ['+'] : combination.split('+')).map((key) => (
+                    <kbd key={key}>{keyNames[key] ?? key}</kbd>
                   ))}
                 </>
               ))}
