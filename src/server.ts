@@ -164,7 +164,7 @@ function attachHttp(
     ],
     log: store.events,
     epoch: store.epoch,
-    takeToken: (user) => hub.user(user).mayPost(performance.now()),
+    takeToken: (user, text = '') => hub.takeMessage(user, text),
     hub,
     store,
     metrics: createMetrics(hub, store),

@@ -238,6 +238,6 @@ describe('small things', () => {
         ([code]) => mayReconnect(Number(code)),
       ),
     ).toEqual(Array(6).fill(false));
-    expect(LIMITS.frameBytes).toBe(16_384);
+    expect(LIMITS.frameBytes).toBe(65_536);
   });
 });

@@ -65,8 +65,8 @@ export interface LogDeps {
 export interface MessageDeps extends SessionDeps, LogDeps {
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
-  /** Takes one message from the person's budget; false when they are too fast. */
-  readonly takeToken: (user: User) => boolean;
+  /** Takes the tokens for a message with this text. Returns false when the user sends too fast. */
+  readonly takeToken: (user: User, text?: string) => boolean;
 }
 
 interface PageRequest {
@@ -117,13 +117,13 @@ function isComplete(
 async function postEvent(
   ctx: Koa.Context,
   user: User,
-  { submit, now, takeToken: mayPost, log }: MessageDeps,
+  { submit, now, takeToken, log }: MessageDeps,
 ): Promise<void> {
   const body = jsonBody(ctx, '{"type"?, "data"?, "target"?, "cid"?}');
   const room = roomParam(ctx, log);
   const type = field(body, 'type') ?? 'chat'; // as it was before there were others
   const posting = unwrap(parsePost(body, type));
-  if (!mayPost(user))
+  if (!takeToken(user, 'data' in posting ? posting.data : ''))
     throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
   respondToPost(ctx, await submit(toCommand(posting, room, user, now())));
 }

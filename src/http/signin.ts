@@ -26,7 +26,7 @@ export interface SigninDeps extends SessionDeps {
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
   /** Takes one command from the person's budget; false when they are too fast. */
-  readonly takeToken: (user: User) => boolean;
+  readonly takeToken: (user: User, text?: string) => boolean;
 }
 
 export function signinRoutes(deps: SigninDeps): Router {

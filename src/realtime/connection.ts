@@ -37,13 +37,16 @@ export class Connection implements Subscriber, Pingable {
   readonly sessionExpiresAt: number;
   readonly pingSecond: number;
   firstBatch = 0;
+  /** Whether `left` is sent without delay, because the user will not be back soon: see Presence. */
+  leavesAtOnce = false;
   /** When the last typing frame was passed on, as performance.now(). */
   typedAt: number | undefined;
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #json: boolean;
   readonly #sendBuffer: number;
-  #open = true;
+  /** 'closing' once we have closed it; 'closed' once the peer has. */
+  #state: 'open' | 'closing' | 'closed' = 'open';
   /** A frame has arrived since the last ping. */
   #alive = true;
   #protocolErrors = 0;
@@ -60,10 +63,12 @@ export class Connection implements Subscriber, Pingable {
     this.#sendBuffer = sendBuffer;
   }
 
-  /** Returns the command in a frame. Answers pings and invalid frames itself. */
+  /**
+   * Returns the command in a frame. Answers pings and invalid frames itself. A frame that waited is still valid when the
+   * peer has closed the socket meanwhile, but not when we have.
+   */
   receive(data: RawData, binary: boolean): IncomingCommand | undefined {
-    if (!this.#open) return undefined;
-    this.#alive = true;
+    if (this.#state === 'closing') return undefined;
     if (binary) {
       this.close(CLOSE.binary);
       return undefined;
@@ -77,14 +82,14 @@ export class Connection implements Subscriber, Pingable {
 
   /** Writes whole frames. Cuts a reader that is over its limit: it reconnects and resumes at its number. */
   write(bytes: Buffer): void {
-    if (!this.#open) return;
+    if (!this.open) return;
     this.#socket.write(bytes);
     if (this.#sendBuffer > 0 && this.#socket.writableLength > this.#sendBuffer) this.terminate();
   }
 
   /** Writes a page of a replay, without the limit. Returns whether the next page may follow at once. */
   writePage(page: Buffer): boolean {
-    return !this.#open || this.#socket.write(page);
+    return !this.open || this.#socket.write(page);
   }
 
   onDrain(next: () => void): void {
@@ -96,7 +101,7 @@ export class Connection implements Subscriber, Pingable {
   }
 
   get open(): boolean {
-    return this.#open;
+    return this.#state === 'open';
   }
 
   sendError(problem: Problem, cid?: string): void {
@@ -105,10 +110,10 @@ export class Connection implements Subscriber, Pingable {
 
   /** Answers a ping within the limit of `write`, so that unread answers cannot fill our memory. */
   pong(payload: Buffer): void {
-    this.#alive = true;
     this.write(pongFrame(payload));
   }
 
+  /** To be called whenever a frame arrives. */
   markAlive(): void {
     this.#alive = true;
   }
@@ -116,6 +121,7 @@ export class Connection implements Subscriber, Pingable {
   /** Pings the peer. Cuts it when no frame came since the previous ping, unless we do not read from it. */
   ping(): void {
     if (!this.#alive && !this.#ws.isPaused) {
+      this.leavesAtOnce = true;
       this.terminate();
       return;
     }
@@ -137,19 +143,19 @@ export class Connection implements Subscriber, Pingable {
 
   /** Sends a close frame; ws cuts the socket when the peer does not answer it. */
   close([code, reason]: readonly [code: number, reason: string]): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.open) return;
+    this.#state = 'closing';
     this.resume(); // a paused socket would never see the answer
     this.#ws.close(code, reason);
   }
 
   terminate(): void {
-    this.#open = false;
+    this.#state = 'closing';
     this.#ws.terminate();
   }
 
   markClosed(): void {
-    this.#open = false;
+    if (this.open) this.#state = 'closed';
   }
 
   #parseText(raw: string): IncomingCommand | undefined {

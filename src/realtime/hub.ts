@@ -12,7 +12,7 @@ import { Connection, type ConnectionOptions, textFrame } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
-import { ThrottleQueue } from './throttle.js';
+import { messageCost, ThrottleQueue } from './throttle.js';
 import { MembershipTracker, type UnreadDeps } from './unread.js';
 import { ConnectedUser } from './user.js';
 
@@ -100,11 +100,6 @@ export class Hub {
     return new Promise((resolve) => this.memberships.flush(this.user(user), resolve));
   }
 
-  mayConnect(person: ConnectedUser): boolean {
-    const { connectionsPerPerson } = this.#deps.limits;
-    return connectionsPerPerson === 0 || person.connectionCount < connectionsPerPerson;
-  }
-
   open(options: ConnectionOptions, roomName: string, resume: ResumePosition): Connection {
     const room = this.#room(roomName);
     const { sendBuffer } = this.#deps.limits;
@@ -121,10 +116,19 @@ export class Hub {
 
   receive(ws: WebSocket, data: RawData, binary: boolean): void {
     const connection = this.connections.get(ws);
-    const command = connection?.receive(data, binary);
-    if (!connection || !command) return;
-    if (command.type === 'typing') broadcastTyping(connection, performance.now());
-    else this.#postOrQueue(connection, command, Buffer.isBuffer(data) ? data.length : 0);
+    const bytes = Buffer.isBuffer(data) ? data.length : 0;
+    if (connection) this.#runOrQueue(connection, bytes, () => this.#process(connection, data, binary, bytes));
+  }
+
+  /** Answers a ping frame. */
+  ping(ws: WebSocket, payload: Buffer): void {
+    const connection = this.connections.get(ws);
+    if (connection) this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
+  }
+
+  /** Takes tokens for a message that does not come over a socket. Returns false when the user is over the limit. */
+  takeMessage(user: User, text: string): boolean {
+    return this.user(user).inbox.takeMessage(performance.now(), messageCost(text));
   }
 
   close(ws: WebSocket): void {
@@ -133,11 +137,11 @@ export class Hub {
     connection.markClosed();
     this.connections.delete(ws);
     const { person } = connection;
-    person.removeConnection(connection);
+    const now = performance.now();
+    person.removeConnection(connection, now);
     if (person.connectionCount === 0) this.#idle.add(person);
-    this.#leave(connection);
+    this.#leave(connection, now);
     this.memberships.onLeave(person);
-    if (person.connectionCount === 0) this.#forget(person);
   }
 
   /** To be called after each commit, with the results of its batch. */
@@ -159,13 +163,12 @@ export class Hub {
     this.memberships.notifier.run();
   }
 
-  /** Sends the counts of large rooms, and forgets users without sockets. */
+  /** Tells rooms who has left and large rooms how many they are, and forgets users without sockets. */
   everySecond(): void {
-    for (const room of this.#rooms.values()) {
-      const update = room.presence.takeUpdate();
-      if (update) this.#broadcast(room, update);
-    }
-    for (const person of this.#idle) this.#forget(person);
+    const now = performance.now();
+    for (const room of this.#rooms.values())
+      for (const update of room.presence.takeUpdates(now)) this.#broadcast(room, update);
+    for (const person of this.#idle) this.#forget(person, now);
     this.#noteConnected();
   }
 
@@ -184,10 +187,9 @@ export class Hub {
     this.memberships.stop();
   }
 
-  /** Forgets a user whose rate limit is unused; others are kept, so that a reconnect does not refill it. */
-  #forget(person: ConnectedUser): void {
-    if (person.queuedPosts > 0 || this.memberships.hasPending(person) || !person.isIdle(performance.now()))
-      return;
+  /** Forgets a user whose limits are unused; others are kept, so that a reconnect does not refill them. */
+  #forget(person: ConnectedUser, now: number): void {
+    if (this.memberships.hasPending(person) || !person.isIdle(now)) return;
     this.#users.delete(person.user.id);
     this.#idle.delete(person);
   }
@@ -218,16 +220,41 @@ export class Hub {
     this.#replays.start(connection, from, textFrame(hello), () => room.presence.encodedList());
   }
 
-  #postOrQueue(connection: Connection, command: PostCommand, bytes: number): void {
-    const { person } = connection;
+  /** Processes a frame within the user's limit, or queues it. */
+  #runOrQueue(connection: Connection, bytes: number, process: () => void): void {
+    const { inbox } = connection.person;
     const now = performance.now();
-    if (person.mayPost(now)) {
-      this.#post(connection, command);
-      return;
+    connection.markAlive();
+    if (!connection.open) return;
+    if (inbox.takeFrame(now)) process();
+    else {
+      inbox.queueFrame(bytes, process);
+      this.#throttleUser(connection, now);
     }
-    person.enqueue({ bytes, post: () => this.#post(connection, command) });
-    if (person.isOverLimit) person.disconnect();
-    else if (person.shouldPause(now)) connection.pause();
+  }
+
+  #process(connection: Connection, data: RawData, binary: boolean, bytes: number): void {
+    const command = connection.receive(data, binary);
+    if (command?.type === 'typing') broadcastTyping(connection, performance.now());
+    else if (command) this.#postOrQueue(connection, command, bytes);
+  }
+
+  #postOrQueue(connection: Connection, command: PostCommand, bytes: number): void {
+    const { inbox } = connection.person;
+    const now = performance.now();
+    const cost = messageCost('data' in command ? command.data : '');
+    if (inbox.takeMessage(now, cost)) this.#post(connection, command);
+    else {
+      inbox.queueMessage(bytes, cost, () => this.#post(connection, command));
+      this.#throttleUser(connection, now);
+    }
+  }
+
+  /** Something of this user waits. */
+  #throttleUser(connection: Connection, now: number): void {
+    const { person } = connection;
+    if (person.inbox.isOverLimit) person.disconnect();
+    else if (person.inbox.shouldPause(now)) connection.pause();
     this.#throttle.add(person);
   }
 
@@ -278,18 +305,21 @@ export class Hub {
     this.broadcaster.run();
   }
 
-  #leave(connection: Connection): void {
+  #leave(connection: Connection, now: number): void {
     const { room } = connection;
     room.unsubscribe(connection);
-    const left = room.presence.leave(connection.person);
-    if (room.presence.count === 0) this.#rooms.delete(room.name);
+    const left = room.presence.leave(connection.person, now, connection.leavesAtOnce);
+    if (room.presence.isEmpty) this.#rooms.delete(room.name);
     else if (left) this.#broadcast(room, left);
   }
 
   #closeAll(user: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {
     const person = this.#users.get(user.id);
     person?.clearQueue();
-    for (const connection of person?.connections ?? []) connection.close(reason);
+    for (const connection of person?.connections ?? []) {
+      connection.leavesAtOnce = true;
+      connection.close(reason);
+    }
   }
 
   #rename(before: User, after: User): void {

@@ -1,6 +1,9 @@
 /**
  * The users in a room. A second socket of a user is no second user. In a small room, everyone is told who joins and
- * leaves. In a large room that would be quadratic, so its users are only counted, at most once a second (`takeUpdate`).
+ * leaves. In a large room that would be quadratic, so its users are only counted, at most once a second.
+ *
+ * A user who closes their last socket stays listed for some seconds, and is back without a frame when they return.
+ * Reconnects and reloads therefore tell nobody, and neither does a client that opens and closes sockets all the time.
  */
 import { LIMITS, type ServerFrame, type User } from '../shared/protocol.js';
 import { textFrame } from './connection.js';
@@ -11,6 +14,8 @@ import { textFrame } from './connection.js';
  */
 const usersPerSecond = 1000;
 const maxCountIntervalSeconds = 10;
+/** Milliseconds from the last socket's close to `left`. */
+const leaveDelayMs = 5000;
 
 /** A connected user; the same object for all their sockets. */
 export interface Present {
@@ -18,7 +23,10 @@ export interface Present {
 }
 
 export class Presence<P extends Present = Present> {
+  /** The number of sockets of each user; 0 for those in `#leaving`. */
   readonly #sockets = new Map<P, number>();
+  /** Users without a socket, with the time at which they leave, as performance.now(). The first leaves first. */
+  readonly #leaving = new Map<P, number>();
   #large = false;
   #changed = false;
   #secondsSinceUpdate = maxCountIntervalSeconds;
@@ -28,23 +36,36 @@ export class Presence<P extends Present = Present> {
     return this.#sockets.size;
   }
 
+  /** Whether no user has a socket. */
+  get isEmpty(): boolean {
+    return this.#sockets.size === this.#leaving.size;
+  }
+
   /** Adds a socket. Returns the frame for the others, if they are to be told. */
   enter(person: P): ServerFrame | undefined {
-    const sockets = this.#sockets.get(person) ?? 0;
-    this.#sockets.set(person, sockets + 1);
-    if (sockets > 0) return undefined;
+    const sockets = this.#sockets.get(person);
+    this.#sockets.set(person, (sockets ?? 0) + 1);
+    if (sockets === 0) this.#leaving.delete(person);
+    if (sockets !== undefined) return undefined;
     if (this.count > LIMITS.listedUsers) this.#large = true;
     return this.#event('join', person.user);
   }
 
-  /** Removes a socket. Returns the frame for the others, if they are to be told. */
-  leave(person: P): ServerFrame | undefined {
+  /**
+   * Removes a socket. Returns the frame for the others, if they are to be told now: `atOnce` leaves out the delay of the
+   * last socket. `now` is performance.now().
+   */
+  leave(person: P, now: number, atOnce = false): ServerFrame | undefined {
     const sockets = this.#sockets.get(person) ?? 0;
-    if (sockets > 1) {
-      this.#sockets.set(person, sockets - 1);
-      return undefined;
-    }
+    if (sockets <= 1 && atOnce) return this.#remove(person);
+    this.#sockets.set(person, Math.max(0, sockets - 1));
+    if (sockets <= 1) this.#leaving.set(person, now + leaveDelayMs);
+    return undefined;
+  }
+
+  #remove(person: P): ServerFrame | undefined {
     this.#sockets.delete(person);
+    this.#leaving.delete(person);
     return this.#event('left', person.user);
   }
 
@@ -73,8 +94,19 @@ export class Presence<P extends Present = Present> {
     return this.#encodedList;
   }
 
-  /** To be called once a second. Returns the new count of a large room; the whole list once it has become small. */
-  takeUpdate(): ServerFrame | undefined {
+  /** To be called once a second. Returns the frames for the others. `now` is performance.now(). */
+  takeUpdates(now: number): readonly ServerFrame[] {
+    const frames: (ServerFrame | undefined)[] = [];
+    for (const [person, leavesAt] of this.#leaving) {
+      if (leavesAt > now) break;
+      frames.push(this.#remove(person));
+    }
+    frames.push(this.#takeCount());
+    return frames.filter((frame) => frame !== undefined);
+  }
+
+  /** Returns the new count of a large room; the whole list once it has become small. */
+  #takeCount(): ServerFrame | undefined {
     this.#secondsSinceUpdate++;
     if (!this.#changed) return undefined;
     this.#encodedList = undefined;

@@ -1,30 +1,34 @@
 /**
- * Limits how much one user may send, over all their sockets. Messages over the limit wait in order, and we stop reading
- * from the sockets that sent them: they are delayed, not lost.
+ * Limits how much one user may send, over all their sockets. Frames and messages over a limit wait in order, and after a
+ * while we stop reading from the sockets that sent them: they are delayed, not lost. Contract: docs/protocol.md, "Limits".
  */
 import type { Limits } from '../config.js';
 import type { Scheduler } from './scheduler.js';
 import type { ConnectedUser } from './user.js';
 
-/** A token bucket: one token for each message. */
+/** A token bucket. A rate or burst of 0 means no limit. */
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;
   #tokens: number;
   #refilledAt = 0;
 
-  constructor(limits: Limits) {
-    this.#rate = limits.messageRate;
-    this.#burst = limits.messageBurst;
-    this.#tokens = this.#burst;
+  /** `rate` is in tokens per second. */
+  constructor(rate: number, burst: number) {
+    this.#rate = rate;
+    this.#burst = burst;
+    this.#tokens = burst;
   }
 
-  /** `now` is in milliseconds, from a clock that does not go back. */
-  take(now: number): boolean {
+  /**
+   * Takes `cost` tokens. Needs a full bucket when the cost is above the burst, and leaves it below zero then.
+   * `now` is in milliseconds, from a clock that does not go back.
+   */
+  take(now: number, cost = 1): boolean {
     if (this.#rate === 0 || this.#burst === 0) return true;
     this.#refill(now);
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens < Math.min(cost, this.#burst)) return false;
+    this.#tokens -= cost;
     return true;
   }
 
@@ -40,17 +44,147 @@ export class TokenBucket {
   }
 }
 
+/** Frames per second of one user, and their burst. A higher message limit raises them; without one there is none. */
+const frameLimit = { rate: 50, burst: 200, perMessage: 2 } as const;
+
+function frameBucket({ messageRate, messageBurst }: Limits): TokenBucket {
+  if (messageRate === 0 || messageBurst === 0) return new TokenBucket(0, 0);
+  return new TokenBucket(
+    Math.max(frameLimit.rate, frameLimit.perMessage * messageRate),
+    Math.max(frameLimit.burst, frameLimit.perMessage * messageBurst),
+  );
+}
+
+const bytesPerToken = 1024;
+
+/** Returns the tokens that a message costs: one for each started KiB of its text. A change without a text costs one. */
+export function messageCost(text: string): number {
+  return Math.max(1, Math.ceil(Buffer.byteLength(text) / bytesPerToken));
+}
+
+/** A frame or a message that waits for tokens. It is processed even when its socket has closed by then. */
+interface Queued {
+  readonly bytes: number;
+  readonly cost: number;
+  readonly run: () => void;
+}
+
+export const queueLimits = {
+  /** Reading pauses while frames wait, or this many bytes or messages. It resumes when no frame and half of that waits. */
+  pauseBytes: 64 * 1024,
+  pauseMessages: 1000,
+  /** Pauses only after this time: data behind a paused socket is invisible, so a flood of any size would go undetected. */
+  pauseAfterMs: 2000,
+  /** A user who has this much waiting is disconnected (4429). */
+  disconnectBytes: 2 * 1024 * 1024,
+  disconnectCount: 2000,
+} as const;
+
+/**
+ * What one user sends. Every frame costs a token of one bucket; each message in it costs tokens of a second one. Frames
+ * do not wait behind messages, so that a ping is answered while many messages wait.
+ */
+export class Inbox {
+  readonly #frameBucket: TokenBucket;
+  readonly #messageBucket: TokenBucket;
+  readonly #frames: Queued[] = [];
+  readonly #messages: Queued[] = [];
+  #bytes = 0;
+  /** Since when enough waits to pause reading, as performance.now(). */
+  #congestedSince: number | undefined;
+
+  constructor(limits: Limits) {
+    this.#frameBucket = frameBucket(limits);
+    this.#messageBucket = new TokenBucket(limits.messageRate, limits.messageBurst);
+  }
+
+  /** Takes a token for a frame. Returns false while others wait, because frames are processed in order. */
+  takeFrame(now: number): boolean {
+    return this.#frames.length === 0 && this.#frameBucket.take(now);
+  }
+
+  /** Takes the tokens for a message. Returns false while others wait: no message overtakes them. */
+  takeMessage(now: number, cost: number): boolean {
+    return this.#messages.length === 0 && this.#messageBucket.take(now, cost);
+  }
+
+  queueFrame(bytes: number, run: () => void): void {
+    this.#frames.push({ bytes, cost: 1, run });
+    this.#bytes += bytes;
+  }
+
+  queueMessage(bytes: number, cost: number, run: () => void): void {
+    this.#messages.push({ bytes, cost, run });
+    this.#bytes += bytes;
+  }
+
+  /** Runs what the limits allow by now. */
+  runQueued(now: number): void {
+    this.#run(this.#frames, this.#frameBucket, now);
+    this.#run(this.#messages, this.#messageBucket, now);
+  }
+
+  clear(): void {
+    this.#frames.length = 0;
+    this.#messages.length = 0;
+    this.#bytes = 0;
+  }
+
+  get count(): number {
+    return this.#frames.length + this.#messages.length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isOverLimit(): boolean {
+    return this.#bytes >= queueLimits.disconnectBytes || this.count >= queueLimits.disconnectCount;
+  }
+
+  /** Returns whether both buckets are full and nothing waits, so that a new inbox would be the same. */
+  isIdle(now: number): boolean {
+    return this.count === 0 && this.#frameBucket.isFull(now) && this.#messageBucket.isFull(now);
+  }
+
+  /** Returns whether reading must pause. To be called whenever something is queued. */
+  shouldPause(now: number): boolean {
+    if (!this.#exceeds(queueLimits.pauseBytes, queueLimits.pauseMessages)) return false;
+    this.#congestedSince ??= now;
+    return now - this.#congestedSince >= queueLimits.pauseAfterMs;
+  }
+
+  /** Returns whether reading may go on. To be called whenever something was run. */
+  mayResume(): boolean {
+    if (this.#exceeds(queueLimits.pauseBytes / 2, queueLimits.pauseMessages / 2)) return false;
+    this.#congestedSince = undefined;
+    return true;
+  }
+
+  #exceeds(bytes: number, messages: number): boolean {
+    return this.#frames.length > 0 || this.#bytes >= bytes || this.#messages.length >= messages;
+  }
+
+  #run(queue: Queued[], bucket: TokenBucket, now: number): void {
+    for (let next = queue[0]; next && bucket.take(now, next.cost); next = queue[0]) {
+      queue.shift();
+      this.#bytes -= next.bytes;
+      next.run();
+    }
+  }
+}
+
 /** Bytes that may wait of all users together. Each user has a limit, but hundreds of flooding users only have this one. */
 const maxQueuedBytes = 64 * 1024 * 1024;
-/** Milliseconds between two passes over the users whose messages wait. */
+/** Milliseconds between two passes over the users of whom something waits. */
 const passIntervalMs = 50;
-/** Share of the event loop for messages that waited. */
+/** Share of the event loop for what waited. */
 const throttleBudgetMs = 2;
 
 /** What the queue needs of a user. */
-export type ThrottledUser = Pick<ConnectedUser, 'queuedBytes' | 'postQueued' | 'disconnect'>;
+export type ThrottledUser = Pick<ConnectedUser, 'queuedBytes' | 'runQueued' | 'disconnect'>;
 
-/** The users whose messages wait. One timer serves them all, and runs only while there are any. */
+/** The users of whom something waits. One timer serves them all, and runs only while there are any. */
 export class ThrottleQueue {
   readonly #scheduler: Scheduler;
   readonly #users = new Set<ThrottledUser>();
@@ -85,7 +219,7 @@ export class ThrottleQueue {
     this.#scheduler.runSliced(this.#visitNext, throttleBudgetMs);
   };
 
-  /** Posts what the user's limit allows by now. Removes a user who has nothing waiting any more. */
+  /** Runs what the user's limits allow by now. Removes a user of whom nothing waits any more. */
   readonly #visitNext = (now: number): boolean => {
     const next = this.#cursor.next();
     if (next.done) {
@@ -93,7 +227,7 @@ export class ThrottleQueue {
       return false;
     }
     const user = next.value;
-    if (user.postQueued(now)) this.#users.delete(user);
+    if (user.runQueued(now)) this.#users.delete(user);
     this.#queuedBytes += user.queuedBytes;
     return true;
   };

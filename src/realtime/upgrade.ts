@@ -144,7 +144,8 @@ export class UpgradeHandler {
     const person = session && hub.user(session.user);
     if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
     else if (!session || !person) this.#closeWith(ws, CLOSE.notSignedIn);
-    else if (!hub.mayConnect(person)) this.#closeWith(ws, CLOSE.tooManyConnections);
+    else if (!person.mayOpen(performance.now())) this.#closeWith(ws, CLOSE.tooFast);
+    else if (!person.hasRoom) this.#closeWith(ws, CLOSE.tooManyConnections);
     else {
       onSeen(session.user);
       hub.open(
@@ -182,7 +183,7 @@ function createHandlers(hub: Hub, onClose: (ws: WebSocket) => void) {
       hub.receive(this, data, binary);
     },
     ping(this: WebSocket, payload: Buffer): void {
-      hub.connections.get(this)?.pong(payload);
+      hub.ping(this, payload);
     },
     pong(this: WebSocket): void {
       hub.connections.get(this)?.markAlive();

@@ -1,28 +1,17 @@
 /**
- * A user who is connected or was a moment ago: one object for all their sockets, with one rate limit and one queue.
- * Most users have one socket and send little, so the queue, the bucket and the set of sockets are made on demand.
+ * A user who is connected or was a moment ago: one object for all their sockets, with one inbox. Most users have one
+ * socket and send little, so the inbox and the set of sockets are made on demand.
  */
 import type { Limits } from '../config.js';
 import { CLOSE, type User } from '../shared/protocol.js';
 import type { Connection } from './connection.js';
-import { TokenBucket } from './throttle.js';
+import { Inbox } from './throttle.js';
 
-/** A message over the rate limit. It is posted later, even when its socket has closed by then. */
-export interface QueuedPost {
-  readonly bytes: number;
-  post(): void;
-}
-
-export const queueLimits = {
-  /** Reading pauses when this much waits, and resumes below half of it. */
-  pauseBytes: 64 * 1024,
-  pauseCount: 1000,
-  /** Pauses only after this time: data behind a paused socket is invisible, so a flood of any size would go undetected. */
-  pauseAfterMs: 2000,
-  /** A user who has this much waiting is disconnected (4429). */
-  disconnectBytes: 2 * 1024 * 1024,
-  disconnectCount: 2000,
-} as const;
+/** Sockets that one user may open within the interval; further ones are closed with 4429. */
+const maxOpens = 60;
+const opensIntervalMs = 10_000;
+/** How long a user without sockets is remembered. Invariant: at least `opensIntervalMs` and the leave delay of Presence. */
+const forgetAfterMs = 10_000;
 
 export class ConnectedUser {
   user: User;
@@ -34,11 +23,12 @@ export class ConnectedUser {
   /** Their only socket, or all of them when they have several: a Set takes 180 bytes. */
   #only: Connection | undefined;
   #several: Set<Connection> | undefined;
-  #bucket: TokenBucket | undefined;
-  #queue: QueuedPost[] | undefined;
-  #queuedBytes = 0;
-  /** Since when the queue has been long enough to pause reading, as performance.now(). */
-  #fullSince: number | undefined;
+  #inbox: Inbox | undefined;
+  /** Sockets opened since `#opensSince`, which is performance.now(). */
+  #opens = 0;
+  #opensSince = Number.NEGATIVE_INFINITY;
+  /** When the last socket closed, as performance.now(). */
+  #disconnectedAt = Number.NEGATIVE_INFINITY;
 
   constructor(user: User, limits: Limits) {
     this.user = user;
@@ -59,80 +49,63 @@ export class ConnectedUser {
     else this.#only = connection;
   }
 
-  removeConnection(connection: Connection): void {
+  /** `now` is performance.now(). */
+  removeConnection(connection: Connection, now: number): void {
     this.#several?.delete(connection);
     if (this.#only === connection) this.#only = undefined;
     if (this.#several?.size === 0) this.#several = undefined;
+    if (this.connectionCount === 0) this.#disconnectedAt = now;
   }
 
-  get bucket(): TokenBucket {
-    this.#bucket ??= new TokenBucket(this.#limits);
-    return this.#bucket;
+  /** Counts an attempt to open a socket. Returns false when there were too many lately. `now` is performance.now(). */
+  mayOpen(now: number): boolean {
+    if (this.#limits.connectionsPerPerson === 0) return true;
+    if (now - this.#opensSince >= opensIntervalMs) {
+      this.#opensSince = now;
+      this.#opens = 0;
+    }
+    return ++this.#opens <= maxOpens;
   }
 
-  /** Whether the whole burst is available, so that nothing is lost when this object is. `now` is performance.now(). */
-  isIdle(now: number): boolean {
-    return this.#bucket?.isFull(now) ?? true;
+  /** Whether another socket fits into the limit of open ones. */
+  get hasRoom(): boolean {
+    const { connectionsPerPerson } = this.#limits;
+    return connectionsPerPerson === 0 || this.connectionCount < connectionsPerPerson;
   }
 
-  get queuedPosts(): number {
-    return this.#queue?.length ?? 0;
-  }
-
-  /** Takes a token for one message. Returns false while others wait: no message overtakes them. */
-  mayPost(now: number): boolean {
-    return this.queuedPosts === 0 && this.bucket.take(now);
+  get inbox(): Inbox {
+    this.#inbox ??= new Inbox(this.#limits);
+    return this.#inbox;
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#inbox?.bytes ?? 0;
   }
 
-  get isOverLimit(): boolean {
+  /** Whether nothing is lost with this object: no limit is in use, and they left some time ago. */
+  isIdle(now: number): boolean {
     return (
-      this.#queuedBytes >= queueLimits.disconnectBytes || this.queuedPosts >= queueLimits.disconnectCount
+      now - this.#disconnectedAt >= forgetAfterMs &&
+      now - this.#opensSince >= opensIntervalMs &&
+      (this.#inbox?.isIdle(now) ?? true)
     );
   }
 
-  /** Returns whether reading must pause. To be called whenever a message is queued. `now` is performance.now(). */
-  shouldPause(now: number): boolean {
-    if (this.#queuedBytes < queueLimits.pauseBytes && this.queuedPosts < queueLimits.pauseCount) return false;
-    this.#fullSince ??= now;
-    return now - this.#fullSince >= queueLimits.pauseAfterMs;
+  /** Runs what the limits allow by now, and reads again when little is left. Returns whether nothing waits any more. */
+  runQueued(now: number): boolean {
+    this.inbox.runQueued(now);
+    if (this.inbox.mayResume()) for (const connection of this.connections) connection.resume();
+    return this.inbox.count === 0;
   }
 
-  enqueue(post: QueuedPost): void {
-    this.#queue ??= [];
-    this.#queue.push(post);
-    this.#queuedBytes += post.bytes;
-  }
-
-  /** Posts what the rate limit allows by now. Returns whether nothing waits any more. */
-  postQueued(now: number): boolean {
-    while (this.queuedPosts > 0 && this.bucket.take(now)) {
-      const next = this.#queue?.shift();
-      this.#queuedBytes -= next?.bytes ?? 0;
-      next?.post();
-    }
-    this.#resumeReading();
-    return this.queuedPosts === 0;
-  }
-
-  #resumeReading(): void {
-    if (this.#queuedBytes >= queueLimits.pauseBytes / 2 || this.queuedPosts >= queueLimits.pauseCount / 2)
-      return;
-    this.#fullSince = undefined;
-    for (const connection of this.connections) connection.resume();
-  }
-
+  /** Disconnects a user who sends far too much. What waits is dropped. */
   disconnect(): void {
     this.clearQueue();
     for (const connection of this.connections) connection.close(CLOSE.tooFast);
   }
 
-  /** Drops the queued messages: the user was disconnected or has signed out. */
+  /** Drops what waits. */
   clearQueue(): void {
-    this.#queue = undefined;
-    this.#queuedBytes = 0;
+    this.#inbox?.clear();
   }
 }

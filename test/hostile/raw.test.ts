@@ -105,7 +105,7 @@ describe('a frame', () => {
       1007,
     ],
     ['of binary data', masked(0x82, Buffer.from('x')), 1003],
-    ['of 16 KB and one', masked(0x81, Buffer.alloc(0), 16_385), 1009],
+    ['of 64 KiB and one byte', huge(65_537n), 1009],
     ['of 2^31 announced', huge(2n ** 31n), 1009],
     ['of 2^63 announced', huge(2n ** 63n), 1009],
     [

@@ -2,12 +2,25 @@
 import Keygrip from 'keygrip';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Connection } from '../../src/realtime/connection.js';
+import { Inbox } from '../../src/realtime/throttle.js';
 import { startChat } from '../harness.js';
+
+/** Lets the server's clock jump; returns the function that does. */
+function controlClock(): (ms: number) => void {
+  const realNow = performance.now.bind(performance);
+  let offset = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow() + offset);
+  onTestFinished(() => clock.mockRestore());
+  return (ms) => {
+    offset += ms;
+  };
+}
 
 const deepArray = '['.repeat(3000) + ']'.repeat(3000);
 
 describe('a room', () => {
   it('sends hello, history and list, and tells who joins and leaves by user, not by socket', async () => {
+    const advance = controlClock();
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const room = await ann.enters('Lobby');
@@ -26,6 +39,10 @@ describe('a room', () => {
     room.says('hi');
     await second.sees({ type: 'chat', id: 1, data: 'hi' });
     await second.leaves();
+    const third = await bob.enters('lobby');
+    await third.leaves();
+    expect(room.frames.some(({ type }) => type === 'left')).toBe(false);
+    advance(5000);
     await room.sees({ type: 'left', user: bob.user, data: 'Bob left.' });
     expect(room.frames.filter(({ type }) => type === 'join' || type === 'left')).toHaveLength(2);
   });
@@ -126,7 +143,7 @@ describe('a room', () => {
     third.ws.send(Buffer.from([1, 2]));
     expect(await third.closed).toBe(1003);
     const fourth = await ann.enters('lobby');
-    fourth.ws.send('x'.repeat(16 * 1024 + 1));
+    fourth.ws.send('x'.repeat(64 * 1024 + 1));
     expect(await fourth.closed).toBe(1009);
     const value = Buffer.from(
       JSON.stringify({ id: 'cccccccccccc', name: 'Cleo', iat: Date.now() / 1000 - 30 * 86_400 + 2 }),
@@ -162,12 +179,12 @@ describe('a room', () => {
     let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
     const pauses = vi.spyOn(Connection.prototype, 'pause');
-    onTestFinished(() => [clock, pauses].forEach((spy) => void spy.mockRestore()));
+    const queued = vi.spyOn(Inbox.prototype, 'queueFrame');
+    onTestFinished(() => [clock, pauses, queued].forEach((spy) => void spy.mockRestore()));
     const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });
     const room = await (await chat.signIn('Ann')).enters('lobby');
     const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
-    room.sends({ type: 'ping' });
-    await room.sees({ type: 'pong' }); // all of it was read
+    await vi.waitFor(() => expect(queued).toHaveBeenCalledTimes(1300), 10_000); // all of it was read
     expect(pauses).not.toHaveBeenCalled();
     now += 2000;
     for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
@@ -197,6 +214,64 @@ describe('a room', () => {
     expect(Date.now() - start).toBeLessThan(5000);
     await witness.sees({ type: 'chat', cid: witness.says('still here') });
     expect(witness.numbered.length).toBeLessThan(60);
+  });
+
+  it.each<[string, (n: number) => string]>([
+    ['typing', () => '{"type":"typing"}'],
+    ['ping', () => '{"type":"ping"}'],
+    ['rejected reactions', (n) => `{"type":"react","target":1,"data":"x${n}"}`],
+    ['texts that are too long', (n) => `{"type":"chat","data":"${'x'.repeat(5000)}${n}"}`],
+    ['new messages', (n) => `{"type":"chat","data":"${n}"}`],
+  ])('closes a flood of %s with 4429 at the default limits', async (_, frameOf) => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const witness = await bob.enters('lobby');
+    const flood = await ann.enters('lobby');
+    for (let n = 0; n < 3000; n++) flood.sends(frameOf(n));
+    expect(await flood.closed).toBe(4429);
+    await witness.sees({ type: 'chat', cid: witness.says('still here') });
+  });
+
+  it('answers the first 200 pings at once, and 50 more each second', async () => {
+    const advance = controlClock();
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const room = await (await chat.signIn('Ann')).enters('lobby');
+    for (let n = 0; n < 400; n++) room.sends({ type: 'ping' });
+    await room.seesAll({ type: 'pong' }, 200);
+    advance(10_000);
+    await room.seesAll({ type: 'pong' }, 400);
+  });
+
+  it('closes only the new socket with 4429 when a user opens more than 60 in ten seconds', async () => {
+    const advance = controlClock();
+    const chat = await startChat({ env: { CONNECTIONS_PER_PERSON: '2' } });
+    const ann = await chat.signIn('Ann');
+    const first = await ann.enters('lobby');
+    for (let n = 0; n < 59; n++) await (await ann.enters('lobby')).leaves();
+    expect(await ann.knocks('/ws/lobby').closed).toBe(4429);
+    await first.sees({ type: 'chat', cid: first.says('still here') });
+    advance(10_000);
+    await (await ann.enters('lobby')).sees({ type: 'hello' });
+  });
+
+  it('takes the longest text in every JSON spelling', async () => {
+    const room = await (await (await startChat()).signIn('Ann')).enters('lobby');
+    const text = '😀'.repeat(4000);
+    room.sends(`{"type":"chat","data":"${'\\ud83d\\ude00'.repeat(4000)}"}`);
+    await room.sees({ type: 'chat', data: text });
+  });
+
+  it('lets a long message cost a token for each KiB', async () => {
+    const advance = controlClock();
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const ann = await chat.signIn('Ann');
+    const post = async (data: string): Promise<number> =>
+      (await ann.post('/api/rooms/lobby/messages', { data })).status;
+    expect([await post('😀'.repeat(4000)), await post('short')]).toEqual([201, 429]); // 16 tokens of 10
+    advance(1000);
+    expect(await post('short')).toBe(429);
+    advance(500);
+    expect(await post('short')).toBe(201);
   });
 
   it('sends only counts in a room of more than 100 users', async () => {

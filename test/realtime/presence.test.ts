@@ -24,7 +24,7 @@ describe('the presence of a room', () => {
     const before = presence.encodedList();
     presence.enter({ user: { id: 'z', name: 'Zoe' } });
     expect(presence.encodedList()).toBe(before);
-    presence.takeUpdate();
+    presence.takeUpdates(0);
     expect(counted(presence.encodedList())).toBe(501);
   });
 
@@ -46,7 +46,7 @@ describe('the presence of a room', () => {
       let times = 0;
       for (let second = 0; second < 12; second++) {
         presence.enter({ user: { id: `z${second}`, name: 'Zoe' } });
-        if (presence.takeUpdate()) times++;
+        times += presence.takeUpdates(0).length;
       }
       return times;
     };
@@ -58,9 +58,59 @@ describe('the presence of a room', () => {
     const updates: number[] = [];
     for (let second = 1; second <= 20; second++) {
       if (second <= 6) enter(presence, 3000);
-      const frame = presence.takeUpdate();
-      if (frame?.type === 'count') updates.push(second);
+      for (const { type } of presence.takeUpdates(0)) if (type === 'count') updates.push(second);
     }
     expect(updates).toEqual([1, 11]);
+  });
+
+  it('tells that a user left five seconds after their last socket closed', () => {
+    const presence = new Presence();
+    const [ann] = enter(presence, 2) as [Present];
+    presence.enter(ann);
+    expect(presence.leave(ann, 0)).toBeUndefined();
+    expect(presence.leave(ann, 1000)).toBeUndefined();
+    expect([presence.takeUpdates(5999), presence.count]).toEqual([[], 2]);
+    expect(presence.takeUpdates(6000)).toEqual([{ type: 'left', user: ann.user, data: 'P0 left.' }]);
+    expect([presence.takeUpdates(60_000), presence.count]).toEqual([[], 1]);
+  });
+
+  it('tells nobody when the user comes back within that time', () => {
+    const presence = new Presence();
+    const [ann] = enter(presence, 2) as [Present];
+    for (let now = 0; now < 60_000; now += 1000) {
+      expect(presence.leave(ann, now)).toBeUndefined();
+      expect(presence.takeUpdates(now + 4999)).toEqual([]);
+      expect(presence.enter(ann)).toBeUndefined();
+    }
+    expect([presence.takeUpdates(99_999), presence.count]).toEqual([[], 2]);
+  });
+
+  it('tells at once that a user left who will not be back soon, if no socket is left', () => {
+    const presence = new Presence();
+    const [ann] = enter(presence, 2) as [Present];
+    presence.enter(ann);
+    expect(presence.leave(ann, 0, true)).toBeUndefined();
+    expect(presence.leave(ann, 0, true)).toMatchObject({ type: 'left', user: ann.user });
+    expect([presence.takeUpdates(60_000), presence.count]).toEqual([[], 1]);
+  });
+
+  it('is empty when no user has a socket', () => {
+    const presence = new Presence();
+    const [ann, bob] = enter(presence, 2) as [Present, Present];
+    presence.leave(ann, 0);
+    expect(presence.isEmpty).toBe(false);
+    presence.leave(bob, 0);
+    expect(presence.isEmpty).toBe(true);
+    presence.enter(ann);
+    expect(presence.isEmpty).toBe(false);
+  });
+
+  it('counts a user in a large room until they have left', () => {
+    const presence = new Presence();
+    const [ann] = enter(presence, 200) as [Present];
+    expect(presence.takeUpdates(0)).toEqual([{ type: 'count', data: 200 }]);
+    presence.leave(ann, 0);
+    expect(presence.takeUpdates(4000)).toEqual([]);
+    expect(presence.takeUpdates(5000)).toEqual([{ type: 'count', data: 199 }]);
   });
 });

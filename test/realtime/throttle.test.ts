@@ -1,12 +1,165 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readConfig } from '../../src/config.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
-import { type ThrottledUser, ThrottleQueue } from '../../src/realtime/throttle.js';
+import {
+  Inbox,
+  messageCost,
+  queueLimits,
+  type ThrottledUser,
+  ThrottleQueue,
+  TokenBucket,
+} from '../../src/realtime/throttle.js';
 
 const MIB = 1024 * 1024;
-const passMs = 50;
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+describe('a token bucket', () => {
+  it('holds its burst, and refills at its rate', () => {
+    const bucket = new TokenBucket(5, 10);
+    const taken = (now: number): number => {
+      let count = 0;
+      while (bucket.take(now)) count++;
+      return count;
+    };
+    expect([1000, 1000, 1199, 1200, 2200, 60_000].map(taken)).toEqual([10, 0, 0, 1, 5, 10]);
+  });
+
+  it('gives more than its burst only when it is full, and is below zero then', () => {
+    const bucket = new TokenBucket(5, 10);
+    bucket.take(1000);
+    expect(bucket.take(1100, 16)).toBe(false);
+    expect(bucket.take(1200, 16)).toBe(true);
+    expect([2399, 2600].map((now) => bucket.take(now))).toEqual([false, true]); // 6 below zero
+  });
+
+  it('has no limit with a rate or a burst of 0', () => {
+    for (const bucket of [new TokenBucket(0, 10), new TokenBucket(5, 0)]) {
+      for (let n = 0; n < 100; n++) expect(bucket.take(0, 100)).toBe(true);
+      expect(bucket.isFull(0)).toBe(true);
+    }
+  });
+});
+
+describe('the cost of a message', () => {
+  it('is one token for each started KiB of its text', () => {
+    const texts = ['', 'x', 'x'.repeat(1024), 'x'.repeat(1025), '😀'.repeat(4000)];
+    expect(texts.map(messageCost)).toEqual([1, 1, 1, 2, 16]);
+  });
+});
+
+/** An inbox at the default limits whose bursts are used up at 0, and the runs of what it queued. */
+function usedUp() {
+  const log: string[] = [];
+  const inbox = new Inbox(readConfig({}).limits);
+  while (inbox.takeFrame(0));
+  while (inbox.takeMessage(0, 1));
+  const queueFrames = (count: number, bytes = 60): void => {
+    for (let n = 0; n < count; n++) inbox.queueFrame(bytes, () => log.push('frame'));
+  };
+  const queueMessages = (count: number, bytes = 60, cost = 1): void => {
+    for (let n = 0; n < count; n++) inbox.queueMessage(bytes, cost, () => log.push('message'));
+  };
+  return { inbox, log, queueFrames, queueMessages };
+}
+
+describe('an inbox', () => {
+  it('takes 200 frames at once and 50 a second, and 10 messages at once and 5 a second', () => {
+    const { limits } = readConfig({});
+    const count = (take: (inbox: Inbox, now: number) => boolean): number[] => {
+      const inbox = new Inbox(limits);
+      return [0, 1000].map((now) => {
+        let taken = 0;
+        while (take(inbox, now)) taken++;
+        return taken;
+      });
+    };
+    expect(count((inbox, now) => inbox.takeFrame(now))).toEqual([200, 50]);
+    expect(count((inbox, now) => inbox.takeMessage(now, 1))).toEqual([10, 5]);
+  });
+
+  it('takes at least twice as many frames as messages', () => {
+    const inbox = new Inbox(readConfig({ MESSAGE_RATE: '100', MESSAGE_BURST: '1000' }).limits);
+    for (let n = 0; n < 2000; n++) expect(inbox.takeFrame(0)).toBe(true);
+    expect(inbox.takeFrame(0)).toBe(false);
+    for (let n = 0; n < 200; n++) expect(inbox.takeFrame(1000)).toBe(true);
+  });
+
+  it('has no limit for frames where there is none for messages', () => {
+    const inbox = new Inbox(readConfig({ MESSAGE_RATE: '0' }).limits);
+    for (let n = 0; n < 10_000; n++) expect(inbox.takeFrame(0)).toBe(true);
+  });
+
+  it('lets nothing overtake what waits, and no frame wait behind a message', () => {
+    const { inbox, log, queueFrames, queueMessages } = usedUp();
+    queueMessages(2);
+    expect(inbox.takeMessage(1000, 1)).toBe(false);
+    expect(inbox.takeFrame(1000)).toBe(true);
+    queueFrames(1);
+    expect(inbox.takeFrame(2000)).toBe(false);
+    inbox.runQueued(2000);
+    expect(log).toEqual(['frame', 'message', 'message']);
+    expect([inbox.takeFrame(2000), inbox.takeMessage(2000, 1)]).toEqual([true, true]);
+  });
+
+  it('runs a message when the bucket has the tokens that it costs', () => {
+    const { inbox, log, queueMessages } = usedUp();
+    queueMessages(1, 4000, 4);
+    queueMessages(1);
+    for (const now of [600, 800, 1000]) {
+      inbox.runQueued(now);
+      log.push(`at ${now}`);
+    }
+    expect(log).toEqual(['at 600', 'message', 'at 800', 'message', 'at 1000']);
+  });
+
+  it('pauses reading when frames have waited for two seconds, and resumes when none waits', () => {
+    const { inbox, queueFrames } = usedUp();
+    queueFrames(150);
+    expect([0, 1999, 2000, 9000].map((now) => inbox.shouldPause(now))).toEqual([false, false, true, true]);
+    inbox.runQueued(2000);
+    expect([inbox.count, inbox.mayResume()]).toEqual([50, false]);
+    inbox.runQueued(3000);
+    expect([inbox.count, inbox.mayResume()]).toEqual([0, true]);
+    expect(inbox.shouldPause(3000)).toBe(false);
+  });
+
+  it('pauses reading two seconds after 1,000 messages wait, and resumes below half of that', () => {
+    const { inbox, queueMessages } = usedUp();
+    queueMessages(999);
+    expect(inbox.shouldPause(0)).toBe(false);
+    queueMessages(1);
+    expect([0, 1999, 2000].map((now) => inbox.shouldPause(now))).toEqual([false, false, true]);
+    for (let now = 200; now <= 100_000; now += 200) inbox.runQueued(now);
+    expect([inbox.count, inbox.mayResume(), inbox.shouldPause(100_000)]).toEqual([500, false, false]);
+    queueMessages(500);
+    expect(inbox.shouldPause(100_000)).toBe(true); // reading has not resumed
+    for (let now = 100_200; now <= 200_200; now += 200) inbox.runQueued(now);
+    expect([inbox.count, inbox.mayResume()]).toEqual([499, true]);
+    queueMessages(600);
+    expect([inbox.shouldPause(201_000), inbox.shouldPause(203_000)]).toEqual([false, true]);
+  });
+
+  it('pauses reading when 64 KiB wait', () => {
+    const { inbox, queueMessages } = usedUp();
+    queueMessages(4, 16_384);
+    expect([inbox.shouldPause(0), inbox.shouldPause(2000)]).toEqual([false, true]);
+  });
+
+  it('is over the limit with 2,000 frames and messages, or 2 MiB', () => {
+    const [many, long] = [usedUp(), usedUp()];
+    many.queueFrames(queueLimits.disconnectCount - 1000);
+    many.queueMessages(999);
+    long.queueFrames(31, 64 * 1024);
+    expect([many.inbox.isOverLimit, long.inbox.isOverLimit]).toEqual([false, false]);
+    many.queueMessages(1);
+    long.queueFrames(1, 64 * 1024);
+    expect([many.inbox.isOverLimit, long.inbox.isOverLimit]).toEqual([true, true]);
+    many.inbox.clear();
+    many.inbox.runQueued(60_000);
+    expect([many.log, many.inbox.count, many.inbox.bytes]).toEqual([[], 0, 0]);
+  });
+});
+
+const passMs = 50;
 
 /** A user with `bytes` waiting for `passes` passes. */
 function userOf(bytes: number, passes: number): ThrottledUser & { disconnected: boolean; visits: number } {
@@ -14,7 +167,7 @@ function userOf(bytes: number, passes: number): ThrottledUser & { disconnected: 
     queuedBytes: bytes,
     disconnected: false,
     visits: 0,
-    postQueued() {
+    runQueued() {
       return ++this.visits >= passes;
     },
     disconnect() {
@@ -28,6 +181,9 @@ function many<T>(count: number, make: () => T): T[] {
 }
 
 describe('the throttle queue', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
   it('visits each user in every pass until nothing of theirs waits, then stops its timer', () => {
     const queue = new ThrottleQueue(new Scheduler());
     const [one, two] = [userOf(1000, 1), userOf(1000, 3)];

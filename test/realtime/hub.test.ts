@@ -1,0 +1,97 @@
+/** The hub over sockets that only write down what is sent. */
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.js';
+import type { ConnectionOptions } from '../../src/realtime/connection.js';
+import { Hub } from '../../src/realtime/hub.js';
+
+function startHub() {
+  const hub = new Hub({
+    log: { last: () => 0, after: () => [] },
+    epoch: 'e',
+    limits: readConfig({}).limits,
+    now: () => 0,
+    submit: () => {},
+    roomsOf: () => [],
+  });
+  const enter = (name: string) => {
+    const closed = (): void => hub.close(ws as never);
+    const ws = {
+      isPaused: false,
+      pause() {
+        this.isPaused = true;
+      },
+      resume() {
+        this.isPaused = false;
+      },
+      terminate: closed,
+      close: closed,
+    };
+    let sent = '';
+    const write = (bytes: Buffer): boolean => {
+      sent += bytes.toString('latin1');
+      return true;
+    };
+    const socket = { writableLength: 0, write };
+    const person = hub.user({ id: name, name });
+    const options = { ws, socket, person, json: true, sessionExpiresAt: Number.POSITIVE_INFINITY };
+    const connection = hub.open(options as unknown as ConnectionOptions, 'lobby', {
+      after: undefined,
+      epoch: undefined,
+      history: 0,
+    });
+    /** Everything that was sent so far, once nothing is pending. */
+    const allSent = async (): Promise<string> => {
+      await hub.broadcaster.whenIdle();
+      return sent;
+    };
+    return { connection, leave: closed, allSent };
+  };
+  return { hub, enter };
+}
+
+describe('the hub', () => {
+  it('tells at once that a user left whose socket did not answer a ping', async () => {
+    const { enter } = startHub();
+    const [ann, bob] = [enter('Ann'), enter('Bob')];
+    bob.connection.ping();
+    expect(await ann.allSent()).not.toContain('"left"');
+    bob.connection.ping();
+    expect(await ann.allSent()).toContain('"left"');
+  });
+
+  it('does not tell at once that a user left whose socket was closed', async () => {
+    const { enter } = startHub();
+    const [ann, bob] = [enter('Ann'), enter('Bob')];
+    bob.leave();
+    expect(await ann.allSent()).not.toContain('"left"');
+  });
+
+  it('tells at once that a user left who has signed out', async () => {
+    const { hub, enter } = startHub();
+    const [ann] = [enter('Ann'), enter('Bob')];
+    hub.deliver([{ kind: 'signed-out', user: { id: 'Bob', name: 'Bob' } }]);
+    expect(await ann.allSent()).toContain('"left"');
+  });
+
+  it('keeps no room without a socket', () => {
+    const { hub, enter } = startHub();
+    const [ann, bob] = [enter('Ann'), enter('Bob')];
+    ann.leave();
+    expect([hub.roomCount, hub.presenceCount('lobby')]).toEqual([1, 2]);
+    bob.leave();
+    expect([hub.roomCount, hub.presenceCount('lobby')]).toEqual([0, 0]);
+  });
+
+  it('does not cut a client that could not answer a ping because its reading was paused', () => {
+    const { hub, enter } = startHub();
+    const { connection } = enter('Ann');
+    connection.pause();
+    connection.ping();
+    connection.ping();
+    connection.resume();
+    connection.ping();
+    expect(hub.connections.size).toBe(1);
+    connection.ping();
+    expect(hub.connections.size).toBe(0);
+  });
+});
