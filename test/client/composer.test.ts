@@ -71,7 +71,7 @@ it('sends a reply with its quote, and measures it with the quote', () => {
   const { composer, done, answers } = setUp();
   composer.reply(message);
   answers(' yes ');
-  expect(done).toEqual(['say > Ann, #7: old\n\nyes']);
+  expect(done).toEqual(['say > Ann, #7: old\n\n yes']);
   composer.reply(message);
   expect(composer.prepare('a'.repeat(3_990))).toMatchObject({
     ok: false,

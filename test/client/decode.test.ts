@@ -21,8 +21,8 @@ test('parses the frames of the protocol', () => {
     { id: 4, type: 'react', user: ann, target: 1, data: '👍', at: 6 },
     { id: 5, type: 'unreact', user: ann, target: 1, data: '👍', at: 6 },
     { type: 'typing', user: ann },
-    { type: 'room', room: 'kitchen', last: 7 },
-    { type: 'room', room: 'kitchen', last: 7, read: 3 },
+    { type: 'room', room: 'kitchen', last: 7, unread: 2, mentions: 1 },
+    { type: 'room', room: 'kitchen', last: 7, read: 3, unread: 0, mentions: 0 },
     { type: 'pong' },
     { type: 'error', cid: 'c', data: { code: 'too_fast', message: 'slowly' } },
   ];

@@ -11,7 +11,8 @@ function startHub() {
     limits: readConfig({}).limits,
     now: () => 0,
     submit: () => {},
-    roomsOf: () => [],
+    unread: () => undefined,
+    onSeen: () => {},
   });
   const enter = (name: string) => {
     const closed = (): void => hub.close(ws as never);

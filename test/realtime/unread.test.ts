@@ -296,7 +296,7 @@ describe('the work for a message', () => {
     const { user } = connect('away', 'garden');
     tracker.onEntered(user, ['garden', 'hall']);
     const [socket] = user.connections;
-    if (socket) user.removeConnection(socket);
+    if (socket) user.removeConnection(socket, 0);
     tracker.onLeave(user);
     say('hall');
     vi.advanceTimersByTime(3000);

@@ -116,7 +116,10 @@ describe.each([2, 3, 4, 5])('a database of schema %i', (schema) => {
     expect(store.listMentions(OLD, Number.MAX_SAFE_INTEGER, 9).messages).toMatchObject([
       { room: 'lobby', id: 1 },
     ]);
-    expect(store.memberships.list(OLD, 9)).toMatchObject([{ room: 'lobby', last: 7, read: 7 }]);
+    expect(store.memberships.list(OLD, 9)).toMatchObject([
+      { room: 'lobby', last: 7, read: 7, unread: 0 },
+      { room: 'other', last: 1, read: 0, unread: 0 }, // who has posted is a member
+    ]);
     store.close();
     expect(messagesIn(dataDir)).toEqual([
       ['lobby', 3, '1 2 2 2 2 2 3'],
