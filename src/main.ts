@@ -13,6 +13,7 @@ import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
 import { LockedError, OpenError } from './store/database.js';
+import { DriverError } from './store/sqlite.js';
 
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
@@ -58,8 +59,12 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
     process.exitCode = codeOf(error);
     const bug = process.exitCode === EXIT.software;
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    process.stderr.write(`oneport: ${bug ? stack : message}\n`);
+    process.stderr.write(`oneport: ${bug ? stack : message}${runningNode(error)}\n`);
   }
+}
+
+function runningNode(error: unknown): string {
+  return error instanceof DriverError ? ` This is Node ${process.versions.node}.` : '';
 }
 
 /** EXIT.software stands for a bug. */
@@ -67,6 +72,7 @@ function codeOf(error: unknown): number {
   if (error instanceof CommandError) return error.code;
   if (error instanceof LockedError) return EXIT.busy;
   if (error instanceof ConfigError || error instanceof OpenError) return EXIT.config;
+  if (error instanceof DriverError) return EXIT.config;
   return isPermissionError(error) || isDiskError(error) ? EXIT.ioError : EXIT.software;
 }
 
@@ -100,6 +106,7 @@ function startStep<T>(step: () => T, config?: Config): T {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     if (error instanceof LockedError) return fail(EXIT.busy, error.message);
     if (error instanceof OpenError) return fail(EXIT.config, error.message);
+    if (error instanceof DriverError) return fail(EXIT.config, error.message + runningNode(error));
     if (config && isPermissionError(error)) {
       return fail(
         EXIT.cannotCreate,

@@ -59,6 +59,12 @@ const BORDERS: Borders = {
       in: 'texts',
     },
     {
+      fault: 'loads the SQLite driver itself', // store/sqlite.ts knows which one fits the running Node
+      where: /^(?!store\/sqlite\.ts)/,
+      what: /^import (?!type )[^;]*'better-sqlite3'/m,
+      in: 'source',
+    },
+    {
       fault: 'has SQL',
       where: /^(?!store\/)/,
       what: /\b(SELECT\s|INSERT\s+(OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|UNIQUE|INDEX|VIRTUAL)|PRAGMA\s)/,
@@ -112,7 +118,7 @@ function readTree(): Tree {
 const SOUND: Readonly<Record<string, string>> = {
   'shared/protocol.ts': '/** The types; `any` of them! Not "SELECT 1". */\nexport const word = 1;\n',
   'chat/rules.ts': "/** The rules: no await, no Date. */\nimport { word } from '../shared/protocol.js';\n",
-  'store/events.ts': "/** SQL. */\nimport Db from 'better-sqlite3';\ndb.prepare('SELECT 1');\n",
+  'store/events.ts': "/** SQL. */\nimport type Db from 'better-sqlite3';\ndb.prepare('SELECT 1');\n",
   'realtime/hub.ts': "/** a */\nimport { R } from './room.js';\nsay('Hello!'); if (a !== !b) c();\n",
   'realtime/room.ts': "/** b */\nimport type { H } from './hub.js';\nimport 'ws';\n",
   'main.ts': '#!/usr/bin/env node\nprocess.exit(Number(process.env.X));\n',
@@ -126,11 +132,12 @@ const WRONG: readonly (readonly [fault: string, file: string, text: string])[] =
   ['chat/a.ts takes ./gone.js, which is not there', 'chat/a.ts', "import { x } from './gone.js';"],
   ['client/a.tsx takes main.ts', 'client/a.tsx', "export * from '../main.js';"],
   ['http/a.ts takes ws', 'http/a.ts', "import {\n  type WebSocket,\n} from 'ws';"],
-  ['chat/a.ts takes better-sqlite3', 'chat/a.ts', "import Db from 'better-sqlite3';"],
+  ['chat/a.ts takes better-sqlite3', 'chat/a.ts', "import type Db from 'better-sqlite3';"],
   ['chat/a.ts takes ws', 'chat/a.ts', 'import "ws";'],
   ['sequencer/local.ts takes redis', 'sequencer/local.ts', "const r = import('redis');"],
   ['http/a.ts takes @stranger/thing/deep', 'http/a.ts', "import x from '@stranger/thing/deep';"],
   ['chats/a.ts belongs to no part', 'chats/a.ts', ''],
+  ['store/a.ts loads the SQLite driver itself', 'store/a.ts', "import Db from 'better-sqlite3';"],
   ['http/a.ts has SQL', 'http/a.ts', 'db.prepare(`\n  UPDATE rooms SET last = 1`);'],
   ['store/a.ts has a bare parameter as a LIMIT', 'store/a.ts', "db.prepare('SELECT 1 LIMIT ?');"],
   ['http/a.ts reads the environment', 'http/a.ts', 'x(process.env);'],

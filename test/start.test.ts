@@ -1,12 +1,13 @@
 /** The process: exit codes of a start that fails, few file descriptors, closed output pipes. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import Database from '../src/store/sqlite.js';
 import { Door, type Env, type Socket, temporaryFolder } from './harness.js';
-import { spawnServer, startServer } from './process.js';
+import { ROOT, spawnServer, startServer } from './process.js';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -54,6 +55,20 @@ describe('the start', () => {
     const after = new Database(file, { readonly: true });
     expect(after.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()).toBe(0);
     after.close();
+  });
+
+  it('ends with 78 and names the version of Node when no SQLite driver fits it', async () => {
+    const root = temporaryFolder();
+    cpSync(join(ROOT, 'dist'), join(root, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(root, 'package.json'));
+    mkdirSync(join(root, 'node_modules'));
+    for (const name of readdirSync(join(ROOT, 'node_modules')).filter((name) => !name.includes('sqlite')))
+      symlinkSync(join(ROOT, 'node_modules', name), join(root, 'node_modules', name));
+    const server = spawnServer({ env: { DATA_DIR: temporaryFolder() }, root });
+    expect(await server.exited).toBe(78);
+    expect(server.errors()).toMatch(
+      /^oneport: no SQLite driver fits this Node: .* This is Node \d+\.\d+\.\d+\.\n$/,
+    );
   });
 
   it.runIf(isRoot)('ends with 73 and names folder and user when the data folder is read-only', async () => {

@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, copyFileSync, existsSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
-import Database from 'better-sqlite3';
 import {
   createDataFolder,
   databaseFile,
@@ -16,6 +15,7 @@ import {
   syncFile,
   syncFolderOf,
 } from './database.js';
+import Database from './sqlite.js';
 import { type ReportProgress, type VerifyResult, verify } from './verify.js';
 
 /** Pages copied between two reports: 16 MB. */

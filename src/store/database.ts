@@ -4,8 +4,8 @@
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import Database from 'better-sqlite3';
 import { APPLICATION_ID, MIGRATIONS, rebuildNameKeys } from './schema.js';
+import Database from './sqlite.js';
 
 /** The file cannot be used as it is; `message` names it and says what to do. */
 export class OpenError extends Error {}

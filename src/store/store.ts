@@ -3,7 +3,6 @@
  * read. A commit that fails keeps nothing; `fault` then says why until a later write to the disk succeeds.
  */
 import { randomBytes } from 'node:crypto';
-import Database from 'better-sqlite3';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
 import {
@@ -17,6 +16,7 @@ import { EventStore, MessageLoader } from './events.js';
 import { MembershipStore, RecentRooms } from './memberships.js';
 import { PeopleStore } from './people.js';
 import { Search } from './search.js';
+import Database from './sqlite.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
 const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
