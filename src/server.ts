@@ -17,7 +17,7 @@ import { Hub } from './realtime/hub.js';
 import { UpgradeHandler } from './realtime/upgrade.js';
 import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
-import { newKey, SessionCookie } from './session.js';
+import { newInstance, newKey, SessionCookie } from './session.js';
 import { CLOSE, type User } from './shared/protocol.js';
 import { Store } from './store/store.js';
 
@@ -121,7 +121,12 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
   });
   const submit = (command: Command): Promise<Result> =>
     new Promise((resolve) => sequencer.submit(command, resolve));
-  const sessionCookie = new SessionCookie(sessionKeys(config, store), people, now);
+  const sessionCookie = new SessionCookie(
+    sessionKeys(config, store),
+    people,
+    now,
+    store.getOrCreateMeta('instance', newInstance),
+  );
   /** Once a day per user is enough. */
   const onSeen = (user: User): void => {
     const at = now();

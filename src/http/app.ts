@@ -87,7 +87,11 @@ function guard({ config, isFull: full }: AppDeps): Koa.Middleware {
         'Retry-After': '2',
       });
     if (!PROBE_PATHS.has(ctx.path) && !isOurHost(ctx.req, config))
-      throw new HttpError(403, 'wrong_host', 'The Host header does not match PUBLIC_ORIGIN.');
+      throw new HttpError(
+        403,
+        'wrong_host',
+        'This server has another name. Its operator sets PUBLIC_ORIGIN, or lets the proxy pass Host and set X-Forwarded-For.',
+      );
     if (!SAFE_METHODS.has(ctx.method)) assertOwnOrigin(ctx.req, config);
     await next();
   };
@@ -103,7 +107,7 @@ function assertOwnOrigin(request: IncomingMessage, config: Config): void {
     throw new HttpError(
       403,
       'wrong_origin',
-      "This request came from another site. Send it from one of this server's own pages.",
+      'This request came from another site. Behind a proxy, the operator lets it pass Host and set X-Forwarded-Proto, or sets PUBLIC_ORIGIN or ALLOWED_ORIGINS.',
     );
   if (!isBodySizeAllowed(request)) throw bodyTooLarge();
 }

@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
-import { addressOf, isOurHost, isOurOrigin } from '../origin.js';
+import { addressOf, isOurHost, isOurOrigin, networkOf } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
@@ -31,6 +31,9 @@ const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
 /** Share of the event loop for admitting sockets. */
 const admitBudgetMs = 4;
 
+/** Sockets of one address that are not signed in, at most. They are open only until their close code was read. */
+const maxUnsignedPerAddress = 64;
+
 export interface UpgradeDeps {
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
@@ -49,6 +52,7 @@ export class UpgradeHandler {
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof createHandlers>;
   readonly #addresses = new AddressCounts();
+  readonly #unsigned = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
   /** Sockets that were upgraded only to receive a close code, and are still open. */
   readonly #rejected = new Set<WebSocket>();
@@ -82,7 +86,8 @@ export class UpgradeHandler {
   #process(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = parseUpgradeUrl(request.url ?? '');
     const { limits, trustedProxies } = this.#deps.config;
-    const address = limits.connectionsPerAddress > 0 ? addressOf(request, trustedProxies) : undefined;
+    const address =
+      limits.connectionsPerAddress > 0 ? networkOf(addressOf(request, trustedProxies)) : undefined;
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
     if (refusal) respondAndClose(socket, refusal);
     else if (target !== 'malformed' && target !== 'not_found')
@@ -99,9 +104,22 @@ export class UpgradeHandler {
     if (target === 'not_found') return [404, 'Not Found'];
     if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
     if (isClosed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
-    if (address !== undefined && this.#addresses.count(address) >= config.limits.connectionsPerAddress)
+    if (address !== undefined && this.#isOverLimit(address, request.headers.cookie))
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
     return undefined;
+  }
+
+  /** Checks the cookie only when an address has many sockets without a session. */
+  #isOverLimit(address: string, cookie: string | undefined): boolean {
+    const { config, sessionCookie, onError } = this.#deps;
+    if (this.#addresses.count(address) >= config.limits.connectionsPerAddress) return true;
+    if (this.#unsigned.count(address) < maxUnsignedPerAddress) return false;
+    try {
+      return sessionCookie.verify(cookie) === undefined;
+    } catch (error) {
+      onError(error); // the database cannot be read
+      return true;
+    }
   }
 
   #upgrade(
@@ -122,7 +140,7 @@ export class UpgradeHandler {
       this.#listen(ws);
       if (address !== undefined) this.#addresses.add(ws, address);
       try {
-        this.#admit(ws, socket, target, cookie);
+        this.#admit(ws, socket, target, { cookie, address });
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, CLOSE.serverError);
@@ -131,9 +149,15 @@ export class UpgradeHandler {
     socket.uncork();
   }
 
-  #admit(ws: WebSocket, socket: Duplex, { room, resume }: UpgradeTarget, cookie: string | undefined): void {
+  #admit(
+    ws: WebSocket,
+    socket: Duplex,
+    { room, resume }: UpgradeTarget,
+    { cookie, address }: { readonly cookie: string | undefined; readonly address: string | undefined },
+  ): void {
     const { sessionCookie, hub, onSeen } = this.#deps;
     const session = sessionCookie.verify(cookie);
+    if (!session && address !== undefined) this.#unsigned.add(ws, address);
     const person = session && hub.user(session.user);
     if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
     else if (!session || !person) this.#closeWith(ws, CLOSE.notSignedIn);
@@ -156,6 +180,7 @@ export class UpgradeHandler {
   #onClose(ws: WebSocket): void {
     this.#rejected.delete(ws);
     this.#addresses.remove(ws);
+    this.#unsigned.remove(ws);
   }
 
   /** To be called first, because an 'error' event without a listener would end the process. */
