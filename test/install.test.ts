@@ -33,10 +33,7 @@ describe('package-lock.json', () => {
 
 describe('package.json', () => {
   it('allows the install scripts of the driver for Node 20 and of esbuild only', () => {
-    const { version } = lockedPackage('sqlite-node20/node_modules/better-sqlite3');
-    expect(read('package.json')['allowScripts']).toEqual({
-      [`better-sqlite3@${String(version)}`]: true,
-      esbuild: true,
-    });
+    expect(read('package.json')['allowScripts']).toEqual({ 'better-sqlite3': true, esbuild: true });
+    expect(lockedPackage('node_modules/better-sqlite3')).not.toHaveProperty('hasInstallScript');
   });
 });
