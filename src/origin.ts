@@ -76,6 +76,25 @@ export function isOurOrigin(request: IncomingMessage, policy: OriginPolicy): boo
   return origin === `${scheme}://${hostOf(request, scheme)}`;
 }
 
+/** Returns the likely cause of a wrong Host or Origin, for the operator's log. */
+export function likelyCause(request: IncomingMessage, policy: OriginPolicy): string {
+  const { host = '', origin } = request.headers;
+  if (!isOurHost(request, policy)) {
+    if (policy.publicOrigin === undefined)
+      return 'DNS rebinding, or a proxy that sets no X-Forwarded-For. Set PUBLIC_ORIGIN.';
+    return isDirectAndLocal(request)
+      ? `opened by another address than PUBLIC_ORIGIN ${policy.publicOrigin}, or the proxy does not pass Host.`
+      : 'the proxy does not pass Host, or PUBLIC_ORIGIN is wrong.';
+  }
+  const url = origin !== undefined && URL.canParse(origin) ? new URL(origin) : undefined;
+  if (url === undefined) return 'a page without an origin: a sandbox, a file, or another site.';
+  if (url.host === hostOf(request, url.protocol.slice(0, -1)))
+    return 'the proxy does not set X-Forwarded-Proto, or its address is missing in TRUSTED_PROXIES, or PUBLIC_ORIGIN is wrong.';
+  return isLocalHost(host) && !isLocalHost(url.host)
+    ? 'the proxy does not pass Host.'
+    : 'a page of another site. If it is yours, add it to ALLOWED_ORIGINS.';
+}
+
 /** Returns what limits by address count: an IPv4 address, or the /64 network of an IPv6 one, as a household has it. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Borders, faultsOf, type Tree } from './borders.js';
 
 const SHARED = ['shared'];
-const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts'];
+const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts', 'version.ts', 'telemetry.ts'];
 const ANY = /^/;
 const BORDERS: Borders = {
   parts: {
@@ -16,16 +16,18 @@ const BORDERS: Borders = {
     'config.ts': [],
     'session.ts': SHARED,
     'origin.ts': ['config.ts'],
+    'version.ts': SHARED,
+    'telemetry.ts': SHARED,
     chat: SHARED,
     store: [...SHARED, 'chat'],
     sequencer: ['chat'],
     realtime: [...BOTH, 'chat', 'sequencer'],
     http: [...BOTH, 'chat'],
-    'metrics.ts': ['realtime', 'store'],
+    'metrics.ts': ['realtime', 'store', 'telemetry.ts', 'version.ts'],
     'server.ts': [...BOTH, 'chat', 'store', 'sequencer', 'realtime', 'http', 'metrics.ts'],
     cli: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts'],
     prove: [...SHARED, 'store', 'cli'],
-    'main.ts': ['config.ts', 'store', 'server.ts', 'cli', 'prove'],
+    'main.ts': ['config.ts', 'version.ts', 'store', 'server.ts', 'cli', 'prove'],
   },
   packages: {
     ws: /^realtime\/|^prove\/clients\.ts$/, // prove is a client of the server
@@ -38,8 +40,8 @@ const BORDERS: Borders = {
     '@koa/bodyparser': /^http\//,
     cookies: /^http\/auth\.ts$/,
     keygrip: /^session\.ts$/,
-    'prom-client': /^(metrics|http\/health)\.ts$/,
-    pino: /^(main|server|http\/(app|errors))\.ts$/,
+    'prom-client': /^(metrics|telemetry|http\/health)\.ts$/,
+    pino: /^(main|server|telemetry|http\/(app|errors))\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
     'emojibase-data': /^client\//,

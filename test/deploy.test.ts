@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { databaseFile } from '../src/store/database.js';
 import Database from '../src/store/sqlite.js';
-import { Door, type Env, hasTool, temporaryFolder } from './harness.js';
+import { Door, type Env, hasTool, startChat, temporaryFolder } from './harness.js';
 import { freePort, ROOT, startServer, untilListening } from './process.js';
 
 function shipped(name: string): string {
@@ -226,6 +226,28 @@ function runBackup(env: Env): void {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
 }
+
+describe('deploy/alerts.yml and deploy/grafana.json', () => {
+  it.runIf(hasTool('promtool'))('has rules that promtool accepts', () => {
+    const check = spawnSync('promtool', ['check', 'rules', join(ROOT, 'deploy/alerts.yml')], {
+      encoding: 'utf8',
+    });
+    expect([check.status, check.stderr]).toEqual([0, '']);
+  });
+
+  it('name only metrics that there are', async () => {
+    const chat = await startChat();
+    const metrics = await (await chat.visitor().get('/metrics')).text();
+    const known = new Set([...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
+    const dashboard: unknown = JSON.parse(shipped('deploy/grafana.json'));
+    const text = shipped('deploy/alerts.yml') + JSON.stringify(dashboard);
+    const used = [...text.matchAll(/\b((?:oneport|process|nodejs)_\w+)\b/g)].map(([, name = '']) =>
+      name.replace(/_bucket$/, ''),
+    );
+    expect(used.length).toBeGreaterThan(20);
+    expect([...new Set(used)].filter((name) => !known.has(name))).toEqual([]);
+  });
+});
 
 describe('deploy/Dockerfile', () => {
   it('copies only what there is, and runs as no root', () => {

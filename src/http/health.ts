@@ -3,6 +3,7 @@ import Router from 'koa-router';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { isDirectAndLocal, isLocalHost } from '../origin.js';
+import { VERSION } from '../version.js';
 import { HttpError } from './errors.js';
 
 export interface HealthDeps {
@@ -16,7 +17,7 @@ export function healthRoutes({ config, unreadyReasons: unready, metrics }: Healt
   const router = new Router();
   router.get('/healthz', (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { alive: true };
+    ctx.body = { alive: true, version: VERSION };
   });
   router.get('/readyz', (ctx) => {
     const reasons = unready();

@@ -9,10 +9,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
-import { addressOf, isOurHost, isOurOrigin, networkOf } from '../origin.js';
+import { addressOf, isOurHost, isOurOrigin, likelyCause, networkOf } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
+import type { Telemetry } from '../telemetry.js';
 import type { Hub, ResumePosition } from './hub.js';
 
 /** The types of ws lack `closeTimeout` (milliseconds). */
@@ -38,6 +39,7 @@ export interface UpgradeDeps {
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
   readonly hub: Hub;
+  readonly telemetry: Telemetry;
   /** Whether new sockets are refused with 503. */
   readonly isClosed: () => boolean;
   readonly onError: (error: unknown) => void;
@@ -59,7 +61,7 @@ export class UpgradeHandler {
 
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
-    this.#handlers = createHandlers(deps.hub, (ws) => this.#onClose(ws));
+    this.#handlers = createHandlers(deps.hub, (ws, code) => this.#onClose(ws, code));
     this.#wss = new WebSocketServer(WS_OPTIONS);
   }
 
@@ -99,13 +101,24 @@ export class UpgradeHandler {
     target: ReturnType<typeof parseUpgradeUrl>,
     address: string | undefined,
   ): HttpRefusal | undefined {
-    const { config, isClosed } = this.#deps;
+    const { config, isClosed, telemetry } = this.#deps;
     if (target === 'malformed') return [400, 'Bad Request'];
     if (target === 'not_found') return [404, 'Not Found'];
-    if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
+    const wrong = !isOurHost(request, config)
+      ? 'wrong_host'
+      : !isOurOrigin(request, config)
+        ? 'wrong_origin'
+        : undefined;
+    if (wrong !== undefined) {
+      telemetry.refused(wrong);
+      telemetry.refusedOrigin(wrong, request, likelyCause(request, config));
+      return [403, 'Forbidden'];
+    }
     if (isClosed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
-    if (address !== undefined && this.#isOverLimit(address, request.headers.cookie))
+    if (address !== undefined && this.#isOverLimit(address, request.headers.cookie)) {
+      telemetry.warnRefused('too_many_connections', { address });
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
+    }
     return undefined;
   }
 
@@ -177,7 +190,8 @@ export class UpgradeHandler {
     ws.close(code, reason);
   }
 
-  #onClose(ws: WebSocket): void {
+  #onClose(ws: WebSocket, code: number): void {
+    this.#deps.telemetry.closed(code);
     this.#rejected.delete(ws);
     this.#addresses.remove(ws);
     this.#unsigned.remove(ws);
@@ -194,7 +208,7 @@ export class UpgradeHandler {
 }
 
 /** Creates the listeners that all sockets share; `this` is the socket. Closures per socket would cost memory. */
-function createHandlers(hub: Hub, onClose: (ws: WebSocket) => void) {
+function createHandlers(hub: Hub, onClose: (ws: WebSocket, code: number) => void) {
   return {
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
@@ -205,8 +219,8 @@ function createHandlers(hub: Hub, onClose: (ws: WebSocket) => void) {
     pong(this: WebSocket): void {
       hub.connections.get(this)?.markAlive();
     },
-    close(this: WebSocket): void {
-      onClose(this);
+    close(this: WebSocket, code: number): void {
+      onClose(this, code);
       hub.close(this);
     },
   };

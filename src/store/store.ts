@@ -11,6 +11,7 @@ import {
   lockDataFolder,
   type OnMigration,
   openDatabase,
+  protectDatabase,
 } from './database.js';
 import { EventStore, MessageLoader } from './events.js';
 import { MembershipStore, RecentRooms } from './memberships.js';
@@ -44,7 +45,9 @@ export class Store implements Storage {
     createDataFolder(dataDir);
     this.#unlock = lockDataFolder(dataDir);
     try {
+      protectDatabase(dataDir);
       this.#db = openDatabase(databaseFile(dataDir), upgrading);
+      protectDatabase(dataDir); // a new one
     } catch (error) {
       this.#unlock();
       throw error;
