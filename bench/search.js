@@ -6,15 +6,12 @@
  * The folder is kept and used again when it is named.
  */
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { MIGRATIONS } from '../dist/store/schema.js';
+import Database from '../dist/store/sqlite.js';
 import { Store } from '../dist/store/store.js';
-
-/** @type {typeof import('better-sqlite3')} */
-const Database = createRequire(import.meta.url)('better-sqlite3');
 
 const MESSAGES = Number(process.argv[2] ?? 1_000_000);
 const named = process.argv[3];

@@ -66,8 +66,16 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
   ['MESSAGE_RATE', '5', 'messages per second of one user; 0 = no limit'],
   ['MESSAGE_BURST', '10', 'messages of one user before the rate applies'],
   ['CONNECTIONS_PER_PERSON', '10', 'open sockets of one user; 0 = no limit'],
-  ['CONNECTIONS_PER_ADDRESS', '64', 'open sockets of one address; 0 = no limit'],
-  ['SIGNINS_PER_MINUTE', '10', 'sign-ins per minute from one address; 0 = no limit'],
+  [
+    'CONNECTIONS_PER_ADDRESS',
+    '1024',
+    'open sockets of one address or IPv6 /64, at most 64 of them not signed in; 0 = no limit',
+  ],
+  [
+    'SIGNINS_PER_MINUTE',
+    '10',
+    'sign-ins per minute from one address or IPv6 /64, after the first 60; 0 = no limit',
+  ],
   ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
 ];
 
@@ -78,12 +86,13 @@ export function readConfig(env: Environment): Config {
   if (env['REDIS_URL']) {
     throw new ConfigError('REDIS_URL is set, but this version runs on one node only. Unset it.');
   }
+  const publicOrigin = text(env, 'PUBLIC_ORIGIN');
   return Object.freeze({
     host: text(env, 'HOST'),
     port: wholeNumber(env, 'PORT', 65_535),
     dataDir: resolve(text(env, 'DATA_DIR')),
-    sessionKeys: readKeys(env['SESSION_KEYS']),
-    publicOrigin: env['PUBLIC_ORIGIN'] ? parseOrigin('PUBLIC_ORIGIN', env['PUBLIC_ORIGIN']) : undefined,
+    sessionKeys: readKeys(text(env, 'SESSION_KEYS')),
+    publicOrigin: publicOrigin === '' ? undefined : parseOrigin('PUBLIC_ORIGIN', publicOrigin),
     allowedOrigins: new Set(
       parseList(text(env, 'ALLOWED_ORIGINS')).map((raw) => parseOrigin('ALLOWED_ORIGINS', raw)),
     ),
@@ -133,15 +142,19 @@ function parseList(raw: string): string[] {
 
 function parseOrigin(name: string, raw: string): string {
   const url = URL.canParse(raw) ? new URL(raw) : undefined;
-  if (url && /^https?:$/.test(url.protocol) && url.origin === raw.replace(/\/$/, '')) return url.origin;
+  if (url && /^https?:$/.test(url.protocol)) {
+    if (url.origin === raw.replace(/\/$/, '')) return url.origin;
+    if (url.href === `${url.origin}/`)
+      throw new ConfigError(`${name} is ${JSON.stringify(raw)}. Write it as browsers do: ${url.origin}.`);
+  }
   throw new ConfigError(
     `${name} is ${JSON.stringify(raw)}. Use scheme://host[:port], as in https://chat.example.org.`,
   );
 }
 
 /** Rejects keys that are easy to guess, because anyone who knows a key can sign in as any user. */
-function readKeys(raw: string | undefined): readonly string[] {
-  if (raw === undefined) return [];
+function readKeys(raw: string): readonly string[] {
+  if (raw === '') return [];
   const keys = raw.split(',').map((key) => key.trim());
   for (const key of keys) {
     const weakness = weaknessOf(key);

@@ -9,10 +9,13 @@ import { userInfo } from 'node:os';
 import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT } from './cli/command.js';
 import { backup, exportRoom, restore, verify } from './cli/commands.js';
+import { prettyLine } from './cli/pretty-log.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
 import { LockedError, OpenError } from './store/database.js';
+import { DriverError } from './store/sqlite.js';
+import { VERSION } from './version.js';
 
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
@@ -24,6 +27,7 @@ const HELP = `oneport: chat on one port
   node dist/main.js            run the server (npm start builds it if needed)
 ${COMMANDS.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(18)}${does}`).join('\n')}
   node dist/main.js --help     print this text; with a command, the help of that command
+  node dist/main.js --version  print the version
 
 Settings are environment variables:
 
@@ -34,6 +38,7 @@ function main([name = 'serve', ...rest]: readonly string[]): void {
   const command = COMMANDS.find((known) => known.name === name);
   const asksHelp = [name, ...rest].some((arg) => arg === '--help' || arg === '-h');
   if (asksHelp) process.stdout.write(command ? helpOf(command) : HELP);
+  else if (name === '--version' && rest.length === 0) process.stdout.write(`${VERSION}\n`);
   else if (command) void run(command, rest);
   else if (name === 'serve' && rest.length === 0) serve();
   else fail(EXIT.usage, `unknown command: ${[name, ...rest].join(' ')}. See --help.`);
@@ -58,8 +63,12 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
     process.exitCode = codeOf(error);
     const bug = process.exitCode === EXIT.software;
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    process.stderr.write(`oneport: ${bug ? stack : message}\n`);
+    process.stderr.write(`oneport: ${bug ? stack : message}${runningNode(error)}\n`);
   }
+}
+
+function runningNode(error: unknown): string {
+  return error instanceof DriverError ? ` This is Node ${process.versions.node}.` : '';
 }
 
 /** EXIT.software stands for a bug. */
@@ -67,6 +76,7 @@ function codeOf(error: unknown): number {
   if (error instanceof CommandError) return error.code;
   if (error instanceof LockedError) return EXIT.busy;
   if (error instanceof ConfigError || error instanceof OpenError) return EXIT.config;
+  if (error instanceof DriverError) return EXIT.config;
   return isPermissionError(error) || isDiskError(error) ? EXIT.ioError : EXIT.software;
 }
 
@@ -76,6 +86,7 @@ function isDiskError(error: unknown): boolean {
 }
 
 function serve(): void {
+  process.umask(0o077); // the data holds the signing keys
   const config = startStep(() => readConfig(process.env));
   const logger = createLogger(config.logLevel);
   const server = startStep(
@@ -88,7 +99,12 @@ function serve(): void {
     failToListen(error, config);
   });
   server.http.listen(config.port, config.host, () => {
-    process.stdout.write(`Oneport is running at ${addressOf(server, config)}\n`);
+    const address = addressOf(server, config);
+    logger.info(
+      { version: VERSION, node: process.versions.node, address, settings: settingsOf(config) },
+      'started',
+    );
+    process.stdout.write(`Oneport is running at ${address}\n`);
   });
 }
 
@@ -100,12 +116,18 @@ function startStep<T>(step: () => T, config?: Config): T {
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     if (error instanceof LockedError) return fail(EXIT.busy, error.message);
     if (error instanceof OpenError) return fail(EXIT.config, error.message);
+    if (error instanceof DriverError) return fail(EXIT.config, error.message + runningNode(error));
     if (config && isPermissionError(error)) {
       return fail(
         EXIT.cannotCreate,
         `${userInfo().username} cannot write to DATA_DIR ${config.dataDir}: ${String(error)}`,
       );
     }
+    if (config && isDiskError(error))
+      return fail(
+        EXIT.ioError,
+        `the disk of DATA_DIR ${config.dataDir} is full or failing: ${String(error)}`,
+      );
     throw error;
   }
 }
@@ -154,12 +176,27 @@ function stopOnSignals(server: Server, logger: Logger): void {
   });
 }
 
-/** Logs JSON lines to stderr. When its reader stalls, lines beyond 1 MB are dropped, so that the server never blocks. */
+/**
+ * Logs to stderr: JSON lines, or lines for people on a terminal. When the reader stalls, lines beyond 1 MB are dropped, so
+ * that the server never blocks.
+ */
 function createLogger(level: string): Logger {
   const out = pino.destination({ dest: 2, sync: false, maxLength: 1024 * 1024 });
   out.on('error', () => {});
   process.stdout.on('error', () => {});
-  return pino({ level, name: 'oneport' }, out);
+  const stream = process.stderr.isTTY ? { write: (line: string) => void out.write(prettyLine(line)) } : out;
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream);
+}
+
+/** Returns what the start logs. Signing keys stay out. */
+function settingsOf({ sessionKeys, allowedOrigins, trustedProxies, ...rest }: Config): object {
+  return {
+    ...rest,
+    sessionKeys: sessionKeys.length,
+    allowedOrigins: [...allowedOrigins],
+    trustedProxies: trustedProxies.rules,
+  };
 }
 
 /** Returns the limit of open files; without one where there is no /proc, because the system then enforces its own. */

@@ -4,6 +4,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Hub } from './realtime/hub.js';
 import type { Store } from './store/store.js';
+import type { Telemetry } from './telemetry.js';
+import { VERSION } from './version.js';
 
 /** Left out: each scrape lists every socket, which blocks the event loop for over 60 ms with 18,000. Open files are counted below. */
 const EXPENSIVE_METRICS = [
@@ -18,40 +20,93 @@ const EXPENSIVE_METRICS = [
 
 const fdFolder = '/proc/self/fd';
 
-export function createMetrics(hub: Hub, store: Store): Registry {
+export interface MetricsDeps {
+  readonly hub: Hub;
+  readonly store: Store;
+  readonly telemetry: Telemetry;
+  /** The database file; its write-ahead log lies beside it. */
+  readonly databaseFile: string;
+}
+
+export function createMetrics({ hub, store, telemetry, databaseFile }: MetricsDeps): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of EXPENSIVE_METRICS) registry.removeSingleMetric(name);
-  const gauge = (name: string, help: string, value: () => number | Promise<number>): void => {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      async collect() {
-        this.set(await value());
-      },
-    });
-  };
-  const counter = (name: string, help: string, value: () => number): void => {
-    new Counter({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset();
-        this.inc(value());
-      },
-    });
-  };
+  const { gauge, counter, counters } = readersOf(registry);
   if (existsSync(fdFolder)) gauge('process_open_fds', 'Number of open file descriptors.', countOpenFiles);
+  const build = { name: 'oneport_build_info', help: 'always 1; the label tells the version' };
+  new Gauge({ ...build, registers: [registry], labelNames: ['version'] }).set({ version: VERSION }, 1);
   gauge('oneport_connections', 'open sockets', () => hub.connections.size);
   gauge('oneport_people', 'users with open sockets, or with open sockets a moment ago', () => hub.userCount);
   gauge('oneport_rooms', 'rooms with at least one user', () => hub.roomCount);
+  gauge('oneport_send_queue_bytes', 'bytes that wait for readers', () => queuedBytes(hub));
   gauge('oneport_store_failing', '1 while messages cannot be stored', () =>
     store.writeError === undefined ? 0 : 1,
   );
+  gauge('oneport_search_catching_up', '1 while the search index is being built', () =>
+    store.search.isCatchingUp ? 1 : 0,
+  );
+  gauge('oneport_database_bytes', 'size of the database file', () => sizeOf(databaseFile));
+  gauge('oneport_wal_bytes', 'size of the write-ahead log', () => sizeOf(`${databaseFile}-wal`));
   counter('oneport_events_total', 'events committed since the start', () => hub.eventCount);
+  counters('oneport_http_requests_total', 'answers by HTTP status', 'status', telemetry.httpByStatus);
+  counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);
+  counters('oneport_closes_total', 'closed sockets by close code', 'code', telemetry.closesByCode);
+  registry.registerMetric(telemetry.commitSeconds);
   return registry;
+}
+
+type ReadNumber = () => number | Promise<number>;
+
+/** Metrics that are read from elsewhere at each scrape. */
+function readersOf(registry: Registry) {
+  const registers = [registry];
+  return {
+    gauge(name: string, help: string, value: ReadNumber): void {
+      new Gauge({
+        name,
+        help,
+        registers,
+        async collect() {
+          this.set(await value());
+        },
+      });
+    },
+    counter(name: string, help: string, value: () => number): void {
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(value());
+        },
+      });
+    },
+    counters(name: string, help: string, label: string, values: ReadonlyMap<string, number>): void {
+      new Counter({
+        name,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          this.reset();
+          for (const [key, value] of values) this.inc({ [label]: key }, value);
+        },
+      });
+    },
+  };
+}
+
+function queuedBytes({ connections }: Hub): number {
+  let bytes = 0;
+  for (const connection of connections.values()) bytes += connection.bufferedBytes;
+  return bytes;
+}
+
+/** Returns 0 when the file is not there. */
+async function sizeOf(file: string): Promise<number> {
+  return (await stat(file).catch(() => ({ size: 0 }))).size;
 }
 
 /** Linux 6.2 and later give the count without a list. Returns NaN when it cannot be read, so that the scrape goes on. */

@@ -16,40 +16,116 @@ export function addressOf(request: IncomingMessage, proxies: BlockList): string 
   return hops.find((hop) => !isTrusted(hop, proxies)) ?? hops.at(-1) ?? peer;
 }
 
-/** Returns `https` when the request came over TLS, to us or to a trusted proxy. */
+/** Returns `https` when the request came over TLS, to us or to the first proxy. Traefik says `wss` for a socket. */
 export function schemeOf(request: IncomingMessage, proxies: BlockList): 'http' | 'https' {
   if ('encrypted' in request.socket) return 'https';
-  const proto = request.headers['x-forwarded-proto'];
+  const header = request.headers['x-forwarded-proto'];
+  const proto = typeof header === 'string' ? header.split(',')[0]?.trim().toLowerCase() : undefined;
   const trusted = isTrusted(unmapIPv4(request.socket.remoteAddress ?? ''), proxies);
-  return trusted && proto === 'https' ? 'https' : 'http';
+  return trusted && (proto === 'https' || proto === 'wss') ? 'https' : 'http';
 }
 
-/** Returns false for a Host that is not PUBLIC_ORIGIN's (DNS rebinding). Without PUBLIC_ORIGIN, every Host is accepted. */
+/** Returns the Host header in lower case, without the port that the scheme implies. */
+function hostOf(request: IncomingMessage, scheme: string): string | undefined {
+  return request.headers.host?.toLowerCase().replace(scheme === 'https' ? /:443$/ : /:80$/, '');
+}
+
+/**
+ * Returns false for a Host that is not PUBLIC_ORIGIN's (DNS rebinding). Without PUBLIC_ORIGIN, a request that comes from
+ * this machine without a proxy must name it as localhost or by an address; every other Host is accepted.
+ */
 export function isOurHost(request: IncomingMessage, { publicOrigin }: OriginPolicy): boolean {
-  return publicOrigin === undefined || request.headers.host?.toLowerCase() === new URL(publicOrigin).host;
+  if (publicOrigin === undefined)
+    return !isDirectAndLocal(request) || isLocalHost(request.headers.host ?? '');
+  const { host, protocol } = new URL(publicOrigin);
+  return hostOf(request, protocol.slice(0, -1)) === host;
+}
+
+/** Returns whether the request comes from this machine, and no proxy says that it forwarded it. */
+export function isDirectAndLocal({ headers, socket }: IncomingMessage): boolean {
+  const peer = unmapIPv4(socket.remoteAddress ?? '');
+  return isLoopback(peer) && !FORWARDING_HEADERS.some((name) => name in headers);
+}
+
+const FORWARDING_HEADERS = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+];
+
+export function isLocalHost(host: string): boolean {
+  const name = host.toLowerCase().replace(/:\d+$/, '');
+  return name === 'localhost' || name.endsWith('.localhost') || isIP(name.replace(/^\[|\]$/g, '')) !== 0;
 }
 
 /**
  * Returns whether a request with this Origin may use the visitor's cookie: exactly our own origin or an allowed one.
  * A request without Origin comes from no browser, or is a same-origin GET of an old one; Sec-Fetch-Site tells them apart.
+ * A page with `Referrer-Policy: no-referrer` sends `null`, and Sec-Fetch-Site again tells whose page it is.
  */
 export function isOurOrigin(request: IncomingMessage, policy: OriginPolicy): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return request.headers['sec-fetch-site'] !== 'cross-site';
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (origin === undefined) return site !== 'cross-site';
+  if (origin === 'null') return site === 'same-origin';
   if (policy.allowedOrigins.has(origin) || origin === policy.publicOrigin) return true;
-  if (policy.publicOrigin !== undefined || host === undefined) return false;
-  return origin === `${schemeOf(request, policy.trustedProxies)}://${host.toLowerCase()}`;
+  if (policy.publicOrigin !== undefined) return false;
+  const scheme = schemeOf(request, policy.trustedProxies);
+  return origin === `${scheme}://${hostOf(request, scheme)}`;
 }
 
-export function isLoopback(address: string): boolean {
+/** Returns the likely cause of a wrong Host or Origin, for the operator's log. */
+export function likelyCause(request: IncomingMessage, policy: OriginPolicy): string {
+  const { host = '', origin } = request.headers;
+  if (!isOurHost(request, policy)) {
+    if (policy.publicOrigin === undefined)
+      return 'DNS rebinding, or a proxy that sets no X-Forwarded-For. Set PUBLIC_ORIGIN.';
+    return isDirectAndLocal(request)
+      ? `opened by another address than PUBLIC_ORIGIN ${policy.publicOrigin}, or the proxy does not pass Host.`
+      : 'the proxy does not pass Host, or PUBLIC_ORIGIN is wrong.';
+  }
+  const url = origin !== undefined && URL.canParse(origin) ? new URL(origin) : undefined;
+  if (url === undefined) return 'a page without an origin: a sandbox, a file, or another site.';
+  if (url.host === hostOf(request, url.protocol.slice(0, -1)))
+    return 'the proxy does not set X-Forwarded-Proto, or its address is missing in TRUSTED_PROXIES, or PUBLIC_ORIGIN is wrong.';
+  return isLocalHost(host) && !isLocalHost(url.host)
+    ? 'the proxy does not pass Host.'
+    : 'a page of another site. If it is yours, add it to ALLOWED_ORIGINS.';
+}
+
+/** Returns what limits by address count: an IPv4 address, or the /64 network of an IPv6 one, as a household has it. */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
+  const groups = head === '' ? [] : head.split(':');
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
+  const missing = tail === undefined ? 0 : 8 - groups.length - rest.length;
+  const all = [...groups, ...Array.from({ length: Math.max(0, missing) }, () => '0'), ...rest];
+  return `${all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
+
+function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
 /** Returns the addresses of X-Forwarded-For, client first, from after the last entry that is no address. */
 function forwardedAddresses(headers: IncomingHttpHeaders): string[] {
   const header = headers['x-forwarded-for'];
-  const hops = (typeof header === 'string' ? header.split(',') : []).map((hop) => unmapIPv4(hop.trim()));
+  const hops = (typeof header === 'string' ? header.split(',') : []).map((hop) =>
+    unmapIPv4(withoutPort(hop.trim())),
+  );
   return hops.slice(hops.findLastIndex((hop) => isIP(hop) === 0) + 1);
+}
+
+/** Returns `192.0.2.1` for `192.0.2.1:4711` and `2001:db8::1` for `[2001:db8::1]:4711`, as some proxies write them. */
+function withoutPort(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/.exec(hop) ?? [];
+  return bracketed ?? plain ?? hop;
 }
 
 function isTrusted(address: string, proxies: BlockList): boolean {

@@ -17,9 +17,11 @@ import { Hub } from './realtime/hub.js';
 import { UpgradeHandler } from './realtime/upgrade.js';
 import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
-import { newKey, SessionCookie } from './session.js';
+import { newInstance, newKey, SessionCookie } from './session.js';
 import { CLOSE, type User } from './shared/protocol.js';
+import { databaseFile } from './store/database.js';
 import { Store } from './store/store.js';
+import { Telemetry } from './telemetry.js';
 
 export interface Dependencies {
   readonly logger: Logger;
@@ -47,6 +49,8 @@ const httpOptions = {
   headersTimeout: 8_000,
   requestTimeout: 15_000,
   connectionsCheckingInterval: 1_000,
+  /** Longer than proxies keep idle connections (Caddy 120 s), or they use one that we are closing, and answer 502. */
+  keepAliveTimeout: 125_000,
 };
 const publicDir = fileURLToPath(new URL('../public', import.meta.url));
 
@@ -55,7 +59,8 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const { logger, maxConnections = 0 } = dependencies;
   const store = openStore(config, logger);
   const server = http.createServer(httpOptions);
-  const chat = createChat(config, store, dependencies);
+  const telemetry = new Telemetry(logger, dependencies.now ?? Date.now);
+  const chat = createChat(config, store, telemetry, dependencies);
   const { hub, sequencer } = chat;
   let draining = false;
   const state = {
@@ -66,7 +71,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
   const stops = [
     startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
-    startStoreTimer(store),
+    startStoreTimer(store, telemetry),
     () => hub.stop(),
   ];
   const abort = (): void => {
@@ -100,7 +105,7 @@ function openStore(config: Config, logger: Logger): Store {
 type Chat = ReturnType<typeof createChat>;
 
 /** Wires the way from a command to its delivery. */
-function createChat(config: Config, store: Store, dependencies: Dependencies) {
+function createChat(config: Config, store: Store, telemetry: Telemetry, dependencies: Dependencies) {
   const { logger, now = Date.now, wrapStorage } = dependencies;
   const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
   const { events, epoch, people, memberships } = store;
@@ -116,12 +121,23 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
   });
   const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');
   const sequencer: Sequencer = createSequencer({
-    apply: (commands) => applyBatch(commands, storage, onBug),
+    apply(commands) {
+      const from = performance.now();
+      const results = applyBatch(commands, storage, onBug);
+      telemetry.committed(performance.now() - from, commands.length);
+      telemetry.storeState(store.writeError);
+      return results;
+    },
     deliver: (results) => hub.deliver(results),
   });
   const submit = (command: Command): Promise<Result> =>
     new Promise((resolve) => sequencer.submit(command, resolve));
-  const sessionCookie = new SessionCookie(sessionKeys(config, store), people, now);
+  const sessionCookie = new SessionCookie(
+    sessionKeys(config, store),
+    people,
+    now,
+    store.getOrCreateMeta('instance', newInstance),
+  );
   const onSeen = (user: User): void => {
     try {
       const [at, person] = [now(), people.person(user.id)];
@@ -130,7 +146,8 @@ function createChat(config: Config, store: Store, dependencies: Dependencies) {
       // the disk cannot be read; reading the log says so
     }
   };
-  return { hub, sequencer, submit, sessionCookie, onSeen, now, read: (work: () => void) => store.read(work) };
+  const read = (work: () => void): void => store.read(work);
+  return { hub, sequencer, submit, sessionCookie, onSeen, now, read, telemetry };
 }
 
 function sessionKeys(config: Config, store: Store): readonly string[] {
@@ -147,7 +164,7 @@ function attachHttp(
   server: http.Server,
   config: Config,
   store: Store,
-  { hub, submit, sessionCookie, onSeen, now }: Chat,
+  { hub, submit, sessionCookie, onSeen, now, telemetry }: Chat,
   { isDraining, isFull }: ServerState,
   logger: Logger,
 ): void {
@@ -156,10 +173,12 @@ function attachHttp(
     sessionCookie,
     onSeen,
     logger,
+    telemetry,
     now,
     submit,
     unreadyReasons: () => [
       ...(isDraining() ? ['the server is stopping'] : []),
+      ...(isFull() ? ['too many connections: raise the limit of open files'] : []),
       ...(store.writeError === undefined ? [] : [`the store fails: ${store.writeError}`]),
     ],
     log: store.events,
@@ -167,7 +186,12 @@ function attachHttp(
     takeToken: (user, text = '') => hub.takeMessage(user, text),
     hub,
     store,
-    metrics: createMetrics(hub, store),
+    metrics: createMetrics({
+      hub,
+      store,
+      telemetry,
+      databaseFile: databaseFile(config.dataDir),
+    }),
     publicDir,
     isFull,
   });
@@ -184,7 +208,7 @@ function attachHttp(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, sessionCookie, onSeen, read }: Chat,
+  { hub, sessionCookie, onSeen, read, telemetry }: Chat,
   { isDraining, isFull }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
@@ -192,6 +216,7 @@ function attachUpgrade(
     config,
     sessionCookie,
     hub,
+    telemetry,
     onSeen,
     read,
     onError: (error) => logger.error({ err: error }, 'failed to open a socket'),
@@ -202,8 +227,11 @@ function attachUpgrade(
 }
 
 /** Runs the store's background work. */
-function startStoreTimer(store: Store): () => void {
-  const timer = setInterval(() => store.tick(), 1000);
+function startStoreTimer(store: Store, telemetry: Telemetry): () => void {
+  const timer = setInterval(() => {
+    store.tick();
+    telemetry.storeState(store.writeError);
+  }, 1000);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -31,8 +31,9 @@ interface StoredPerson {
 
 export const SESSION_SECONDS = 30 * 24 * 3600;
 const REFRESH_AFTER_SECONDS = 24 * 3600;
-const CLOCK_SKEW_SECONDS = 60;
 const MAX_COOKIE_LENGTH = 4096;
+/** Cookies of one name that are looked at. Browsers send several when another host of the domain sets the same name. */
+const MAX_SAME_NAME = 4;
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/; // new ids have 12; older cookies may have others
 /** Verified Cookie headers that are remembered, and the longest of them: at most 8 MB. */
 const maxCachedHeaders = 16_384;
@@ -42,15 +43,21 @@ const BASE64_PATTERN = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/
 /** Signs with the newest key and accepts all. `keys` are in order, newest first; `now` is in milliseconds. */
 export class SessionCookie {
   readonly keys: Keygrip;
+  /**
+   * Names of the cookies that hold the session, the one that counts first. Cookies know no port, so the name with the
+   * instance keeps two servers on one host apart; `name` alone is what other programs read.
+   */
+  readonly names: readonly string[];
   /** The same keys for our own check: Keygrip's draws random bytes and makes two more HMACs, at every upgrade. */
   readonly #secrets: readonly KeyObject[];
   /** What verified headers prove, the least recently used first. After a restart, the same cookies come back at once. */
-  readonly #cache = new Map<string, SignedSession>();
+  readonly #cache = new Map<string, readonly SignedSession[]>();
   readonly #people: PersonLookup;
   readonly #now: () => number;
 
-  constructor(keys: readonly string[], people: PersonLookup, now: () => number) {
+  constructor(keys: readonly string[], people: PersonLookup, now: () => number, instance?: string) {
     this.keys = new Keygrip([...keys], 'sha256');
+    this.names = instance === undefined ? ['name'] : [`name-${instance}`, 'name'];
     this.#secrets = keys.map((key) => createSecretKey(key, 'utf8'));
     this.#people = people;
     this.#now = now;
@@ -68,33 +75,52 @@ export class SessionCookie {
   /** The same with those who lost their name. */
   identify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
-    const signed = this.#cache.get(header) ?? this.#verifySignature(header);
-    if (!signed) return undefined;
-    this.#cacheHeader(header, signed);
-    const age = this.#now() / 1000 - signed.iat;
-    if (age > SESSION_SECONDS || age < -CLOCK_SKEW_SECONDS) return undefined;
-    const stored = this.#storedUser(signed);
+    if (header === undefined) return undefined;
+    const candidates = this.#cache.get(header) ?? this.#verifySignatures(header);
+    if (candidates.length > 0) this.#cacheHeader(header, candidates);
+    for (const signed of candidates) {
+      const session = this.#toSession(signed);
+      if (session) return session;
+    }
+    return undefined;
+  }
+
+  #toSession(signed: SignedSession): Session | undefined {
+    const now = this.#now() / 1000;
+    const age = now - signed.iat;
+    const stored = age > SESSION_SECONDS ? undefined : this.#storedUser(signed);
     if (!stored) return undefined;
-    const needsRefresh = signed.hasOldKey || age > REFRESH_AFTER_SECONDS;
-    const expiresAt = (signed.iat + SESSION_SECONDS) * 1000;
+    // A signed time in the future means that our own clock was wrong. It makes no session longer.
+    const expiresAt = (Math.min(signed.iat, now) + SESSION_SECONDS) * 1000;
+    const needsRefresh = signed.hasOldKey || age < 0 || age > REFRESH_AFTER_SECONDS;
     return { ...stored, generation: signed.generation, expiresAt, needsRefresh };
   }
 
-  #cacheHeader(header: string, signed: SignedSession): void {
+  #cacheHeader(header: string, candidates: readonly SignedSession[]): void {
     if (header.length > maxCachedHeaderLength) return;
     this.#cache.delete(header); // it becomes the most recently used
-    this.#cache.set(header, signed);
+    this.#cache.set(header, candidates);
     if (this.#cache.size <= maxCachedHeaders) return;
     const oldest = this.#cache.keys().next();
     if (!oldest.done) this.#cache.delete(oldest.value);
   }
 
-  /** Returns what the cookie says when one of our keys signed it. The answer depends on nothing but the header. */
-  #verifySignature(header: string): SignedSession | undefined {
-    const value = cookieValue(header, 'name');
-    const signature = cookieValue(header, 'name.sig');
-    if (value === undefined || signature === undefined || value.length > MAX_COOKIE_LENGTH) return undefined;
-    const key = this.#secrets.findIndex((secret) => isValidSignature(secret, `name=${value}`, signature));
+  /**
+   * Returns what the cookies say that one of our keys signed, the one that counts first. Tries every cookie of a name with
+   * every signature, because a neighbour's may stand before ours. The answer depends on nothing but the header.
+   */
+  #verifySignatures(header: string): readonly SignedSession[] {
+    return this.names.flatMap((name) => {
+      const signatures = cookieValues(header, `${name}.sig`);
+      const values = cookieValues(header, name).filter(({ length }) => length <= MAX_COOKIE_LENGTH);
+      return values.flatMap((value) =>
+        signatures.flatMap((signature) => this.#verifySignature(name, value, signature) ?? []),
+      );
+    });
+  }
+
+  #verifySignature(name: string, value: string, signature: string): SignedSession | undefined {
+    const key = this.#secrets.findIndex((secret) => isValidSignature(secret, `${name}=${value}`, signature));
     return key < 0 ? undefined : parseSession(value, key > 0);
   }
 
@@ -163,13 +189,20 @@ export function newKey(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** Returns the value of the first cookie with this name. The package `cookies` needs a response, which an upgrade lacks. */
-function cookieValue(header: string, name: string): string | undefined {
+/** Returns a new name of a data folder, for its cookie: 8 URL-safe characters. */
+export function newInstance(): string {
+  return randomBytes(6).toString('base64url');
+}
+
+/** Returns the values of the cookies with this name. The package `cookies` needs a response, which an upgrade lacks. */
+function cookieValues(header: string, name: string): string[] {
+  const values: string[] = [];
   for (const part of header.split(';')) {
     const at = part.indexOf('=');
-    if (at > 0 && part.slice(0, at).trim() === name) return unquote(part.slice(at + 1).trim());
+    if (at > 0 && part.slice(0, at).trim() === name) values.push(unquote(part.slice(at + 1).trim()));
+    if (values.length === MAX_SAME_NAME) break;
   }
-  return undefined;
+  return values;
 }
 
 function unquote(value: string): string {

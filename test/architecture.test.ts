@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Borders, faultsOf, type Tree } from './borders.js';
 
 const SHARED = ['shared'];
-const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts'];
+const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts', 'version.ts', 'telemetry.ts'];
 const ANY = /^/;
 const BORDERS: Borders = {
   parts: {
@@ -16,16 +16,18 @@ const BORDERS: Borders = {
     'config.ts': [],
     'session.ts': SHARED,
     'origin.ts': ['config.ts'],
+    'version.ts': SHARED,
+    'telemetry.ts': SHARED,
     chat: SHARED,
     store: [...SHARED, 'chat'],
     sequencer: ['chat'],
     realtime: [...BOTH, 'chat', 'sequencer'],
     http: [...BOTH, 'chat'],
-    'metrics.ts': ['realtime', 'store'],
+    'metrics.ts': ['realtime', 'store', 'telemetry.ts', 'version.ts'],
     'server.ts': [...BOTH, 'chat', 'store', 'sequencer', 'realtime', 'http', 'metrics.ts'],
     cli: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts'],
     prove: [...SHARED, 'store', 'cli'],
-    'main.ts': ['config.ts', 'store', 'server.ts', 'cli', 'prove'],
+    'main.ts': ['config.ts', 'version.ts', 'store', 'server.ts', 'cli', 'prove'],
   },
   packages: {
     ws: /^realtime\/|^prove\/clients\.ts$/, // prove is a client of the server
@@ -38,8 +40,8 @@ const BORDERS: Borders = {
     '@koa/bodyparser': /^http\//,
     cookies: /^http\/auth\.ts$/,
     keygrip: /^session\.ts$/,
-    'prom-client': /^(metrics|http\/health)\.ts$/,
-    pino: /^(main|server|http\/(app|errors))\.ts$/,
+    'prom-client': /^(metrics|telemetry|http\/health)\.ts$/,
+    pino: /^(main|server|telemetry|http\/(app|errors))\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
     'emojibase-data': /^client\//,
@@ -57,6 +59,12 @@ const BORDERS: Borders = {
       where: /^store\/(?!database)/,
       what: /\bLIMIT\s+[?:@$](?!\{)/,
       in: 'texts',
+    },
+    {
+      fault: 'loads the SQLite driver itself', // store/sqlite.ts knows which one fits the running Node
+      where: /^(?!store\/sqlite\.ts)/,
+      what: /^import (?!type )[^;]*'better-sqlite3'/m,
+      in: 'source',
     },
     {
       fault: 'has SQL',
@@ -112,7 +120,7 @@ function readTree(): Tree {
 const SOUND: Readonly<Record<string, string>> = {
   'shared/protocol.ts': '/** The types; `any` of them! Not "SELECT 1". */\nexport const word = 1;\n',
   'chat/rules.ts': "/** The rules: no await, no Date. */\nimport { word } from '../shared/protocol.js';\n",
-  'store/events.ts': "/** SQL. */\nimport Db from 'better-sqlite3';\ndb.prepare('SELECT 1');\n",
+  'store/events.ts': "/** SQL. */\nimport type Db from 'better-sqlite3';\ndb.prepare('SELECT 1');\n",
   'realtime/hub.ts': "/** a */\nimport { R } from './room.js';\nsay('Hello!'); if (a !== !b) c();\n",
   'realtime/room.ts': "/** b */\nimport type { H } from './hub.js';\nimport 'ws';\n",
   'main.ts': '#!/usr/bin/env node\nprocess.exit(Number(process.env.X));\n',
@@ -126,11 +134,12 @@ const WRONG: readonly (readonly [fault: string, file: string, text: string])[] =
   ['chat/a.ts takes ./gone.js, which is not there', 'chat/a.ts', "import { x } from './gone.js';"],
   ['client/a.tsx takes main.ts', 'client/a.tsx', "export * from '../main.js';"],
   ['http/a.ts takes ws', 'http/a.ts', "import {\n  type WebSocket,\n} from 'ws';"],
-  ['chat/a.ts takes better-sqlite3', 'chat/a.ts', "import Db from 'better-sqlite3';"],
+  ['chat/a.ts takes better-sqlite3', 'chat/a.ts', "import type Db from 'better-sqlite3';"],
   ['chat/a.ts takes ws', 'chat/a.ts', 'import "ws";'],
   ['sequencer/local.ts takes redis', 'sequencer/local.ts', "const r = import('redis');"],
   ['http/a.ts takes @stranger/thing/deep', 'http/a.ts', "import x from '@stranger/thing/deep';"],
   ['chats/a.ts belongs to no part', 'chats/a.ts', ''],
+  ['store/a.ts loads the SQLite driver itself', 'store/a.ts', "import Db from 'better-sqlite3';"],
   ['http/a.ts has SQL', 'http/a.ts', 'db.prepare(`\n  UPDATE rooms SET last = 1`);'],
   ['store/a.ts has a bare parameter as a LIMIT', 'store/a.ts', "db.prepare('SELECT 1 LIMIT ?');"],
   ['http/a.ts reads the environment', 'http/a.ts', 'x(process.env);'],

@@ -28,8 +28,8 @@ export interface Ban {
   readonly fault: string;
   readonly where: RegExp;
   readonly what: RegExp;
-  /** where in a file to look: in its code without texts, in its texts, or in all of it */
-  readonly in: 'code' | 'texts' | 'file';
+  /** where in a file to look: in its code without texts, in its texts, in both, or also in comments */
+  readonly in: 'code' | 'texts' | 'source' | 'file';
 }
 
 interface Import {
@@ -77,7 +77,7 @@ function importFaults(file: string, tree: Tree, { parts, packages }: Borders): s
 }
 
 function textFaults(file: string, text: string, { banned }: Borders): string[] {
-  const views = { code: codeOf(text), texts: textsOf(text), file: text };
+  const views = { code: codeOf(text), texts: textsOf(text), source: withoutComments(text), file: text };
   return [
     ...banned
       .filter((ban) => ban.where.test(file) && ban.what.test(views[ban.in]))

@@ -14,7 +14,7 @@ describe('the configuration', () => {
       messageRate: 5,
       messageBurst: 10,
       connectionsPerPerson: 10,
-      connectionsPerAddress: 64,
+      connectionsPerAddress: 1024,
       signinsPerMinute: 10,
       sendBuffer: 1_048_576,
     });
@@ -26,7 +26,7 @@ describe('the configuration', () => {
     ['PORT', '-1'],
     ['MESSAGE_RATE', '1.5'],
     ['SEND_BUFFER', '1MB'],
-    ['SESSION_KEYS', ''],
+    ['SESSION_KEYS', ','],
     ['SESSION_KEYS', 'short'],
     ['SESSION_KEYS', 'a'.repeat(40)],
     ['SESSION_KEYS', 'change-me-change-me-change-me-change-me'],
@@ -41,6 +41,16 @@ describe('the configuration', () => {
   ])('rejects %s=%j and names the variable', (name, value) =>
     expect(() => readConfig({ [name]: value })).toThrow(name),
   );
+  it.each([
+    ['https://CHAT.example.org', 'https://chat.example.org.'],
+    ['https://chat.example.org:443', 'https://chat.example.org.'],
+    ['https://例子.example', 'https://xn--fsqu00a.example.'],
+  ])('tells how browsers write the origin %s', (origin, expected) =>
+    expect(() => readConfig({ PUBLIC_ORIGIN: origin })).toThrow(expected),
+  );
+  it.each(SETTINGS.map(([name]) => name))('takes an empty or blank %s as unset', (name) => {
+    for (const value of ['', ' ']) expect(readConfig({ [name]: value })).toEqual(readConfig({}));
+  });
   it('is listed in docs/operations.md, with every default and meaning', () => {
     const docs = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
     for (const [name, fallback, meaning] of SETTINGS)

@@ -1,12 +1,14 @@
 /** The process: exit codes of a start that fails, few file descriptors, closed output pipes. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { APPLICATION_ID } from '../src/store/schema.js';
+import Database from '../src/store/sqlite.js';
 import { Door, type Env, type Socket, temporaryFolder } from './harness.js';
-import { spawnServer, startServer } from './process.js';
+import { ROOT, spawnServer, startServer } from './process.js';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -46,6 +48,7 @@ describe('the start', () => {
     const DATA_DIR = temporaryFolder();
     const file = join(DATA_DIR, 'oneport.db');
     const db = new Database(file);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
     db.pragma('user_version = 9999');
     db.close();
     const [code, message] = await failToStart({ DATA_DIR });
@@ -56,6 +59,20 @@ describe('the start', () => {
     after.close();
   });
 
+  it('ends with 78 and names the version of Node when no SQLite driver fits it', async () => {
+    const root = temporaryFolder();
+    cpSync(join(ROOT, 'dist'), join(root, 'dist'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(root, 'package.json'));
+    mkdirSync(join(root, 'node_modules'));
+    for (const name of readdirSync(join(ROOT, 'node_modules')).filter((name) => !name.includes('sqlite')))
+      symlinkSync(join(ROOT, 'node_modules', name), join(root, 'node_modules', name));
+    const server = spawnServer({ env: { DATA_DIR: temporaryFolder() }, root });
+    expect(await server.exited).toBe(78);
+    expect(server.errors()).toMatch(
+      /^oneport: no SQLite driver fits this Node: .* This is Node \d+\.\d+\.\d+\.\n$/,
+    );
+  });
+
   it.runIf(isRoot)('ends with 73 and names folder and user when the data folder is read-only', async () => {
     const DATA_DIR = temporaryFolder();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=1m', 'tmpfs', DATA_DIR]);
@@ -64,6 +81,31 @@ describe('the start', () => {
     expect(code).toBe(73);
     expect(message).toContain(DATA_DIR);
     expect(message).toContain('root');
+  });
+
+  it.runIf(isRoot)('ends with 74 and one line when the disk is full', async () => {
+    const DATA_DIR = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300k', 'tmpfs', DATA_DIR]);
+    onTestFinished(() => void execFileSync('umount', ['-l', DATA_DIR]));
+    spawnSync('dd', ['if=/dev/zero', `of=${join(DATA_DIR, 'fill')}`, 'bs=1k', 'count=290']);
+    const [code, words] = await failToStart({ DATA_DIR });
+    expect(code).toBe(74);
+    expect(words).toMatch(/^oneport: the disk of DATA_DIR \S+ is full or failing: .*\n$/);
+  });
+
+  it('keeps the database from other users, in a folder that they can read', async () => {
+    const DATA_DIR = temporaryFolder();
+    chmodSync(DATA_DIR, 0o755);
+    const first = await startServer({ env: { DATA_DIR } });
+    const modes = () =>
+      readdirSync(DATA_DIR).map((name) => (statSync(join(DATA_DIR, name)).mode & 0o777).toString(8));
+    expect(new Set(modes())).toEqual(new Set(['600']));
+    first.child.kill('SIGKILL');
+    await first.exited;
+    for (const name of readdirSync(DATA_DIR)) chmodSync(join(DATA_DIR, name), 0o644); // as older versions left it
+    await startServer({ env: { DATA_DIR } });
+    expect((statSync(join(DATA_DIR, 'oneport.db')).mode & 0o777).toString(8)).toBe('600');
+    expect((statSync(join(DATA_DIR, 'oneport.db-wal')).mode & 0o777).toString(8)).toBe('600');
   });
 
   it.runIf(isRoot)('ends with 77 when it may not listen on the port', async () => {
@@ -85,6 +127,16 @@ describe('a server', () => {
       Array.from({ length: 60 }, () => ann.knocks('/ws/lobby').closed).map(closedSoon),
     );
     expect(crowd).toContain(503);
+    const idle = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    expect((await ann.get('/healthz')).status).toBe(200); // a probe that fails would end a server that recovers by itself
+    const ready = await ann.get('/readyz');
+    expect([ready.status, await ready.json()]).toMatchObject([
+      503,
+      { reasons: [expect.stringContaining('too many connections')] },
+    ]);
+    expect((await ann.get('/metrics')).status).toBe(200);
+    for (const socket of idle) socket.destroy();
     const [first, second] = sockets as [Socket, Socket];
     const cid = first.says('still here');
     await second.sees({ type: 'chat', cid });

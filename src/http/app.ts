@@ -7,8 +7,9 @@ import Koa from 'koa';
 import helmet from 'koa-helmet';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { isOurHost, isOurOrigin } from '../origin.js';
+import { isOurHost, isOurOrigin, likelyCause } from '../origin.js';
 import type { SessionCookie } from '../session.js';
+import type { Telemetry } from '../telemetry.js';
 import { type ApiDeps, apiRoutes } from './api.js';
 import { bodyReader, bodyTooLarge, MAX_BODY_BYTES } from './body.js';
 import { ErrorPage, errorHandler, HttpError } from './errors.js';
@@ -23,6 +24,7 @@ export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
   readonly logger: Logger;
+  readonly telemetry: Telemetry;
   /** absolute path of the folder that is served as it is */
   readonly publicDir: string;
   /** no file descriptor is left for another connection */
@@ -36,7 +38,8 @@ const PROBE_PATHS = new Set(['/healthz', '/readyz', '/metrics']);
 export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
   app.silent = true; // faults() logs
-  app.use(errorHandler(deps.logger, new ErrorPage(deps.publicDir)));
+  app.use(countAnswers(deps));
+  app.use(errorHandler(deps, new ErrorPage(deps.publicDir)));
   app.use(securityHeaders());
   app.use(guard(deps));
   app.use(bodyReader());
@@ -53,6 +56,13 @@ export function createApp(deps: AppDeps): Koa {
   }
   app.use(staticFiles(deps.publicDir));
   return app;
+}
+
+function countAnswers({ telemetry }: AppDeps): Koa.Middleware {
+  return async (ctx, next) => {
+    await next();
+    telemetry.answered(ctx.status);
+  };
 }
 
 /** No script, style or picture but ours, and no HTML from a string: what people write is text, whatever it looks like. */
@@ -83,15 +93,22 @@ function securityHeaders(): Koa.Middleware {
 }
 
 /** Before a body is read: is the host ours, does whoever changes something come from our own pages, is it too big. */
-function guard({ config, isFull: full }: AppDeps): Koa.Middleware {
+function guard({ config, isFull: full, telemetry }: AppDeps): Koa.Middleware {
   return async (ctx, next) => {
-    if (full())
+    const isProbe = PROBE_PATHS.has(ctx.path);
+    if (!isProbe && full())
       throw new HttpError(503, 'full', 'Too many connections. Try again in a moment.', {
         'Retry-After': '2',
       });
-    if (!PROBE_PATHS.has(ctx.path) && !isOurHost(ctx.req, config))
-      throw new HttpError(403, 'wrong_host', 'The Host header does not match PUBLIC_ORIGIN.');
-    if (!SAFE_METHODS.has(ctx.method)) assertOwnOrigin(ctx.req, config);
+    if (!isProbe && !isOurHost(ctx.req, config)) {
+      telemetry.refusedOrigin('wrong_host', ctx.req, likelyCause(ctx.req, config));
+      throw new HttpError(
+        403,
+        'wrong_host',
+        'This server has another name. Its operator sets PUBLIC_ORIGIN, or lets the proxy pass Host and set X-Forwarded-For.',
+      );
+    }
+    if (!SAFE_METHODS.has(ctx.method)) assertOwnOrigin(ctx.req, config, telemetry);
     await next();
   };
 }
@@ -101,12 +118,14 @@ export function isBodySizeAllowed(request: IncomingMessage): boolean {
   return Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES;
 }
 
-function assertOwnOrigin(request: IncomingMessage, config: Config): void {
-  if (!isOurOrigin(request, config))
+function assertOwnOrigin(request: IncomingMessage, config: Config, telemetry: Telemetry): void {
+  if (!isOurOrigin(request, config)) {
+    telemetry.refusedOrigin('wrong_origin', request, likelyCause(request, config));
     throw new HttpError(
       403,
       'wrong_origin',
-      "This request came from another site. Send it from one of this server's own pages.",
+      'This request came from another site. Behind a proxy, the operator lets it pass Host and set X-Forwarded-Proto, or sets PUBLIC_ORIGIN or ALLOWED_ORIGINS.',
     );
+  }
   if (!isBodySizeAllowed(request)) throw bodyTooLarge();
 }

@@ -62,13 +62,14 @@ function setCookie(
 ): void {
   const secure = schemeOf(ctx.req, config.trustedProxies) === 'https';
   const cookies = new Cookies(ctx.req, ctx.res, { keys: identity.keys, secure });
-  cookies.set('name', value, {
-    signed: true,
-    httpOnly: true,
-    sameSite: 'lax',
-    path: '/',
-    secure,
-    maxAge,
-    overwrite: true,
-  });
+  for (const name of identity.names.toReversed())
+    cookies.set(name, value, {
+      signed: true,
+      httpOnly: true,
+      sameSite: 'lax',
+      path: '/',
+      secure,
+      maxAge,
+      overwrite: true,
+    });
 }

@@ -4,6 +4,7 @@ import type Koa from 'koa';
 import type { Logger } from 'pino';
 import { isObject } from '../shared/parse.js';
 import type { Problem } from '../shared/protocol.js';
+import type { Telemetry } from '../telemetry.js';
 import { readHtml, render, translationsFor } from './html.js';
 
 export class HttpError extends Error {
@@ -19,8 +20,16 @@ export class HttpError extends Error {
   }
 }
 
+export interface ErrorDeps {
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+}
+
+/** Refusals that an operator wants to see, because they can be a limit or a setting that does not fit. */
+const LOGGED_CODES = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
+
 /** The one outer handler: every fault leaves as `{"error":{"code","message"}}`, or as a page for who asks for one. */
-export function errorHandler(logger: Logger, page: ErrorPage): Koa.Middleware {
+export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage): Koa.Middleware {
   return async (ctx, next) => {
     try {
       await next();
@@ -30,6 +39,8 @@ export function errorHandler(logger: Logger, page: ErrorPage): Koa.Middleware {
         throw new HttpError(405, 'wrong_method', 'Method not allowed.');
     } catch (error) {
       const fault = toHttpError(error);
+      if (LOGGED_CODES.has(fault.code)) telemetry.warnRefused(fault.code, { status: fault.status });
+      else telemetry.refused(fault.code);
       if (fault.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
       respond(ctx, fault, page);
     }

@@ -2,7 +2,8 @@
 import Router from 'koa-router';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
-import { addressOf, isLoopback } from '../origin.js';
+import { isDirectAndLocal, isLocalHost } from '../origin.js';
+import { VERSION } from '../version.js';
 import { HttpError } from './errors.js';
 
 export interface HealthDeps {
@@ -16,7 +17,7 @@ export function healthRoutes({ config, unreadyReasons: unready, metrics }: Healt
   const router = new Router();
   router.get('/healthz', (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { alive: true };
+    ctx.body = { alive: true, version: VERSION };
   });
   router.get('/readyz', (ctx) => {
     const reasons = unready();
@@ -25,7 +26,7 @@ export function healthRoutes({ config, unreadyReasons: unready, metrics }: Healt
     ctx.body = { ready: reasons.length === 0, reasons };
   });
   router.get('/metrics', async (ctx) => {
-    const local = isLoopback(addressOf(ctx.req, config.trustedProxies));
+    const local = isDirectAndLocal(ctx.req) && isLocalHost(ctx.headers.host ?? '');
     if (!config.metricsPublic && !local)
       throw new HttpError(
         403,

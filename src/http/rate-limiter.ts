@@ -1,28 +1,46 @@
-/** At most so many in a span of time for each key. Old entries go with the next span, so memory is bounded by one's keys. */
+/**
+ * Token buckets by key. A bucket starts with `burst` tokens and gets them back evenly, `rate` in each `spanMs`. Full
+ * buckets are dropped once per span, so memory is bounded by the keys of one span.
+ */
 export class RateLimiter {
-  readonly #most: number;
+  readonly #rate: number;
   readonly #now: () => number;
-  #counts = new Map<string, number>();
-  readonly #span: number;
-  #from = 0;
+  readonly #spanMs: number;
+  readonly #burst: number;
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+  #prunedAt = 0;
 
-  /** `most`: 0 = no limit; `now` and `span` in milliseconds */
-  constructor(most: number, now: () => number, span = 60_000) {
-    this.#most = most;
+  /** `rate`: 0 = no limit. `now` is in milliseconds. */
+  constructor(rate: number, now: () => number, spanMs = 60_000, burst = rate) {
+    this.#rate = rate;
     this.#now = now;
-    this.#span = span;
+    this.#spanMs = spanMs;
+    this.#burst = burst;
   }
 
-  /** Counts one; the seconds to wait when it is one too many, else 0. */
+  /** Takes a token. Returns 0, or the seconds until there is one. */
   take(key: string): number {
-    if (this.#most === 0) return 0;
+    if (this.#rate === 0) return 0;
     const now = this.#now();
-    if (Math.abs(now - this.#from) >= this.#span) {
-      this.#from = now;
-      this.#counts = new Map();
-    }
-    const count = (this.#counts.get(key) ?? 0) + 1;
-    this.#counts.set(key, count);
-    return count > this.#most ? Math.ceil((this.#from + this.#span - now) / 1000) : 0;
+    this.#prune(now);
+    const tokens = this.#tokens(key, now);
+    if (tokens < 1) return Math.ceil(((1 - tokens) * this.#spanMs) / this.#rate / 1000);
+    this.#buckets.set(key, { tokens: tokens - 1, at: now });
+    return 0;
+  }
+
+  #tokens(key: string, now: number): number {
+    const bucket = this.#buckets.get(key);
+    if (!bucket) return this.#burst;
+    if (now < bucket.at) return this.#burst; // the clock went back
+    const gained = ((now - bucket.at) / this.#spanMs) * this.#rate;
+    return Math.min(this.#burst, bucket.tokens + gained);
+  }
+
+  #prune(now: number): void {
+    if (Math.abs(now - this.#prunedAt) < this.#spanMs) return;
+    this.#prunedAt = now;
+    for (const key of this.#buckets.keys())
+      if (this.#tokens(key, now) >= this.#burst) this.#buckets.delete(key);
   }
 }

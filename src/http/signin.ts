@@ -3,7 +3,7 @@ import type Koa from 'koa';
 import Router from 'koa-router';
 import { parseName, skeleton } from '../chat/names.js';
 import type { Command, Result } from '../chat/types.js';
-import { addressOf } from '../origin.js';
+import { addressOf, networkOf } from '../origin.js';
 import { newId, type Session } from '../session.js';
 import type { Translations } from '../shared/i18n/en.js';
 import { field, isObject } from '../shared/parse.js';
@@ -21,6 +21,9 @@ import { chosenTranslations, languageButtons, readHtml, render } from './html.js
 import { createLink, describeLink, endSessions, ReturnPage } from './links.js';
 import { RateLimiter } from './rate-limiter.js';
 
+/** Sign-ins from one address before the rate applies: a class behind one address signs in within a minute. */
+const SIGNIN_BURST = 60;
+
 export interface SigninDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
@@ -32,7 +35,7 @@ export interface SigninDeps extends SessionDeps {
 export function signinRoutes(deps: SigninDeps): Router {
   const router = new Router();
   const form = new SigninForm(deps.publicDir);
-  const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now);
+  const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the name comes along when the language is changed
     form.render(ctx, { name: textOf(name), next: localPath(next) });
@@ -68,7 +71,7 @@ async function signInByForm(
 
 /** Answers `{id,name}` and sets the cookies. @throws HttpError 422, 409, 429, 503 */
 async function signIn(ctx: Koa.Context, deps: SigninDeps, throttle: RateLimiter): Promise<void> {
-  const wait = throttle.take(addressOf(ctx.req, deps.config.trustedProxies));
+  const wait = throttle.take(networkOf(addressOf(ctx.req, deps.config.trustedProxies)));
   if (wait > 0) {
     const message = `Too many sign-ins from your address. Try again in ${wait} seconds.`;
     throw new HttpError(429, 'too_many', message, { 'Retry-After': String(wait) });

@@ -9,10 +9,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config } from '../config.js';
-import { addressOf, isOurHost, isOurOrigin } from '../origin.js';
+import { addressOf, isOurHost, isOurOrigin, likelyCause, networkOf } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
+import type { Telemetry } from '../telemetry.js';
 import type { Hub, ResumePosition } from './hub.js';
 
 /** The types of ws lack `closeTimeout` (milliseconds). */
@@ -32,10 +33,14 @@ const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
 const admitBudgetMs = 4;
 const admitStepMs = 1;
 
+/** Sockets of one address that are not signed in, at most. They are open only until their close code was read. */
+const maxUnsignedPerAddress = 64;
+
 export interface UpgradeDeps {
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
   readonly hub: Hub;
+  readonly telemetry: Telemetry;
   /** Whether new sockets are refused with 503. */
   readonly isClosed: () => boolean;
   readonly onError: (error: unknown) => void;
@@ -52,13 +57,14 @@ export class UpgradeHandler {
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof createHandlers>;
   readonly #addresses = new AddressCounts();
+  readonly #unsigned = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
   /** Sockets that were upgraded only to receive a close code, and are still open. */
   readonly #rejected = new Set<WebSocket>();
 
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
-    this.#handlers = createHandlers(deps.hub, (ws) => this.#onClose(ws));
+    this.#handlers = createHandlers(deps.hub, (ws, code) => this.#onClose(ws, code));
     this.#wss = new WebSocketServer(WS_OPTIONS);
   }
 
@@ -89,7 +95,8 @@ export class UpgradeHandler {
   #process(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const target = parseUpgradeUrl(request.url ?? '', (room) => this.#deps.hub.roomExists(room));
     const { limits, trustedProxies } = this.#deps.config;
-    const address = limits.connectionsPerAddress > 0 ? addressOf(request, trustedProxies) : undefined;
+    const address =
+      limits.connectionsPerAddress > 0 ? networkOf(addressOf(request, trustedProxies)) : undefined;
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
     if (refusal) respondAndClose(socket, refusal);
     else if (target !== 'malformed' && target !== 'not_found')
@@ -101,14 +108,38 @@ export class UpgradeHandler {
     target: ReturnType<typeof parseUpgradeUrl>,
     address: string | undefined,
   ): HttpRefusal | undefined {
-    const { config, isClosed } = this.#deps;
+    const { config, isClosed, telemetry } = this.#deps;
     if (target === 'malformed') return [400, 'Bad Request'];
     if (target === 'not_found') return [404, 'Not Found'];
-    if (!isOurHost(request, config) || !isOurOrigin(request, config)) return [403, 'Forbidden'];
+    const wrong = !isOurHost(request, config)
+      ? 'wrong_host'
+      : !isOurOrigin(request, config)
+        ? 'wrong_origin'
+        : undefined;
+    if (wrong !== undefined) {
+      telemetry.refused(wrong);
+      telemetry.refusedOrigin(wrong, request, likelyCause(request, config));
+      return [403, 'Forbidden'];
+    }
     if (isClosed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
-    if (address !== undefined && this.#addresses.count(address) >= config.limits.connectionsPerAddress)
+    if (address !== undefined && this.#isOverLimit(address, request.headers.cookie)) {
+      telemetry.warnRefused('too_many_connections', { address });
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
+    }
     return undefined;
+  }
+
+  /** Checks the cookie only when an address has many sockets without a session. */
+  #isOverLimit(address: string, cookie: string | undefined): boolean {
+    const { config, sessionCookie, onError } = this.#deps;
+    if (this.#addresses.count(address) >= config.limits.connectionsPerAddress) return true;
+    if (this.#unsigned.count(address) < maxUnsignedPerAddress) return false;
+    try {
+      return sessionCookie.verify(cookie) === undefined;
+    } catch (error) {
+      onError(error); // the database cannot be read
+      return true;
+    }
   }
 
   #upgrade(
@@ -129,7 +160,7 @@ export class UpgradeHandler {
       this.#listen(ws);
       if (address !== undefined) this.#addresses.add(ws, address);
       try {
-        this.#admit(ws, socket, target, cookie);
+        this.#admit(ws, socket, target, { cookie, address });
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, CLOSE.serverError);
@@ -138,9 +169,15 @@ export class UpgradeHandler {
     socket.uncork();
   }
 
-  #admit(ws: WebSocket, socket: Duplex, { room, resume }: UpgradeTarget, cookie: string | undefined): void {
+  #admit(
+    ws: WebSocket,
+    socket: Duplex,
+    { room, resume }: UpgradeTarget,
+    { cookie, address }: { readonly cookie: string | undefined; readonly address: string | undefined },
+  ): void {
     const { sessionCookie, hub, onSeen } = this.#deps;
     const session = sessionCookie.verify(cookie);
+    if (!session && address !== undefined) this.#unsigned.add(ws, address);
     const person = session && hub.user(session.user);
     if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
     else if (!session || !person) this.#closeWith(ws, CLOSE.notSignedIn);
@@ -161,9 +198,11 @@ export class UpgradeHandler {
     ws.close(code, reason);
   }
 
-  #onClose(ws: WebSocket): void {
+  #onClose(ws: WebSocket, code: number): void {
+    this.#deps.telemetry.closed(code);
     this.#rejected.delete(ws);
     this.#addresses.remove(ws);
+    this.#unsigned.remove(ws);
   }
 
   /** To be called first, because an 'error' event without a listener would end the process. */
@@ -177,7 +216,7 @@ export class UpgradeHandler {
 }
 
 /** Creates the listeners that all sockets share; `this` is the socket. Closures per socket would cost memory. */
-function createHandlers(hub: Hub, onClose: (ws: WebSocket) => void) {
+function createHandlers(hub: Hub, onClose: (ws: WebSocket, code: number) => void) {
   return {
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
@@ -188,8 +227,8 @@ function createHandlers(hub: Hub, onClose: (ws: WebSocket) => void) {
     pong(this: WebSocket): void {
       hub.connections.get(this)?.markAlive();
     },
-    close(this: WebSocket): void {
-      onClose(this);
+    close(this: WebSocket, code: number): void {
+      onClose(this, code);
       hub.close(this);
     },
   };

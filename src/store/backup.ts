@@ -4,18 +4,29 @@
  * The copy has its name only when it is whole and on the disk.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, copyFileSync, existsSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import {
   createDataFolder,
   databaseFile,
+  giveToOwner,
   lockDataFolder,
+  lockFile,
   migrateFile,
   OpenError,
   openReadOnly,
   syncFile,
   syncFolderOf,
 } from './database.js';
+import Database from './sqlite.js';
 import { type ReportProgress, type VerifyResult, verify } from './verify.js';
 
 /** Pages copied between two reports: 16 MB. */
@@ -101,8 +112,10 @@ export function restore(file: string, dataDir: string, mark: string, report: Rep
   try {
     report('copying');
     copyBackup(file, copy);
+    chmodSync(copy, 0o600); // it holds the signing keys
     const verdict = assertSound(copy, file, report);
     const epoch = setNewEpoch(copy);
+    for (const path of [copy, lockFile(dataDir)]) giveToOwner(path, dataDir);
     const former = replaceDatabase(copy, databaseFile(dataDir), mark);
     return { ...verdict, epoch, former };
   } finally {

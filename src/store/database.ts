@@ -2,10 +2,19 @@
  * Opens the database: settings that make a commit durable, migrations in one transaction, and names as they are compared
  * today. A file of a newer version is refused and stays as it is.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import Database from 'better-sqlite3';
 import { APPLICATION_ID, MIGRATIONS, rebuildNameKeys } from './schema.js';
+import Database from './sqlite.js';
 
 /** The file cannot be used as it is; `message` names it and says what to do. */
 export class OpenError extends Error {}
@@ -14,9 +23,26 @@ export function databaseFile(dataDir: string): string {
   return join(dataDir, 'oneport.db');
 }
 
-/** Makes the folder, readable by its owner only. @throws the file system's error, with its `code` */
+/** Creates the folder, readable by its owner only. @throws the file system's error, with its `code` */
 export function createDataFolder(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+}
+
+/** Lets only the owner read the database, whatever the folder's mode is, because it holds the signing keys. */
+export function protectDatabase(dataDir: string): void {
+  const file = databaseFile(dataDir);
+  for (const path of [file, `${file}-wal`, `${file}-shm`]) closeToOthers(path);
+}
+
+function closeToOthers(path: string): void {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  if ((mode & 0o077) !== 0) chmodSync(path, 0o600);
+}
+
+/** Gives a file that root made to the owner of the data folder, who runs the server. */
+export function giveToOwner(path: string, dataDir: string): void {
+  const [file, folder] = [statSync(path), statSync(dataDir)];
+  if (file.uid !== folder.uid || file.gid !== folder.gid) chownSync(path, folder.uid, folder.gid);
 }
 
 /** Told before an existing file is brought from one version of its shape to another, which may take seconds. */
@@ -132,9 +158,13 @@ function migrate(db: Database.Database, upgrading?: OnMigration): void {
 
 export class LockedError extends Error {}
 
+export function lockFile(dataDir: string): string {
+  return join(dataDir, 'oneport.lock');
+}
+
 /** Holds the folder until the returned function is called. @throws LockedError when another server holds it */
 export function lockDataFolder(dataDir: string): () => void {
-  const lock = new Database(join(dataDir, 'oneport.lock'), { timeout: 0 });
+  const lock = new Database(lockFile(dataDir), { timeout: 0 });
   try {
     lock.pragma('journal_mode = MEMORY'); // no journal file is left behind
     lock.exec('BEGIN EXCLUSIVE');

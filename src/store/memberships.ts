@@ -155,6 +155,7 @@ export class MembershipStore implements MembershipStorage {
   }
 
   rooms(person: Person, limit: number): readonly string[] {
+    this.#rooms.flush(); // the order is by the time of the newest event
     return this.#roomNames.all(person.key, limit);
   }
 

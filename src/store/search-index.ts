@@ -6,7 +6,6 @@
  */
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { SKELETON_VERSION, skeleton } from '../chat/names.js';
 import { databaseFile, LIMIT, openReadOnly } from './database.js';
 import {
@@ -18,6 +17,7 @@ import {
   toDay,
   toExpression,
 } from './search-query.js';
+import Database from './sqlite.js';
 import {
   hasLink,
   keyToken,

@@ -57,6 +57,7 @@ export class Search {
   #lastId = 0;
   #hasNews = false;
   #isClosed = false;
+  #isCurrent = false;
   #deaths = 0;
   #restartAt = 0;
 
@@ -72,6 +73,11 @@ export class Search {
     const { seqs, next, complete, position } = answer;
     const messages = this.#deps.load(seqs, position);
     return { messages, ...(next === undefined ? {} : { next }), complete };
+  }
+
+  /** Whether the worker is still building the index, or starting again. */
+  get isCatchingUp(): boolean {
+    return !this.#isCurrent;
   }
 
   /** The log has grown. */
@@ -134,7 +140,10 @@ export class Search {
     worker.on('exit', () => this.#onDeath(cause));
     worker.on('message', (message: WorkerMessage) => {
       if (message.kind === 'answer') this.#pending.get(message.id)?.(message.answer);
-      else this.#deaths = 0;
+      else {
+        this.#isCurrent = true;
+        this.#deaths = 0;
+      }
     });
     this.#worker = worker;
     return true;
@@ -142,6 +151,7 @@ export class Search {
 
   #onDeath(cause: unknown): void {
     this.#worker = undefined;
+    this.#isCurrent = false;
     this.#settleAll();
     if (this.#isClosed) return;
     const { first, longest } = restartDelayMs;

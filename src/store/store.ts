@@ -3,7 +3,6 @@
  * read. A commit that fails keeps nothing; `fault` then says why until a later write to the disk succeeds.
  */
 import { randomBytes } from 'node:crypto';
-import Database from 'better-sqlite3';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
 import {
@@ -12,11 +11,13 @@ import {
   lockDataFolder,
   type OnMigration,
   openDatabase,
+  protectDatabase,
 } from './database.js';
 import { EventStore, MessageLoader } from './events.js';
 import { MembershipStore, RecentRooms } from './memberships.js';
 import { PeopleStore } from './people.js';
 import { Search } from './search.js';
+import Database from './sqlite.js';
 
 /** SQLite's codes that mean the disk, not a mistake of ours. */
 const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
@@ -45,7 +46,9 @@ export class Store implements Storage {
     createDataFolder(dataDir);
     this.#unlock = lockDataFolder(dataDir);
     try {
+      protectDatabase(dataDir);
       this.#db = openDatabase(databaseFile(dataDir), upgrading);
+      protectDatabase(dataDir); // a new one
     } catch (error) {
       this.#unlock();
       throw error;

@@ -4,8 +4,9 @@
  * and every message is what its changes come to (soundness.ts).
  * It reads one snapshot, so a server may go on writing. The first fault ends it, in words that name the place.
  */
-import Database from 'better-sqlite3';
+
 import { openReadOnly } from './database.js';
+import Database from './sqlite.js';
 
 export interface VerifyResult {
   /** undefined: sound */

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
+import Database from '../../src/store/sqlite.js';
 import { type Chat, startChat } from '../harness.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));

@@ -32,9 +32,9 @@ describe('export', { timeout: 60_000 }, () => {
     tamper(
       folder,
       `WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-       INSERT INTO events (room, id, type, person, name, data, at)
-       SELECT 1, i, 'chat', 1, 'Ann', hex(zeroblob(200)), 9e12 FROM n;
-       UPDATE rooms SET last = 20000, at = 9e12 WHERE room = 1`,
+       INSERT INTO events (room, id, messages, type, person, name, data, at)
+       SELECT 1, i, i, 'chat', 1, 'Ann', hex(zeroblob(200)), 9e12 FROM n;
+       UPDATE rooms SET last = 20000, messages = 20000, at = 9e12 WHERE room = 1`,
     );
     const child = start(['export', 'lobby'], folder);
     let err = '';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import Keygrip from 'keygrip';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { newKey } from '../../src/session.js';
 import { startChat } from '../harness.js';
@@ -12,11 +12,10 @@ const KEYS = [newKey(), newKey()] as const;
 describe('a server under a flood', () => {
   it('answers sign-ins over the limit with 429 and Retry-After', async () => {
     const chat = await startChat({ env: { SIGNINS_PER_MINUTE: '2' } });
-    await chat.signIn('Ann');
-    await chat.signIn('Bob');
+    for (let n = 0; n < 60; n++) await chat.signIn(`Pupil ${n}`); // a class behind one address
     const refused = await chat.post('/signin', { name: 'Cleo' });
     expect(refused.status).toBe(429);
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(20);
     expect(await refused.json()).toMatchObject({ error: { code: 'too_many' } });
   });
 
@@ -35,6 +34,26 @@ describe('a server under a flood', () => {
     const four = await ann.enters('lobby');
     await four.sees({ type: 'hello' });
     expect(await chat.visitor().knocks('/ws/lobby').closed).toBe(429);
+  });
+
+  it('counts at most 64 sockets of an address that are not signed in', async () => {
+    const chat = await startChat({ env: { CONNECTIONS_PER_ADDRESS: '1024' } });
+    const ann = await chat.signIn('Ann');
+    const strangers = await Promise.all(
+      Array.from({ length: 64 }, async () => openSilently(chat.port, '/ws/lobby')),
+    );
+    expect(strangers.every((head) => head.startsWith('HTTP/1.1 101'))).toBe(true);
+    expect(await openSilently(chat.port, '/ws/lobby')).toMatch(/^HTTP\/1\.1 429/);
+    await (await ann.enters('lobby')).sees({ type: 'hello' });
+  });
+
+  it('counts an IPv6 client by its /64 network', async () => {
+    const chat = await startChat({ env: { CONNECTIONS_PER_ADDRESS: '1' } });
+    const ann = await chat.signIn('Ann');
+    const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+    await ann.enters('lobby', from('2001:db8:1:2::3'));
+    expect(await ann.knocks('/ws/lobby', from('2001:db8:1:2:ffff::4')).closed).toBe(429);
+    await (await ann.enters('lobby', from('2001:db8:1:3::3'))).sees({ type: 'hello' });
   });
 
   it('cuts a peer that sends pings and never reads the answers', async () => {
@@ -57,7 +76,7 @@ describe('a server under a flood', () => {
 
 /** Without a cookie, so that the server upgrades it and closes with 4001. */
 const handshake =
-  'GET /ws/lobby HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  'GET /ws/lobby HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
 describe('a slow reader', () => {
@@ -148,7 +167,7 @@ describe('a cookie', () => {
     const old = chat.visitor(signed(KEYS[1]));
     await (await old.enters('lobby')).sees({ type: 'hello' });
     const me = await old.get('/api/me');
-    expect([me.status, me.headers.getSetCookie().length]).toEqual([200, 2]);
+    expect([me.status, me.headers.getSetCookie().length]).toEqual([200, 4]);
     const stranger = chat.visitor(signed(newKey()));
     expect((await stranger.get('/api/me')).status).toBe(401);
     expect(await stranger.knocks('/ws/lobby').closed).toBe(4001);
@@ -195,4 +214,16 @@ function rawOf(ws: WebSocket): import('node:net').Socket {
 async function connectionsOf(visitor: { get(path: string): Promise<Response> }): Promise<number> {
   const text = await (await visitor.get('/metrics')).text();
   return Number(/^oneport_connections (\d+)/m.exec(text)?.[1]);
+}
+
+/** Opens a socket that never answers the close frame; resolves with the head of the response. */
+async function openSilently(port: number, path: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  const [head] = await once(socket, 'data');
+  return String(head);
 }

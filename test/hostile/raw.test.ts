@@ -132,29 +132,29 @@ describe('a frame', () => {
 
 describe('a request', () => {
   it.each([
-    ['up the tree', 'GET /../package.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
+    ['up the tree', 'GET /../package.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 404],
     [
       'up the tree, encoded',
-      'GET /%2e%2e/package.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      'GET /%2e%2e/package.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
       404,
     ],
-    ['with a NUL', 'GET /%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
+    ['with a NUL', 'GET /%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 404],
     [
       'with a body of 4 GB announced',
-      'POST /signin HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 4294967296\r\n\r\n',
+      'POST /signin HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4294967296\r\n\r\n',
       413,
     ],
     [
       'with Expect: 100-continue and a body of 4 GB',
-      'POST /signin HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 4294967296\r\n\r\n',
+      'POST /signin HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: 4294967296\r\n\r\n',
       413,
     ],
     [
       'from another site',
-      'POST /signout HTTP/1.1\r\nHost: x\r\nOrigin: http://evil\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+      'POST /signout HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
       403,
     ],
-    ['to sign out by an image', 'GET /signout HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 405],
+    ['to sign out by an image', 'GET /signout HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', 405],
   ])('%s is refused with its status', async (_, request, status) => {
     const { chat, stillAlive } = await startWatched();
     expect(await statusOf(chat, request)).toBe(status);
@@ -167,7 +167,7 @@ describe('a request', () => {
     const { chat, stillAlive } = await startWatched();
     const start = Date.now();
     const [slow, silent] = await Promise.all([
-      exchange(chat, 'GET / HTTP/1.1\r\nHost: x\r\n'),
+      exchange(chat, 'GET / HTTP/1.1\r\nHost: localhost\r\n'),
       exchange(chat, ''),
     ]);
     expect(Date.now() - start).toBeLessThan(12_000);

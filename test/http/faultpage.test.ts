@@ -6,6 +6,7 @@ import Koa from 'koa';
 import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ErrorPage, errorHandler } from '../../src/http/errors.js';
+import { Telemetry } from '../../src/telemetry.js';
 import { type Env, startChat } from '../harness.js';
 
 /** What Chromium sends when somebody follows a link. */
@@ -56,7 +57,9 @@ describe('a fault', () => {
   it('of our own is a page too, which tells nothing of it', async () => {
     const app = new Koa();
     const page = new ErrorPage(fileURLToPath(new URL('../../public', import.meta.url)));
-    app.use(errorHandler(pino({ level: 'silent' }), page)).use(() => {
+    const logger = pino({ level: 'silent' });
+    const telemetry = new Telemetry(logger, Date.now);
+    app.use(errorHandler({ logger, telemetry }, page)).use(() => {
       throw new Error('secret');
     });
     const server = app.listen(0, '127.0.0.1');

@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { startChat } from '../harness.js';
+import { hasTool, startChat } from '../harness.js';
 
 describe('GET /metrics', () => {
   it('tells the chat’s numbers and the process’s', async () => {
@@ -14,6 +15,37 @@ describe('GET /metrics', () => {
     expect(text).toMatch(/^process_resident_memory_bytes \d/m);
     const open = /^process_open_fds (\d+)$/m.exec(text)?.[1];
     if (process.platform === 'linux') expect(Number(open)).toBeGreaterThan(3);
+  });
+
+  it('counts answers, refusals, closes and commits', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    expect(await chat.visitor().knocks('/ws/lobby').closed).toBe(4001);
+    expect(await ann.knocks('/ws/lobby', { headers: { origin: 'http://evil.example' } }).closed).toBe(403);
+    expect((await chat.post('/signin', { name: 'ann' })).status).toBe(409);
+    const text = await (await ann.get('/metrics')).text();
+    for (const line of [
+      'oneport_http_requests_total{status="200"} 1',
+      'oneport_http_requests_total{status="409"} 1',
+      'oneport_refusals_total{code="wrong_origin"} 1',
+      'oneport_refusals_total{code="name_taken"} 1',
+      'oneport_closes_total{code="4001"} 1',
+      'oneport_store_failing 0',
+    ])
+      expect(text.split('\n')).toContain(line);
+    const [, commits] = /^oneport_commit_seconds_count (\d+)$/m.exec(text) ?? [];
+    expect(Number(commits)).toBeGreaterThan(0);
+    expect(text).toContain(`oneport_commit_seconds_bucket{le="+Inf"} ${commits}`);
+    expect(text).toMatch(/^oneport_build_info\{version="\d+\.\d+\.\d+"\} 1$/m);
+    expect(text).toMatch(/^oneport_database_bytes [1-9]\d+$/m);
+    expect(text).toMatch(/^oneport_wal_bytes [1-9]\d+$/m);
+  });
+
+  it.runIf(hasTool('promtool'))('is valid to promtool', async () => {
+    const chat = await startChat();
+    const text = await (await chat.visitor().get('/metrics')).text();
+    const check = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    expect([check.status, check.stdout + check.stderr]).toEqual([0, '']);
   });
 
   it('leaves out what would list every socket by name', async () => {

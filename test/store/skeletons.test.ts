@@ -1,7 +1,8 @@
 /** Names in a database that was written under an older rule of the skeleton. */
-import Database from 'better-sqlite3';
+
 import { expect, it } from 'vitest';
 import { databaseFile, openDatabase } from '../../src/store/database.js';
+import Database from '../../src/store/sqlite.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 

@@ -1,9 +1,9 @@
 /** Everything that changes leave behind, made wrong one by one: verify names it. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
+import Database from '../../src/store/sqlite.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 

@@ -1,6 +1,5 @@
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
@@ -15,6 +14,7 @@ import {
 import type { RoomEvent } from '../../src/shared/protocol.js';
 import { databaseFile, LockedError, migrateFile, OpenError, openReadOnly } from '../../src/store/database.js';
 import { MIGRATIONS } from '../../src/store/schema.js';
+import Database from '../../src/store/sqlite.js';
 import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
 import { temporaryFolder } from '../harness.js';

@@ -1,8 +1,8 @@
 /** Databases of earlier schemas, as the servers of that time left them. */
-import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
 import { MIGRATIONS } from '../../src/store/schema.js';
+import Database from '../../src/store/sqlite.js';
 import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';

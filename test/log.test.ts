@@ -1,0 +1,148 @@
+/** What the log tells an operator, what it leaves out, and how it looks on a terminal. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import pino from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { prettyLine } from '../src/cli/pretty-log.js';
+import { isObject, parseJsonObject } from '../src/shared/parse.js';
+import { Telemetry } from '../src/telemetry.js';
+import { Door, temporaryFolder } from './harness.js';
+import { freePort, type RunningServer, startServer } from './process.js';
+
+const isRoot = process.getuid?.() === 0;
+
+type Line = Readonly<Record<string, unknown>>;
+
+function linesOf(text: string): Line[] {
+  return text.split('\n').flatMap((line) => {
+    const parsed = parseJsonObject(line);
+    return parsed ? [parsed] : [];
+  });
+}
+
+/** The first line with this message, once it is there. */
+async function logged(server: RunningServer, message: RegExp): Promise<Line> {
+  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+    const found = linesOf(server.errors()).find(({ msg }) => message.test(String(msg)));
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`no line ${message} in ${server.errors()}`);
+}
+
+describe('the log', () => {
+  it('begins with the version and the settings, without keys', async () => {
+    const key = `${'Zx9'.repeat(12)}qwerty`;
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder(), SESSION_KEYS: key } });
+    const line = await logged(server, /^started$/);
+    expect(line).toMatchObject({
+      level: 'info',
+      version: expect.stringMatching(/^\d/),
+      settings: { port: 0, sessionKeys: 1 },
+    });
+    expect(Date.parse(String(line['time']))).toBeGreaterThan(Date.now() - 60_000);
+    expect(server.errors()).not.toContain(key);
+  });
+
+  it('names the likely mistake of a proxy', async () => {
+    const port = await freePort();
+    const server = await startServer({
+      env: { DATA_DIR: temporaryFolder(), PORT: String(port), PUBLIC_ORIGIN: 'https://chat.example.org' },
+    });
+    const door = new Door(port);
+    expect((await door.visitor().get('/')).status).toBe(403);
+    expect(await logged(server, /wrong_host/)).toMatchObject({
+      level: 'warn',
+      host: `127.0.0.1:${port}`,
+      likelyCause: expect.stringContaining('PUBLIC_ORIGIN https://chat.example.org'),
+    });
+  });
+
+  it.each([
+    [{ origin: 'https://localhost' }, 'X-Forwarded-Proto'],
+    [{ origin: 'http://chat.example.org' }, 'the proxy does not pass Host'],
+  ])('of an upgrade with %j says: %s', async (headers, cause) => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const origin = headers.origin.replace('localhost', `127.0.0.1:${server.port}`);
+    expect(await new Door(server.port).visitor().knocks('/ws/lobby', { headers: { origin } }).closed).toBe(
+      403,
+    );
+    expect(await logged(server, /wrong_origin/)).toMatchObject({
+      likelyCause: expect.stringContaining(cause),
+    });
+  });
+
+  it('holds no text, no name and no cookie at the finest level', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder(), LOG_LEVEL: 'trace' } });
+    const door = new Door(server.port);
+    const ann = await door.signIn('Annabelle');
+    const room = await ann.enters('lobby');
+    await room.sees({ type: 'chat', cid: room.says('tulips are secret') });
+    await door.post('/signin', { name: 'Annabelle' });
+    await door.visitor().knocks('/ws/lobby').closed;
+    await logged(server, /4001/);
+    const [, cookie = 'none'] = /name=([^;]+)/.exec(ann.cookie) ?? [];
+    for (const secret of ['Annabelle', 'tulips', cookie]) expect(server.errors()).not.toContain(secret);
+  });
+
+  it.runIf(isRoot)('tells once that the disk is full, and once that it works again', async () => {
+    const DATA_DIR = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', DATA_DIR]);
+    onTestFinished(() => void execFileSync('umount', ['-l', DATA_DIR]));
+    const server = await startServer({ env: { DATA_DIR } });
+    const ann = await new Door(server.port).signIn('Ann');
+    const fill = join(DATA_DIR, 'fill');
+    execFileSync('sh', ['-c', `dd if=/dev/zero of=${fill} bs=4k 2>/dev/null || true`]);
+    for (let n = 0; n < 40; n++) await ann.post('/api/rooms/lobby/messages', { data: 'x'.repeat(3000) });
+    await logged(server, /the store fails/);
+    execFileSync('rm', [fill]);
+    await logged(server, /the store works again/);
+    const told = linesOf(server.errors()).map(({ msg }) => String(msg));
+    expect(told.filter((text) => text.startsWith('the store'))).toHaveLength(2);
+  });
+});
+
+describe('telemetry', () => {
+  it('samples a flood, and says how many lines it left out', () => {
+    let now = 0;
+    const lines: string[] = [];
+    const telemetry = new Telemetry(pino({}, { write: (line: string) => lines.push(line) }), () => now);
+    for (let n = 0; n < 1000; n++) telemetry.warnRefused('too_many', { status: 429 });
+    expect(lines).toHaveLength(5);
+    now += 10_000;
+    telemetry.warnRefused('too_many', { status: 429 });
+    expect(lines).toHaveLength(6);
+    expect(parseJsonObject(lines[5] ?? '')).toMatchObject({ leftOut: 995 });
+    expect(telemetry.refusalsByCode.get('too_many')).toBe(1001);
+  });
+
+  it('counts close codes that a peer made up as one', () => {
+    const telemetry = new Telemetry(pino({ level: 'silent' }), Date.now);
+    for (let code = 3000; code < 4000; code++) telemetry.closed(code);
+    telemetry.closed(1000);
+    expect([...telemetry.closesByCode]).toEqual([
+      ['other', 1000],
+      ['1000', 1],
+    ]);
+  });
+});
+
+describe('a line on a terminal', () => {
+  it('is for people, and cannot move the cursor', () => {
+    const json = JSON.stringify({
+      level: 'warn',
+      time: '2026-01-02T03:04:05.000Z',
+      msg: 'refused: wrong_host',
+      host: 'evil\u001b[2J\u202e.example',
+      err: { stack: 'Error: x\n    at y' },
+    });
+    const line = prettyLine(json);
+    expect(line).toMatch(/WARN .*refused: wrong_host/);
+    expect(line).toContain('host=');
+    expect(line).not.toContain('\u001b[2J');
+    expect(line).not.toContain('\u202e');
+    expect(line).toContain('Error: x\n    at y');
+    expect(prettyLine('no JSON\n')).toBe('no JSON\n');
+    expect(isObject(parseJsonObject(json))).toBe(true);
+  });
+});
