@@ -31,12 +31,22 @@ export function* mentionsIn(text: string, find: (name: string) => User | undefin
     while (literal[0] && literal[0].to <= from) literal.shift();
     if ((literal[0] && literal[0].from <= from) || !startsMention(text, from)) continue;
     lookedAt++;
-    const match = longestMatch(text.slice(from + 1, from + 1 + maxNameLength), find);
-    if (!match) continue;
-    const to = from + 1 + match.length;
-    yield { from, to, user: match.user };
-    ats.lastIndex = to;
+    const mention = mentionAt(text, from, find);
+    if (!mention) continue;
+    yield mention;
+    ats.lastIndex = mention.to;
   }
+}
+
+/** The mention that the @ at `from` begins. The caller has seen to it that the @ is not in code, a quote or an address. */
+export function mentionAt(
+  text: string,
+  from: number,
+  find: (name: string) => User | undefined,
+): Mention | undefined {
+  if (!startsMention(text, from)) return undefined;
+  const match = longestMatch(text.slice(from + 1, from + 1 + maxNameLength), find);
+  return match && { from, to: from + 1 + match.length, user: match.user };
 }
 
 /** How the page compares a name in a text with one that the server found: width, case and spaces do not count. */

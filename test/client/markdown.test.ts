@@ -1,6 +1,8 @@
 /** Messages as trees: what is recognised, what stays as written, where links lead, and that no text takes long. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { findMentions } from '../../src/chat/mentions.js';
+import { skeleton } from '../../src/chat/names.js';
 import { formatReply } from '../../src/client/room/composer.js';
 import {
   foldText,
@@ -146,6 +148,38 @@ describe('a mention', () => {
 
   it('may leave out the spaces of the name, and use a full-width @', () => {
     expect(mentioned('@AnnLee ＠Ann', ANN, ANN_LEE)).toEqual(['l:@AnnLee', 'a:＠Ann']);
+  });
+
+  it('is each one that the server finds', () => {
+    const people = [ANN, ANN_LEE, XIAOMING, MINSU];
+    const ownerOf = (wanted: string) => {
+      const user = people.find(({ name }) => skeleton(name) === wanted);
+      return (
+        user && {
+          ...{ ...user, key: 1, ownsName: true, signedOut: false },
+          ...{ generation: 0, hasPosted: true, lastSeen: 0 },
+        }
+      );
+    };
+    for (const text of [
+      '@小明你好',
+      '你好@小明，@AnnLee 和 ＠Ann',
+      '@민수야 안녕',
+      '@ann\u00a0lee',
+      'mail ann@ann.example @Anna @Ann',
+      '`@Ann` \\@Ann https://h.test/@Ann @Ann Lee',
+      '> @Ann\n@小明',
+    ]) {
+      const found = findMentions(text, { ownerOf }) ?? [];
+      expect([text, mentioned(text, ...found)]).toEqual([
+        text,
+        found.map(({ id }) => expect.stringMatching(`^${id}:`)),
+      ]);
+    }
+  });
+
+  it('loses the backslash that makes it text', () => {
+    expect(parseMarkdown('\\@Ann', [ANN])).toEqual(['@Ann']);
   });
 
   it('stays text in code and in the text of a link', () => {

@@ -7,6 +7,7 @@
  * 2. A link leads to http, https or mailto only, and its text does not look like another address.
  * 3. Time is bounded: nesting is limited, and a paragraph with too many delimiters is plain text.
  */
+import { foldName, mentionAt } from '../../shared/mentions.js';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 
 export type MarkdownNode =
@@ -201,10 +202,8 @@ const maxDelimiters = 120;
 const delimiterPattern = /[*_~[\]`<\\@＠#]|:\/\/|www\./g;
 const spaceless =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}';
-/** A letter of a script that separates words. */
-const wordChar = `(?![${spaceless}])[\\p{L}\\p{N}\\p{M}_]`;
 const inlinePatterns = [
-  '\\\\[*`~\\[_]',
+  '\\\\[*`~\\[_@＠]',
   '`+',
   '!?\\[',
   '<(?:https?://|mailto:)[^\\s<>]+>',
@@ -213,7 +212,9 @@ const inlinePatterns = [
   // Not in `a#1`, `&#123;`, `page/#1` or `#1a`.
   '(?<![\\w&/#])#[1-9]\\d{0,14}(?!\\w)',
   '\\*+|_+|~~+',
+  '[@＠]',
 ];
+let inlinePattern: RegExp | undefined;
 
 /** A run of `*`, `_` or `~`, which may begin or end emphasis. */
 interface Delimiter {
@@ -227,8 +228,10 @@ type InlineItem = MarkdownNode | Delimiter;
 function parseInline(text: string, mentions: readonly User[], isLabel = false): MarkdownNodes {
   if ((text.match(delimiterPattern)?.length ?? 0) > maxDelimiters) return [text];
   const items: InlineItem[] = [];
-  const pattern = inlinePattern(mentions);
+  inlinePattern ??= new RegExp(inlinePatterns.join('|'), 'giu');
+  const pattern = inlinePattern;
   let done = 0;
+  pattern.lastIndex = 0;
   for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
     const { index } = match;
     const found = inlineItemAt(text, match[0], index, mentions, isLabel);
@@ -237,21 +240,6 @@ function parseInline(text: string, mentions: readonly User[], isLabel = false): 
   }
   items.push(text.slice(done));
   return joinText(resolveEmphasis(items));
-}
-
-/** Mentions first, the longest name first: @Ann Lee is not @Ann. A text may leave out a name's spaces. */
-function inlinePattern(mentions: readonly User[]): RegExp {
-  const names = mentions
-    .map(({ name }) => name)
-    .sort((a, b) => b.length - a.length)
-    .map((name) => {
-      const escaped = name.replace(/\s+|[^\p{L}\p{N}]/gu, (char) =>
-        char.trim() === '' ? '\\s*' : `\\u{${char.codePointAt(0)?.toString(16)}}`,
-      );
-      const isWord = new RegExp(`${wordChar}$`, 'u').test(name);
-      return `(?<!${wordChar})[@＠]${escaped}${isWord ? `(?!${wordChar})` : ''}`;
-    });
-  return new RegExp([...names, ...inlinePatterns].join('|'), 'giu');
 }
 
 interface FoundItem {
@@ -284,20 +272,22 @@ function inlineItemAt(
   if (match === '[') return linkAt(text, index, mentions) ?? asText;
   if (match[0] === '<') return { items: [linkNode(match.slice(1, -1)) ?? match], length };
   if (match[0] === '#') return { items: [{ kind: 'ref', id: Number(match.slice(1)), text: match }], length };
-  if (match[0] === '@' || match[0] === '＠') return { items: [mentionNode(match, mentions)], length };
+  if (match === '@' || match === '＠') return mentionNodeAt(text, index, mentions) ?? asText;
   if (/^(?:https?:\/\/|www\.)/i.test(match)) return autolinkAt(text, index) ?? asText;
   return match.includes('@') ? { items: [linkNode(`mailto:${match}`, match) ?? match], length } : asText;
 }
 
-function mentionNode(text: string, mentions: readonly User[]): MarkdownNode {
-  const wanted = comparableName(text.slice(1));
-  const user = mentions.find(({ name }) => comparableName(name) === wanted);
-  return user ? { kind: 'mention', user, text } : text;
+/** Finds the mentions that the server found, by the same rules. */
+function mentionNodeAt(text: string, index: number, mentions: readonly User[]): FoundItem | undefined {
+  if (mentions.length === 0) return undefined;
+  const users = usersByName.get(mentions) ?? new Map(mentions.map((user) => [foldName(user.name), user]));
+  usersByName.set(mentions, users);
+  const found = mentionAt(text, index, (name) => users.get(foldName(name)));
+  if (!found) return undefined;
+  const { from, to, user } = found;
+  return { items: [{ kind: 'mention', user, text: text.slice(from, to) }], length: to - from };
 }
-
-function comparableName(name: string): string {
-  return name.normalize('NFC').toLowerCase().replace(/\s+/g, '');
-}
+const usersByName = new WeakMap<readonly User[], ReadonlyMap<string, User>>();
 
 /** Ends with a run of as many backticks. */
 function codeSpanAt(text: string, fence: string, index: number): FoundItem | undefined {
