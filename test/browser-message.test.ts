@@ -53,6 +53,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(await focused(ann)).toBe('1');
     await ann.keyboard.press('Delete');
     await ann.getByRole('alertdialog').waitFor();
+    await ann.keyboard.press('Tab'); // from Cancel
     await ann.keyboard.press('Enter');
     await shows(bob, ['1 Message deleted']);
     expect(await focused(ann)).toBe('1');

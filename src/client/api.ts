@@ -50,12 +50,14 @@ export async function signOut(): Promise<boolean> {
   return response?.ok ?? false;
 }
 
-/** Sends a pending message to a room that no tab shows. */
+/** Sends a pending message to a room that no tab shows, or from a page that closes (`keepalive`). */
 export async function sendMessage(
   { room, posting, cid }: PendingMessage,
-  signal: AbortSignal,
+  signal: AbortSignal | null,
+  keepalive = false,
 ): Promise<SendResult> {
-  const response = await sendJson('POST', roomPath(room, 'messages'), { ...posting, cid }, { signal });
+  const init = { signal, keepalive };
+  const response = await sendJson('POST', roomPath(room, 'messages'), { ...posting, cid }, init);
   if (response?.ok) return { kind: 'settled' };
   if (!response || !isPermanentFailure(response)) return { kind: 'lost' };
   const body = await readJson(response);

@@ -11,7 +11,7 @@ import type { Snapshot } from './decode.js';
 import { clearSigninRedirect, isSessionOver, onWake, redirectToSignin } from './lifecycle.js';
 import { BackgroundSender } from './outbox/background.js';
 import { Database, IndexedDbOutbox } from './outbox/db.js';
-import { afterFirstPaint, isPageVisible, schedule } from './render/scheduler.js';
+import { afterFirstPaint, isPageVisible, renderNow, schedule } from './render/scheduler.js';
 import { RoomCache, type RoomSession, type RoomSessionDeps } from './room/session.js';
 import { OfflineCache } from './rooms/cache.js';
 import { type RoomEntries, RoomListStore } from './rooms/list.js';
@@ -93,6 +93,13 @@ export class App {
   /** Shows a room, or one message of it, without loading a page. */
   openRoom(room: string, id?: number): void {
     this.#navigate(id === undefined ? { room } : { room, id }, false);
+  }
+
+  /** Renders at once, so that the next keystroke reaches the dialog's field. */
+  showDialog(name: DialogName | undefined): void {
+    renderNow(() => {
+      this.dialog.value = name;
+    });
   }
 
   /** Newest first; undefined when the request failed. */

@@ -253,3 +253,34 @@ test('tells other tabs of each change', async () => {
   await outbox.discard(outbox.messages.value[0]?.cid ?? '');
   expect(told).toBe(3);
 });
+
+test('holds a message back until its time, and lets others pass', async () => {
+  const outbox = open(memoryStore());
+  await outbox.add({ type: 'delete', target: 1 }, 6_000);
+  await outbox.add(say('hi'));
+  expect(outbox.messages.value.map(({ isHeld = false }) => isHeld)).toEqual([true, false]);
+  expect(await sent(outbox)).toEqual(['hi']);
+  clock.advance(5_999);
+  expect(outbox.next).toBeUndefined();
+  clock.advance(1);
+  expect(await sent(outbox)).toEqual(['delete']);
+});
+
+test('forgets a held message that is discarded', async () => {
+  const store = memoryStore();
+  const outbox = open(store);
+  await outbox.add({ type: 'delete', target: 1 }, 6_000);
+  await outbox.discard(outbox.messages.value[0]?.cid ?? '');
+  clock.advance(10_000);
+  expect([outbox.next, await store.all('ann')]).toEqual([undefined, []]);
+});
+
+test('holds a message back in every tab, also after a reload', async () => {
+  const store = memoryStore();
+  await open(store).add({ type: 'delete', target: 1 }, 6_000);
+  const other = open(store);
+  await other.reload();
+  expect([other.next, other.messages.value[0]?.isHeld]).toEqual([undefined, true]);
+  clock.advance(6_000);
+  expect(other.next?.posting.type).toBe('delete');
+});

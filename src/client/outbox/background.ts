@@ -1,6 +1,6 @@
 /** Sends pending messages over HTTP to rooms that no tab shows. */
 import { sendMessage } from '../api.js';
-import { type Clock, withTimeout } from '../clock.js';
+import { type Clock, untilSignal, withTimeout } from '../clock.js';
 import { isSendable, Outbox, type OutboxStore, type PendingMessage, storeTimeoutMs } from './outbox.js';
 import { httpTransport, newCid, OutboxChannel, outboxLockName, sendLoop, webLocks } from './sender.js';
 
@@ -81,8 +81,16 @@ export class BackgroundSender {
     });
     await outbox.reload();
     const transport = httpTransport(sendMessage, clock, Math.random);
-    await sendLoop({ outbox, transport, clock, random: Math.random, next: async () => outbox.next }, signal);
+    const next = async (abort: AbortSignal) => {
+      await untilSignal(outbox.messages, (all) => all.some(isSendable) || !all.some(isHeld), abort);
+      return outbox.next;
+    };
+    await sendLoop({ outbox, transport, clock, random: Math.random, next }, signal);
   }
+}
+
+function isHeld({ isHeld: held }: PendingMessage): boolean {
+  return held === true;
 }
 
 async function withLockIfFree(name: string, work: () => Promise<void>): Promise<void> {

@@ -25,6 +25,8 @@ export interface UnsavedMessage {
   readonly cid: string;
   readonly posting: NewCommand;
   readonly at: number;
+  /** not sent before this time, so that the user can undo it */
+  readonly heldUntil?: number | undefined;
 }
 export interface PendingMessage extends UnsavedMessage {
   /** position in the store; undefined until stored */
@@ -33,6 +35,8 @@ export interface PendingMessage extends UnsavedMessage {
   readonly problem?: Problem | undefined;
   /** the store failed: the message is lost if this tab closes before it is sent */
   readonly unpersisted?: true | undefined;
+  /** `heldUntil` has not come yet */
+  readonly isHeld?: true | undefined;
 }
 
 export type DeliveryState = 'rejected' | 'unpersisted' | 'saving' | 'waiting';
@@ -43,9 +47,9 @@ export function deliveryStateOf({ problem, unpersisted, seq }: PendingMessage): 
   return seq === undefined ? 'saving' : 'waiting';
 }
 
-/** True unless it was rejected or is still being saved. */
-export function isSendable({ seq, unpersisted, problem }: PendingMessage): boolean {
-  return (seq !== undefined || unpersisted === true) && problem === undefined;
+/** True unless it was rejected, is held back or still being saved. */
+export function isSendable({ seq, unpersisted, problem, isHeld }: PendingMessage): boolean {
+  return (seq !== undefined || unpersisted === true) && problem === undefined && !isHeld;
 }
 
 /** Persistent storage. Each call is one transaction and sees what any tab wrote before. */
@@ -98,6 +102,7 @@ export class Outbox {
   /** the store failed and has not accepted a message since */
   #storeFailing = false;
   #writeQueue = Promise.resolve();
+  #cancelHold = () => {};
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
@@ -107,10 +112,12 @@ export class Outbox {
     return this.#messages.peek().find(isSendable);
   }
 
-  /** Resolves when the message is stored, or when the store has failed. */
-  async add(posting: NewCommand): Promise<void> {
+  /** Resolves when the message is stored, or when the store has failed. Sends it after `holdMs` at the earliest. */
+  async add(posting: NewCommand, holdMs = 0): Promise<void> {
     const { user, room, newCid, clock } = this.#deps;
-    await this.#enqueue({ user, room, cid: newCid(), posting, at: clock.now() });
+    const at = clock.now();
+    const heldUntil = holdMs > 0 ? at + holdMs : undefined;
+    await this.#enqueue({ user, room, cid: newCid(), posting, at, ...(heldUntil && { heldUntil }) });
   }
 
   async settle(cid: string): Promise<void> {
@@ -189,8 +196,9 @@ export class Outbox {
     }
   }
 
-  async #save({ user, room, cid, posting, at, replaces }: LocalMessage): Promise<void> {
-    const seq = await this.#deps.store.add({ user, room, cid, posting, at }, replaces);
+  async #save({ user, room, cid, posting, at, heldUntil, replaces }: LocalMessage): Promise<void> {
+    const message = { user, room, cid, posting, at, ...(heldUntil && { heldUntil }) };
+    const seq = await this.#deps.store.add(message, replaces);
     this.#storeFailing = false;
     this.#update(cid, { seq });
     this.#deps.onChanged();
@@ -234,8 +242,22 @@ export class Outbox {
       .filter(
         ({ isShown, unpersisted, seq, problem }) => isShown || unpersisted || problem || seq !== undefined,
       );
-    const all = [...this.#saved, ...local].sort((a, b) => orderOf(a) - orderOf(b));
-    this.#messages.value = all.filter(({ cid }) => !this.#settled.has(cid));
+    const all = [...this.#saved, ...local]
+      .filter(({ cid }) => !this.#settled.has(cid))
+      .sort((a, b) => orderOf(a) - orderOf(b));
+    this.#messages.value = this.#withHolds(all);
+  }
+
+  /** Marks what is held back, and publishes again when the first of it is due. */
+  #withHolds(messages: readonly PendingMessage[]): readonly PendingMessage[] {
+    const { clock } = this.#deps;
+    const waitMs = messages.map(({ heldUntil = 0 }) => heldUntil - clock.now()).filter((ms) => ms > 0);
+    this.#cancelHold();
+    if (waitMs.length === 0) return messages;
+    this.#cancelHold = clock.after(Math.min(...waitMs), () => this.#publish());
+    return messages.map((message) =>
+      (message.heldUntil ?? 0) > clock.now() ? { ...message, isHeld: true } : message,
+    );
   }
 }
 

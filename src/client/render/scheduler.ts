@@ -3,6 +3,8 @@
  * one the page pauses for `restFactor` times its duration. While the user types, renderings follow the paint
  * of a keystroke.
  */
+import { options } from 'preact';
+
 /** Pause after a rendering, as a multiple of its duration; at most `maxRestMs`. */
 const restFactor = 8;
 const maxRestMs = 500;
@@ -97,6 +99,18 @@ export function afterFirstPaint(callback: () => void): void {
   };
   scheduleFrame(() => afterFrame(run));
   setTimeout(run, 1_000);
+}
+
+/** Renders what the update changes before it returns. */
+export function renderNow(update: () => void): void {
+  const { debounceRendering } = options;
+  let render = () => {};
+  options.debounceRendering = (callback) => {
+    render = callback;
+  };
+  update();
+  if (debounceRendering) options.debounceRendering = debounceRendering;
+  render();
 }
 
 export function isPageVisible(): boolean {

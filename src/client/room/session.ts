@@ -39,6 +39,8 @@ export interface RoomSessionDeps {
 const initialLoadTimeoutMs = 1_500;
 const logChangedCloseCode = 4510;
 const typingFrame = JSON.stringify({ type: 'typing' });
+/** How long a deletion can be undone. */
+const undoDeleteMs = 6_000;
 const neverAborted = new AbortController().signal;
 
 export class RoomSession {
@@ -89,8 +91,9 @@ export class RoomSession {
   edit(target: number, data: string): void {
     void this.#sender.outbox.add({ type: 'edit', target, data });
   }
+  /** Can be undone for a while by `discard`. */
   remove(target: number): void {
-    void this.#sender.outbox.add({ type: 'delete', target });
+    void this.#sender.outbox.add({ type: 'delete', target }, undoDeleteMs);
   }
   react(target: number, data: string): void {
     void this.#sender.outbox.add({ type: 'react', target, data });
@@ -154,8 +157,9 @@ export class RoomSession {
     this.unreadDivider.onVisible(this.room.timeline.peek().last);
   }
 
-  /** The page may be frozen or closed: another tab takes over sending. */
+  /** The page may be frozen or closed: another tab takes over sending. What is held back goes out now. */
   pause(): void {
+    for (const message of this.pending.peek()) if (message.isHeld) void api.sendMessage(message, null, true);
     this.#sender.stop();
   }
   resume(): void {

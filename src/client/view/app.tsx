@@ -45,7 +45,7 @@ export function AppView({ app }: { app: App }) {
       />
       <main>
         <Status app={app} />
-        <Timeline session={session} />
+        <Timeline app={app} />
         <Notice session={session} />
         <Composer session={session} app={app} />
       </main>

@@ -13,6 +13,7 @@ import type { RoomSession } from '../room/session.js';
 import { containsShortcodeStart, replaceShortcodes } from '../text/emoji.js';
 import type { Completion } from './completion.js';
 import { loadEmojiIndex, loadedEmojiIndex } from './emoji-loader.js';
+import { touchOnly } from './layout.js';
 
 /** The remaining length is shown from here on. */
 const warnAtChars = LIMITS.textCodePoints - 500;
@@ -35,6 +36,13 @@ export class ComposerController {
 
   get field(): HTMLTextAreaElement | null {
     return this.#deps.field.current;
+  }
+
+  /** The room was opened: typing goes to its composer, unless that would open an on-screen keyboard. */
+  focusIfFree(): void {
+    const { activeElement } = document;
+    const isFree = activeElement === document.body || activeElement?.closest('.rooms') !== null;
+    if (isFree && !touchOnly.peek()) this.field?.focus({ preventScroll: true });
   }
 
   get isEmpty(): boolean {
@@ -111,6 +119,7 @@ export class ComposerController {
 
 export function useComposerController(deps: ComposerControllerDeps): ComposerController {
   const controller = useMemo(() => new ComposerController(deps), [deps.session, deps.completion]);
+  useLayoutEffect(() => controller.focusIfFree(), [controller]);
   // Synchronous, because the next keystroke may come before the next rendering.
   useLayoutEffect(
     () =>

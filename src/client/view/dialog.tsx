@@ -10,6 +10,9 @@ import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import { checkVersion } from '../updates.js';
 import { CloseIcon, IconButton } from './icons.js';
+import { focusComposer } from './keyboard.js';
+import { QuickSwitcher } from './quick-switcher.js';
+import { Mentions, Search } from './search.js';
 
 interface ModalProps {
   readonly kind: string;
@@ -57,6 +60,8 @@ function Modal({ kind, label, close, children }: ModalProps) {
     const previousFocus = document.activeElement;
     const shown = dialog.current;
     shown?.showModal();
+    shown?.querySelector<HTMLInputElement>('[data-focus]')?.select();
+    shown?.querySelector<HTMLInputElement>('[data-focus]')?.focus();
     return () => {
       shown?.close();
       restoreFocus(previousFocus);
@@ -97,10 +102,6 @@ function restoreFocus(previousFocus: Element | null): void {
   queueMicrotask(() => document.activeElement === document.body && focusComposer());
 }
 
-function focusComposer(): void {
-  document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true });
-}
-
 export interface PanelProps {
   readonly app: App;
   readonly close: () => void;
@@ -108,11 +109,15 @@ export interface PanelProps {
 
 type PanelComponent = FunctionComponent<PanelProps>;
 
-/** Each dialog is a chunk that loads when first opened; its frame shows at once. */
-const panelImporters: Readonly<Record<DialogName, () => Promise<PanelComponent>>> = {
-  search: async () => (await import('./search.js')).Search,
-  mentions: async () => (await import('./search.js')).Mentions,
-  switch: async () => (await import('./quick-switcher.js')).QuickSwitcher,
+/** Dialogs whose field must take the first keystroke. */
+const panels: Partial<Record<DialogName, PanelComponent>> = {
+  search: Search,
+  mentions: Mentions,
+  switch: QuickSwitcher,
+};
+
+/** Other dialogs load when first opened; their frame shows at once. */
+const panelImporters: Partial<Record<DialogName, () => Promise<PanelComponent>>> = {
   keys: async () => (await import('./shortcut-help.js')).Keys,
   settings: async () => (await import('./settings.js')).SettingsForm,
 };
@@ -120,12 +125,11 @@ const panelImporters: Readonly<Record<DialogName, () => Promise<PanelComponent>>
 export function Panels({ app }: { app: App }) {
   const name = app.dialog.value;
   if (name === undefined) return null;
-  const close = () => {
-    app.dialog.value = undefined;
-  };
+  const close = () => app.showDialog(undefined);
+  const Shown = panels[name];
   return (
     <Panel key={name} kind="panel" title={t.value[name].title} close={close}>
-      <LazyPanel name={name} app={app} close={close} />
+      {Shown ? <Shown app={app} close={close} /> : <LazyPanel name={name} app={app} close={close} />}
     </Panel>
   );
 }
@@ -135,8 +139,7 @@ function LazyPanel({ name, ...props }: PanelProps & { name: DialogName }) {
   const load = async () => {
     panel.value = 'loading';
     try {
-      const loaded = await panelImporters[name]();
-      panel.value = loaded;
+      panel.value = (await panelImporters[name]?.()) ?? 'failed';
     } catch {
       panel.value = 'failed'; // offline, or a deployment removed the file
       void checkVersion();

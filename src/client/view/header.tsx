@@ -32,7 +32,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
   const state = connection.state.value.state;
   const { header, status, people } = t.value;
   const show = (panel: 'search' | 'mentions') => () => {
-    app.dialog.value = panel;
+    app.showDialog(panel);
   };
   const isLive = state === 'live';
   const title = isLive ? status.connected : status.disconnected;
@@ -100,7 +100,7 @@ function Menu({ app }: { app: App }) {
   const { header, keys, settings } = t.value;
   const openDialog = (panel: DialogName) => () => {
     popover.current?.hidePopover(); // returns the focus to the button, where the dialog will return it to
-    app.dialog.value = panel;
+    app.showDialog(panel);
   };
   return (
     <>

@@ -9,30 +9,86 @@ import type { MessageActions } from './message-actions.js';
 
 /** Listens until the returned function is called. */
 export function listenToKeys(app: App): () => void {
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || event.isComposing) return;
-    const action = shortcutOf(event, app);
-    if (!action) return;
+  const stop = new AbortController();
+  const { signal } = stop;
+  document.addEventListener('keydown', onAnyKey, { capture: true, signal });
+  document.addEventListener('pointerdown', onAnyPointer, { capture: true, signal });
+  document.addEventListener('keydown', (event) => onKeyDown(event, app), { signal });
+  document.addEventListener('paste', (event) => onPaste(event, app), { signal });
+  return () => stop.abort();
+}
+
+let lastInputWasKey = false;
+
+/** The last input came from the keyboard, not from the mouse or a finger. */
+export function isKeyboardInUse(): boolean {
+  return lastInputWasKey;
+}
+
+function onAnyKey(event: KeyboardEvent): void {
+  lastInputWasKey = true;
+  closeMenuOnEscape(event);
+}
+
+function onAnyPointer(): void {
+  lastInputWasKey = false;
+}
+
+function onKeyDown(event: KeyboardEvent, app: App): void {
+  if (event.defaultPrevented || event.isComposing) return;
+  const action = shortcutOf(event, app);
+  if (action) {
     event.preventDefault();
     action();
-  };
-  document.addEventListener('keydown', closeMenuOnEscape, true);
-  document.addEventListener('keydown', onKeyDown);
-  return () => {
-    document.removeEventListener('keydown', closeMenuOnEscape, true);
-    document.removeEventListener('keydown', onKeyDown);
-  };
+  } else if (isText(event) && canRedirect(event, app)) focusComposer(); // which takes the key
+}
+
+/** Text pasted outside of any field goes to the composer. */
+function onPaste(event: ClipboardEvent, app: App): void {
+  const text = event.clipboardData?.getData('text/plain') ?? '';
+  const field = composerField();
+  if (event.defaultPrevented || text === '' || !field || !canRedirect(event, app)) return;
+  event.preventDefault();
+  insertText(field, text);
+}
+
+/** A key that types, also one that begins a composition or a letter with an accent. */
+function isText(event: KeyboardEvent): boolean {
+  const { key, ctrlKey, metaKey, altKey } = event;
+  if (isComposing(event) || key === 'Process' || key === 'Dead') return true;
+  const isAltGraph = event.getModifierState('AltGraph');
+  return [...key].length === 1 && key !== ' ' && (isAltGraph || !(ctrlKey || metaKey || altKey));
+}
+
+function canRedirect({ target }: Event, app: App): boolean {
+  return !isField(target) && app.dialog.peek() === undefined && !isOverlayOpen();
+}
+
+function isOverlayOpen(): boolean {
+  return document.querySelector('dialog[open]') !== null || openMenu() !== undefined;
+}
+
+export function composerField(): HTMLTextAreaElement | null {
+  return document.querySelector<HTMLTextAreaElement>('.composer textarea');
+}
+
+export function focusComposer(): void {
+  composerField()?.focus({ preventScroll: true });
 }
 
 /** Closes an open menu on Esc, before other handlers that would prevent the browser's default. */
 function closeMenuOnEscape(event: KeyboardEvent): void {
-  if (event.key !== 'Escape' || event.isComposing || !('popover' in HTMLElement.prototype)) return;
-  const menu = [...document.querySelectorAll<HTMLElement>(':popover-open')].at(-1);
+  const menu = event.key === 'Escape' && !event.isComposing ? openMenu() : undefined;
   if (!menu) return;
   event.preventDefault();
   event.stopPropagation();
   menu.hidePopover();
   document.querySelector<HTMLElement>(`[popovertarget="${menu.id}"]`)?.focus();
+}
+
+function openMenu(): HTMLElement | undefined {
+  if (!('popover' in HTMLElement.prototype)) return undefined;
+  return [...document.querySelectorAll<HTMLElement>(':popover-open')].at(-1);
 }
 
 type ShortcutAction = (() => void) | undefined;
@@ -61,7 +117,7 @@ function controlShortcutOf(key: string, shift: boolean, app: App): ShortcutActio
 
 /** The key that opens a dialog closes it too. */
 function togglePanel(app: App, panel: DialogName): void {
-  app.dialog.value = app.dialog.peek() === panel ? undefined : panel;
+  app.showDialog(app.dialog.peek() === panel ? undefined : panel);
 }
 
 function neighbourShortcut(app: App, step: 1 | -1, unread: boolean): ShortcutAction {
@@ -74,7 +130,7 @@ function neighbourShortcut(app: App, step: 1 | -1, unread: boolean): ShortcutAct
 
 function scrollToLatest(app: App): void {
   void app.session.peek().room.toLatest();
-  document.querySelector<HTMLElement>('.composer textarea')?.focus({ preventScroll: true });
+  focusComposer();
 }
 
 function isField(target: EventTarget | null): boolean {
@@ -120,6 +176,12 @@ export function handleMessageKey(
     actions.cancelDelete(message);
     return true;
   }
+  if (event.key === 'Enter') {
+    row.querySelector<HTMLElement>('.toolbar button')?.focus();
+    return true;
+  }
+  // A click focuses a row too, but what is typed then is not meant for it.
+  if (!actions.focusedByKey || !actions.settings.singleKeys.peek()) return false;
   const action = message && !message.deleted && messageActionOf(event.key, message, row, actions);
   if (!action) return false;
   action();
@@ -162,8 +224,6 @@ function messageActionOf(
       return () => actions.confirmDelete(message);
     case 'c':
       return () => void actions.copy(message.data);
-    case 'Enter':
-      return () => row.querySelector<HTMLElement>('.toolbar button')?.focus();
     default:
       return undefined;
   }

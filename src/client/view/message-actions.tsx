@@ -3,11 +3,14 @@ import { computed, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent } from '../../shared/protocol.js';
 import { t } from '../i18n.js';
+import type { PendingMessage } from '../outbox/outbox.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
+import type { Settings } from '../settings.js';
 import { recentEmoji } from '../storage.js';
 import { pickEmoji } from './emoji-loader.js';
 import { IconButton, MoreIcon, ReactIcon, ReplyIcon } from './icons.js';
+import { focusComposer } from './keyboard.js';
 import { placePopover, touchOnly } from './layout.js';
 import { Dates } from './timestamp.js';
 
@@ -21,7 +24,10 @@ export class MessageActions {
   readonly tabbable: RowContext = { actions: this, tabIndex: 0 };
   readonly untabbable: RowContext = { actions: this, tabIndex: -1 };
   readonly session: RoomSession;
+  readonly settings: Settings;
   readonly composer: ComposerState;
+  /** the focus came to its row by keyboard, so single keys are meant for it */
+  focusedByKey = false;
   /** under the mouse; containing the focus; the tab stop */
   readonly hovered = signal<number | undefined>(undefined);
   readonly focused = signal<number | undefined>(undefined);
@@ -39,8 +45,9 @@ export class MessageActions {
   /** for screen readers */
   readonly announcement = signal('');
 
-  constructor(session: RoomSession) {
+  constructor(session: RoomSession, settings: Settings) {
     this.session = session;
+    this.settings = settings;
     this.composer = session.composer;
   }
 
@@ -70,7 +77,13 @@ export class MessageActions {
   remove(event: ChatEvent): void {
     this.confirmingDelete.value = undefined;
     this.session.remove(event.id);
+    this.announce(t.peek().message.deleted);
     focusRow(event.id);
+  }
+
+  undoDelete({ cid, posting }: PendingMessage): void {
+    this.session.discard(cid);
+    if (posting.type !== 'chat') focusRow(posting.target);
   }
 
   cancelDelete(event: ChatEvent): void {
@@ -95,20 +108,20 @@ export class MessageActions {
   async copy(text: string): Promise<boolean> {
     const isCopied = await copyText(text);
     const { copied, notCopied } = t.peek().message;
-    this.announcement.value = isCopied ? copied : notCopied;
+    this.announce(isCopied ? copied : notCopied);
+    return isCopied;
+  }
+
+  announce(text: string): void {
+    this.announcement.value = text;
     setTimeout(() => {
       this.announcement.value = '';
-    }, 2_000);
-    return isCopied;
+    }, announcementMs);
   }
 
   linkTo(id: number): string {
     return `/r/${encodeURIComponent(this.session.name)}#${id}`;
   }
-}
-
-function focusComposer(): void {
-  document.querySelector<HTMLElement>('.composer textarea')?.focus();
 }
 
 export function focusRow(id: number): void {
@@ -121,6 +134,7 @@ interface ToolbarProps {
   readonly actions: MessageActions;
 }
 
+const announcementMs = 2_000;
 const quickReactionCount = 3;
 /** Unique, because one message is active. */
 export const datesId = 'dates';
@@ -253,28 +267,22 @@ function handleMenuKey(event: KeyboardEvent): void {
   items[step(focused, items.length)]?.focus();
 }
 
+/** Cancel has the focus: what is typed without looking deletes nothing. */
 export function DeleteConfirmation({ event, actions }: Omit<ToolbarProps, 'mine'>) {
-  const deleteButton = useRef<HTMLButtonElement>(null);
+  const cancelButton = useRef<HTMLButtonElement>(null);
   const { confirmDelete, remove, cancel } = t.value.message;
-  useLayoutEffect(() => deleteButton.current?.focus(), []);
+  useLayoutEffect(() => cancelButton.current?.focus(), []);
+  const close = () => actions.cancelDelete(event);
+  const onKeyDown = (key: KeyboardEvent) => {
+    if (key.key !== 'Escape') return;
+    key.preventDefault();
+    close();
+  };
   return (
-    <div
-      class="confirm"
-      role="alertdialog"
-      aria-label={confirmDelete}
-      onKeyDown={(key) => {
-        if (key.key !== 'Escape') return;
-        key.preventDefault();
-        actions.cancelDelete(event);
-      }}
-    >
+    <div class="confirm" role="alertdialog" aria-label={confirmDelete} onKeyDown={onKeyDown}>
       <span>{confirmDelete}</span>
-      <button type="button" class="danger" ref={deleteButton} onClick={() => actions.remove(event)}>
-        {remove}
-      </button>
-      <button type="button" onClick={() => actions.cancelDelete(event)}>
-        {cancel}
-      </button>
+      <button type="button" ref={cancelButton} onClick={close} children={cancel} />
+      <button type="button" class="danger" onClick={() => actions.remove(event)} children={remove} />
     </div>
   );
 }

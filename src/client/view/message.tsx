@@ -27,6 +27,8 @@ interface MessageProps {
   /** shows the toolbar */
   readonly isActive: boolean;
   readonly isConfirmingDelete: boolean;
+  /** the composer has its text */
+  readonly isEditing: boolean;
   readonly isHighlighted: boolean;
   readonly actions: MessageActions;
 }
@@ -68,10 +70,11 @@ export function Message(props: MessageProps) {
   );
 }
 
-function classOf({ row, isMine, isHighlighted, isActive }: MessageProps): string {
+function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessageProps): string {
   const names = {
     'group-start': row.startsGroup,
     mine: isMine,
+    editing: isEditing,
     deleted: row.event.deleted !== undefined,
     highlighted: isHighlighted,
     active: isActive,
@@ -122,15 +125,18 @@ interface PendingChangesProps {
   readonly actions: MessageActions;
 }
 
-/** Waiting and rejected changes of a message. */
+/** Waiting and rejected changes of a message, and the deletion that can still be undone. */
 function PendingChanges({ pending, actions }: PendingChangesProps) {
   const rejected = pending.filter(({ problem }) => problem);
+  const held = pending.find(({ isHeld }) => isHeld);
+  const { waiting, undo } = t.value.message;
   return (
     <>
-      {pending.length > rejected.length && (
-        <span class="waiting-mark" title={t.value.message.waiting}>
+      {held && <button class="pill" type="button" onClick={() => actions.undoDelete(held)} children={undo} />}
+      {!held && pending.length > rejected.length && (
+        <span class="waiting-mark" title={waiting}>
           <ClockIcon />
-          <span class="visually-hidden">{t.value.message.waiting}</span>
+          <span class="visually-hidden">{waiting}</span>
         </span>
       )}
       {rejected.map((message) => (

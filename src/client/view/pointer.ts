@@ -46,6 +46,7 @@ export function useTouchSelection(actions: MessageActions): void {
 }
 
 function handleTouchDown({ pointerType, target }: PointerEvent, actions: MessageActions): void {
+  actions.focusedByKey = false;
   lastTouch = undefined;
   if (pointerType === 'mouse' || !(target instanceof Element) || target.closest('dialog')) return;
   const id = idOf(rowOf(target));

@@ -1,6 +1,6 @@
 /** Opens or creates a room by name. A combobox: the focus stays in the field. */
 import { type ReadonlySignal, type Signal, useComputed, useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n.js';
 import { type RoomSuggestion, suggestRooms } from '../text/fuzzy.js';
 import type { PanelProps } from './dialog.js';
@@ -48,8 +48,6 @@ interface SwitcherFieldProps {
 }
 
 function SwitcherField({ query, selected, options, open }: SwitcherFieldProps) {
-  const field = useRef<HTMLInputElement>(null);
-  useLayoutEffect(() => field.current?.focus(), []);
   const label = t.value.switch.field;
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
@@ -62,7 +60,7 @@ function SwitcherField({ query, selected, options, open }: SwitcherFieldProps) {
   return (
     <div class="query">
       <input
-        ref={field}
+        data-focus
         type="text"
         role="combobox"
         aria-label={label}

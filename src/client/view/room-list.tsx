@@ -26,7 +26,7 @@ export function RoomList({ app, onChoose }: RoomListProps) {
         aria-keyshortcuts="Control+K Meta+K"
         onClick={() => {
           onChoose?.();
-          app.dialog.value = 'switch';
+          app.showDialog('switch');
         }}
       >
         <span>{find}</span>

@@ -41,11 +41,6 @@ export function Search({ app, close }: PanelProps) {
 }
 
 function SearchField({ close, focusResults }: { close: () => void; focusResults: () => void }) {
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    field.current?.focus();
-    field.current?.select();
-  }, []);
   const onKeyDown = (event: KeyboardEvent) => {
     if (consumeEscape(event)) close();
     if (event.key !== 'ArrowDown' && (event.key !== 'Enter' || event.isComposing)) return;
@@ -55,7 +50,7 @@ function SearchField({ close, focusResults }: { close: () => void; focusResults:
   const label = t.value.search.field;
   return (
     <input
-      ref={field}
+      data-focus
       type="search"
       aria-label={label}
       placeholder={label}

@@ -1,6 +1,7 @@
 /** The room's timeline: stored messages, then pending ones. */
 import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
+import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { type Row, RowBuilder, unreadAfter } from '../render/rows.js';
 import { markMilestone } from '../render/scheduler.js';
@@ -14,8 +15,9 @@ import {
   lastId,
   type Timeline as TimelineState,
 } from '../room/timeline.js';
+import type { Settings } from '../settings.js';
 import { DownIcon } from './icons.js';
-import { handleMessageKey, idOf, rowOf } from './keyboard.js';
+import { handleMessageKey, idOf, isKeyboardInUse, rowOf } from './keyboard.js';
 import { Message, PendingMessageRow } from './message.js';
 import { focusRow, MessageActions } from './message-actions.js';
 import { TypingIndicator } from './people.js';
@@ -24,13 +26,14 @@ import { type ListEvents, MessageScroller } from './scroller.js';
 import { Day } from './timestamp.js';
 
 /** Each room has its own instance. */
-export function Timeline({ session }: { session: RoomSession }) {
-  return <RoomTimeline key={session.name} session={session} />;
+export function Timeline({ app }: { app: App }) {
+  const session = app.session.value;
+  return <RoomTimeline key={session.name} session={session} settings={app.settings} />;
 }
 
-function RoomTimeline({ session }: { session: RoomSession }) {
+function RoomTimeline({ session, settings }: { session: RoomSession; settings: Settings }) {
   const { room } = session;
-  const actions = useMemo(() => new MessageActions(session), [session]);
+  const actions = useMemo(() => new MessageActions(session, settings), [session]);
   const rows = useRows(session);
   const list = useMemo(() => new VirtualList(rows, session), [rows, session]);
   const onRendered = useScrollTarget(session, rows, actions);
@@ -99,6 +102,7 @@ function listEventsOf(actions: MessageActions): ListEvents {
       const id = idOf(rowOf(event.target));
       actions.focused.value = id;
       actions.pointerActive.value = false;
+      actions.focusedByKey = isKeyboardInUse();
       if (id !== undefined) actions.current.value = id;
     },
     onFocusOut: (event: FocusEvent) => {
@@ -115,6 +119,8 @@ function TimelineRows({ rows, actions }: { rows: readonly Row[]; actions: Messag
   const me = actions.session.room.me.value;
   const active = actions.active.value;
   const current = currentRowId(rows, actions.current.value);
+  const { kind, target } = actions.composer;
+  const editing = kind.value === 'edit' ? target.value?.id : undefined;
   return (
     <>
       {rows.map((row) => {
@@ -132,6 +138,7 @@ function TimelineRows({ rows, actions }: { rows: readonly Row[]; actions: Messag
             isCurrent={id === current}
             isActive={id === active}
             isConfirmingDelete={id === actions.confirmingDelete.value}
+            isEditing={id === editing}
             isHighlighted={id === actions.highlighted.value}
             actions={actions}
           />

@@ -169,6 +169,7 @@ export const translations = {
     row: (name: string, id: number, text: string) => `${isolate(name)}, message ${id}: ${isolate(text)}`,
     you: 'You',
     deleted: 'Message deleted',
+    undo: 'Undo',
     edited: 'edited',
     editedAt: (time: string) => `edited ${time}`,
     waiting: 'waiting',
@@ -292,7 +293,7 @@ export const translations = {
     keyboard: 'Keyboard',
     singleKeys: 'Single-key shortcuts',
     singleKeysHow:
-      'When you’re not typing, ? shows the shortcuts and / opens search. Ctrl+/ and Ctrl+Shift+F always work.',
+      'While you are not typing: ? lists the keys, / searches, and r, e, c, + and Delete act on a message chosen by keyboard. The shortcuts with Ctrl always work.',
     allowed: 'Notifications are allowed in this browser.',
     ask: 'Allow notifications',
     notAsked: 'Notifications aren’t allowed in this browser yet.',

@@ -159,6 +159,7 @@ export const translations: Translations = {
     row: (name, id, text) => `${isolate(name)}，第 ${id} 条消息：${isolate(text)}`,
     you: '我',
     deleted: '消息已删除',
+    undo: '撤销',
     edited: '已编辑',
     editedAt: (time) => `编辑于 ${time}`,
     waiting: '等待发送',
@@ -277,7 +278,8 @@ export const translations: Translations = {
     doNotDisturbHow: '开启后不显示通知，也不播放提示音。',
     keyboard: '键盘',
     singleKeys: '单键快捷键',
-    singleKeysHow: '不在输入时，按 ? 显示快捷键，按 / 搜索。Ctrl+/ 和 Ctrl+Shift+F 始终可用。',
+    singleKeysHow:
+      '不在输入时：? 显示快捷键，/ 搜索，键盘选中消息后 r、e、c、+、Delete 操作该消息。关闭后 Ctrl 快捷键仍可用。',
     allowed: '浏览器已允许通知。',
     ask: '允许通知',
     notAsked: '浏览器尚未允许通知。',
