@@ -2,7 +2,7 @@
 import { createReadStream, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChatEvent, RoomEvent } from '../shared/protocol.js';
+import { type ChatEvent, LIMITS, type RoomEvent } from '../shared/protocol.js';
 import { MARKER_LENGTH, markerOf, markersIn } from './generator.js';
 import {
   describe,
@@ -15,7 +15,7 @@ import {
   type RoomHistory,
   type View,
 } from './history.js';
-import { Model } from './model.js';
+import { Model, type TimedState } from './model.js';
 
 /** How long deleted text may stay in the files while none of it goes. */
 const RESIDUE_TIMEOUT_MS = 15_000;
@@ -246,30 +246,55 @@ export function checkMessage(
   { room, model }: RoomCheck,
 ): void {
   const state = model.finalState(id);
-  const expected = state ? describeState(withMentions(id, state, room)) : 'not there';
+  const expected = state ? describeState(fullState(id, state, { room, model }, true)) : 'not there';
   const found = message ? describeState(message) : 'not there';
   if (found === expected) return;
   const kind = state?.deleted !== undefined && message?.data ? 'not deleted' : 'diverged';
   room.violate(kind, `${source} has ${id} as ${found}; by the log it is ${expected}`);
 }
 
-/** The model does not know whom a text mentions, because that depends on the time: the first observation tells. */
-function withMentions(id: number, state: MessageState, { mentions }: RoomHistory): MessageState {
-  const users = state.deleted === undefined ? mentions.get(state.edited ?? id) : undefined;
-  return users ? { ...state, mentions: users } : state;
+/**
+ * Adds the mentions, which the first observation tells because they depend on the time, and the reply with the current
+ * text of its target.
+ */
+function fullState(
+  id: number,
+  state: TimedState,
+  { room, model }: RoomCheck,
+  isCurrent: boolean,
+): MessageState {
+  if (state.deleted !== undefined) return state;
+  const mentions = room.mentions.get(state.edited ?? id);
+  const reply = model.message(id)?.reply;
+  const target = reply === undefined ? undefined : model.message(reply);
+  const data =
+    reply === undefined ? '' : (model.finalState(reply)?.data ?? '').slice(0, LIMITS.replyCodePoints);
+  return {
+    ...state,
+    ...(mentions ? { mentions } : {}),
+    ...(reply && target ? { reply: { id: reply, user: target.user, data: isCurrent ? data : '' } } : {}),
+  };
 }
 
 /** Every state in which a reader received a message is one that the message had at some time. */
-export function checkObservedStates({ room, model }: RoomCheck): void {
+export function checkObservedStates(check: RoomCheck): void {
+  const { room, model } = check;
   for (const [id, { states }] of model.messages()) {
-    const possible = new Set(states.map((state) => describeState(withMentions(id, state, room))));
-    for (const observed of room.observedStates.of(id).map(describeState))
-      if (!possible.has(observed))
-        room.violate('diverged', `${id} was received as ${observed}, which it never was`);
+    const possible = new Set(states.map((state) => describeState(fullState(id, state, check, false))));
+    for (const observed of room.observedStates.of(id)) {
+      const state = describeState(withoutReplyText(observed));
+      if (!possible.has(state))
+        room.violate('diverged', `${id} was received as ${state}, which it never was`);
+    }
   }
   for (const [edit, target] of room.emptyEdits)
     if (!model.isDeleted(target))
       room.violate('diverged', `edit ${edit} was received without text, but ${target} is not deleted`);
+}
+
+/** What a reply shows changes with its target. The history has checked it. */
+function withoutReplyText(message: ChatEvent): ChatEvent {
+  return message.reply ? { ...message, reply: { ...message.reply, data: '' } } : message;
 }
 
 interface Residue {

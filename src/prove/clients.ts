@@ -407,7 +407,7 @@ export class Subscriber {
     this.#lostAt = undefined;
     if (!complete || (this.#epoch ?? epoch) !== epoch)
       this.room.violate('lost', `${this.#name} has events up to ${this.last}, but the log ends at ${last}`);
-    if (user.id !== this.#http.userId || !history.people.mayHaveName(user, this.#connectedAt, history.tick()))
+    if (user.id !== this.#http.userId || !history.people.mayAct(user, this.#connectedAt, history.tick()))
       this.room.violate('inconsistent', `${this.#name} was greeted as ${describeUsers([user])}`);
     this.#epoch = epoch;
     this.#open = true;

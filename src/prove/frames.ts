@@ -1,6 +1,6 @@
 /** Parses the server's frames and HTTP answers. Never throws and assumes nothing, because the server is under test. */
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
-import type { ChatEvent, Reaction, RoomEvent, User } from '../shared/protocol.js';
+import type { ChatEvent, Reaction, Reply, RoomEvent, User } from '../shared/protocol.js';
 
 export type ServerFrame =
   | HelloFrame
@@ -42,6 +42,8 @@ export interface RoomEntry {
   readonly room: string;
   readonly last: number;
   readonly read: number;
+  readonly unread: number;
+  readonly mentions: number;
   readonly people: number;
   readonly joined: boolean;
 }
@@ -106,6 +108,8 @@ export function parseRoomList(body: unknown): RoomEntry[] {
       room: text(fields, 'room'),
       last: number(fields, 'last'),
       read: number(fields, 'read'),
+      unread: number(fields, 'unread'),
+      mentions: number(fields, 'mentions'),
       people: number(fields, 'people'),
       joined: field(fields, 'joined') === true,
     };
@@ -144,7 +148,14 @@ export function parseEvent(value: unknown): RoomEvent {
     case 'delete':
       return { type, ...common, target: number(fields, 'target') };
     default:
-      return { type: 'chat', ...common, data, ...parseMentions(fields), ...parseChanges(fields) };
+      return {
+        type: 'chat',
+        ...common,
+        data,
+        ...parseReply(fields),
+        ...parseMentions(fields),
+        ...parseChanges(fields),
+      };
   }
 }
 
@@ -159,6 +170,14 @@ function parseChanges(fields: Fields): Pick<ChatEvent, 'edited' | 'deleted' | 'r
 
 function parseMentions(fields: Fields): Pick<ChatEvent, 'mentions'> {
   return field(fields, 'mentions') === undefined ? {} : { mentions: list(fields, 'mentions').map(parseUser) };
+}
+
+function parseReply(fields: Fields): { readonly reply?: Reply } {
+  if (field(fields, 'reply') === undefined) return {};
+  const reply = toFields(field(fields, 'reply'));
+  return {
+    reply: { id: number(reply, 'id'), user: parseUser(field(reply, 'user')), data: text(reply, 'data') },
+  };
 }
 
 function parseReaction(value: unknown): Reaction {

@@ -12,9 +12,9 @@ export type Random = () => number;
 const MIX = { chat: 70, edit: 9, delete: 4, react: 10, unreact: 7 } as const;
 /**
  * Percentages. Changes: of another author's message although the rules forbid it; of a random number, which may not
- * exist. Deletions: of an edited message, because its edits hold text that must go too.
+ * exist. Deletions: of an edited message, because its edits hold text that must go too. Messages: with mentions; replies.
  */
-const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50, mention: 15 } as const;
+const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50, mention: 15, reply: 15 } as const;
 /** Most changes come soon: targets are among the newest N messages, the very newest most often. */
 const NEWEST = { own: 10, all: 30, reacted: 100, names: 16 } as const;
 /** Mentions per text, at most. */
@@ -56,7 +56,8 @@ export function randomInt(random: Random, min: number, max: number): number {
 export function nextCommand(view: View, names: readonly string[], random: Random, tag: string): PostCommand {
   const type = randomType(random);
   const target = type === 'chat' ? undefined : randomTarget(type, view, random);
-  if (type === 'chat' || target === undefined) return { type: 'chat', data: messageText(tag, names, random) };
+  if (type === 'chat' || target === undefined)
+    return { type: 'chat', data: messageText(tag, names, random), ...randomReply(view, random) };
   switch (type) {
     case 'edit':
       return { type, target, data: messageText(tag, names, random) };
@@ -67,6 +68,12 @@ export function nextCommand(view: View, names: readonly string[], random: Random
     case 'unreact':
       return { type, ...(ownReaction(view, random) ?? { target, data: pick(EMOJI, random) ?? '' }) };
   }
+}
+
+function randomReply(view: View, random: Random): { readonly reply?: number } {
+  if (random() * 100 >= PERCENT.reply) return {};
+  const reply = randomTarget('chat', view, random);
+  return reply === undefined ? {} : { reply };
 }
 
 function randomType(random: Random): PostCommand['type'] {

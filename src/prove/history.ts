@@ -3,8 +3,8 @@
  * compared with its first observation at once, so all readers agree and the memory of one is enough. Only a message's
  * changeable state may differ between observations.
  */
-import type { ChatEvent, PostCommand, RoomEvent, User } from '../shared/protocol.js';
-import { applyChange } from '../shared/reducer.js';
+import type { ChatEvent, PostCommand, Reply, RoomEvent, User } from '../shared/protocol.js';
+import { applyChange, applyToReply } from '../shared/reducer.js';
 import { abbreviate, mentionedNames, tagOfText } from './generator.js';
 import { People, ReadMarks } from './people.js';
 
@@ -221,25 +221,43 @@ export class RoomHistory {
         `${invocation.tag} was received as ${invocation.observedId} and as ${event.id}`,
       );
     invocation.observedId ??= event.id;
-    if (!people.mayHaveName(event.user, invocation.invokedAt, this.history.tick()))
+    if (!people.mayAct(event.user, invocation.invokedAt, this.history.tick()))
       this.violate('inconsistent', `${event.id} is by "${event.user.name}", which is not the author's name`);
   }
 
   /** Compares the text with the command that brought it, and with the deletions before this connection. */
   #checkText(reader: string, event: RoomEvent, connectedAt: number): void {
     if (event.type !== 'chat' && event.type !== 'edit') return;
-    if (event.type === 'chat') this.observedStates.intern(event);
-    else if (event.data === '') this.emptyEdits.set(event.id, event.target);
+    if (event.type === 'chat') {
+      this.observedStates.intern(event);
+      if (event.reply) this.#checkReply(reader, event.reply, connectedAt);
+    } else if (event.data === '') this.emptyEdits.set(event.id, event.target);
     if (event.data === '') return;
     const sender = this.findByText(event.data);
     if (sender === undefined || textOf(sender.command) !== event.data)
       this.violate('inconsistent', `${reader} received ${event.id} as "${event.data}", which nobody sent`);
     else this.#checkMentions(event, event.mentions ?? [], sender);
-    const message = event.type === 'chat' ? event.id : event.target;
-    if (connectedAt > (this.#deletedAt.get(message) ?? Number.POSITIVE_INFINITY)) {
-      const late = `${reader}, which connected after the deletion of ${message}`;
-      this.violate('not deleted', `${late}, received "${event.data}"`);
-    }
+    this.#checkDeletion(reader, event.type === 'chat' ? event.id : event.target, event.data, connectedAt);
+  }
+
+  /** What a reply shows is the start of a text that its target has or had. */
+  #checkReply(reader: string, { id, data }: Reply, connectedAt: number): void {
+    if (data === '') return;
+    const sender = this.findByText(data);
+    const isOfTarget =
+      sender?.command.type === 'edit' ? sender.command.target === id : sender === this.origins[id];
+    if (!sender || !isOfTarget || !textOf(sender.command)?.startsWith(data))
+      this.violate(
+        'inconsistent',
+        `${reader} received a reply to ${id} with "${data}", which is not its text`,
+      );
+    this.#checkDeletion(reader, id, data, connectedAt);
+  }
+
+  #checkDeletion(reader: string, message: number, text: string, connectedAt: number): void {
+    if (connectedAt <= (this.#deletedAt.get(message) ?? Number.POSITIVE_INFINITY)) return;
+    const late = `${reader}, which connected after the deletion of ${message}`;
+    this.violate('not deleted', `${late}, received "${text}"`);
   }
 
   /** The first observation of a text's mentions is compared with the people, later ones with the first. */
@@ -290,17 +308,16 @@ export function describeUsers(users: readonly User[]): string {
 }
 
 /** The part of a message that changes may alter. */
-export type MessageState = Pick<ChatEvent, 'data' | 'mentions' | 'edited' | 'deleted' | 'reactions'>;
+export type MessageState = Pick<
+  ChatEvent,
+  'data' | 'reply' | 'mentions' | 'edited' | 'deleted' | 'reactions'
+>;
 
 /** Returns the changeable part of a message, to compare and to show. */
-export function describeState({
-  data,
-  mentions = [],
-  edited,
-  deleted,
-  reactions = [],
-}: MessageState): string {
+export function describeState(state: MessageState): string {
+  const { data, reply, mentions = [], edited, deleted, reactions = [] } = state;
   const changes = [
+    ...(reply === undefined ? [] : [`reply to ${reply.id} of ${describeUser(reply.user)}, "${reply.data}"`]),
     ...(mentions.length === 0 ? [] : [`mentions ${describeUsers(mentions)}`]),
     ...(edited === undefined ? [] : [`edited by ${edited}`]),
     ...(deleted === undefined ? [] : [`deleted by ${deleted}`]),
@@ -338,6 +355,8 @@ export class View {
   userId: string;
   readonly #interned: MessageStates;
   readonly #states: (ChatEvent | undefined)[] = [];
+  /** numbers of the replies to each message */
+  readonly #replies = new Map<number, number[]>();
 
   constructor(interned: MessageStates, userId: string) {
     this.#interned = interned;
@@ -358,9 +377,22 @@ export class View {
       this.#states[event.id] = this.#interned.intern(event);
       this.messages.push(event.id);
       if (event.user.id === this.userId) this.own.push(event.id);
+      if (event.reply) this.#addReply(event.reply.id, event.id);
       return;
     }
-    const before = this.#states[event.target];
-    if (before) this.#states[event.target] = this.#interned.intern(applyChange(before, event));
+    this.#update(event.target, (message) => applyChange(message, event));
+    for (const reply of this.#replies.get(event.target) ?? [])
+      this.#update(reply, (message) => applyToReply(message, event));
+  }
+
+  #addReply(target: number, reply: number): void {
+    const replies = this.#replies.get(target);
+    if (replies) replies.push(reply);
+    else this.#replies.set(target, [reply]);
+  }
+
+  #update(id: number, change: (message: ChatEvent) => ChatEvent): void {
+    const message = this.#states[id];
+    if (message) this.#states[id] = this.#interned.intern(change(message));
   }
 }

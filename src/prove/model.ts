@@ -6,13 +6,15 @@ import { LIMITS, type PostCommand, type Reaction, type User } from '../shared/pr
 import type { MessageState } from './history.js';
 
 /** A message's state from event `since` on. */
-interface TimedState extends Omit<MessageState, 'reactions' | 'mentions'> {
+export interface TimedState extends Omit<MessageState, 'reactions' | 'mentions' | 'reply'> {
   readonly since: number;
   readonly reactions: readonly Reaction[];
 }
 
 export interface ModelMessage {
-  readonly author: string;
+  readonly user: User;
+  /** number of the message that it replies to */
+  readonly reply: number | undefined;
   /** texts of the message and of its edits, as sent */
   readonly texts: string[];
   readonly states: TimedState[];
@@ -31,8 +33,9 @@ export class Model {
     this.last = id;
     if (command.type === 'chat') {
       const state = { since: id, data: command.data, reactions: [] };
-      this.#messages.set(id, { author, texts: [command.data], states: [state] });
-      return undefined;
+      const code = this.rejection(command, author, id);
+      this.#messages.set(id, { user, reply: command.reply, texts: [command.data], states: [state] });
+      return code;
     }
     const code = this.rejection(command, author, id);
     const message = this.#messages.get(command.target);
@@ -45,13 +48,15 @@ export class Model {
 
   /** Returns the code with which the rules reject the command right after event `after`; undefined when they allow it. */
   rejection(command: PostCommand, author: string, after: number): string | undefined {
-    if (command.type === 'chat') return undefined;
-    const message = this.#messages.get(command.target);
+    const target = command.type === 'chat' ? command.reply : command.target;
+    if (target === undefined) return undefined;
+    const message = this.#messages.get(target);
     const state = message?.states.findLast(({ since }) => since <= after);
     if (!message || !state) return 'no_message';
     if (state.deleted !== undefined) return 'deleted';
+    if (command.type === 'chat') return undefined;
     if (command.type === 'edit' || command.type === 'delete')
-      return message.author === author ? undefined : 'not_yours';
+      return message.user.id === author ? undefined : 'not_yours';
     const given = state.reactions.some(({ user, data }) => user.id === author && data === command.data);
     if (command.type === 'unreact') return given ? undefined : 'not_there';
     if (given) return 'already_there';
@@ -63,7 +68,11 @@ export class Model {
     return this.#messages;
   }
 
-  finalState(id: number): MessageState | undefined {
+  message(id: number): Readonly<ModelMessage> | undefined {
+    return this.#messages.get(id);
+  }
+
+  finalState(id: number): TimedState | undefined {
     return this.#messages.get(id)?.states.at(-1);
   }
 

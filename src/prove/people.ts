@@ -4,7 +4,10 @@
  */
 import type { User } from '../shared/protocol.js';
 
-/** A name that a person has from a time in [takenAfter, takenBy] to a time in [leftAfter, leftBy]. */
+/**
+ * A name that a person has from a time in [takenAfter, takenBy] to a time in [leftAfter, leftBy]. After a sign-out the
+ * name stays with the person, longer than any run takes.
+ */
 interface NameSpan {
   readonly userId: string;
   readonly name: string;
@@ -21,6 +24,8 @@ export class People {
   readonly names: string[] = [];
   readonly #byUser = new Map<string, NameSpan[]>();
   readonly #byName = new Map<string, NameSpan[]>();
+  /** logical times at which sign-outs were confirmed */
+  readonly #signedOutBy = new Map<string, number>();
 
   /** A sign-in that started at `takenAfter` was confirmed at `takenBy`. */
   signIn({ id, name }: User, takenAfter: number, takenBy: number): void {
@@ -29,21 +34,18 @@ export class People {
 
   /** A person asks for another name at this time. Returns what to call with the time of the confirmation. */
   rename(userId: string, name: string, at: number): (confirmedAt: number) => void {
-    const leave = this.signOut(userId, at);
+    const former = this.#byUser.get(userId)?.at(-1);
+    if (former) former.leftAfter = at;
     const span = this.#add(userId, name, at);
     return (confirmedAt) => {
-      leave(confirmedAt);
+      if (former) former.leftBy = confirmedAt;
       span.takenBy = confirmedAt;
     };
   }
 
-  /** A person asks to sign out at this time. Returns what to call with the time of the confirmation. */
-  signOut(userId: string, at: number): (confirmedAt: number) => void {
-    const span = this.#byUser.get(userId)?.at(-1);
-    if (span) span.leftAfter = at;
-    return (confirmedAt) => {
-      if (span) span.leftBy = confirmedAt;
-    };
+  /** A sign-out of this person was confirmed at this time. */
+  signOut(userId: string, confirmedAt: number): void {
+    this.#signedOutBy.set(userId, confirmedAt);
   }
 
   /** Returns the newest name of a person. */
@@ -51,8 +53,9 @@ export class People {
     return this.#byUser.get(userId)?.at(-1)?.name;
   }
 
-  /** Returns true when the person may have had the name at some time in [from, to]. */
-  mayHaveName({ id, name }: User, from: number, to: number): boolean {
+  /** Returns true when the person may have acted under this name at some time in [from, to]. */
+  mayAct({ id, name }: User, from: number, to: number): boolean {
+    if ((this.#signedOutBy.get(id) ?? Number.POSITIVE_INFINITY) < from) return false;
     return (this.#byUser.get(id) ?? []).some((span) => span.name === name && isPossible(span, from, to));
   }
 

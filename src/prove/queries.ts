@@ -88,12 +88,35 @@ async function checkRoomList(
     const read = history.readMarks.min(http.userId, room.name);
     checkRoomEntry(http.userId, { room, last: model.last, read }, entries);
     const entry = entries.find((one) => one.room === room.name);
-    if (entry && (entry.last !== model.last || entry.people !== people || !entry.joined))
-      room.violate(
-        'diverged',
-        `the room list has ${JSON.stringify(entry)}; here are ${people}, at ${model.last}`,
-      );
+    if (!entry) continue;
+    const expected = { ...entry, ...countUnread(http.userId, entry.read, { room, model }) };
+    const [found, wanted] = [entry, { ...expected, last: model.last, people, joined: true }].map(
+      describeEntry,
+    );
+    if (found !== wanted) room.violate('diverged', `the room list has ${found}; right is ${wanted}`);
   }
+}
+
+function describeEntry({ last, read, unread, mentions, people, joined }: RoomEntry): string {
+  const counts = `${unread} unread and ${mentions} mentions after ${read} of ${last}`;
+  return `${counts}, ${people} people, ${joined ? 'joined' : 'not joined'}`;
+}
+
+/** Counts the messages of others after a read mark that are not deleted, and those of them that concern this person. */
+function countUnread(userId: string, read: number, check: RoomCheck): { unread: number; mentions: number } {
+  const unread = [...check.model.messages()].filter(
+    ([id, { user }]) => id > read && user.id !== userId && !check.model.isDeleted(id),
+  );
+  return { unread: unread.length, mentions: unread.filter(([id]) => concerns(userId, id, check)).length };
+}
+
+/** Returns true when a message mentions the person by its current text, or replies to the person. */
+function concerns(userId: string, id: number, { room, model }: RoomCheck): boolean {
+  const message = model.message(id);
+  const target = message?.reply === undefined ? undefined : model.message(message.reply);
+  if (target?.user.id === userId && message?.user.id !== userId) return true;
+  const mentions = room.mentions.get(model.finalState(id)?.edited ?? id) ?? [];
+  return mentions.some((user) => user.id === userId);
 }
 
 /** One search finds all messages of a room that are not deleted; a text's own word finds only this message. */
@@ -135,13 +158,10 @@ async function checkMentions(
   history: History,
 ): Promise<void> {
   const expected = new Map<string, Set<number>>();
-  for (const { room, model } of checks) {
-    const ids = [...model.messages()].filter(([id]) => {
-      const state = model.finalState(id);
-      const users = state?.deleted === undefined ? room.mentions.get(state?.edited ?? id) : undefined;
-      return users?.some((user) => user.id === http.userId);
-    });
-    expected.set(room.name, new Set(ids.map(([id]) => id)));
+  for (const check of checks) {
+    const ids = [...check.model.messages()].map(([id]) => id);
+    const own = ids.filter((id) => !check.model.isDeleted(id) && concerns(http.userId, id, check));
+    expected.set(check.room.name, new Set(own));
   }
   const { messages } = await readPages((before) => http.mentions(before));
   const name = history.people.currentName(http.userId);

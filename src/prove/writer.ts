@@ -378,10 +378,9 @@ export class Writer {
     const former = this.#http;
     this.#paused = true;
     await this.#waitUntil(() => this.pending === 1); // this change itself
-    const confirm = this.#history.people.signOut(former.userId, this.#history.tick());
     for (const { subscriber } of this.channels) subscriber.expectSignOut();
     if (!(await this.#untilDone('sign-out', () => former.signOut()))) return;
-    confirm(this.#history.tick());
+    this.#history.people.signOut(former.userId, this.#history.tick());
     this.#history.signOuts++;
     await this.#waitUntil(() => this.channels.every(({ subscriber }) => subscriber.signedOut));
     await this.#checkSignedOut(former);

@@ -43,12 +43,10 @@ function beforeCommit(early) {
   const rollback = new Error('rolled back on purpose');
   let predicting = false;
   /** @type {(storage: Storage) => Storage} */
-  const wrapStorage = (storage) => ({
-    people: storage.people,
-    events: storage.events,
-    memberships: storage.memberships,
-    transaction: (work) => (predicting ? rolledBack(storage, work, rollback) : storage.transaction(work)),
-  });
+  const wrapStorage = (storage) =>
+    overriding(storage, {
+      transaction: (work) => (predicting ? rolledBack(storage, work, rollback) : storage.transaction(work)),
+    });
   return {
     wrapStorage,
     createSequencer: (handler) =>
@@ -137,58 +135,32 @@ function toAck(result) {
 }
 
 /**
- * Replaces parts of the storage.
- * @param {(storage: Storage) => Partial<Storage>} override
- * @returns {Partial<Dependencies>}
+ * Returns an object with all methods of `target`, some of them replaced.
+ * @template {object} T @param {T} target @param {Partial<T>} methods @returns {T}
  */
+function overriding(target, methods) {
+  return new Proxy(target, {
+    get(object, key) {
+      if (Object.hasOwn(methods, key)) return Reflect.get(methods, key);
+      const value = Reflect.get(object, key);
+      return typeof value === 'function' ? value.bind(object) : value;
+    },
+  });
+}
+
+/** @param {(storage: Storage) => Partial<Storage>} override @returns {Partial<Dependencies>} */
 function withStorage(override) {
-  return {
-    wrapStorage: (storage) => ({
-      people: storage.people,
-      events: storage.events,
-      memberships: storage.memberships,
-      transaction: (work) => storage.transaction(work),
-      ...override(storage),
-    }),
-  };
+  return { wrapStorage: (storage) => overriding(storage, override(storage)) };
 }
 
-/**
- * Overrides some methods of the event storage.
- * @param {(events: EventStorage) => Partial<EventStorage>} override
- * @returns {Partial<Dependencies>}
- */
+/** @param {(events: EventStorage) => Partial<EventStorage>} override @returns {Partial<Dependencies>} */
 function withEvents(override) {
-  return withStorage(({ events }) => ({
-    events: {
-      findByCid: (person, cid) => events.findByCid(person, cid),
-      message: (room, id) => events.message(room, id),
-      hasReaction: (message, person, emoji) => events.hasReaction(message, person, emoji),
-      appendChange: (message, person, change) => events.appendChange(message, person, change),
-      append: (room, person, message) => events.append(room, person, message),
-      ...override(events),
-    },
-  }));
+  return withStorage(({ events }) => ({ events: overriding(events, override(events)) }));
 }
 
-/**
- * Overrides some methods of the people storage.
- * @param {(people: PeopleStorage) => Partial<PeopleStorage>} override
- * @returns {Partial<Dependencies>}
- */
+/** @param {(people: PeopleStorage) => Partial<PeopleStorage>} override @returns {Partial<Dependencies>} */
 function withPeople(override) {
-  return withStorage(({ people }) => ({
-    people: {
-      person: (id) => people.person(id),
-      ownerOf: (skeleton) => people.ownerOf(skeleton),
-      addPerson: (user, skeleton, seen) => people.addPerson(user, skeleton, seen),
-      rename: (person, name, skeleton, seen) => people.rename(person, name, skeleton, seen),
-      freeName: (person) => people.freeName(person),
-      signOut: (person) => people.signOut(person),
-      updateLastSeen: (person, seen) => people.updateLastSeen(person, seen),
-      ...override(people),
-    },
-  }));
+  return withStorage(({ people }) => ({ people: overriding(people, override(people)) }));
 }
 
 /**
@@ -471,14 +443,12 @@ const mutants = {
   // Sets a read mark wherever the client asks, also back.
   'read-mark-goes-back': () =>
     withStorage(({ memberships }) => ({
-      memberships: {
-        enter: (room, person) => memberships.enter(room, person),
-        leaveAll: (person) => memberships.leaveAll(person),
+      memberships: overriding(memberships, {
         advanceReadMark: (room, person, id) => {
           memberships.leaveAll(person);
           return memberships.advanceReadMark(room, person, id);
         },
-      },
+      }),
     })),
 
   // Never removes anybody from a room.
