@@ -185,8 +185,8 @@ export class FrameCache {
   #bytes = 0;
 
   add(id: number, frame: Buffer): void {
+    this.#bytes += frame.length - (this.#frames.get(id)?.length ?? 0);
     this.#frames.set(id, frame);
-    this.#bytes += frame.length;
     if (this.#frames.size > maxCachedFrames || this.#bytes > maxCachedBytes) this.#dropOldest();
   }
 

@@ -224,6 +224,12 @@ describe('the frame cache', () => {
     }
   });
 
+  it('holds as much after frames were added again', () => {
+    const cache = filled(1000, 1024);
+    for (let n = 0; n < 5; n++) for (let id = 600; id <= 1000; id++) cache.add(id, Buffer.alloc(1024));
+    expect(sizeOf(cache, 1000)).toBeGreaterThanOrEqual(500);
+  });
+
   it('returns pages without a gap, of at most 256 frames or about 128 KiB', () => {
     expect(filled(1000, 10).pageAfter(0)).toHaveLength(256);
     expect(filled(60, 16 * 1024).pageAfter(0)).toHaveLength(8);
