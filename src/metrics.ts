@@ -43,9 +43,6 @@ export function createMetrics({ hub, store, telemetry, databaseFile }: MetricsDe
   gauge('oneport_store_failing', '1 while messages cannot be stored', () =>
     store.writeError === undefined ? 0 : 1,
   );
-  gauge('oneport_search_catching_up', '1 while the search index lacks events', () =>
-    store.catchingUp ? 1 : 0,
-  );
   gauge('oneport_database_bytes', 'size of the database file', () => sizeOf(databaseFile));
   gauge('oneport_wal_bytes', 'size of the write-ahead log', () => sizeOf(`${databaseFile}-wal`));
   counter('oneport_events_total', 'events committed since the start', () => hub.eventCount);
