@@ -74,6 +74,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(await row(bob, 1).locator('.chip').getAttribute('aria-label')).toMatch(/👍.* 2: .*You.*Ann/);
     await chip.click();
     await row(bob, 1).locator('.chip', { hasText: '1' }).waitFor();
+    await ann.keyboard.press('Shift'); // the keyboard is in use
     await row(ann, 1).focus();
     await ann.keyboard.press('+');
     await ann.getByRole('searchbox', { name: 'Search emoji' }).fill('tada');

@@ -448,7 +448,10 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     for (const role of ['navigation', 'banner', 'main', 'complementary'] as const)
       expect(await page.getByRole(role).count(), role).toBe(1);
     expect(await title(page)).toBe('harbour');
-    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    await page.evaluate(() => {
+      document.body.tabIndex = -1;
+      document.body.focus();
+    });
     await page.keyboard.press('Tab');
     expect(await focus(page)).toBe('Skip to messages');
     await page.keyboard.press('Enter');

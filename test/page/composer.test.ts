@@ -10,6 +10,7 @@ const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 const field = (page: Page) => page.getByRole('textbox', { name: 'Message' });
 
 async function answer(page: Page, id: number): Promise<void> {
+  await page.keyboard.press('Shift'); // the keyboard is in use
   await page.locator(`li.message[data-id="${id}"]`).focus();
   await page.keyboard.press('r');
   await page.locator('.mode').waitFor();
