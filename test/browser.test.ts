@@ -1,7 +1,10 @@
 /** The page in Chromium, with the real server as a process. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { BrowserContext, Cookie } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   freePort,
   hasChromium,
@@ -48,6 +51,32 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await page.getByRole('textbox').fill('Anne');
     await page.getByRole('button').first().click();
     expect(new URL(page.url()).pathname).toBe('/r/kitchen');
+  });
+
+  it('returns to the message of the address after the sign-in, with and without JavaScript', async () => {
+    const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const browser = await openBrowser();
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await (await browser.newContext({ javaScriptEnabled })).newPage();
+      await page.goto(`${origin}/r/kitchen#2`);
+      await page.getByRole('textbox').fill(`Ann ${javaScriptEnabled}`);
+      await page.getByRole('button').first().click();
+      await page.waitForURL(`${origin}/r/kitchen#2`);
+    }
+  });
+
+  it('says that the browser blocks cookies', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const origin = await withoutCookies(server.origin);
+    const page = await (await (await openBrowser()).newContext()).newPage();
+    await page.goto(`${origin}/r/kitchen`);
+    expect(await page.locator('#problem').textContent()).toBe('');
+    await page.getByRole('textbox').fill('Ann');
+    await page.getByRole('button').first().click();
+    await page.getByRole('alert').getByText('blocks cookies').waitFor();
+    await page.getByRole('button', { name: '中文' }).click(); // is no sign-in
+    await page.waitForURL(/lang=/);
+    expect(await page.locator('#problem').textContent()).toBe('');
   });
 
   it('shows hostile text as text, and keeps its layout at 320 pixels', async () => {
@@ -201,11 +230,29 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await signInByForm(page, origin, 'Ann', 'kitchen');
     await page.evaluate(() => fetch('/signout', { method: 'POST' }));
     await page.waitForURL(/\/signin/);
-    await page.getByRole('textbox').fill('Ann');
+    await page.getByRole('textbox').fill('Bob'); // the name of before stays reserved
     await page.getByRole('button').first().click();
     await page.getByRole('textbox', { name: 'Message' }).waitFor();
   });
 });
+
+/** The address of a proxy that lets no cookie pass. */
+async function withoutCookies(origin: string): Promise<string> {
+  const proxy = createServer((request, response) => {
+    const { cookie: _, ...headers } = request.headers;
+    const { method, url = '/' } = request;
+    const forwarded = httpRequest(new URL(url, origin), { method, headers }, (answer) => {
+      const { 'set-cookie': _dropped, ...kept } = answer.headers;
+      response.writeHead(answer.statusCode ?? 502, kept);
+      answer.pipe(response);
+    });
+    request.pipe(forwarded);
+  });
+  proxy.listen(0, '127.0.0.1');
+  onTestFinished(() => void proxy.close());
+  await once(proxy, 'listening');
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
 
 /** Ends the browser as a crash does: no tab hears of it. */
 async function crash(context: BrowserContext, profile: string): Promise<void> {

@@ -38,7 +38,8 @@ export function signinRoutes(deps: SigninDeps): Router {
   const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the name comes along when the language is changed
-    form.render(ctx, { name: textOf(name), next: localPath(next) });
+    const cookiesMissing = cameFromForm(ctx) && !sessionOf(ctx, deps);
+    form.render(ctx, { cookiesMissing, name: textOf(name), next: localPath(next) });
   });
   router.post('/signin', async (ctx) => {
     if (isJson(ctx)) await signIn(ctx, deps, throttle);
@@ -51,6 +52,15 @@ export function signinRoutes(deps: SigninDeps): Router {
     await rename(ctx, deps);
   });
   return router;
+}
+
+/**
+ * The form was sent, and its redirect has led back to it: the browser has dropped the cookies. The buttons for languages
+ * lead to the form too, but they name a language.
+ */
+function cameFromForm(ctx: Koa.Context): boolean {
+  const referer = ctx.get('referer');
+  return ctx.query['lang'] === undefined && URL.canParse(referer) && new URL(referer).pathname === '/signin';
 }
 
 async function signInByForm(
@@ -187,6 +197,7 @@ function isForm(ctx: Koa.Context): boolean {
 
 interface FormValues {
   readonly fault?: HttpError;
+  readonly cookiesMissing?: boolean;
   readonly name: string;
   readonly next: string;
 }
@@ -200,11 +211,12 @@ export class SigninForm {
   }
 
   /** Answers with the form; with a fault, its status and what is wrong in words. */
-  render(ctx: Koa.Context, { fault, name, next }: FormValues): void {
+  render(ctx: Koa.Context, { fault, cookiesMissing = false, name, next }: FormValues): void {
     const words = chosenTranslations(ctx);
     const { tag } = words.language;
     const { title, lead, readers, enter } = words.signIn;
-    const error = fault ? explainError(fault, name, words) : '';
+    const { noCookies } = words.signIn;
+    const error = fault ? explainError(fault, name, words) : cookiesMissing ? noCookies : '';
     const blanks = { title, lead, readers, label: words.signIn.name, enter, error, name, next };
     ctx.status = fault?.status ?? 200;
     ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });

@@ -24,7 +24,10 @@ export const translations = {
     name: 'Your name',
     enter: 'Start chatting',
     languages: 'Language',
-    taken: 'That name (or one too similar) is taken. Try another.',
+    taken:
+      'That name (or one too similar) is taken. Try another. Is it yours? In Settings on your other device, choose “Use on another device”.',
+    noCookies:
+      'Your browser blocks cookies, so you can’t stay signed in. Allow them for this site, then try again.',
     tooMany: (seconds: number) =>
       `Too many sign-ins from your address. Try again in ${plural(seconds, 'second', 'seconds')}.`,
     failed: 'Couldn’t sign you in. Try again in a moment.',

@@ -24,7 +24,9 @@ export const translations: Translations = {
     name: '你的名字',
     enter: '开始聊天',
     languages: '语言',
-    taken: '这个名字（或与它相似的名字）已被使用，请换一个。',
+    taken:
+      '这个名字（或与它相似的名字）已被使用，请换一个。如果这是你的名字，请在另一台设备的设置中选择“在其他设备上使用”。',
+    noCookies: '浏览器阻止了 Cookie，无法保持登录。请允许此网站使用 Cookie，然后重试。',
     tooMany: (seconds) => `你所在的网络登录过于频繁，请在 ${numeral(seconds)} 秒后重试。`,
     failed: '暂时无法登录，请稍后重试。',
     noScript: '聊天需要使用 JavaScript，请在浏览器中启用后刷新页面。',
