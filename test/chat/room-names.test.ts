@@ -1,7 +1,8 @@
 /** Rooms whose names older versions allowed: they stay readable, and no new ones come. */
-import Database from 'better-sqlite3';
+
 import { expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
+import Database from '../../src/store/sqlite.js';
 import { oneport } from '../cli/commands.js';
 import { startChat } from '../harness.js';
 

@@ -1,7 +1,8 @@
 /** Names and sessions over HTTP: renaming, links to another device, signing out and coming back, names of the silent. */
-import Database from 'better-sqlite3';
+
 import { describe, expect, it, vi } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
+import Database from '../../src/store/sqlite.js';
 import { type Chat, cookiesOf, type Env, startChat, type Visitor } from '../harness.js';
 
 const HOUR = 3600 * 1000;

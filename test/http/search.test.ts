@@ -1,8 +1,8 @@
-import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SearchPage } from '../../src/shared/protocol.js';
 import { searchFile } from '../../src/store/search-index.js';
+import Database from '../../src/store/sqlite.js';
 import { type Chat, startChat, type Visitor } from '../harness.js';
 
 async function search(visitor: Visitor, query: Record<string, string | number>): Promise<SearchPage> {

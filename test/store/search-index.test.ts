@@ -1,11 +1,11 @@
 /** The index is a function of the log, wherever it was interrupted, and forgets what the log forgot. */
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
 import { isDamage, removeSearchFile, SearchIndex, searchFile } from '../../src/store/search-index.js';
+import Database from '../../src/store/sqlite.js';
 import { temporaryFolder } from '../harness.js';
 import { ANN, BOB, IndexedLog } from './indexed-log.js';
 
