@@ -322,11 +322,13 @@ export class Hub {
     }
   }
 
+  /** Tells every room that lists the user, also one that they are about to leave: they may come back without a frame. */
   #rename(before: User, after: User): void {
     const person = this.#users.get(after.id);
     if (!person || before.name === after.name) return;
     person.user = after;
-    for (const room of new Set([...person.connections].map((connection) => connection.room))) {
+    for (const room of this.#rooms.values()) {
+      if (!room.presence.has(person)) continue;
       for (const frame of room.presence.renamed(before, after)) this.#broadcast(room, frame);
     }
   }

@@ -41,6 +41,11 @@ export class Presence<P extends Present = Present> {
     return this.#sockets.size === this.#leaving.size;
   }
 
+  /** Whether the user is listed, with a socket or about to leave. */
+  has(person: P): boolean {
+    return this.#sockets.has(person);
+  }
+
   /** Adds a socket. Returns the frame for the others, if they are to be told. */
   enter(person: P): ServerFrame | undefined {
     const sockets = this.#sockets.get(person);

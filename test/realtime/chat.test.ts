@@ -47,6 +47,20 @@ describe('a room', () => {
     expect(room.frames.filter(({ type }) => type === 'join' || type === 'left')).toHaveLength(2);
   });
 
+  it('tells the new name of a user who is about to leave, because they may come back without a frame', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const room = await ann.enters('lobby');
+    const tab = await bob.enters('lobby');
+    await tab.leaves();
+    const renamed = { id: bob.user.id, name: 'Robert' };
+    expect((await bob.post('/signin', { name: 'Robert' })).status).toBe(200);
+    await room.sees({ type: 'left', user: bob.user });
+    await room.sees({ type: 'join', user: renamed });
+    const back = await bob.enters('lobby');
+    await back.sees({ type: 'list', data: [ann.user, renamed], count: 2 });
+  });
+
   it('takes each frame as a message without a subprotocol and with chat', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
