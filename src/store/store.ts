@@ -22,6 +22,8 @@ import Database from './sqlite.js';
 /** SQLite's codes that mean the disk, not a mistake of ours. */
 const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
 
+const probeBytes = 64 * 1024;
+
 export class Store implements Storage {
   /** Why the last write failed, in words; undefined while writing works. */
   writeError: string | undefined;
@@ -77,7 +79,7 @@ export class Store implements Storage {
    * it at once, so that what was refused is not there after a crash.
    */
   transaction<T>(work: () => T): T {
-    const result = this.#transact(work, () => this.probe());
+    const result = this.#transact(work, () => this.#overwriteFailedCommit());
     this.search.notify(); // only sets a flag, so it cannot throw
     return result;
   }
@@ -129,11 +131,24 @@ export class Store implements Storage {
     else this.#wal.tick(this.events.changes.deletions);
   }
 
-  /** Tries a real write, so that a fault that has passed is noticed without anybody speaking. */
+  /** Keeps the error: a small write may fit where the commit did not. The next tick finds out. */
+  #overwriteFailedCommit(): void {
+    const { writeError } = this;
+    this.probe();
+    this.writeError ??= writeError;
+  }
+
+  /**
+   * Writes as much as a long message takes, so that a disk that works again is noticed without a message, and one that has
+   * room for a few bytes only is not taken for one.
+   */
   probe(): void {
     try {
       this.#transact(
-        () => this.#db.prepare("REPLACE INTO meta VALUES ('probe', ?)").run(String(Date.now())),
+        () =>
+          this.#db
+            .prepare("REPLACE INTO meta VALUES ('probe', ?)")
+            .run(String(Date.now()).padEnd(probeBytes)),
         () => {},
       );
     } catch (error) {
