@@ -120,9 +120,15 @@ describe.runIf(isRoot)('a full disk', () => {
     const room = await ann.enters('lobby');
     const ballast = join(dataDir, 'ballast');
     writeFileSync(ballast, Buffer.alloc(100_000));
-    const echoed = await fill(room);
+    // the search index shares the disk and may free some of it: then it is filled again
+    let echoed = await fill(room);
+    const ready = await until(async () => {
+      const answer = await fetch(`${server.origin}/readyz`);
+      if (!answer.ok) return answer;
+      echoed = await fill(room);
+      return undefined;
+    });
     expect(echoed).toBeGreaterThan(0);
-    const ready = await fetch(`${server.origin}/readyz`);
     expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('SQLITE_FULL')]);
     const page = await ann.get('/api/rooms/lobby/messages?limit=1');
     expect(await page.json()).toMatchObject({ last: echoed });
