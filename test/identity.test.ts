@@ -20,7 +20,7 @@ function sealed(payload: unknown, key = KEY): string {
 const iat = NOW / 1000;
 
 describe('the cookie', () => {
-  it('opens what was sealed', () => {
+  it('verifies what it signed', () => {
     expect(identity.verify(sealed({ ...ANN, iat }))).toMatchObject({ user: ANN, needsRefresh: false });
     const fields = (value: string): unknown => JSON.parse(Buffer.from(value, 'base64').toString());
     expect(fields(identity.sign(ANN, 0))).toEqual({ ...ANN, iat });
@@ -29,7 +29,7 @@ describe('the cookie', () => {
     expect(newId()).toMatch(/^[\w-]{12}$/);
     expect(Buffer.byteLength(newKey())).toBeGreaterThanOrEqual(32);
   });
-  it('signed with an older key is accepted, and to be made anew', () => {
+  it('is accepted with an older key, and signed anew', () => {
     expect(identity.verify(sealed({ ...ANN, iat }, OLD))).toMatchObject({ needsRefresh: true });
   });
   it.each([
@@ -46,7 +46,7 @@ describe('the cookie', () => {
     { ...ANN, iat, gen: 1.5 },
     { id: 7, name: 'x', iat },
     '{"__proto__":{"id":"a","name":"b","iat":1}}',
-  ])('over %j is nobody, with a valid signature', (payload) =>
+  ])('over %j is no session, even with a valid signature', (payload) =>
     expect(identity.verify(sealed(payload))).toBeUndefined(),
   );
   it('is valid for 30 days', () => {
@@ -75,7 +75,7 @@ describe('the cookie', () => {
     expect(mine.verify(other)?.user.name).toBe('Bob');
     expect(mine.verify(own.replaceAll('name-instance', 'name-another'))).toBeUndefined();
   });
-  it('forged is nobody', () => {
+  it('is no session when it is forged', () => {
     const good = sealed({ ...ANN, iat });
     const [value = ''] = good.split(';');
     for (const header of [
@@ -89,7 +89,7 @@ describe('the cookie', () => {
     ])
       expect(identity.verify(header)).toBeUndefined();
   });
-  it('of who signed out is nobody; of who was renamed has the new name', () => {
+  it('is no session after a sign-out, and has the new name after a rename', () => {
     const stored = { name: 'Anna', ownsName: true, generation: 0 };
     const people = { person: (id: string) => ({ ...stored, signedOut: id !== ANN.id }) };
     const knowing = new SessionCookie([KEY], people, () => NOW);
@@ -122,7 +122,7 @@ describe('the cookie', () => {
     expect(remembering.verify(header)).toBeUndefined();
     expect(new SessionCookie([KEY], nobody, () => now).verify(old)).toBeUndefined();
   });
-  it('made before a sign-out is worthless; one from before a restored backup is not', () => {
+  it('is worthless after a later sign-out, but not after a restored backup', () => {
     const stored = { name: 'Ann', ownsName: true, signedOut: false, generation: 2 };
     const knowing = new SessionCookie([KEY], { person: () => stored }, () => NOW);
     const generations = [undefined, 1, 2, 3].map(
@@ -130,7 +130,7 @@ describe('the cookie', () => {
     );
     expect(generations).toEqual([undefined, undefined, 2, 3]);
   });
-  it('of one whose name is somebody else’s by now proves who they are, but is no session', () => {
+  it('identifies a user who lost the name, but is no session', () => {
     const stored = { name: 'Ann', ownsName: false, signedOut: false, generation: 0 };
     const knowing = new SessionCookie([KEY], { person: () => stored }, () => NOW);
     const header = sealed({ ...ANN, iat });

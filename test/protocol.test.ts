@@ -29,8 +29,8 @@ describe('a room', () => {
     ['ÉCOLE', 'école'],
     ['ｌｏｂｂｙ', 'lobby'], // as a Japanese keyboard types it
     ['ﬁsh', 'fish'],
-  ])('%s is %s', (raw, room) => expect(parseRoom(raw)).toBe(room));
-  it.each(['', 'a b', 'a/b', '..', 'x'.repeat(65), 'a\u0000', '\ud800', '😀'])('%j is none', (raw) => {
+  ])('%s is parsed as %s', (raw, room) => expect(parseRoom(raw)).toBe(room));
+  it.each(['', 'a b', 'a/b', '..', 'x'.repeat(65), 'a\u0000', '\ud800', '😀'])('%j is refused', (raw) => {
     expect(parseRoom(raw)).toBeUndefined();
     expect(parseRoom(raw, () => true)).toBeUndefined();
   });
@@ -47,17 +47,17 @@ describe('a room', () => {
     '-\u0301',
     `a${'\u0301'.repeat(6)}`,
     'lobby\u{16fe4}',
-  ])('%j is none, unless an older database has it', (raw) => {
+  ])('%j is refused unless an older database has it', (raw) => {
     expect(parseRoom(raw)).toBeUndefined();
     const older = raw.normalize('NFC');
     if (/\u200c/.test(raw)) return; // was never allowed
     expect(parseRoom(raw, (room) => room === older)).toBe(older);
   });
-  it('is the one of an older database when that was another by the older rule', () => {
+  it('is the room of an older database if that was another one', () => {
     expect(parseRoom('ＬＯＢＢＹ', (room) => room === 'ｌｏｂｂｙ')).toBe('ｌｏｂｂｙ');
     expect(parseRoom('ＬＯＢＢＹ', (room) => room === 'lobby')).toBe('lobby');
   });
-  it('in a path is percent-encoded', () => {
+  it('is percent-encoded in a path', () => {
     expect(parseRoomSegment('%E5%8E%A8')).toBe('厨');
     expect(parseRoomSegment('%E5%8E')).toBeUndefined();
     expect(parseRoomSegment('a%2Fb')).toBeUndefined();
@@ -77,7 +77,7 @@ describe('a text', () => {
     const parsed = parseText(raw);
     return parsed.ok ? parsed.value : parsed.problem.code;
   };
-  it('loses blank lines before it, white space after it and controls, and is otherwise as it was', () => {
+  it('loses leading blank lines, trailing white space and control characters only', () => {
     expect(text('\n \t\r\n  a\r\nb\tc\rd \n ')).toBe('  a\nb\tc\nd');
     expect(text('    if x:\n        y')).toBe('    if x:\n        y');
     expect(text('\u3000段落')).toBe('\u3000段落');
@@ -135,9 +135,9 @@ describe('a reaction', () => {
     ['👍👍', 'bad_emoji'],
     ['x', 'bad_emoji'],
     [7, 'bad_emoji'],
-  ])('%j is %j', (raw, emoji) => expect(emojiOf(raw)).toBe(emoji));
+  ])('%j is parsed as %j', (raw, emoji) => expect(emojiOf(raw)).toBe(emoji));
 
-  it('is spelled as Unicode has it, for every emoji of the picker in every spelling', () => {
+  it('is every emoji of the picker in every spelling, stored as Unicode recommends', () => {
     const components = 2; // skin tones and hair: the picker leaves them out, and regional letters, which have no group
     const known = emojiList
       .filter(({ group }) => group !== undefined && group !== components)
@@ -163,8 +163,8 @@ describe('the beginning of a text', () => {
     ['e\u0301e\u0301', 3, 'e\u0301'],
     [`a${'\u0301'.repeat(300)}`, 4, 'a\u0301\u0301\u0301'],
     ['你好吗', 2, '你好'],
-  ])('%j up to %i is %j', (text, limit, head) => expect(excerpt(text, limit)).toBe(head));
-  it('is never longer than asked and never ends in half a character', () => {
+  ])('of %j up to %i is %j', (text, limit, head) => expect(excerpt(text, limit)).toBe(head));
+  it('is never too long and never ends in half a character', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme', maxLength: 300 }),
@@ -207,7 +207,7 @@ describe('a command', () => {
   ])('%j is refused: %s', (frame, code) =>
     expect(parseCommand(frame)).toMatchObject({ ok: false, problem: { code } }),
   );
-  it('says of which cid it was, when it was one', () =>
+  it('returns the cid of a refused command', () =>
     expect(parseCommand('{"type":"nonsense","cid":"c"}')).toMatchObject({ ok: false, cid: 'c' }));
   it('never throws', () => {
     fc.assert(
@@ -216,18 +216,18 @@ describe('a command', () => {
   });
 });
 
-describe('small things', () => {
-  it('counts are digits', () => {
+describe('the parsers', () => {
+  it('accept digits as a number', () => {
     expect([parseWholeNumber('0'), parseWholeNumber('17')]).toEqual([0, 17]);
     for (const raw of ['', '-1', '1.5', '1e3', ' 1', '99999999999999999', 'x'])
       expect(parseWholeNumber(raw)).toBeUndefined();
   });
-  it('cids are optional', () => {
+  it('accept a missing cid', () => {
     expect(parseCid(undefined)).toEqual({ ok: true, value: undefined });
     expect(parseCid('x'.repeat(64)).ok).toBe(true);
     expect(parseCid('x'.repeat(65)).ok).toBe(false);
   });
-  it('who may come back', () => {
+  it('know after which codes a client reconnects', () => {
     expect(
       [CLOSE.restart, CLOSE.tooFast, CLOSE.tooSlow, CLOSE.newEpoch, [1006], [1001]].map(([code]) =>
         mayReconnect(Number(code)),

@@ -1,9 +1,11 @@
 /**
- * Which characters look like which: a choice from the data of Unicode Technical Standard #39 ("confusables.txt"), of
- * the scripts that Latin names are really forged with. A row: what we take them for, then all that look like it; in
- * capitals where only the capital does, since everything is folded. A character stands in one row only, and no row
- * leads into another. Ours, beyond the standard: i is l (because I is), w is vv, and Ν Η Υ by their capitals.
- * What comes apart when it is folded stands in no row, its parts do: ″ is two ′.
+ * Characters that look alike: a selection from the data of Unicode Technical Standard #39 ("confusables.txt"), for the
+ * scripts that are used to imitate Latin names.
+ *
+ * A row has the character that the others are mapped to, then the others; in capitals where only the capital looks alike,
+ * because everything is folded. Invariants: a character is in one row only, and no row maps into another. Characters that
+ * folding decomposes are not listed, but their parts are: ″ is two ′. Additions to the standard: i is l (because I is),
+ * w is vv, and Ν Η Υ by their capitals.
  */
 /** Latin first, then Greek, Cyrillic, Armenian, Cherokee, Lisu, Coptic, Canadian syllables, others. */
 const LATIN: readonly (readonly [string, string])[] = [
@@ -84,13 +86,13 @@ const OTHER_SCRIPTS: readonly (readonly [string, string])[] = [
   ['>', '›'],
 ];
 
-/** Three steps, since none alone brings ß ẞ SS, ſ S s, ς σ Σ and ı I i together; decomposed, so that é meets é. */
+/** Three steps, because no single one folds ß ẞ SS, ſ S s, ς σ Σ and ı I i together. Decomposed, so that é equals é. */
 export function foldCase(text: string): string {
   const folded = text.toLowerCase().toUpperCase().toLowerCase();
   return folded.replaceAll('ς', 'σ').normalize('NFKD');
 }
 
-/** Small letters like these look Latin, but their capitals like others. Where the table took the capital's look. */
+/** Greek letters whose small form looks like another Latin letter than the capital. The table has the capital's. */
 const SMALL_GREEK: ReadonlyMap<string, string> = new Map([
   ['ν', 'v'],
   ['η', 'n'],
@@ -98,13 +100,13 @@ const SMALL_GREEK: ReadonlyMap<string, string> = new Map([
   ['γ', 'y'],
 ]);
 
-/** Steνe is read as Steve: among Latin letters those small ones are seen as Latin. In Greek words they fold. */
+/** Among Latin letters readers see the small form as Latin: Steνe looks like Steve. In Greek words the letters fold. */
 export function foldGreek(text: string): string {
   if (!/\p{Script=Latin}/u.test(text)) return text;
   return text.replace(/[νηυγ]/gu, (letter) => SMALL_GREEK.get(letter) ?? letter);
 }
 
-/** What NFKC would turn into a plain sigma or a space with an accent, or would leave alone: white letters in dark shapes. */
+/** Maps what NFKC would turn into a plain sigma or into a space with an accent, and the white letters that it leaves alone. */
 export function foldBeforeNfkc(text: string): string {
   return text
     .replace(/[ϲϹ]/g, 'c')
@@ -115,7 +117,7 @@ export function foldBeforeNfkc(text: string): string {
     );
 }
 
-/** Each folded character that is taken for something else. */
+/** Each folded character with the one that it looks like. */
 export const CONFUSABLES: ReadonlyMap<string, string> = new Map(
   [...LATIN, ...OTHER_SCRIPTS].flatMap(confusableEntries),
 );
@@ -124,7 +126,7 @@ function confusableEntries([seen, row]: readonly [string, string]): (readonly [s
   return [...row.replaceAll(' ', '')].map((char) => [foldCase(char), seen] as const);
 }
 
-/** Folded text with each character as what it is taken for. */
+/** Replaces each character of a folded text by the one that it looks like. */
 export function mapConfusables(folded: string): string {
   return Array.from(folded, (char) => CONFUSABLES.get(char) ?? char).join('');
 }

@@ -1,6 +1,6 @@
 /**
- * Names of people: which are allowed, and which two look the same. A name is shown as `parseName` gives it and owned by
- * its `skeleton`. Both are pure and bounded. Contract: docs/protocol.md, "Identity".
+ * Names of people: which are allowed, and which look the same. A name is shown as `parseName` returns it, and owned by its
+ * `skeleton`. Both are pure and bounded. Contract: docs/protocol.md, "Identity".
  */
 import { LIMITS } from '../shared/protocol.js';
 import { canonicalEmoji, graphemesOf, INVISIBLE_CHARACTERS } from '../shared/text.js';
@@ -48,7 +48,7 @@ const NEEDED = [
   '(?<=\\p{Script=Mongolian})[\\u180b-\\u180f]',
 ].map((pattern) => new RegExp(pattern, 'gv'));
 
-/** The name as it is stored: NFC, trimmed, one space for inner white space, emoji in one spelling; or why it is refused. */
+/** Returns the name as it is stored: NFC, trimmed, single spaces, emoji in one spelling. Or why it is refused. */
 export function parseName(raw: unknown): ParsedName {
   if (typeof raw !== 'string') return rejectName('empty');
   if (!raw.isWellFormed()) return rejectName('broken');
@@ -69,7 +69,7 @@ export function parseName(raw: unknown): ParsedName {
   return { ok: true, name };
 }
 
-/** Phones and pickers add U+FE0F where it is not needed, or leave it out where it is. Text-style symbols stay as they are. */
+/** Phones add U+FE0F where it is not needed and leave it out where it is. Leaves text-style symbols as they are. */
 function normalizeEmoji(name: string): string {
   if (!/[\ufe0f\u200d]/.test(name)) return name;
   return [...graphemesOf(name)]
@@ -77,7 +77,7 @@ function normalizeEmoji(name: string): string {
     .join('');
 }
 
-/** Increases whenever `skeleton` returns something else for a name than before: stored skeletons are then rebuilt. */
+/** To be increased whenever `skeleton` changes its result for any name: stored skeletons are then rebuilt. */
 export const SKELETON_VERSION = '3';
 
 /**
@@ -94,7 +94,7 @@ const IGNORED = new RegExp(
   `[\\p{Z}${INVISIBLE_CHARACTERS}\\p{Me}\\u0305\\u0332-\\u0338\\u033f\\u0640\\u07fa]+`,
   'gu',
 );
-/** A dot on a letter that has one already changes nothing: i̇ is what becomes of the Turkish İ in lower case. */
+/** A dot on a letter that has one already. The lower case of the Turkish İ is i̇. */
 const DOTTED = /([lj])\u0307/g;
 
 function rejectName(why: NameProblem): ParsedName {

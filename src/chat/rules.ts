@@ -1,6 +1,6 @@
 /**
- * The rules. Applying is deterministic: the same commands in the same order make the same storage on every node. No clock,
- * no randomness, no I/O but the storage. A beat is applied in one transaction; its results are in the order of its commands.
+ * The rules. Invariant: applying is deterministic. The same commands in the same order give the same storage on every
+ * node, so the rules use no clock, no randomness and no I/O but the storage.
  */
 import { type ErrorCode, LIMITS, type Problem } from '../shared/protocol.js';
 import { findMentions } from './mentions.js';
@@ -25,16 +25,16 @@ import {
 } from './types.js';
 
 const DAY_MS = 24 * 3600 * 1000;
-/** Rooms whose unread counts one person is told. */
+/** The server sends a person the unread counts of at most this many rooms. */
 const MAX_FOLLOWED_ROOMS = 500;
 /** How long a name stays with an owner who is away or has signed out. */
 const NAME_RESERVED_MS = { posted: 30 * DAY_MS, silent: DAY_MS } as const;
-/** How exactly it is stored when somebody was here: coarse, because each time is a write. */
+/** How much `lastSeen` may lag. Each step is a write. */
 const LAST_SEEN_STEP_MS = { posted: DAY_MS, silent: 15 * 60_000 } as const;
 
 /**
- * Applies a beat. When the disk refuses, every command of it is refused. When one command meets a bug of ours, the
- * others are applied one by one, so that only that one pays; `onBug` is told.
+ * Applies a batch in one transaction. Returns the results in the order of the commands. When the disk fails, every command
+ * is rejected. When a command throws, the batch is applied one by one, so that only that command is rejected.
  */
 export function applyBatch(
   commands: readonly Command[],
@@ -78,8 +78,8 @@ function applyEventCommand(command: EventCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
   if (person.signedOut) return rejection(SIGNED_OUT);
   if (!person.ownsName) return rejection(NAMELESS);
-  const kept = command.cid === undefined ? undefined : storage.events.findByCid(person, command.cid);
-  if (kept) return deduplicate(command, kept);
+  const stored = command.cid === undefined ? undefined : storage.events.findByCid(person, command.cid);
+  if (stored) return deduplicate(command, stored);
   const result =
     command.kind === 'message'
       ? postMessage(command, person, storage)
@@ -102,13 +102,13 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
   return { kind: 'accepted', room, event, mentioned: others(called, person), messages };
 }
 
-/** Each once, without the person themselves. */
+/** Removes duplicates and the person themselves. */
 function others(ids: readonly string[], person: Person): readonly string[] {
   if (ids.length === 0) return ids;
   return [...new Set(ids)].filter((id) => id !== person.id);
 }
 
-/** The first command of a cid stands, for ever; the same once more gets its number, another one is refused. */
+/** The first command with a cid stands. The same command again returns its event; another command is a conflict. */
 function deduplicate(command: EventCommand, stored: StoredCommand): Result {
   const { room, event, target, data } = stored;
   const [type, to, reply] =
@@ -155,7 +155,7 @@ function signIn(command: SignInCommand, storage: Storage): Result {
   };
 }
 
-/** Whether a sign-out has ended the session of a cookie. A restored backup may lack sign-outs, never a cookie's person. */
+/** Whether a sign-out has ended the session of a cookie. */
 function isOver(person: Person, generation: number | undefined): boolean {
   return person.signedOut || generation === undefined || generation < person.generation;
 }
@@ -168,7 +168,7 @@ function signOut({ user, generation, link, at }: SignOutCommand, storage: Storag
   if (link) storage.people.setLink(person, link, at);
   else {
     storage.people.deleteLink(person);
-    storage.memberships.leaveAll(person); // nobody will come back to them
+    storage.memberships.leaveAll(person); // nobody can come back
   }
   return { kind: 'signed-out', user };
 }
@@ -191,7 +191,7 @@ function redeemLink({ hash, at }: RedeemCommand, storage: Storage): Result {
   return { kind: 'redeemed', user: { id, name }, generation };
 }
 
-/** With the name, unless somebody else has taken it by now. */
+/** Restores the name too, unless somebody else has taken it. */
 function signBackIn(person: Person, at: number, storage: Storage): void {
   const shape = skeleton(person.name);
   const owner = storage.people.ownerOf(shape);
@@ -199,7 +199,7 @@ function signBackIn(person: Person, at: number, storage: Storage): void {
   storage.people.signBackIn(person, isFree ? shape : null, Math.max(at, person.lastSeen));
 }
 
-/** The person behind a signed cookie. One that the storage lacks (it was restored) is written in, the name if it is free. */
+/** Returns the person of a signed cookie. A restored backup may lack them: then adds them, with their name if it is free. */
 function ensurePerson(command: Pick<MessageCommand, 'user' | 'at'>, storage: Storage): Person {
   const person = storage.people.person(command.user.id);
   if (person) return person;
@@ -211,7 +211,7 @@ function activity({ hasPosted }: Pick<Person, 'hasPosted'>): 'posted' | 'silent'
   return hasPosted ? 'posted' : 'silent';
 }
 
-/** Whether it is worth a write that this person is here now. */
+/** Whether `lastSeen` is old enough to be written again. */
 export function isLastSeenDue(person: Pick<Person, 'hasPosted' | 'lastSeen'>, at: number): boolean {
   return at - person.lastSeen > LAST_SEEN_STEP_MS[activity(person)];
 }
@@ -238,8 +238,7 @@ function rejection(problem: Problem): Result {
   return { kind: 'rejected', problem };
 }
 
-/** What may be done to a message: edit and delete one's own, react to any once of a kind; nothing to a deleted one. */
-
+/** Edits and deletes one's own messages, and adds and removes one's own reactions. A deleted message cannot change. */
 export function changeMessage(command: ChangeCommand, person: Person, storage: Storage): Result {
   const message = storage.events.message(command.room, command.target);
   const problem = message ? validateChange(command, message, person, storage) : NO_MESSAGE;
@@ -278,8 +277,8 @@ function validateChange(
   }
 }
 
-function validateReaction(message: Message, stands: boolean): Problem | undefined {
-  if (stands) return { code: 'already_there', message: 'You already added this reaction.' };
+function validateReaction(message: Message, exists: boolean): Problem | undefined {
+  if (exists) return { code: 'already_there', message: 'You already added this reaction.' };
   if (message.reactions < LIMITS.reactionsPerMessage) return undefined;
   return {
     code: 'too_many_reactions',

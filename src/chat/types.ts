@@ -1,6 +1,6 @@
 /**
- * Commands: what somebody asks, before it has its place in the one order. Times and ids are put in by the node that
- * accepted the command, so that applying it is the same everywhere. Outcomes: what became of each.
+ * Commands, their results, and the storage that the rules write to. The node that accepts a command puts times and ids into
+ * it, so that applying it is the same on every node.
  */
 import type { ChangeEvent, ChatEvent, PostCommand, Problem, RoomEvent, User } from '../shared/protocol.js';
 
@@ -13,7 +13,7 @@ export type Command =
   | SeenCommand
   | EnterCommand
   | ReadCommand;
-/** What becomes a numbered event of its room, when the rules allow it. */
+/** Becomes a numbered event of its room, if the rules accept it. */
 export type EventCommand = MessageCommand | ChangeCommand;
 
 interface EventCommandFields {
@@ -24,7 +24,7 @@ interface EventCommandFields {
   readonly cid?: string;
 }
 
-/** Say `data` in a room. */
+/** Posts a message. */
 export interface MessageCommand extends EventCommandFields {
   readonly kind: 'message';
   readonly data: string;
@@ -32,7 +32,7 @@ export interface MessageCommand extends EventCommandFields {
   readonly reply?: number;
 }
 
-/** Do something to the message with number `target`. `data`: the new text, or the emoji; '' for a deletion. */
+/** Changes the message with number `target`. `data` is the new text or the emoji; '' for a deletion. */
 export interface ChangeCommand extends EventCommandFields {
   readonly kind: 'change';
   readonly type: ChangeEvent['type'];
@@ -40,7 +40,7 @@ export interface ChangeCommand extends EventCommandFields {
   readonly data: string;
 }
 
-/** Takes a name. `user.id` is new, or a valid cookie proved it: then this renames, or does nothing. */
+/** Takes a name for a new id, or renames the person of a valid cookie. */
 export interface SignInCommand {
   readonly kind: 'sign-in';
   readonly user: User;
@@ -68,7 +68,7 @@ export interface LinkCommand {
   readonly at: number;
 }
 
-/** What is known of a link: whoever has the secret can sign in, so only its hash is stored. */
+/** Only the hash of a link's secret is stored, because whoever has the secret can sign in. */
 export interface LinkSecret {
   readonly hash: string;
   readonly expires: number;
@@ -81,14 +81,14 @@ export interface RedeemCommand {
   readonly at: number;
 }
 
-/** Somebody was here, which keeps their name theirs. */
+/** Notes that a person is here, which keeps their name. */
 export interface SeenCommand {
   readonly kind: 'seen';
   readonly user: User;
   readonly at: number;
 }
 
-/** Somebody is in a room, and from now on has been. Of a room in which nothing was ever said nothing is kept. */
+/** Makes a person a member of a room. Does nothing while the room has no messages. */
 export interface EnterCommand {
   readonly kind: 'enter';
   readonly room: string;
@@ -96,7 +96,7 @@ export interface EnterCommand {
   readonly at: number;
 }
 
-/** Somebody has read a room up to number `id`. */
+/** Moves the read mark of a person up to number `id`. */
 export interface ReadCommand {
   readonly kind: 'read';
   readonly room: string;
@@ -105,7 +105,7 @@ export interface ReadCommand {
   readonly at: number;
 }
 
-/** What became of a command. `problem` is the client's mistake or the disk's; it changed nothing. */
+/** The result of a command. A rejected one changed nothing; `problem` is a mistake of the client, or the disk failed. */
 export type Result =
   | {
       readonly kind: 'accepted';
@@ -122,10 +122,10 @@ export type Result =
       readonly user: User;
       readonly generation: number;
       readonly before: User | undefined;
-      /** who had this name and lost it, because they were away for too long */
+      /** had this name and lost it after being away for too long */
       readonly displaced: User | undefined;
     }
-  /** The cookie is of a session that a sign-out has ended. */
+  /** A sign-out has ended the session of the cookie. */
   | { readonly kind: 'session-over' }
   | { readonly kind: 'linked' }
   | { readonly kind: 'redeemed'; readonly user: User; readonly generation: number }
@@ -137,7 +137,7 @@ export type Result =
   | { readonly kind: 'read'; readonly room: string; readonly user: User; readonly mark: ReadMark }
   | { readonly kind: 'rejected'; readonly problem: Problem };
 
-/** How far somebody has read a room. `moved`: further than before. */
+/** How far a person has read a room. `advanced`: the command moved the mark. */
 export interface ReadMark extends UnreadCounts {
   readonly last: number;
   readonly read: number;
@@ -151,21 +151,21 @@ export interface UnreadCounts {
   readonly mentions: number;
 }
 
-/** What was asked on the wire, as a command of that person in that room. */
-export function toCommand(posting: PostCommand, room: string, user: User, at: number): EventCommand {
-  const { cid } = posting;
-  const posted = { room, user, at, ...(cid === undefined ? {} : { cid }) };
-  if (posting.type === 'chat') {
-    const { data, reply } = posting;
-    return { kind: 'message', ...posted, data, ...(reply === undefined ? {} : { reply }) };
+/** Adds the person, the room and the time to a command from the wire. */
+export function toCommand(post: PostCommand, room: string, user: User, at: number): EventCommand {
+  const { cid } = post;
+  const fields = { room, user, at, ...(cid === undefined ? {} : { cid }) };
+  if (post.type === 'chat') {
+    const { data, reply } = post;
+    return { kind: 'message', ...fields, data, ...(reply === undefined ? {} : { reply }) };
   }
-  const data = posting.type === 'delete' ? '' : posting.data;
-  return { kind: 'change', ...posted, type: posting.type, target: posting.target, data };
+  const data = post.type === 'delete' ? '' : post.data;
+  return { kind: 'change', ...fields, type: post.type, target: post.target, data };
 }
 
 /**
- * What the rules need to be kept, in their own words; store/ keeps it in SQLite. Every method reads and writes within
- * the transaction of the beat, so a beat that fails leaves no trace.
+ * The storage interface, implemented in store/. Every method reads and writes within the transaction of the batch, so a
+ * batch that fails leaves no trace.
  */
 
 export interface Person {
@@ -180,35 +180,35 @@ export interface Person {
   readonly generation: number;
   /** has posted a message */
   readonly hasPosted: boolean;
-  /** when they were last known to be here, in milliseconds */
+  /** milliseconds; see `isLastSeenDue` for how exact it is */
   readonly lastSeen: number;
 }
 
-/** What was kept under a cid: the event as it is now, and what was asked for. */
+/** The stored command of a cid, and its event in its current state. */
 export interface StoredCommand {
   readonly room: string;
   readonly event: RoomEvent;
   readonly target: number | undefined;
   readonly reply: number | undefined;
-  /** the text or the emoji as it was sent; undefined when it was deleted since */
+  /** the text or the emoji as it was sent; undefined once the message is deleted */
   readonly data: string | undefined;
 }
 
-/** A message that somebody wants to change. */
+/** A message, as the rules need it. */
 export interface Message {
   /** the storage's own key of this message, and of its room */
   readonly key: number;
   readonly roomKey: number;
   readonly room: string;
   readonly id: number;
-  /** public id of who said it */
+  /** id of the author */
   readonly author: string;
-  /** its text as it is now */
+  /** current text */
   readonly text: string;
   /** number of its last edit */
   readonly edited: number | undefined;
   readonly deleted: boolean;
-  /** how many stand */
+  /** count of current reactions */
   readonly reactions: number;
 }
 
@@ -220,44 +220,44 @@ export interface PeopleStorage {
   freeName(person: Person): void;
   /** Ends all sessions; the name stays reserved. */
   signOut(person: Person, generation: number, seen: number): void;
-  /** Comes back after a sign-out. `skeleton`: of their name, unless somebody else has it by now. */
+  /** Undoes a sign-out. `skeleton` is null when somebody else has the name by now. */
   signBackIn(person: Person, skeleton: string | null, seen: number): void;
   setPosted(person: Person): void;
-  /** Replaces the link that a person has, and drops links that are over at `at`. */
+  /** Replaces the link of a person, and deletes links that have expired at `at`. */
   setLink(person: Person, link: LinkSecret, at: number): void;
-  /** The person of a link, until it expires. */
+  /** Returns the person of a link. */
   findLink(hash: string): { readonly person: Person; readonly expires: number } | undefined;
   deleteLink(person: Person): void;
   updateLastSeen(person: Person, seen: number): void;
 }
 
 export interface EventStorage {
-  /** What this person kept under this cid, ever, in any room. */
+  /** Returns the command that this person sent with this cid, in any room. */
   findByCid(person: Person, cid: string): StoredCommand | undefined;
-  /** Gives the room's next number and a time that does not go back in it, and keeps the message under them. */
-  append(room: string, person: Person, said: NewMessage): ChatEvent;
+  /** Stores a message under the room's next number. Its time is never before that of the previous event. */
+  append(room: string, person: Person, message: NewMessage): ChatEvent;
   /** Count of chat messages in a room. */
   messageCount(room: string): number;
   /** Ids of the people that a message mentions by its current text, or replies to. */
   mentionedBy(message: Message): readonly string[];
   /** The message with this number; undefined when there is none, or the number is that of a change. */
   message(room: string, id: number): Message | undefined;
-  /** Whether this person's reaction of this kind stands. */
+  /** Whether the message has this reaction of this person. */
   hasReaction(message: Message, person: Person, emoji: string): boolean;
-  /** Numbers and keeps the change as `append` does a message, and makes the message what it is after it. */
-  appendChange(message: Message, person: Person, made: NewChange): ChangeEvent;
+  /** Stores a change as `append` does a message, and applies it to the message. */
+  appendChange(message: Message, person: Person, change: NewChange): ChangeEvent;
 }
 
 export interface MembershipStorage {
-  /** From now on this person has been in the room. Nothing, when nothing was ever said in it. */
+  /** Makes a person a member. Does nothing while the room has no messages. */
   enter(room: string, person: Person): void;
-  /** Notes a message of this person, which makes them a member. It does not move their mark, and is not unread for them. */
+  /** Notes a message of this person, which makes them a member. It neither moves their mark nor counts as unread for them. */
   addPost(room: string, person: Person, id: number): void;
   /** The rooms of this person, the most recently active first. */
   rooms(person: Person, limit: number): readonly string[];
   /** Moves the mark up to `id`, but never beyond the room's last number, and never back. */
   advanceReadMark(room: string, person: Person, id: number): ReadMark;
-  /** Forgets where this person has been. */
+  /** Deletes the memberships of a person. */
   leaveAll(person: Person): void;
 }
 
@@ -265,7 +265,7 @@ export interface Storage {
   readonly people: PeopleStorage;
   readonly events: EventStorage;
   readonly memberships: MembershipStorage;
-  /** All of `work` or nothing of it; durable when it returns. @throws StorageError when the disk does not take it */
+  /** Commits all of `work` or nothing. It is durable on return. @throws StorageError when the disk fails */
   transaction<T>(work: () => T): T;
 }
 
@@ -283,5 +283,5 @@ export interface NewChange extends NewMessage {
   readonly type: ChangeEvent['type'];
 }
 
-/** The disk is full, gone or broken: nothing of the beat was kept. */
+/** The disk failed: nothing of the batch was stored. */
 export class StorageError extends Error {}

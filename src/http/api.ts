@@ -1,4 +1,4 @@
-/** The API: who am I, and what the other files of its routes do. Errors are JSON, with a code and what to do. */
+/** The JSON API below /api. */
 import type Koa from 'koa';
 import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';
@@ -50,9 +50,7 @@ export function apiRoutes(deps: ApiDeps): Router {
   return router;
 }
 
-/** A room's messages over HTTP: read a page of them, say one, change one. */
-
-/** What pages are read from. */
+/** Reads pages of a room's events, posts and changes messages. */
 export interface LogDeps {
   readonly log: {
     last(room: string): number;
@@ -92,7 +90,7 @@ function readPage(ctx: Koa.Context, room: string, deps: LogDeps): MessagesPage {
   return messagesPage(room, { after, before, limit }, deps);
 }
 
-/** Of an end of the log or around a place in it; without `after` and `before` the latest. */
+/** Returns the events after or before a number, or the latest. */
 export function messagesPage(
   room: string,
   { after, before, limit }: PageRequest,
@@ -104,7 +102,7 @@ export function messagesPage(
   return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };
 }
 
-/** Nothing lies between what was asked and what came: the page touches the number it was asked to go on from. */
+/** Whether the page adjoins the number that it was asked to start from. */
 function isComplete(
   messages: readonly RoomEvent[],
   { after, before, last }: { after: number | undefined; before: number | undefined; last: number },
@@ -121,11 +119,11 @@ async function postEvent(
 ): Promise<void> {
   const body = jsonBody(ctx, '{"type"?, "data"?, "target"?, "cid"?}');
   const room = roomParam(ctx, log);
-  const type = field(body, 'type') ?? 'chat'; // as it was before there were others
-  const posting = unwrap(parsePost(body, type));
-  if (!takeToken(user, 'data' in posting ? posting.data : ''))
+  const type = field(body, 'type') ?? 'chat';
+  const post = unwrap(parsePost(body, type));
+  if (!takeToken(user, 'data' in post ? post.data : ''))
     throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
-  respondToPost(ctx, await submit(toCommand(posting, room, user, now())));
+  respondToPost(ctx, await submit(toCommand(post, room, user, now())));
 }
 
 function respondToPost(ctx: Koa.Context, result: Result): void {
@@ -136,21 +134,18 @@ function respondToPost(ctx: Koa.Context, result: Result): void {
   ctx.body = result.event;
 }
 
-/** The rooms I have been in and those that are busy, and how far I have read. */
-
-/** What the list of rooms is made of. */
+/** Lists rooms and moves read marks. */
 export interface RoomListDeps {
   readonly hub: {
-    /** resolves when it is written down where this person has been until now */
+    /** resolves when the memberships of this user so far are committed */
     flushMemberships(user: User): Promise<void>;
-    /** how many people are in it now */
+    /** count of people in a room now */
     presenceCount(room: string): number;
   };
   readonly store: {
-    /** the rooms that somebody has been in, and others; those that moved last first */
     readonly memberships: {
       list(user: User, limit: number): readonly UnreadRoom[];
-      /** rooms with mentions of somebody who was never in them */
+      /** rooms with mentions of a person who is no member */
       listMentioned(user: User, limit: number): readonly UnreadRoom[];
     };
     readonly recentRooms: {
@@ -165,9 +160,10 @@ export interface RoomDeps extends SessionDeps, RoomListDeps {
   readonly submit: (command: Command) => Promise<Result>;
 }
 
+/** `read` is 0 when the person never read the room. */
 type UnreadRoom = Omit<RoomSummary, 'people' | 'joined'>;
 
-/** Rooms in the list: that I have been in, and others. */
+/** Rooms in the list, by membership. */
 const MAX_ROOMS = { joined: 500, others: 100 } as const;
 
 export function roomRoutes(router: Router, deps: RoomDeps): void {
@@ -181,7 +177,7 @@ export function roomRoutes(router: Router, deps: RoomDeps): void {
   });
 }
 
-/** As it is now; `hub.flushMemberships` comes before it. */
+/** To be called after `hub.flushMemberships`. */
 export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary[] {
   const joined = store.memberships.list(user, MAX_ROOMS.joined);
   const mentioned = store.memberships.listMentioned(user, MAX_ROOMS.others);
@@ -208,18 +204,17 @@ async function markRead(ctx: Koa.Context, user: User, { submit, now, log }: Room
   ctx.status = 204;
 }
 
-/** What calls me by name, and whose name begins like this. */
-
+/** Lists mentions, and people by the beginning of their name. */
 export interface ListDeps extends SessionDeps {
   readonly store: {
-    /** Messages that call somebody, newest first, before a place in the one order. */
+    /** messages that mention a person, newest first, below a position in the one order */
     listMentions(user: User, before: number, limit: number): SearchPage;
-    /** Whose skeleton begins so, those seen last first; all, when it is empty. */
+    /** people by the beginning of their skeleton, most recently seen first */
     readonly people: { withPrefix(begin: string, limit: number): readonly User[] };
   };
 }
 
-/** Messages in one page of a list or a search. */
+/** Limit of a page of mentions or search results. */
 export const MAX_HITS_PER_PAGE = 100;
 
 export function listRoutes(router: Router, deps: ListDeps): void {
@@ -239,8 +234,7 @@ export function beforeParam(ctx: Koa.Context): number {
   return intParam(ctx, 'before') ?? Number.MAX_SAFE_INTEGER;
 }
 
-/** Finds what was said, by its words. */
-
+/** Searches messages. */
 export interface SearchDeps extends SessionDeps {
   readonly log: RoomLookup;
   readonly config: Config;
@@ -259,7 +253,7 @@ export interface SearchDeps extends SessionDeps {
 
 export function searchRoutes(router: Router, deps: SearchDeps): void {
   const { config, now, store, log } = deps;
-  // who may say so much in a second may look for as much
+  // as many searches as messages per second
   const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);

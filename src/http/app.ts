@@ -1,6 +1,6 @@
 /**
- * Plain HTTP, by Koa. A request passes, in this order: faults are answered, headers that protect the page, host and
- * origin, size, then the routes, then the static files. `ctx.state.session` says who asks, or nobody.
+ * The Koa application. A request passes the error handler, the security headers, the checks of host, origin and size, the
+ * routes, and the static files, in this order.
  */
 import type { IncomingMessage } from 'node:http';
 import Koa from 'koa';
@@ -27,17 +27,17 @@ export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
   readonly telemetry: Telemetry;
   /** absolute path of the folder that is served as it is */
   readonly publicDir: string;
-  /** no file descriptor is left for another connection */
+  /** whether no file descriptor is left for another connection */
   readonly isFull: () => boolean;
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Asked by machines of the operator, which come by any name of the host. */
+/** Probes of the operator may use any Host. */
 const PROBE_PATHS = new Set(['/healthz', '/readyz', '/metrics']);
 
 export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
-  app.silent = true; // faults() logs
+  app.silent = true; // errorHandler logs
   app.use(countAnswers(deps));
   app.use(errorHandler(deps, new ErrorPage(deps.publicDir)));
   app.use(securityHeaders());
@@ -65,7 +65,7 @@ function countAnswers({ telemetry }: AppDeps): Koa.Middleware {
   };
 }
 
-/** No script, style or picture but ours, and no HTML from a string: what people write is text, whatever it looks like. */
+/** Allows no script, style or image but our own, and no HTML from strings, so that user input always stays text. */
 function securityHeaders(): Koa.Middleware {
   return helmet({
     contentSecurityPolicy: {
@@ -86,13 +86,13 @@ function securityHeaders(): Koa.Middleware {
         trustedTypes: ['oneport'], // for the address of the service worker (src/client/worker.ts)
       },
     },
-    // with no-referrer a form would send "Origin: null"
+    // with no-referrer forms would send "Origin: null"
     referrerPolicy: { policy: 'same-origin' },
     strictTransportSecurity: false, // the proxy that has the certificate says so (nginx.conf)
   });
 }
 
-/** Before a body is read: is the host ours, does whoever changes something come from our own pages, is it too big. */
+/** Checks host, origin and announced size before the body is read. */
 function guard({ config, isFull: full, telemetry }: AppDeps): Koa.Middleware {
   return async (ctx, next) => {
     const isProbe = PROBE_PATHS.has(ctx.path);
@@ -113,7 +113,7 @@ function guard({ config, isFull: full, telemetry }: AppDeps): Koa.Middleware {
   };
 }
 
-/** What was announced may be read. */
+/** Checks the announced size of a body. */
 export function isBodySizeAllowed(request: IncomingMessage): boolean {
   return Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES;
 }

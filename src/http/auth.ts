@@ -1,4 +1,4 @@
-/** Sessions over HTTP: who asks, and the cookies that say so next time. */
+/** Sessions of HTTP requests, and their cookies. */
 import Cookies from 'cookies';
 import type Koa from 'koa';
 import type { Config } from '../config.js';

@@ -1,6 +1,6 @@
 /**
- * Bodies: JSON or a form, of limited size, strictly UTF-8. The parser is only let to read: it would make U+FFFD of what is
- * no UTF-8, and that would be said and kept. It hands on the bytes, one a character.
+ * Request bodies: JSON or a form, of limited size, strictly UTF-8. The body parser reads them as bytes and we decode them,
+ * because it would replace invalid UTF-8 by U+FFFD without an error.
  */
 import bodyParser from '@koa/bodyparser';
 import type Koa from 'koa';
@@ -9,7 +9,7 @@ import { HttpError } from './errors.js';
 export const MAX_BODY_BYTES = 64 * 1024;
 const BODY_TYPES = ['application/json', 'application/x-www-form-urlencoded'];
 
-/** Reads the body into `ctx.request.body`: what the JSON holds, or the fields of the form; {} when there is none. */
+/** Parses the body into `ctx.request.body`: a JSON value or the fields of a form; {} when there is no body. */
 export function bodyReader(): Koa.Middleware {
   const read = bodyParser({
     enableTypes: ['text'],
@@ -45,14 +45,14 @@ function parseBody(ctx: Koa.Context): unknown {
   }
 }
 
-/** @throws SyntaxError when it is neither object nor list */
+/** @throws SyntaxError also when the value is no object or array */
 function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   if (typeof value === 'object' && value !== null) return value;
   throw new SyntaxError('no object');
 }
 
-/** @throws URIError when its escapes are no UTF-8: URLSearchParams, too, would make U+FFFD of them */
+/** @throws URIError when an escape is no UTF-8, which URLSearchParams would replace by U+FFFD */
 function parseForm(text: string): Readonly<Record<string, string>> {
   for (const [escapes] of text.matchAll(/(?:%[\da-f]{2})+/gi)) decodeURIComponent(escapes);
   return Object.fromEntries(new URLSearchParams(text));

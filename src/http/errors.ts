@@ -1,4 +1,4 @@
-/** What goes wrong in HTTP: the client's mistake is an HttpFault; anything else is ours, logged with its stack, 500. */
+/** HTTP errors. A client's mistake is an `HttpError`; anything else is a bug, which is logged and answered with 500. */
 import type { Duplex } from 'node:stream';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
@@ -25,10 +25,10 @@ export interface ErrorDeps {
   readonly telemetry: Telemetry;
 }
 
-/** Refusals that an operator wants to see, because they can be a limit or a setting that does not fit. */
+/** Refusals that are logged, because a limit or a setting may be wrong. */
 const LOGGED_CODES = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
 
-/** The one outer handler: every fault leaves as `{"error":{"code","message"}}`, or as a page for who asks for one. */
+/** The outermost handler. Answers every error as `{"error":{"code","message"}}`, or as a page to a browser. */
 export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage): Koa.Middleware {
   return async (ctx, next) => {
     try {
@@ -38,22 +38,23 @@ export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage):
       if (ctx.status === 405 && ctx.body === undefined)
         throw new HttpError(405, 'wrong_method', 'Method not allowed.');
     } catch (error) {
-      const fault = toHttpError(error);
-      if (LOGGED_CODES.has(fault.code)) telemetry.warnRefused(fault.code, { status: fault.status });
-      else telemetry.refused(fault.code);
-      if (fault.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
-      respond(ctx, fault, page);
+      const httpError = toHttpError(error);
+      if (LOGGED_CODES.has(httpError.code))
+        telemetry.warnRefused(httpError.code, { status: httpError.status });
+      else telemetry.refused(httpError.code);
+      if (httpError.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
+      respond(ctx, httpError, page);
     }
   };
 }
 
-function respond(ctx: Koa.Context, fault: HttpError, page: ErrorPage): void {
-  ctx.status = fault.status;
-  ctx.set(fault.headers);
-  // what is left of a body that was refused is not read
-  if (fault.status === 413 || fault.status === 503) ctx.set('Connection', 'close');
-  if (page.isWantedBy(ctx)) page.render(ctx, fault);
-  else ctx.body = { error: { code: fault.code, message: fault.message } };
+function respond(ctx: Koa.Context, httpError: HttpError, page: ErrorPage): void {
+  ctx.status = httpError.status;
+  ctx.set(httpError.headers);
+  // the rest of a refused body is not read
+  if (httpError.status === 413 || httpError.status === 503) ctx.set('Connection', 'close');
+  if (page.isWantedBy(ctx)) page.render(ctx, httpError);
+  else ctx.body = { error: { code: httpError.code, message: httpError.message } };
 }
 
 function toHttpError(error: unknown): HttpError {
@@ -63,10 +64,7 @@ function toHttpError(error: unknown): HttpError {
   return new HttpError(500, 'internal', 'Internal error. Please try again; the server has logged it.');
 }
 
-/**
- * What goes wrong while somebody goes from page to page in a browser: a small page in their language, with a way back.
- * Programs, and the page's own requests, get JSON (fault.ts).
- */
+/** The error page for navigation in a browser, in the visitor's language, with a link back. Everything else gets JSON. */
 
 interface PageError {
   readonly status: number;
@@ -76,19 +74,18 @@ interface PageError {
 export class ErrorPage {
   readonly #html: string;
 
-  /** The file is read once. */
   constructor(publicDir: string) {
-    this.#html = readHtml(publicDir, 'fault.html');
+    this.#html = readHtml(publicDir, 'error.html');
   }
 
-  /** A browser goes there: it asks for HTML by name. The API has none. */
+  /** Whether the client prefers HTML. The API has none. */
   isWantedBy(ctx: Koa.Context): boolean {
     if (/^\/api(?:\/|$)/.test(ctx.path)) return false;
     ctx.vary('Accept');
     return ctx.accepts('json', 'html') === 'html';
   }
 
-  /** The body; the status is the fault's own. */
+  /** Sets the body. */
   render(ctx: Koa.Context, { status, code }: PageError): void {
     const { language, problems, rooms, errorPage } = translationsFor(ctx);
     const { tag } = language;
@@ -104,8 +101,7 @@ export function tooFast(): HttpError {
   return new HttpError(429, 'too_fast', 'You are too fast. Wait a second.', { 'Retry-After': '1' });
 }
 
-/** A refusal of the rules as a fault of HTTP. */
-
+/** Returns a rejection of the rules as an HTTP error. */
 export function toError({ code, message }: Problem): HttpError {
   return new HttpError(STATUS_BY_CODE[code] ?? 400, code, message);
 }
@@ -124,9 +120,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   internal: 500,
 };
 
-/** Requests that are no HTTP, or too big, or too late: the parser gave up on them before the app saw anything. */
-
-/** The listener of 'clientError': one answer, if the peer can still read it. */
+/** The listener of 'clientError': answers once, if the peer can still read, a request that the HTTP parser gave up on. */
 export function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();

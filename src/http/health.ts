@@ -1,4 +1,4 @@
-/** For the operator's machines: alive, ready, and the numbers. */
+/** Health checks and metrics. */
 import Router from 'koa-router';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
@@ -8,7 +8,7 @@ import { HttpError } from './errors.js';
 
 export interface HealthDeps {
   readonly config: Config;
-  /** why no message can be taken just now; empty when all is well */
+  /** why the server cannot accept messages now; empty when it can */
   readonly unreadyReasons: () => readonly string[];
   readonly metrics: Registry;
 }

@@ -1,4 +1,4 @@
-/** The HTML files of public/, with the names that the build gave to what they load (public/js/files.json), and what is filled in. */
+/** The HTML templates of public/, with the hashed file names of the build (public/js/files.json), and the languages. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Koa from 'koa';
@@ -6,23 +6,20 @@ import { translations as english, type Translations } from '../shared/i18n/en.js
 import { acceptedLanguages, negotiateLanguage } from '../shared/locale.js';
 import { parseJsonObject } from '../shared/parse.js';
 
-/**
- * A page's HTML. What its script loads first is named too, the words of a language among it, so that it need not be found
- * out by loading the script.
- */
+/** Reads a template. Adds preload links for the modules that its script imports, also for those of a language. */
 export function readHtml(publicDir: string, name: string, tag?: string): string {
   const files = parseJsonObject(readFileSync(join(publicDir, 'js', 'files.json'), 'utf8')) ?? {};
   const html = readFileSync(join(publicDir, name), 'utf8').replace(/\/js\/\w+\.(?:js|css)/g, (path) => {
     const file = files[path];
     return typeof file === 'string' ? file : path;
   });
-  const words = tag === undefined ? undefined : files[`words ${tag}`];
-  const first = [files['first'], words].flat().filter((file) => typeof file === 'string');
+  const translations = tag === undefined ? undefined : files[`words ${tag}`];
+  const first = [files['first'], translations].flat().filter((file) => typeof file === 'string');
   const links = first.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
   return html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
 }
 
-/** A page with `{{blanks}}` in a language: what is filled in is text, whatever it looks like. */
+/** Fills in `{{placeholders}}`. The values are escaped. */
 export function render(html: string, tag: string, blanks: Readonly<Record<string, string>>): string {
   return html
     .replace('<html lang="en">', `<html lang="${tag}">`)
@@ -33,12 +30,11 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-/** The languages there are, by tag: one for each file of src/words but words.ts. Read once, when the server starts. */
-
+/** The languages by tag: one for each file of src/shared/i18n. Read when the server starts. */
 const i18nFolder = new URL('../shared/i18n/', import.meta.url);
 
 export const languages: ReadonlyMap<string, Translations> = new Map([
-  [english.language.tag, english], // first: what is spoken when nothing else will do
+  [english.language.tag, english], // first, because it is the fallback
   ...(await Promise.all(readdirSync(i18nFolder).filter(isLanguage).map(loadLanguage))),
 ]);
 
@@ -53,28 +49,28 @@ async function loadLanguage(file: string): Promise<readonly [string, Translation
   return [translations.language.tag, translations];
 }
 
-/** The visitor's: the one they chose (cookie `lang`), or the best that their browser asks for. Caches are told. */
+/** The visitor's language: the cookie `lang`, else the best match of Accept-Language. Sets Vary. */
 export function translationsFor(ctx: Koa.Context): Translations {
   ctx.vary('Accept-Language, Cookie');
-  const kept = ctx.cookies.get('lang', { signed: false }) ?? 'system';
+  const chosen = ctx.cookies.get('lang', { signed: false }) ?? 'system';
   const reads = acceptedLanguages(ctx.get('accept-language'));
-  return languages.get(negotiateLanguage(kept, reads, [...languages.keys()])) ?? english;
+  return languages.get(negotiateLanguage(chosen, reads, [...languages.keys()])) ?? english;
 }
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
-/** A language that is asked for in the address is kept. */
+/** The same; a language in the query is stored in the cookie. */
 export function chosenTranslations(ctx: Koa.Context): Translations {
   const { lang } = ctx.query;
-  const words = translationsFor(ctx);
-  const asked = typeof lang === 'string' ? languages.get(lang) : undefined;
-  if (!asked) return words;
+  const current = translationsFor(ctx);
+  const chosen = typeof lang === 'string' ? languages.get(lang) : undefined;
+  if (!chosen) return current;
   const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
-  ctx.cookies.set('lang', asked.language.tag, options);
-  return asked;
+  ctx.cookies.set('lang', chosen.language.tag, options);
+  return chosen;
 }
 
-/** A button for each other language. They go to the form anew, with what was typed. */
+/** A button for each other language, which reloads the form with the same input. */
 export function languageButtons(now: string): string {
   return [...languages.values()]
     .map(({ language: { tag, name } }) =>

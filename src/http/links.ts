@@ -39,7 +39,7 @@ export function createLink(kind: keyof typeof linkLifetimeMs, now: number): NewL
   return { secret, hash: hashOf(secret), expires: now + linkLifetimeMs[kind] };
 }
 
-/** What is told to the person who asked for a link. */
+/** The answer to the person who asked for the link. */
 export function describeLink(
   ctx: Koa.Context,
   { secret, expires }: NewLink,
@@ -134,15 +134,15 @@ class LinkPage {
   }
 
   render(ctx: Koa.Context, person: User, current: User | undefined): void {
-    const words = chosenTranslations(ctx);
-    const { tag } = words.language;
-    const { title, lead, once, enter } = words.link;
+    const t = chosenTranslations(ctx);
+    const { tag } = t.language;
+    const { title, lead, once, enter } = t.link;
     const html = this.#html.replace('{{choices}}', languageButtons(tag));
     ctx.set({ ...privateHeaders, 'Content-Language': tag });
     ctx.type = 'html';
     ctx.body = render(html, tag, {
-      ...{ title, once, enter, lead: lead(person.name), languages: words.signIn.languages },
-      replaces: current ? words.link[current.id === person.id ? 'same' : 'replaces'](current.name) : '',
+      ...{ title, once, enter, lead: lead(person.name), languages: t.signIn.languages },
+      replaces: current ? t.link[current.id === person.id ? 'same' : 'replaces'](current.name) : '',
     });
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The page of a room, for who has signed in; the others are led to the form and back. It says whose page it is, so that
- * it can keep what they write before it reaches us (an id holds nothing that HTML would read: identity.ts), and what is
- * to be read first (snapshot.ts).
+ * The page of a room. Visitors who are not signed in are redirected to the form and back. The HTML has the user's id, so that
+ * the page can store drafts before it is connected, and a snapshot. An id needs no escaping (session.ts).
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -55,10 +54,10 @@ export function pageRoutes(deps: PageDeps): Router {
   return router;
 }
 
-/** The HTML around whose page it is and the snapshot. */
+/** The HTML before, between and after the user's id and the snapshot. */
 type HtmlPieces = readonly [string, string, string];
 
-/** @throws when the build and this file do not fit each other */
+/** @throws when the template does not match this file */
 function loadPieces({ language: { tag }, signIn }: Translations, publicDir: string): HtmlPieces {
   const html = render(readHtml(publicDir, 'index.html', tag), tag, { noScript: signIn.noScript });
   const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
@@ -68,7 +67,7 @@ function loadPieces({ language: { tag }, signIn }: Translations, publicDir: stri
   return [before, between, after];
 }
 
-/** What people said is in it: no cache may keep it, and after a deploy it is the new page. */
+/** No cache may store it, because it contains messages and names the files of the current build. */
 function sendPage(ctx: Koa.Context, [before, between, after]: HtmlPieces, snapshot: Snapshot): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
@@ -80,9 +79,9 @@ function signinUrl(next: string): string {
 }
 
 /**
- * What a room's page is delivered with (protocol.ts, Snapshot), so that it has something to read before it has asked for
- * anything. What must stay true: all of it is as of one moment, so nothing waits between its deps; as it is written
- * into the HTML, no text in it can end the element it stands in; and long texts do not hold up the page.
+ * The snapshot (`Snapshot` in protocol.ts), so that the page shows messages before its first request. Invariants: all of it
+ * is from the same moment, so there is no await between its reads; no text in it can end its script element; its size is
+ * bounded.
  */
 
 export interface SnapshotDeps extends LogDeps, RoomListDeps {}
@@ -100,7 +99,7 @@ export async function createSnapshot(user: User, room: string, deps: SnapshotDep
   return { user, room, page: limitBytes(page, mark ?? page.last), rooms };
 }
 
-/** With as many messages around a number as have room: as far down as up, while there are any. */
+/** Keeps the messages around a number that fit, alternately newer and older ones. */
 function limitBytes(page: MessagesPage, mark: number): MessagesPage {
   const { messages } = page;
   let room: number = LIMITS.snapshotBytes;
@@ -119,14 +118,14 @@ function limitBytes(page: MessagesPage, mark: number): MessagesPage {
   return { ...page, messages: messages.slice(from, to) };
 }
 
-/** JSON for the inside of a script element, where only `<` could mean something to HTML. */
+/** JSON inside a script element, where only `<` has a meaning in HTML. */
 export function toScriptJson(snapshot: Snapshot): string {
   return JSON.stringify(snapshot).replaceAll('<', '\\u003c');
 }
 
 /**
- * The web manifest, in the visitor's language: what an installed app is called where it is listed. Its address is one for
- * all languages, because the browser knows the app by it; so it is sent with the cookies (`use-credentials` in the pages).
+ * The web manifest in the visitor's language. All languages share one URL, because browsers identify the app by it; so it is
+ * requested with cookies (`use-credentials` in the pages).
  */
 
 const MANIFEST_FILE = 'manifest.webmanifest';
@@ -136,11 +135,11 @@ export function manifestRoute({ publicDir }: { readonly publicDir: string }): Ro
   return new Router().get(`/${MANIFEST_FILE}`, (ctx) => sendManifest(ctx, text));
 }
 
-/** Asked again each time, and answered 304 while it is the same. */
+/** Revalidated on each request. */
 function sendManifest(ctx: Koa.Context, text: string): void {
-  const words = translationsFor(ctx);
-  const body = translateManifest(text, words);
-  ctx.set({ 'Cache-Control': 'no-cache', 'Content-Language': words.language.tag });
+  const t = translationsFor(ctx);
+  const body = translateManifest(text, t);
+  ctx.set({ 'Cache-Control': 'no-cache', 'Content-Language': t.language.tag });
   ctx.type = 'application/manifest+json';
   ctx.etag = createHash('sha256').update(body).digest('base64url');
   ctx.status = 200;

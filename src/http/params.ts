@@ -1,4 +1,4 @@
-/** What a request asks for: room, numbers, texts out of its path and query; or the fault that says what is wrong. */
+/** Parameters of a request: rooms, numbers and texts from the path, the query and the body. They throw HttpError 400 or 404. */
 import type Koa from 'koa';
 import { isObject, type Parsed, parseRoom, parseWholeNumber } from '../shared/parse.js';
 import { LIMITS } from '../shared/protocol.js';
@@ -14,13 +14,13 @@ export function roomParam(ctx: Koa.Context, rooms: RoomLookup): string {
   return toRoom(isObject(params) ? String(params['room']) : '', rooms);
 }
 
-/** The room named in the query; undefined when there is none. */
+/** The room in the query; undefined when it is absent. */
 export function optionalRoomParam(ctx: Koa.Context, rooms: RoomLookup): string | undefined {
   const raw = textParam(ctx, 'room');
   return raw === undefined ? undefined : toRoom(raw, rooms);
 }
 
-/** A number from the query; undefined when it is not there. */
+/** A whole number in the query; undefined when it is absent. */
 export function intParam(ctx: Koa.Context, name: string): number | undefined {
   const raw = textParam(ctx, name);
   const count = raw === undefined ? undefined : parseWholeNumber(raw);
@@ -40,7 +40,7 @@ export function textParam(ctx: Koa.Context, name: string): string | undefined {
   return raw;
 }
 
-/** The object that came as JSON. `shape` says to a person what it should have been. */
+/** The JSON object of the body. `shape` is for the error message. */
 export function jsonBody(ctx: Koa.Context, shape: string): Readonly<Record<string, unknown>> {
   const body: unknown = ctx.request.body;
   if (ctx.is('json') !== 'json' || !isObject(body)) throw badRequest(`Send a JSON object ${shape}.`);

@@ -37,7 +37,7 @@ export function signinRoutes(deps: SigninDeps): Router {
   const form = new SigninForm(deps.publicDir);
   const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
   router.get('/signin', (ctx) => {
-    const { name, next } = ctx.query; // the name comes along when the language is changed
+    const { name, next } = ctx.query; // the buttons for languages send the name too
     const cookiesMissing = cameFromForm(ctx) && !sessionOf(ctx, deps);
     form.render(ctx, { cookiesMissing, name: textOf(name), next: localPath(next) });
   });
@@ -75,7 +75,7 @@ async function signInByForm(
     seeOther(ctx, next);
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
-    form.render(ctx, { fault: error, name: textOf(bodyField(ctx, 'name')), next });
+    form.render(ctx, { error, name: textOf(bodyField(ctx, 'name')), next });
   }
 }
 
@@ -151,7 +151,7 @@ function isTrue(raw: unknown): boolean {
   return raw === true || raw === 'true' || raw === '1' || raw === 'on';
 }
 
-/** Only paths of our own: `//evil`, `/\evil` and `https:…` lead away, so they lead home. */
+/** Returns a path of this server; `/` for `//evil`, `/\evil` and `https:…`, which lead elsewhere. */
 export function localPath(raw: unknown): string {
   if (typeof raw !== 'string' || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(raw)) return '/';
   const base = 'http://local.invalid';
@@ -185,18 +185,15 @@ function isJson(ctx: Koa.Context): boolean {
   return ctx.is('json') === 'json';
 }
 
-/** A form of a page; an empty post of a program gets the answer of the API. */
+/** Whether the answer is for a browser's form. A program that posts nothing gets the answer of the API. */
 function isForm(ctx: Koa.Context): boolean {
   return ctx.is('urlencoded') === 'urlencoded' || ctx.accepts('json', 'html') === 'html';
 }
 
-/**
- * The sign-in form, in the reader's language. Works without JavaScript, the choice of a language too (cookie `lang`,
- * which the page sets as well). What is filled in is escaped.
- */
+/** The sign-in form in the visitor's language. It works without JavaScript, also the choice of a language. */
 
 interface FormValues {
-  readonly fault?: HttpError;
+  readonly error?: HttpError;
   readonly cookiesMissing?: boolean;
   readonly name: string;
   readonly next: string;
@@ -205,39 +202,37 @@ interface FormValues {
 export class SigninForm {
   readonly #html: string;
 
-  /** The file is read once. */
   constructor(publicDir: string) {
     this.#html = readHtml(publicDir, 'signin.html');
   }
 
-  /** Answers with the form; with a fault, its status and what is wrong in words. */
-  render(ctx: Koa.Context, { fault, cookiesMissing = false, name, next }: FormValues): void {
-    const words = chosenTranslations(ctx);
-    const { tag } = words.language;
-    const { title, lead, readers, enter } = words.signIn;
-    const { noCookies } = words.signIn;
-    const error = fault ? explainError(fault, name, words) : cookiesMissing ? noCookies : '';
-    const blanks = { title, lead, readers, label: words.signIn.name, enter, error, name, next };
-    ctx.status = fault?.status ?? 200;
-    ctx.set({ ...fault?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
+  /** Answers with the form; after an error with its status and an explanation. */
+  render(ctx: Koa.Context, { error, cookiesMissing = false, name, next }: FormValues): void {
+    const t = chosenTranslations(ctx);
+    const { tag } = t.language;
+    const { title, lead, readers, enter } = t.signIn;
+    const problem = error ? explainError(error, name, t) : cookiesMissing ? t.signIn.noCookies : '';
+    const blanks = { title, lead, readers, label: t.signIn.name, enter, error: problem, name, next };
+    ctx.status = error?.status ?? 200;
+    ctx.set({ ...error?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
     ctx.type = 'html';
     const html = this.#html
-      .replace('aria-invalid="false"', `aria-invalid="${fault !== undefined}"`)
+      .replace('aria-invalid="false"', `aria-invalid="${error !== undefined}"`)
       .replace('{{choices}}', languageButtons(tag));
-    ctx.body = render(html, tag, { ...blanks, languages: words.signIn.languages });
+    ctx.body = render(html, tag, { ...blanks, languages: t.signIn.languages });
   }
 }
 
-function explainError(fault: HttpError, raw: string, words: Translations): string {
+function explainError(error: HttpError, raw: string, t: Translations): string {
   const name = parseName(raw);
-  switch (fault.code) {
+  switch (error.code) {
     case 'bad_name':
-      return name.ok ? words.problems.bad_name : words.names[name.why];
+      return name.ok ? t.problems.bad_name : t.names[name.why];
     case 'name_taken':
-      return words.signIn.taken;
+      return t.signIn.taken;
     case 'too_many':
-      return words.signIn.tooMany(Number(fault.headers['Retry-After'] ?? 60));
+      return t.signIn.tooMany(Number(error.headers['Retry-After'] ?? 60));
     default:
-      return words.signIn.failed;
+      return t.signIn.failed;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The files of public/, by koa-static. Only names that were there as plain files at the start are served: no path can
- * climb out, and no link leads elsewhere. Beside those of the page lie packed ones (build.js): who takes that is given them.
+ * The files of public/, by koa-static. Only plain files that exist at the start are served, so no path and no symbolic link
+ * leads elsewhere. The build compresses the page's files; clients that accept it get those.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join, posix } from 'node:path';
 import type Koa from 'koa';
 import serve from 'koa-static';
 
-/** The build names these by what is in them (build.js). */
+/** Files whose name has a hash of their content (build.js). */
 const HASHED_NAME = /^\/js\/[\w-]+-[A-Z0-9]{8}\.(js|css)(\.map)?$/;
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 
@@ -18,7 +18,7 @@ export function staticFiles(publicDir: string): Koa.Middleware {
   const send = serve(publicDir, { index: false });
   return async (ctx, next) => {
     if (!files.has(ctx.path)) return next();
-    ctx.set('Cache-Control', HASHED_NAME.test(ctx.path) ? IMMUTABLE : 'no-cache'); // asked again each time, answered 304
+    ctx.set('Cache-Control', HASHED_NAME.test(ctx.path) ? IMMUTABLE : 'no-cache'); // revalidated on each request
     ctx.vary('Accept-Encoding');
     await send(ctx, next);
     const tag = tags.get(ctx.path);
@@ -27,20 +27,20 @@ export function staticFiles(publicDir: string): Koa.Middleware {
   };
 }
 
-/** The date alone would not do: after going back to an older version the files are older than what browsers have. */
+/** Dates are not enough: after a downgrade the files are older than those in the browsers' caches. */
 function etagsOf(dir: string, files: ReadonlySet<string>): ReadonlyMap<string, string> {
-  const asked = [...files].filter((path) => !HASHED_NAME.test(path));
-  return new Map(asked.map((path) => [path, hash(readFileSync(join(dir, path)))]));
+  const revalidated = [...files].filter((path) => !HASHED_NAME.test(path));
+  return new Map(revalidated.map((path) => [path, hash(readFileSync(join(dir, path)))]));
 }
 
 function hash(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('base64url').slice(0, 16);
 }
 
-/** HTML is filled in, and packed files are given under the names of what is in them. */
+/** Templates, and compressed variants, which are served under the name of the original. */
 const NOT_SERVED = /^\.|\.(html|gz|br)$/;
 
-/** URL paths of all plain files; the page and the form have routes of their own. */
+/** URL paths of all plain files that are served as they are. */
 function listFiles(dir: string, prefix: string): ReadonlySet<string> {
   const files = new Set<string>();
   for (const entry of readdirSync(dir, { withFileTypes: true })) {

@@ -1,36 +1,35 @@
 /**
- * What people send, parsed: names of rooms, texts, cids, emoji, commands. Pure: no I/O, no clock. What leaves a parser
- * here is trusted everywhere else. Shared by the server and the page.
+ * Parsers of client input: room names, texts, cids, emoji, commands. Pure. Other code trusts what they return. Shared by the
+ * server and the page.
  */
 import { type ClientCommand, type ErrorCode, LIMITS, type PostCommand, type Problem } from './protocol.js';
 import { canonicalEmoji, drawsNothing } from './text.js';
 
-/** A value or the reason why there is none. */
+/** A value, or why the input is refused. */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | Rejected;
 
 interface Rejected {
   readonly ok: false;
   readonly problem: Problem;
-  /** no mistake of a person: a program that speaks the protocol never sends it */
+  /** a mistake that only a faulty program makes; some in a row close the socket */
   readonly nonsense?: true;
 }
 
 const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
-/** What a new room's name must not hold: invisible characters, a mark without a letter, five marks in a row. */
+/** Not allowed in new rooms: invisible characters, a mark without a letter, five marks in a row. */
 const UNSUITABLE_IN_ROOM = /\p{Default_Ignorable_Code_Point}|\u{16fe4}|^\p{M}|[_-]\p{M}|\p{M}{5}/u;
-/** Most names: the full check costs ten times as much. */
+/** Most names. The full check costs ten times as much. */
 const ASCII_ROOM = /^[a-z0-9_-]{1,64}$/;
 const CID = /^[A-Za-z0-9_-]{1,64}$/;
-// C0 but tab and newline, DEL and C1: they act on terminals and logs and show nothing.
+// C0 without tab and newline, DEL and C1: they control terminals and show nothing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-/** Blank lines at the beginning of a text; the indentation of its first line is kept. */
+/** Without the indentation of the first line that has text. */
 const LEADING_BLANK_LINES = /^(?:[^\S\n]*\n)+/;
 
 /**
- * The name of a room as it is compared and stored: NFKC, lower case. Returns undefined when the name is not allowed.
- * Databases hold rooms that older, weaker rules allowed (NFC only): `exists` says whether such a room is there, and
- * then it is meant.
+ * Returns the name of a room as it is compared and stored, in NFKC and lower case; undefined when it is not allowed. Older
+ * versions compared rooms in NFC and allowed more: such a name is returned when `exists` knows the room.
  */
 export function parseRoom(raw: string, exists: (room: string) => boolean = () => false): string | undefined {
   if (ASCII_ROOM.test(raw)) return raw;
@@ -46,7 +45,7 @@ function isRoomName(room: string): boolean {
   return ROOM.test(room) && codePoints(room) <= LIMITS.roomNameLength;
 }
 
-/** A room's name out of a percent-encoded path segment. */
+/** Parses a room's name in a percent-encoded path segment. */
 export function parseRoomSegment(segment: string, exists?: (room: string) => boolean): string | undefined {
   try {
     return parseRoom(decodeURIComponent(segment), exists);
@@ -56,8 +55,8 @@ export function parseRoomSegment(segment: string, exists?: (room: string) => boo
 }
 
 /**
- * The text of a message as it is stored: line ends are \n, control characters are removed, and so are blank lines before
- * the text and white space after it. 1 to 4,000 code points of well-formed Unicode remain, and something to see.
+ * Returns the text of a message as it is stored: line ends are \n; control characters, blank lines before the text and white
+ * space after it are removed. 1 to 4,000 code points of well-formed Unicode remain, and some of it is visible.
  */
 export function parseText(raw: unknown): Parsed<string> {
   if (typeof raw !== 'string') return protocolError('bad_text', '"data" must be a string.');
@@ -75,14 +74,14 @@ export function parseText(raw: unknown): Parsed<string> {
   return { ok: true, value: text };
 }
 
-/** A client's own id for a command: 1 to 64 URL-safe characters; undefined when it gave none. */
+/** Parses a client's own id for a command: 1 to 64 URL-safe characters. It may be absent. */
 export function parseCid(raw: unknown): Parsed<string | undefined> {
   if (raw === undefined) return { ok: true, value: undefined };
   if (typeof raw === 'string' && CID.test(raw)) return { ok: true, value: raw };
   return protocolError('bad_cid', '"cid" must be 1 to 64 of the characters A-Z a-z 0-9 _ -.');
 }
 
-/** One `superchat` frame. Only known fields are read; nothing of the parsed object is kept or spread. */
+/** Parses a `superchat` frame. Reads known fields only; never spreads the parsed object. */
 export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly cid?: string } {
   const fields = parseJsonObject(frame);
   if (!fields) return protocolError('bad_command', 'A command must be one JSON object.');
@@ -91,7 +90,7 @@ export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly 
   return parsePost(fields, type);
 }
 
-/** What becomes an event, out of a frame or a body. `type` is handed in because a body may leave it out. */
+/** Parses the fields of a frame or a body. `type` is a parameter because a body may leave it out. */
 export function parsePost(
   fields: Fields,
   type: unknown = field(fields, 'type'),

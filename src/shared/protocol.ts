@@ -1,14 +1,14 @@
 /**
- * The words on the wire, shared by the server and the page: events, frames, commands, limits, close codes. Their
- * parsers are in parse.ts, what events come to in fold.ts. The contract in prose is docs/protocol.md.
+ * Types and constants of the protocol, shared by the server and the page: events, frames, commands, limits, close codes.
+ * The parsers are in parse.ts, the reducer of events in reducer.ts. docs/protocol.md describes all of it.
  */
-/** Who somebody is to others. `id` is public: 12 URL-safe characters. */
+/** A person as others see them. `id` is public: 12 URL-safe characters. */
 export interface User {
   readonly id: string;
   readonly name: string;
 }
 
-/** A numbered fact of a room. `id` counts 1, 2, 3 … in its room without a hole; `at` is milliseconds since 1970. */
+/** A numbered event of a room. `id` counts 1, 2, 3 … in its room without a gap; `at` is milliseconds since 1970. */
 export type RoomEvent = ChatEvent | ChangeEvent;
 
 interface Numbered {
@@ -18,22 +18,19 @@ interface Numbered {
   readonly cid?: string;
 }
 
-/**
- * A message, as it is when it is sent: live it is as it was said; read from the log it holds what became of it by then.
- * `data` is '' once it is deleted.
- */
+/** A message. A live frame has it as it was posted; a page of the log has its current state. `data` is '' once deleted. */
 export interface ChatEvent extends Numbered {
   readonly type: 'chat';
   readonly data: string;
   /** the message that it replies to */
   readonly reply?: Reply;
-  /** whom it calls by @name, as the server found them among the people it knows */
+  /** the people that its current text mentions by @name */
   readonly mentions?: readonly User[];
   /** number of the edit that gave it this text */
   readonly edited?: number;
   /** number of its deletion */
   readonly deleted?: number;
-  /** those that stand, in the order of their numbers */
+  /** current reactions in the order of their numbers */
   readonly reactions?: readonly Reaction[];
 }
 
@@ -54,13 +51,13 @@ export interface Reaction {
   readonly data: string;
 }
 
-/** What happens to the message with number `target`. */
+/** A change of the message with number `target`. */
 export type ChangeEvent = EditEvent | DeleteEvent | ReactEvent;
 
 export interface EditEvent extends Numbered {
   readonly type: 'edit';
   readonly target: number;
-  /** the new text; '' when the message was deleted since */
+  /** the new text; '' once the message is deleted */
   readonly data: string;
   readonly mentions?: readonly User[];
 }
@@ -98,7 +95,7 @@ export type ErrorCode =
   | 'stopping'
   | 'internal';
 
-/** What went wrong and what to do about it, in words a person can read. */
+/** An error. Programs go by `code`; `message` tells a person what to do. */
 export interface Problem {
   readonly code: ErrorCode;
   readonly message: string;
@@ -113,7 +110,7 @@ export interface HelloFrame {
   readonly complete: boolean;
 }
 
-/** Everything the server may say. `hello` is always the first; `id` is on numbered frames and on `ack` only. */
+/** A frame from the server. `hello` is always the first. Only numbered frames and `ack` have an `id`. */
 export type ServerFrame =
   | HelloFrame
   | RoomEvent
@@ -136,7 +133,7 @@ export interface RoomFrame {
   readonly mentions: number;
 }
 
-/** What becomes a numbered event when the rules allow it; in a `superchat` frame, or as the body of a POST. */
+/** A command that becomes a numbered event if the rules accept it: a `superchat` frame or the body of a POST. */
 export type PostCommand =
   | { readonly type: 'chat'; readonly data: string; readonly reply?: number; readonly cid?: string }
   | { readonly type: 'edit'; readonly target: number; readonly data: string; readonly cid?: string }
@@ -148,7 +145,7 @@ export type PostCommand =
       readonly cid?: string;
     };
 
-/** What a client may ask in a `superchat` frame, parsed. */
+/** A parsed `superchat` frame. */
 export type ClientCommand = PostCommand | { readonly type: 'typing' } | { readonly type: 'ping' };
 
 /** The JSON of `GET /api/rooms/ROOM/messages`. */
@@ -159,25 +156,25 @@ export interface MessagesPage {
   readonly messages: readonly RoomEvent[];
 }
 
-/** One of `GET /api/rooms`: those I have been in first, then the others by activity. */
+/** An entry of `GET /api/rooms`. */
 export interface RoomSummary {
   readonly room: string;
   readonly last: number;
-  /** the number up to which I have read; 0 when never */
+  /** my read mark; 0 when I never read the room */
   readonly read: number;
-  /** chat messages of others above my mark, without deleted ones; in a room that I was never in only `mentions` */
+  /** chat messages of others above my mark, without deleted ones; equals `mentions` when I am no member */
   readonly unread: number;
   /** those of them that mention me by their current text, or reply to me */
   readonly mentions: number;
-  /** how many are in it now */
+  /** count of people in the room now */
   readonly people: number;
-  /** I have been in it */
+  /** I am a member */
   readonly joined: boolean;
 }
 
 /**
- * What the page of a room is delivered with, as JSON within its HTML: all as of one moment. `page` is where the room
- * opens: its end, or around my read mark when more than LIMITS.unread are after it.
+ * The data in the HTML of a room's page, all from the same moment. `page` has the events where the room opens
+ * (`initialPosition`).
  */
 export interface Snapshot {
   readonly user: User;
@@ -186,18 +183,18 @@ export interface Snapshot {
   readonly rooms: readonly RoomSummary[];
 }
 
-/** A message with the room it was said in. */
+/** A message with its room. */
 export type SearchHit = ChatEvent & { readonly room: string };
 
-/** The JSON of `GET /api/search` and `GET /api/mentions`, newest first. `next`: what to give as `before` for more. */
+/** The JSON of `GET /api/search` and `GET /api/mentions`, newest first. `next` is the `before` of the next page. */
 export interface SearchPage {
   readonly messages: readonly SearchHit[];
   readonly next?: number;
-  /** false: the index does not hold all messages yet, so there may be more than was found */
+  /** false: the search has not seen all messages, so there may be more */
   readonly complete: boolean;
 }
 
-/** The JSON of `GET /api/people`: whose name begins so, those seen last first. */
+/** The JSON of `GET /api/people`, most recently seen first. */
 export interface PeoplePage {
   readonly people: readonly User[];
 }
@@ -206,17 +203,17 @@ export const DEFAULT_ROOM = 'lobby';
 export const TEXT_SUBPROTOCOL = 'chat';
 export const JSON_SUBPROTOCOL = 'superchat';
 
-/** Where a room opens: at one's read mark when more is unread than fits on a screen; else, undefined, at its end. */
+/** Returns the read mark when more is unread than fits on a screen; else undefined: the room opens at its end. */
 export function initialPosition({ read, unread }: Pick<RoomSummary, 'read' | 'unread'>): number | undefined {
   return read > 0 && unread > LIMITS.screenMessages ? read : undefined;
 }
 
-/** What to ask for to read as many events before a number as after it. */
+/** Returns the query for as many events before a number as after it. */
 export function pageAround(id: number): { readonly before: number; readonly limit: number } {
   return { before: id + LIMITS.aroundEvents / 2 + 1, limit: LIMITS.aroundEvents };
 }
 
-/** Limits of the contract; those an operator may change are in config.ts. */
+/** Fixed limits. Those that an operator may change are in config.ts. */
 export const LIMITS = {
   /** bytes of one WebSocket frame: every allowed text fits, even when JSON escapes each character (12 bytes an emoji) */
   frameBytes: 64 * 1024,
@@ -226,33 +223,33 @@ export const LIMITS = {
   roomNameLength: 64,
   /** graphemes of a person's name */
   nameGraphemes: 32,
-  /** events in one page of history over HTTP, and in the opening of a socket */
+  /** events in one page of history over HTTP, and of `history` on a socket */
   pageEvents: 500,
-  /** events when nothing else was asked */
+  /** events in a page by default */
   defaultPageEvents: 50,
-  /** unread messages that fit on a screen: with more, a room opens where one stopped reading */
+  /** unread messages that fit on a screen */
   screenMessages: 40,
-  /** events around a number */
+  /** events in a page around a number */
   aroundEvents: 100,
-  /** bytes of the messages that a page is delivered with */
+  /** bytes of the messages in the HTML of a page */
   snapshotBytes: 64 * 1024,
-  /** users named in a `list`, and the size from which a room only counts its people */
+  /** users in a `list`; larger rooms only count their people */
   listedUsers: 100,
-  /** code points of a message that a reply shows */
+  /** code points of `data` in a `reply` */
   replyCodePoints: 200,
-  /** reactions of one message, of all kinds together */
+  /** reactions of one message, all emoji together */
   reactionsPerMessage: 500,
-  /** people that one message calls by name */
+  /** people that one message mentions */
   mentionsPerMessage: 20,
   /** code points of a search */
   queryCodePoints: 200,
-  /** people offered for a name that was begun */
+  /** people in a page of `GET /api/people` */
   suggestedUsers: 20,
-  /** commands in a row that make no sense before the socket is closed */
+  /** protocol errors in a row before the socket is closed */
   protocolErrors: 3,
 } as const;
 
-/** Close codes with the reason we send. Which of them may come back: `mayReturn`. */
+/** Close codes and reasons. */
 export const CLOSE = {
   invalidRoom: [4000, 'invalid room'],
   notSignedIn: [4001, 'not signed in'],
@@ -269,7 +266,7 @@ export const CLOSE = {
   newEpoch: [4510, 'the log changed'],
 } as const;
 
-/** After which close codes a client comes back: never when a person must act first, or when it is at fault. */
+/** Whether a client may reconnect after a close code: not when a person must act first, or when the client is wrong. */
 export function mayReconnect(code: number): boolean {
   return !FINAL_CODES.has(code);
 }

@@ -1,12 +1,13 @@
 /**
- * What a room's events come to: the one reducer, for the page and for the tests that hold the server's own account to
- * it. Pure. What must stay true: applying an event again, or one that the message shows already, changes nothing in the
- * end. So a page of the log as it is now, and all that came after it, always lead to the same messages.
+ * Applies changes to messages, for the page and for the tests of the server's own state. Pure.
+ *
+ * Invariant: applying a change again, or one that the message shows already, changes nothing in the end. So a page with
+ * the current state and all events after it always lead to the same messages.
  */
 import { type ChangeEvent, type ChatEvent, type EditEvent, LIMITS, type ReactEvent } from './protocol.js';
 import { excerpt } from './text.js';
 
-/** The message after a change of it. The very same one when the change says nothing new. */
+/** Returns the message after a change of it; the same object when nothing changed. */
 export function applyChange(message: ChatEvent, change: ChangeEvent): ChatEvent {
   if (message.deleted !== undefined) return message;
   switch (change.type) {
@@ -21,7 +22,7 @@ export function applyChange(message: ChatEvent, change: ChangeEvent): ChatEvent 
   }
 }
 
-/** The message after a change of the message that it replies to: shows the new beginning, or that it was deleted. */
+/** Returns a message after a change of the message that it replies to; the same object when nothing changed. */
 export function applyToReply(message: ChatEvent, change: ChangeEvent): ChatEvent {
   const { reply } = message;
   if (!reply || reply.id !== change.target || reply.data === '') return message;
@@ -31,12 +32,12 @@ export function applyToReply(message: ChatEvent, change: ChangeEvent): ChatEvent
 }
 
 function applyEdit(message: ChatEvent, { id, data, mentions }: EditEvent): ChatEvent {
-  if ((message.edited ?? 0) >= id || data === '') return message; // '': deleted since; its deletion will come
+  if ((message.edited ?? 0) >= id || data === '') return message; // '': the deletion follows
   const { mentions: _before, ...rest } = message;
   return { ...rest, data, edited: id, ...(mentions ? { mentions } : {}) };
 }
 
-/** Of a deleted message its number, its writer and its time are left. */
+/** A deleted message keeps its number, author, time and cid. */
 function applyDelete({ id, user, at, cid }: ChatEvent, deletion: number): ChatEvent {
   return { id, type: 'chat', user, data: '', at, ...(cid === undefined ? {} : { cid }), deleted: deletion };
 }
@@ -51,7 +52,7 @@ function applyReact(message: ChatEvent, { id, user, data }: ReactEvent): ChatEve
 function applyUnreact(message: ChatEvent, { id, user, data }: ReactEvent): ChatEvent {
   const before = message.reactions ?? [];
   const gone = before.find((one) => one.user.id === user.id && one.data === data);
-  if (!gone || gone.id > id) return message; // given again later: this is an old change once more
+  if (!gone || gone.id > id) return message; // added again later: this change is an old one
   const { reactions: _before, ...rest } = message;
   const reactions = before.filter((one) => one !== gone);
   return reactions.length === 0 ? rest : { ...rest, reactions };

@@ -1,4 +1,4 @@
-/** Edits, deletions and reactions: the rules, and that a page as of now and all that came after it come to the same. */
+/** Edits, deletions and reactions: the rules, and that a page and all later events lead to the same state. */
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
@@ -41,7 +41,7 @@ function read(store: Store, room = 'lobby'): RoomEvent[] {
 }
 
 describe('a message', () => {
-  it('is edited by who said it, and each edit has a number', () => {
+  it('is edited by its author, and each edit has a number', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'helo' });
     expect(post(store, ANN, { type: 'edit', target: 1, data: 'hello' })).toEqual({
@@ -63,7 +63,7 @@ describe('a message', () => {
     expect(store.events.last('lobby')).toBe(3);
   });
 
-  it('that was deleted keeps its number and nothing else, and nothing is done to it any more', () => {
+  it('keeps only its number, author and time once deleted, and cannot change any more', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'secret @bob', cid: 'c1' });
     post(store, ANN, { type: 'edit', target: 1, data: 'secrets', cid: 'c2' });
@@ -85,7 +85,7 @@ describe('a message', () => {
     expect(store.events.last('lobby')).toBe(5);
   });
 
-  it('is only found by its own number in its own room', () => {
+  it('is found only by its own number in its own room', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'hi' });
     post(store, ANN, { type: 'edit', target: 1, data: 'ho' });
@@ -97,7 +97,7 @@ describe('a message', () => {
 });
 
 describe('a reaction', () => {
-  it('stands once of a kind and person, in the order of the numbers', () => {
+  it('exists once per emoji and person, in the order of the numbers', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'hi' });
     post(store, BOB, { type: 'react', target: 1, data: HEART });
@@ -117,7 +117,7 @@ describe('a reaction', () => {
     expect(read(store)[0]).toMatchObject({ reactions: [{ id: 3 }, { id: 4 }, { id: 6 }] });
   });
 
-  it('is one of 500 at most', () => {
+  it('is limited to 500 per message', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'hi' });
     const people = Array.from({ length: 501 }, (_, n) => ({ id: `person${n}`, name: `Person ${n}` }));
@@ -135,7 +135,7 @@ describe('a reaction', () => {
 });
 
 describe('a cid', () => {
-  it('is one change for ever, and another one under it is refused', () => {
+  it('identifies one change for ever, and another command with it is refused', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'hi', cid: 'a' });
     post(store, ANN, { type: 'edit', target: 1, data: 'ho', cid: 'b' });
@@ -150,7 +150,7 @@ describe('a cid', () => {
     expect(store.events.last('lobby')).toBe(2);
   });
 
-  it('is compared with what was said, not with what became of it; what is gone conflicts with nothing', () => {
+  it('is compared with the original text, and a deleted message never conflicts', () => {
     const store = openStore();
     post(store, ANN, { type: 'chat', data: 'hi', cid: 'a' });
     post(store, ANN, { type: 'edit', target: 1, data: 'ho', cid: 'b' });
@@ -197,7 +197,7 @@ const posting: fc.Arbitrary<{ user: User; posting: PostCommand }> = fc.record({
 });
 
 describe('a client', () => {
-  it('comes to the same, from wherever it resumes', () => {
+  it('reaches the same state from any number', () => {
     const store = openStore();
     let rooms = 0;
     const run = (said: readonly { user: User; posting: PostCommand }[]): void => {
@@ -230,14 +230,14 @@ describe('a reply after a change of what it replies to', () => {
   const reply = { id: 1, user: ANN, data: 'hi' };
   const message: ChatEvent = { id: 2, type: 'chat', user: BOB, data: 'yes', at: 0, reply };
   const change = { id: 3, user: ANN, target: 1, at: 0 } as const;
-  it('shows the new beginning, or that it was deleted, once and for all', () => {
+  it('shows the new text, or for ever that it was deleted', () => {
     const edited = applyToReply(message, { ...change, type: 'edit', data: 'x'.repeat(300) });
     expect(edited.reply).toEqual({ ...reply, data: 'x'.repeat(200) });
     const deleted = applyToReply(edited, { ...change, type: 'delete' });
     expect(deleted).toEqual({ ...message, reply: { ...reply, data: '' } });
     expect(applyToReply(deleted, { ...change, type: 'edit', data: 'late' })).toBe(deleted);
   });
-  it('is the same object when the change is of something else', () => {
+  it('is the same object after a change of something else', () => {
     for (const other of [
       { ...change, type: 'react', data: HEART },
       { ...change, type: 'edit', data: '' }, // deleted since: its deletion follows

@@ -35,7 +35,7 @@ function called(text: string): string[] {
   return (findMentions(text, PEOPLE) ?? []).map(({ name }) => name);
 }
 
-describe('a text calls', () => {
+describe('a text mentions', () => {
   it.each([
     ['hi @Ann', ['Ann']],
     ['@ann, @ANN and (@Ann)!', ['Ann']],
@@ -80,7 +80,7 @@ describe('a text calls', () => {
     ['@nobody at all', []],
   ])('%j: %j', (text, names) => expect(called(text)).toEqual(names));
 
-  it('at most 20, and looks for no more than can be', () => {
+  it('at most 20 people, with a bounded number of lookups', () => {
     const many = Array.from({ length: 30 }, (_, n) => `Person${String.fromCharCode(97 + n)}`);
     expect(findMentions(many.map((name) => `@${name}`).join(' '), peopleOf(...many))).toHaveLength(20);
     const nobody = peopleOf();
@@ -88,7 +88,7 @@ describe('a text calls', () => {
     expect(nobody.looks).toBeLessThanOrEqual(40 * 32);
   });
 
-  it('in a time that is linear in its length', () => {
+  it('takes time linear in its length', () => {
     const worst = ['`', '` ', '\\`', '@', '> @', 'a://', '\\', '``` \n'].map((part) =>
       part.repeat(4000 / part.length),
     );

@@ -34,7 +34,7 @@ describe('a name', () => {
     ['র\u200d্যাশ', 'র\u200d্যাশ'],
     ['葛\u{e0100}城', '葛\u{e0100}城'],
     [TEXAS, TEXAS],
-  ])('%j is kept as %j', (raw, kept) => expect(nameOf(raw)).toBe(kept));
+  ])('%j is stored as %j', (raw, kept) => expect(nameOf(raw)).toBe(kept));
 
   it.each([
     [''],
@@ -70,7 +70,7 @@ describe('a name', () => {
     [{}],
   ])('%j is refused', (raw) => expect(nameOf(raw)).toBeUndefined());
 
-  it('never throws, and what it gives is a name again', () => {
+  it('never throws, and returns valid names only', () => {
     fc.assert(
       fc.property(anyText, (raw) => {
         const name = nameOf(raw);
@@ -117,7 +117,7 @@ describe('a skeleton', () => {
     ['ABZ', '🅰🅱🆉'],
     ['علیرضا', 'علی\u200cرضا'],
     ['محمد', 'محمـد'],
-  ])('%s and %s are one', (one, other) => expect(skeleton(other)).toBe(skeleton(one)));
+  ])('is the same for %s and %s', (one, other) => expect(skeleton(other)).toBe(skeleton(one)));
 
   it.each([
     ['Ann', 'Anne'],
@@ -129,22 +129,22 @@ describe('a skeleton', () => {
     ['São', 'Sa~o'],
     ['São', 'Sao'],
     ["x'", 'x"'],
-  ])('%s and %s are two', (one, other) => expect(skeleton(other)).not.toBe(skeleton(one)));
+  ])('differs for %s and %s', (one, other) => expect(skeleton(other)).not.toBe(skeleton(one)));
 
-  it('reads spaces as nothing and accents as accents', () => {
+  it('ignores spaces and keeps accents', () => {
     expect(skeleton(' ~ a b ~ ')).toBe('~ab~');
     const marks = [...CONFUSABLES.keys()].filter((char) => /[\p{M}\p{Z}]/u.test(char));
     expect(marks).toEqual(['\u030c', '\u0326']); // which are read as other accents: breve, cedilla
   });
 
-  it('looks up single characters as they are folded, and none leads to another', () => {
+  it('maps single folded characters, and none to another mapped one', () => {
     for (const [char, seen] of CONFUSABLES) {
       expect([[...char].length, foldCase(char)]).toEqual([1, char]);
       expect([seen, mapConfusables(seen)]).toEqual([seen, seen]);
     }
   });
 
-  it('has another rule when the table is another: what is kept is made anew', () => {
+  it('has a new version whenever the table changes', () => {
     const table = createHash('sha256')
       .update(JSON.stringify([...CONFUSABLES]))
       .digest('hex');

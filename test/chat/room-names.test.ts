@@ -1,4 +1,4 @@
-/** Rooms whose names older versions allowed: they stay readable, and no new ones come. */
+/** Rooms whose names only older versions allowed: they stay readable, and no new ones are created. */
 
 import { expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
@@ -24,7 +24,7 @@ async function withOlderRooms() {
   return { dataDir: chat.dataDir, cookie: ann.cookie };
 }
 
-it('are read and written under their old names, over every door', async () => {
+it('are read and written under their old names, over HTTP, sockets and export', async () => {
   const { dataDir, cookie } = await withOlderRooms();
   const chat = await startChat({ dataDir });
   const ann = chat.visitor(cookie);

@@ -43,7 +43,7 @@ async function statusOfMe(chat: Chat, cookie: string): Promise<number> {
 }
 
 describe('PATCH /api/me', () => {
-  it('renames, and everybody in the rooms hears of it', async () => {
+  it('renames the user in all rooms', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const room = await bob.enters('lobby');
@@ -57,7 +57,7 @@ describe('PATCH /api/me', () => {
     expect((await chat.post('/signin', { name: 'Ann' })).status).toBe(200); // the old name is free
   });
 
-  it('refuses names that are taken or none, and nobody', async () => {
+  it('refuses taken and invalid names, and requests without a session', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     await chat.signIn('Bob');
@@ -72,7 +72,7 @@ describe('PATCH /api/me', () => {
     expect((await patch(ann, 'ANN')).status).toBe(200); // another spelling of one's own
   });
 
-  it('takes from the budget of messages', async () => {
+  it('counts towards the rate limit of messages', async () => {
     const chat = await startChat({ env: { MESSAGE_RATE: '1', MESSAGE_BURST: '2' } });
     const ann = await chat.signIn('Ann');
     const statuses = await Promise.all(
@@ -109,7 +109,7 @@ describe('a link to another device', () => {
     expect(await (await open(url)).text()).toContain('already used or has expired');
   });
 
-  it('is over after ten minutes, or when a newer one is made', async () => {
+  it('expires after ten minutes, or when a newer one is created', async () => {
     let now = Date.now();
     const chat = await startChat({ now: () => now });
     const ann = await chat.signIn('Ann');
@@ -124,7 +124,7 @@ describe('a link to another device', () => {
     expect([(await open(newer)).status, (await redeem(newer)).status]).toEqual([410, 410]);
   });
 
-  it('says whom it replaces in this browser', async () => {
+  it('names the user that it replaces in this browser', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('<b>Bob')];
     const url = await deviceLink(ann);
@@ -139,7 +139,7 @@ describe('a link to another device', () => {
     });
   });
 
-  it('is refused to nobody, to guesses, and from other sites', async () => {
+  it('is not created without a session, not guessed, and not redeemed from other sites', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     expect((await chat.post('/api/me/link', {})).status).toBe(401);
@@ -160,7 +160,7 @@ describe('a link to another device', () => {
     expect(url).not.toContain(row?.hash);
   });
 
-  it('is redeemed by one of two who try at the same time', async () => {
+  it('is redeemed by one of several concurrent requests', async () => {
     const chat = await startChat();
     const url = await deviceLink(await chat.signIn('Ann'));
     const answers = await Promise.all([redeem(url), redeem(url), redeem(url)]);
@@ -214,7 +214,7 @@ describe('signing out', () => {
     expect((await open(url)).status).toBe(410);
   });
 
-  it('with "return" is for somebody who is signed in', async () => {
+  it('with "return" needs a session', async () => {
     const chat = await startChat();
     expect((await chat.post('/signout', { return: true })).status).toBe(401);
     const ann = await chat.signIn('Ann');
@@ -222,7 +222,7 @@ describe('signing out', () => {
     expect((await ann.post('/signout', { return: true })).status).toBe(401);
   });
 
-  it('by a form shows the link on a page, without a script', async () => {
+  it('by a form shows the link on a page without JavaScript', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const answer = await fetch(`${chat.origin}/signout`, {
@@ -238,7 +238,7 @@ describe('signing out', () => {
     expect((await redeem(url)).status).toBe(303);
   });
 
-  it('and signing in at the same time never ends in a dead cookie', async () => {
+  it('at the same time as signing in never ends in a dead cookie', async () => {
     const chat = await startChat();
     for (let n = 0; n < 20; n++) {
       const ann = await chat.signIn(`Ann ${n}`);

@@ -24,7 +24,7 @@ async function lobby() {
 }
 
 describe('a body', () => {
-  it('that is no UTF-8 is refused, and nothing of it is kept', async () => {
+  it('is refused when it is not UTF-8, and nothing of it is stored', async () => {
     const { ann, says } = await lobby();
     for (const broken of [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xe9]]) {
       const answer = await says(quoted(...broken));
@@ -35,7 +35,7 @@ describe('a body', () => {
     expect(await (await ann.get('/api/rooms/lobby/messages')).json()).toMatchObject({ last: 0 });
   });
 
-  it('is refused in another charset, and taken in UTF-8 by any of its names', async () => {
+  it('is refused in another charset, and accepted under every name of UTF-8', async () => {
     const { says } = await lobby();
     for (const charset of ['foo', 'latin1', 'utf-16le'])
       expect((await says('{"data":"hi"}', `${JSON_TYPE}; charset=${charset}`)).status).toBe(400);
@@ -56,7 +56,7 @@ describe('a body', () => {
       expect([answer.status, await answer.json()]).toMatchObject([201, { data: data.replace('\u0007', '') }]);
   });
 
-  it('that is not what it says is refused, what has no place in it is left out', async () => {
+  it('is refused when it does not match its type, and its unknown fields are ignored', async () => {
     const { says } = await lobby();
     for (const body of ['{', '5', 'null', '"x"', '[1']) expect((await says(body)).status).toBe(400);
     expect(await (await says('[]')).json()).toMatchObject({ error: { code: 'bad_request' } });
@@ -68,7 +68,7 @@ describe('a body', () => {
     expect((await says(bomb, JSON_TYPE, { 'content-encoding': 'gzip' })).status).toBe(413);
   });
 
-  it('of a form is UTF-8 too, escaped or not', async () => {
+  it('may be a form in UTF-8, escaped or not', async () => {
     const { post } = await lobby();
     const signIn = async (body: Buffer | string) => {
       const answer = await post('/signin', body, FORM_TYPE);

@@ -7,7 +7,7 @@ async function mentionsOf(visitor: Visitor, query = ''): Promise<SearchPage> {
 }
 
 describe('mentions', () => {
-  it('are listed newest first, as texts are now, without what was deleted', async () => {
+  it('are listed newest first, by current text, without deleted messages', async () => {
     const chat = await startChat();
     const [ann, lee] = [await chat.signIn('Ann'), await chat.signIn('Ann Lee')];
     const say = (room: string, data: string) => ann.post(`/api/rooms/${room}/messages`, { data });
@@ -45,7 +45,7 @@ describe('mentions', () => {
 });
 
 describe('people', () => {
-  it('are found by the beginning of their name, as names are compared', async () => {
+  it('are found by the beginning of their name', async () => {
     const chat = await startChat();
     for (const name of ['Ann', 'Ann Lee', 'Anton', 'Bob', '王伟', 'Émile']) await chat.signIn(name);
     const ann = await chat.signIn('Annika');

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { type Env, startChat } from '../harness.js';
 
-it('speaks the language that was chosen, else the browser’s', async () => {
+it('is in the chosen language, else in the browser’s', async () => {
   const { origin } = await startChat();
   const ask = (headers: Env) => fetch(`${origin}/manifest.webmanifest`, { headers });
   const read = async (headers: Env) => (await ask(headers)).json() as Promise<Record<string, unknown>>;
@@ -14,7 +14,7 @@ it('speaks the language that was chosen, else the browser’s', async () => {
   expect(JSON.stringify([english, await read({ cookie: 'lang=zh-CN' })])).not.toContain('{{');
 });
 
-it('is kept by browsers and caches for who reads that language', async () => {
+it('is cached by language', async () => {
   const { origin } = await startChat();
   const ask = (headers: Env) => fetch(`${origin}/manifest.webmanifest`, { headers });
   const answer = await ask({ 'accept-language': 'en' });

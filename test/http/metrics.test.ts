@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { hasTool, startChat } from '../harness.js';
 
 describe('GET /metrics', () => {
-  it('tells the chat’s numbers and the process’s', async () => {
+  it('has the metrics of the chat and of the process', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const room = await ann.enters('hall');
@@ -48,7 +48,7 @@ describe('GET /metrics', () => {
     expect([check.status, check.stdout + check.stderr]).toEqual([0, '']);
   });
 
-  it('leaves out what would list every socket by name', async () => {
+  it('has no labels for single sockets', async () => {
     const chat = await startChat();
     const text = await (await chat.visitor().get('/metrics')).text();
     expect(text).toContain('nodejs_heap_size_used_bytes');

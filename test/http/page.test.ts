@@ -20,7 +20,7 @@ const says = (visitor: Visitor, room: string, data: string) =>
   visitor.post(`/api/rooms/${room}/messages`, { data });
 const spread = ({ page }: Snapshot) => [page.messages[0]?.id, page.messages.at(-1)?.id, page.last];
 
-test('it has who I am, the end of the room, and my rooms, as the API has them', async () => {
+test('the snapshot has the user, the end of the room and the rooms, as the API returns them', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');
   for (let n = 1; n <= 60; n++) await says(ann, 'lobby', `text ${n}`);
@@ -35,7 +35,7 @@ test('it has who I am, the end of the room, and my rooms, as the API has them', 
   expect([...spread(snapshot), snapshot.rooms.length]).toEqual([11, 60, 60, 2]);
 });
 
-test('another spelling of a room leads to its one address', async () => {
+test('another spelling of a room redirects to its one address', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');
   for (const path of ['/r/Lobby', '/r/lobby/', '/R/lobby', '/r/%EF%BD%8Cobby']) {
@@ -46,14 +46,14 @@ test('another spelling of a room leads to its one address', async () => {
   expect((await ann.get('/r/lob%E3%85%A4by')).status).toBe(404);
 });
 
-test('nothing was said yet: it is empty, of that room', async () => {
+test('the snapshot of a room without messages is empty', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');
   const { room, page, rooms } = await snapshotOf(ann, '厨房');
   expect([room, page.last, page.complete, page.messages, rooms]).toEqual(['厨房', 0, true, [], []]);
 });
 
-test('with more unread than fit on a screen it is the room around my read mark', async () => {
+test('the snapshot is around the read mark when more is unread than fits on a screen', async () => {
   const chat = await startChat();
   const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
   for (let n = 1; n <= 160; n++) await says(bob, 'lobby', `text ${n}`);
@@ -67,7 +67,7 @@ test('with more unread than fit on a screen it is the room around my read mark',
   expect(await at(120)).toEqual([111, 160, 160]);
 });
 
-test('long texts do not hold it up: it has those around where the room opens that fit into 64 KB', async () => {
+test('the snapshot has at most 64 KB of messages, around the place where the room opens', async () => {
   const chat = await startChat();
   const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
   for (let n = 1; n <= 60; n++) await says(bob, 'lobby', `${n} ${'长'.repeat(3990)}`);
@@ -78,7 +78,7 @@ test('long texts do not hold it up: it has those around where the room opens tha
   expect(spread(await snapshotOf(ann, 'lobby'))).toEqual([9, 13, 60]);
 });
 
-test('no text and no name ends the element, whatever stands in it', async () => {
+test('the snapshot escapes </script> in messages and names', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('</script><b>');
   const texts = [
@@ -93,7 +93,7 @@ test('no text and no name ends the element, whatever stands in it', async () => 
   expect(page.messages.map((event) => 'data' in event && event.data)).toEqual(texts);
 });
 
-test('what was deleted is not in it, and no cache may keep what is', async () => {
+test('the snapshot has no deleted text and is not cached', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');
   await says(ann, 'lobby', 'harmless');
@@ -105,7 +105,7 @@ test('what was deleted is not in it, and no cache may keep what is', async () =>
   expect([html.includes('harmless'), html.includes('slip')]).toEqual([true, false]);
 });
 
-test('who has not signed in is told nothing', async () => {
+test('a visitor without a session gets no data', async () => {
   const chat = await startChat();
   await says(await chat.signIn('Ann'), 'lobby', 'among us');
   const answer = await chat.visitor().get('/r/lobby');
@@ -113,7 +113,7 @@ test('who has not signed in is told nothing', async () => {
   expect(await answer.text()).not.toContain('among us');
 });
 
-test('it is in the language of who reads it, whose words are loaded with the script', async () => {
+test('the page is in the visitor’s language and preloads its translations', async () => {
   const chat = await startChat();
   const { cookie } = await chat.signIn('Ann');
   const inLanguage = async (headers: Record<string, string>) => {
@@ -128,7 +128,7 @@ test('it is in the language of who reads it, whose words are loaded with the scr
   ]);
 });
 
-test('texts that look like the blanks of other pages stay texts', async () => {
+test('a message that looks like a placeholder of a template stays text', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann {{title}}');
   await says(ann, 'lobby', '{{title}} <html lang="en"> data-user="x"');
@@ -139,7 +139,7 @@ test('texts that look like the blanks of other pages stay texts', async () => {
   ]);
 });
 
-test('its script is light: at most 70 KB, packed, in three files', async () => {
+test('the script has at most 70 KB, compressed, in three files', async () => {
   const read = (path: string) => readFileSync(new URL(`../../public${path}`, import.meta.url));
   const files = JSON.parse(read('/js/files.json').toString()) as { '/js/chat.js': string; first: string[] };
   const loaded = [files['/js/chat.js'], ...files.first];
@@ -147,7 +147,7 @@ test('its script is light: at most 70 KB, packed, in three files', async () => {
   expect([loaded.length, bytes <= 70_000]).toEqual([3, true]);
 });
 
-test('the form and the page have every text in the language that the reader chose', async () => {
+test('the form and the page have every text in the chosen language', async () => {
   const chat = await startChat();
   const ann = await chat.signIn('Ann');
   const htmlOf = async (path: string) => {

@@ -5,8 +5,8 @@ import { startChat } from '../harness.js';
 
 const ASKED_AGAIN = ['/version.json', '/sw.js', '/icon.svg', '/icon-192.png'];
 
-describe('a file that is asked for again', () => {
-  it.each(ASKED_AGAIN)('%s is answered 304 without a body until it is another', async (path) => {
+describe('a file that is revalidated', () => {
+  it.each(ASKED_AGAIN)('is answered 304 without a body until it changes: %s', async (path) => {
     const { origin } = await startChat();
     const get = (headers: Record<string, string> = {}, method = 'GET') =>
       fetch(origin + path, { method, headers, cache: 'no-store' });
@@ -37,7 +37,7 @@ describe('a file that is asked for again', () => {
       expect((await get({ 'cache-control': 'max-age=0', ...asked })).status).toBe(200);
   });
 
-  it('is not there for other methods, and not at all when it is none', async () => {
+  it('is served for GET and HEAD only', async () => {
     const { origin } = await startChat();
     const headers = { 'if-none-match': '*', 'if-modified-since': new Date().toUTCString() };
     expect((await fetch(`${origin}/nowhere.js`, { headers })).status).toBe(404);
@@ -54,7 +54,7 @@ describe('a file of the page', () => {
     ['gzip', 'gzip'],
     ['identity', null],
     ['br;q=0', null],
-  ])('is packed as who asks takes it: %s', async (takes, encoding) => {
+  ])('is compressed as the client accepts: %s', async (takes, encoding) => {
     const { origin } = await startChat();
     const answer = await fetch(origin + path, { headers: { 'accept-encoding': takes } });
     const { headers } = answer;
@@ -70,7 +70,7 @@ describe('a file of the page', () => {
     expect(Buffer.from(await answer.arrayBuffer())).toEqual(readFileSync(`public${path}`));
   });
 
-  it('has no other name for it', async () => {
+  it('has no URL of its own when compressed', async () => {
     const { origin } = await startChat();
     for (const packed of ['br', 'gz']) expect((await fetch(`${origin}${path}.${packed}`)).status).toBe(404);
   });

@@ -28,7 +28,7 @@ function roomFrames(socket: Socket): Frame[] {
 }
 
 describe('the list of rooms', () => {
-  it('holds those I have been in by activity, then the others, with what I have read and who is there', async () => {
+  it('has my rooms by activity, then others, with read marks and people', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     expect(await roomsOf(ann)).toEqual([]);
@@ -55,7 +55,7 @@ describe('the list of rooms', () => {
     expect((await chat.visitor().get('/api/rooms')).status).toBe(401);
   });
 
-  it('counts who sat in a room when its first message came, and is kept over a restart', async () => {
+  it('makes people in a room members at its first message, and survives a restart', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     await bob.enters('lobby');
@@ -71,7 +71,7 @@ describe('the list of rooms', () => {
     expect(await roomsOf(annAgain)).toMatchObject([{ room: 'lobby', read: 1, joined: true }]);
   });
 
-  it('counts messages of others: no changes, no own ones, no deleted ones', async () => {
+  it('counts messages of others, without changes and deleted messages', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     await post(ann, 'lobby', { data: 'hello' });
@@ -92,7 +92,7 @@ describe('the list of rooms', () => {
     expect(await countsOf(ann)).toEqual(['lobby 0/0']);
   });
 
-  it('has the rooms in which I am mentioned, also those that I was never in', async () => {
+  it('has rooms with mentions of me that I was never in', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     await post(ann, 'lobby', { data: 'question' });
@@ -114,7 +114,7 @@ describe('the list of rooms', () => {
 });
 
 describe('a read mark', () => {
-  it('goes up, never back and never beyond the last, and all sockets of the person hear of it', async () => {
+  it('never goes back or beyond the last number, and is sent to all sockets of the user', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const [room, phone, plain] = [
@@ -154,7 +154,7 @@ describe('a read mark', () => {
 });
 
 describe('a room with news', () => {
-  it('tells its members who are elsewhere what is unread, at most once a second', async () => {
+  it('tells its members elsewhere what is unread, at most once a second', async () => {
     const chat = await startChat();
     const [ann, bob, cleo] = [await chat.signIn('Ann'), await chat.signIn('Bob'), await chat.signIn('Cleo')];
     const [speaker, was] = [await ann.enters('lobby'), await bob.enters('lobby')];
@@ -176,7 +176,7 @@ describe('a room with news', () => {
     expect(roomFrames(back)).toEqual([]);
   });
 
-  it('tells one who has just gone to another room of its first message', async () => {
+  it('tells a user who has just gone to another room', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const kitchen = await bob.enters('kitchen');
@@ -188,7 +188,7 @@ describe('a room with news', () => {
     expect(await garden.sees({ type: 'room', room: 'kitchen' })).toMatchObject({ last: 2, unread: 2 });
   });
 
-  it('tells at once who is mentioned or replied to, also in a room that they never opened', async () => {
+  it('tells mentioned users at once, also of a room that they never opened', async () => {
     const chat = await startChat();
     const [ann, bob, cleo] = [await chat.signIn('Ann'), await chat.signIn('Bob'), await chat.signIn('Cleo')];
     const [phone, laptop] = [await ann.enters('lobby'), await ann.enters('attic')];
@@ -264,7 +264,7 @@ function setUp() {
 }
 
 describe('the work for a message', () => {
-  it('is nothing for users who are in no other room', () => {
+  it('is zero for users who are in no other room', () => {
     const { tracker, connect, say, counted } = setUp();
     const hall = Array.from({ length: 100 }, (_, n) => connect(`p${n}`, 'hall'));
     for (const { user } of hall) tracker.onEntered(user, ['hall']);
@@ -291,7 +291,7 @@ describe('the work for a message', () => {
     expect(started).toBe(0);
   });
 
-  it('ends for a user whose last socket is closed', () => {
+  it('ends when the last socket of a user closes', () => {
     const { tracker, connect, say, counted } = setUp();
     const { user } = connect('away', 'garden');
     tracker.onEntered(user, ['garden', 'hall']);

@@ -1,4 +1,4 @@
-/** What goes wrong is a page for a browser that goes there, in its language, and JSON for everything else. */
+/** Errors are a page for a browser's navigation, in its language, and JSON for everything else. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -19,12 +19,12 @@ async function ask(path: string, headers: Env, init: RequestInit = {}) {
   return { answer, type, text: await answer.text() };
 }
 
-describe('a fault', () => {
+describe('an error', () => {
   it.each([
     ['/nothing', 404, 'Page not found'],
     ['/r/bad%20room', 404, 'That isn’t a valid room name.'],
     ['/r/%zz', 404, 'That isn’t a valid room name.'],
-  ])('is a page for a browser that goes to %s', async (path, status, says) => {
+  ])('is a page when a browser navigates to %s', async (path, status, says) => {
     const { answer, type, text } = await ask(path, { accept: BROWSER, 'accept-language': 'en' });
     expect([answer.status, type]).toEqual([status, 'text/html']);
     expect(text).toContain(`<h1>${says}</h1>`);
@@ -35,7 +35,7 @@ describe('a fault', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('speaks the language that was chosen, else the browser’s', async () => {
+  it('is in the chosen language, else in the browser’s', async () => {
     const chosen = await ask('/nothing', { accept: BROWSER, 'accept-language': 'en', cookie: 'lang=zh-CN' });
     expect(chosen.text).toContain('<html lang="zh-CN">');
     expect(chosen.text).toContain('页面不存在');
@@ -44,7 +44,7 @@ describe('a fault', () => {
     );
   });
 
-  it('is a page also where a form was refused', async () => {
+  it('is a page after a refused form', async () => {
     const headers = {
       accept: BROWSER,
       origin: 'http://evil.example',
@@ -54,7 +54,7 @@ describe('a fault', () => {
     expect([answer.status, type]).toEqual([403, 'text/html']);
   });
 
-  it('of our own is a page too, which tells nothing of it', async () => {
+  it('of the server is a page that reveals nothing about it', async () => {
     const app = new Koa();
     const page = new ErrorPage(fileURLToPath(new URL('../../public', import.meta.url)));
     const logger = pino({ level: 'silent' });
@@ -79,7 +79,7 @@ describe('a fault', () => {
     ['/r/bad%20room', 'application/json, text/html;q=0.5', 404, 'invalid_room'],
     ['/api/me', BROWSER, 401, 'not_signed_in'],
     ['/api/nothing', BROWSER, 404, 'not_found'],
-  ])('at %s, for whom takes %s, is JSON', async (path, accept, status, code) => {
+  ])('at %s is JSON for Accept: %s', async (path, accept, status, code) => {
     const { answer, type, text } = await ask(path, { accept });
     expect([answer.status, type]).toEqual([status, 'application/json']);
     expect(JSON.parse(text)).toMatchObject({ error: { code } });
