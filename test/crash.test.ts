@@ -115,7 +115,7 @@ describe.runIf(isRoot)('a full disk', () => {
     onTestFinished(() => {
       execFileSync('umount', ['-l', dataDir]);
     });
-    const server = await startServer({ env: { DATA_DIR: dataDir } });
+    const server = await startServer({ env: { DATA_DIR: dataDir, MESSAGE_RATE: '0' } });
     const ann = await new Door(server.port).signIn('Ann');
     const room = await ann.enters('lobby');
     const ballast = join(dataDir, 'ballast');
