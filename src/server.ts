@@ -172,6 +172,7 @@ function attachHttp(
     config,
     sessionCookie,
     onSeen,
+    onRenewed: ({ user, expiresAt }, renewed) => hub.renewSession(user, expiresAt, renewed),
     logger,
     telemetry,
     now,

@@ -75,7 +75,6 @@ export class SessionCookie {
   /** The same with those who lost their name. */
   identify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
-    if (header === undefined) return undefined;
     const candidates = this.#cache.get(header) ?? this.#verifySignatures(header);
     if (candidates.length > 0) this.#cacheHeader(header, candidates);
     for (const signed of candidates) {
@@ -128,6 +127,11 @@ export class SessionCookie {
   isCurrent({ user, generation }: Pick<Session, 'user' | 'generation'>): boolean {
     const person = this.#people.person(user.id);
     return !person || (!person.signedOut && generation >= person.generation);
+  }
+
+  /** When a session that begins now is over, in milliseconds since 1970. */
+  nextExpiry(): number {
+    return (Math.floor(this.#now() / 1000) + SESSION_SECONDS) * 1000;
   }
 
   /** Returns the cookie's value for a session that begins now. */

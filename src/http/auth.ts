@@ -12,6 +12,8 @@ export interface SessionDeps {
   readonly sessionCookie: SessionCookie;
   /** Notes that somebody is here. */
   readonly onSeen: (user: User) => void;
+  /** Lets the sockets that were opened with this session's cookie live as long as the new one. */
+  readonly onRenewed: (session: Session, expiresAt: number) => void;
 }
 
 /**
@@ -21,7 +23,10 @@ export interface SessionDeps {
 export function sessionOf(ctx: Koa.Context, deps: SessionDeps): Session | undefined {
   const session = deps.sessionCookie.verify(ctx.headers.cookie);
   if (!session) return undefined;
-  if (session.needsRefresh) setSession(ctx, session, deps);
+  if (session.needsRefresh) {
+    setSession(ctx, session, deps);
+    deps.onRenewed(session, deps.sessionCookie.nextExpiry());
+  }
   deps.onSeen(session.user);
   return session;
 }

@@ -34,7 +34,7 @@ export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typi
 export class Connection implements Subscriber, Pingable {
   readonly person: ConnectedUser;
   readonly room: Room;
-  readonly sessionExpiresAt: number;
+  sessionExpiresAt: number;
   readonly pingSecond: number;
   firstBatch = 0;
   /** Whether `left` is sent without delay, because the user will not be back soon: see Presence. */

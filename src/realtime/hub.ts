@@ -95,6 +95,12 @@ export class Hub {
     }
   }
 
+  /** The cookie of some sockets was renewed. Sockets of other devices have other cookies, so they end at their own time. */
+  renewSession({ id }: User, expiredAt: number, expiresAt: number): void {
+    for (const connection of this.#users.get(id)?.connections ?? [])
+      if (connection.sessionExpiresAt === expiredAt) connection.sessionExpiresAt = expiresAt;
+  }
+
   /** Resolves when the memberships of this user so far are committed. */
   flushMemberships(user: User): Promise<void> {
     return new Promise((resolve) => this.memberships.flush(this.user(user), resolve));

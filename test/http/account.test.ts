@@ -184,6 +184,8 @@ describe('signing out', () => {
       expect(await (await chat.visitor(cookie).enters('lobby')).closed).toBe(4001);
     }
     expect((await chat.post('/signin', { name: 'Ann' })).status).toBe(409);
+    const bob = await chat.signIn('Bob');
+    expect(await read(await bob.get('/api/people?q=a'))).toMatchObject({ body: { people: [] } });
     now += 30 * DAY - 1;
     expect((await chat.post('/signin', { name: 'Ann' })).status).toBe(409);
     now += 1;
@@ -291,6 +293,22 @@ describe('a name whose owner never posted', () => {
     db.close();
     now += 23 * HOUR;
     expect(await takes(chat, 'Ann')).toBe(409);
+  });
+});
+
+describe('an open socket', () => {
+  it('lives as long as its cookie is renewed over HTTP, unlike that of another device', async () => {
+    let now = Date.now();
+    const chat = await startChat({ now: () => now });
+    const ann = await chat.signIn('Ann');
+    now += 1000;
+    const phone = chat.visitor(cookiesOf(await redeem(await deviceLink(ann))));
+    const [desk, hand] = [await ann.enters('lobby'), await phone.enters('lobby')];
+    now += 20 * DAY;
+    await ann.get('/api/me');
+    now += 11 * DAY;
+    expect(await hand.closed).toBe(4001);
+    await desk.sees({ type: 'chat', cid: desk.says('still here') });
   });
 });
 
