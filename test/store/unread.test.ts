@@ -129,7 +129,7 @@ describe('unread counts', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
     store.close();
     expect(verify(databaseFile(dataDir), () => {}).finding).toBeUndefined();
@@ -160,7 +160,7 @@ describe('unread counts', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 60 },
     );
     store.close();
   });
