@@ -3,7 +3,6 @@ import type Database from 'better-sqlite3';
 import type { Message, NewChange, Person } from '../chat/types.js';
 import type { Reaction, User } from '../shared/protocol.js';
 import { LIMIT } from './database.js';
-import { mentionsColumn } from './rows.js';
 
 interface EditRow {
   readonly seq: number;
@@ -15,28 +14,29 @@ export class Changes {
   readonly mentions: MentionStore;
   /** how many messages were deleted since the start */
   deletions = 0;
-  readonly #edit: Database.Statement<[string, number, string | null, number]>;
-  readonly #tombstone: Database.Statement<[number, number]>;
+  readonly #setEdited: Database.Statement<[number, number]>;
+  readonly #setDeleted: Database.Statement<[number, number]>;
+  readonly #eraseText: Database.Statement<[number]>;
   readonly #addDeletion: Database.Statement<[number]>;
   readonly #findEdit: Database.Statement<[number, number], EditRow>;
-  readonly #eraseEdit: Database.Statement<[number]>;
 
   constructor(db: Database.Database) {
     this.reactions = new ReactionStore(db);
     this.mentions = new MentionStore(db);
-    this.#edit = db.prepare('UPDATE events SET text = ?, edited = ?, mentions = ? WHERE seq = ?');
-    this.#tombstone = db.prepare(`UPDATE events SET data = '', text = NULL, reply = NULL, edited = NULL,
-      mentions = NULL, reacted = NULL, deleted = ? WHERE seq = ?`);
+    this.#setEdited = db.prepare(`INSERT INTO states (event, edited) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET edited = excluded.edited`);
+    this.#setDeleted = db.prepare(`INSERT INTO states (event, deleted) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET deleted = excluded.deleted, edited = NULL, reacted = NULL`);
+    this.#eraseText = db.prepare("UPDATE events SET data = '', reply = NULL, mentions = NULL WHERE seq = ?");
     this.#addDeletion = db.prepare('INSERT INTO deletions SELECT room, id, person FROM events WHERE seq = ?');
-    this.#findEdit = db.prepare('SELECT seq, edited AS previous FROM events WHERE room = ? AND id = ?');
-    this.#eraseEdit = db.prepare("UPDATE events SET data = '', mentions = NULL WHERE seq = ?");
+    this.#findEdit = db.prepare('SELECT seq, previous FROM events WHERE room = ? AND id = ?');
   }
 
   /** `id`: the number of the change. */
   apply(message: Message, person: Person, made: NewChange, id: number): void {
     const { type, user, data, mentions } = made;
     if (type === 'edit') {
-      this.#edit.run(data, id, mentions === undefined ? null : mentionsColumn(mentions), message.key);
+      this.#setEdited.run(message.key, id);
       this.mentions.clear(message.roomKey, message.id);
       this.mentions.add(message.roomKey, message.id, message.key, mentions);
     } else if (type === 'delete') this.#delete(message, id);
@@ -46,7 +46,8 @@ export class Changes {
 
   #delete(message: Message, id: number): void {
     this.deletions++;
-    this.#tombstone.run(id, message.key);
+    this.#eraseText.run(message.key);
+    this.#setDeleted.run(message.key, id);
     this.#addDeletion.run(message.key);
     this.#eraseEdits(message);
     this.mentions.clear(message.roomKey, message.id);
@@ -58,7 +59,7 @@ export class Changes {
     for (let id = edited; id !== undefined; ) {
       const edit = this.#findEdit.get(roomKey, id);
       if (edit === undefined) return;
-      this.#eraseEdit.run(edit.seq);
+      this.#eraseText.run(edit.seq);
       id = edit.previous ?? undefined;
     }
   }
@@ -92,7 +93,8 @@ export class ReactionStore {
     );
     this.#remove = db.prepare(`DELETE FROM reactions WHERE ${one}`);
     this.#clear = db.prepare('DELETE FROM reactions WHERE room = ? AND target = ?');
-    this.#count = db.prepare('UPDATE events SET reacted = coalesce(reacted, 0) + ? WHERE seq = ?');
+    this.#count = db.prepare(`INSERT INTO states (event, reacted) VALUES (?, ?)
+      ON CONFLICT DO UPDATE SET reacted = coalesce(reacted, 0) + excluded.reacted`);
     this.#between = db.prepare(`SELECT a.target, a.id, p.id AS userId, a.name, a.data
       FROM reactions a JOIN people p USING (person) WHERE a.room = ? AND a.target BETWEEN ? AND ?
       ORDER BY a.target, a.id`);
@@ -105,12 +107,12 @@ export class ReactionStore {
   /** `event`: the number of the react event; `name`: the person's at that time. */
   add(message: Message, event: number, person: Person, name: string, emoji: string): void {
     this.#add.run(message.roomKey, message.id, event, person.key, name, emoji);
-    this.#count.run(1, message.key);
+    this.#count.run(message.key, 1);
   }
 
   remove(message: Message, person: Person, emoji: string): void {
     this.#remove.run(message.roomKey, message.id, person.key, emoji);
-    this.#count.run(-1, message.key);
+    this.#count.run(message.key, -1);
   }
 
   clear({ roomKey, id }: Message): void {

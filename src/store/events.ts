@@ -21,7 +21,7 @@ import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent, type Writable
 /** A new row of `events`, in the order of its columns. */
 type EventFields = [
   ...[room: number, id: number, messages: number, type: string, person: number, name: string, at: number],
-  ...[cid: string | null, target: number | null, reply: number | null, edited: number | null],
+  ...[cid: string | null, target: number | null, reply: number | null, previous: number | null],
   ...[mentions: string | null, data: string | null],
 ];
 
@@ -47,7 +47,7 @@ export class EventStore implements EventStorage {
     this.#recentRooms = activity;
     this.#counters = new RoomCounters(db);
     this.#insert = db.prepare(`INSERT INTO events
-      (room, id, messages, type, person, name, at, cid, target, reply, edited, mentions, data)
+      (room, id, messages, type, person, name, at, cid, target, reply, previous, mentions, data)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
     this.#byCid = db.prepare(`${SELECT_EVENTS} WHERE e.cid = ? AND e.person = ?`);
@@ -191,7 +191,8 @@ export class Replies {
     // a window, because a grapheme at the cut may go on
     this.#find = db.prepare(`SELECT p.id AS userId, e.name, e.deleted,
         substr(coalesce(e.text, e.data), 1, ${4 * LIMITS.replyCodePoints}) AS data
-      FROM events e CROSS JOIN people p ON p.person = e.person WHERE e.room = ? AND e.id = ? AND e.type = 'chat'`);
+      FROM current_events e CROSS JOIN people p ON p.person = e.person
+      WHERE e.room = ? AND e.id = ? AND e.type = 'chat'`);
   }
 
   find(room: number, id: number): Reply | undefined {

@@ -21,10 +21,10 @@ export interface Row {
   readonly reacted: number | null;
 }
 
-/** Selects `Row`s from events `e`. */
+/** Selects `Row`s of events `e` with what became of each message. */
 export const SELECT_EVENTS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name,
     e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted
-  FROM events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
+  FROM current_events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
 /** What is looked up for a message beyond its row. */
 export interface MessageExtras {

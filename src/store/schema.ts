@@ -10,7 +10,11 @@ export const APPLICATION_ID = 0x4f6e6570;
 
 /**
  * Schema 6. SQLite enforces the two promises: a number of a room once, a cid of a person once. `events` is written anew
- * with the state of each message in its row and the count of messages so far, so `states`, `numbers` and `cids` go.
+ * with the count of messages so far, so `numbers` and `cids` go.
+ *
+ * Invariant: a row of `events` never grows, and texts are in no other table. When a row grows, SQLite rebuilds its page and
+ * leaves old copies of its neighbours in the gap, which `secure_delete` does not overwrite: deleted texts would stay. What
+ * becomes of a message is therefore in `states`, as numbers only. Its current text is the one of its last edit.
  */
 const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
    INSERT INTO message_counts
@@ -28,17 +32,23 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
      cid TEXT,
      target INTEGER,                   -- of a change: number of the message that it changes
      reply INTEGER,                    -- of a message: number of the message that it replies to
-     edited INTEGER,                   -- of a message: number of its last edit; of an edit: of the previous edit
-     deleted INTEGER,                  -- of a message: number of its deletion
-     reacted INTEGER,                  -- of a message: count of its current reactions
-     mentions TEXT,                    -- people mentioned in the current text: JSON [{"id","name"}]
-     data TEXT,                        -- text or emoji as sent; '' once deleted
-     text TEXT                         -- of an edited message: its current text
+     previous INTEGER,                 -- of an edit: number of the previous edit of that message
+     mentions TEXT,                    -- people mentioned in the text as sent: JSON [{"id","name"}]
+     data TEXT                         -- text or emoji as sent; '' once deleted
    ) STRICT;
    INSERT INTO new_events SELECT e.seq, e.room, e.id, c.messages, e.type, e.person, e.name, e.at, e.cid,
-       s.target, NULL, s.edited, s.deleted, s.reacted, s.mentions, e.data, s.text
+       s.target, NULL, CASE e.type WHEN 'edit' THEN s.edited END, s.mentions, e.data
      FROM events e JOIN message_counts c USING (seq) LEFT JOIN states s ON s.event = e.seq ORDER BY e.seq;
    DROP TABLE message_counts;
+
+   CREATE TABLE new_states (           -- messages that were edited, deleted or reacted to
+     event INTEGER PRIMARY KEY REFERENCES events,
+     edited INTEGER,                   -- number of the last edit
+     deleted INTEGER,                  -- number of the deletion
+     reacted INTEGER                   -- count of current reactions
+   ) STRICT;
+   INSERT INTO new_states SELECT s.event, s.edited, s.deleted, s.reacted FROM states s JOIN events e ON e.seq = s.event
+     WHERE e.type = 'chat' AND coalesce(s.edited, s.deleted, s.reacted) IS NOT NULL ORDER BY s.event;
 
    CREATE TABLE new_mentions (         -- people mentioned in the current text of a message
      person INTEGER NOT NULL REFERENCES people,
@@ -58,11 +68,18 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
    DROP TABLE events;
    ALTER TABLE new_events RENAME TO events;
    ALTER TABLE new_mentions RENAME TO mentions;
+   ALTER TABLE new_states RENAME TO states;
    CREATE UNIQUE INDEX events_number ON events (room, id);
    -- cid first: cids that begin with the time grow the index at its right edge
    CREATE UNIQUE INDEX events_cid ON events (cid, person) WHERE cid IS NOT NULL;
    CREATE UNIQUE INDEX mentions_newest ON mentions (person, seq);
    CREATE INDEX mentions_message ON mentions (room, id);
+   CREATE VIEW current_events AS       -- events with what became of each message
+     SELECT e.seq, e.room, e.id, e.messages, e.type, e.person, e.name, e.at, e.cid, e.target, e.reply, e.data,
+       coalesce(s.edited, e.previous) AS edited, s.deleted, s.reacted,
+       x.data AS text,                 -- of an edited message: its current text
+       CASE WHEN s.edited IS NULL THEN e.mentions ELSE x.mentions END AS mentions
+     FROM events e LEFT JOIN states s ON s.event = e.seq LEFT JOIN events x ON x.room = e.room AND x.id = s.edited;
    UPDATE rooms SET messages =
      coalesce((SELECT messages FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1), 0);
    DELETE FROM meta WHERE key = 'placed';`;
@@ -94,7 +111,8 @@ const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAUL
      person INTEGER NOT NULL REFERENCES people,
      PRIMARY KEY (room, id)
    ) STRICT, WITHOUT ROWID;
-   INSERT INTO deletions SELECT room, id, person FROM events WHERE deleted IS NOT NULL ORDER BY room, id;`;
+   INSERT INTO deletions SELECT e.room, e.id, e.person FROM states s JOIN events e ON e.seq = s.event
+     WHERE s.deleted IS NOT NULL ORDER BY e.room, e.id;`;
 
 /** Schema 8: sign-outs that people may come back from, links, and names that are free again after a day. */
 const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs: older cookies are worthless

@@ -82,7 +82,7 @@ const indexVersion = 1;
 const batchRows = 256;
 const maxCachedNames = 10_000;
 const SELECT_EVENTS = `SELECT seq, room, type, person, name, at, target, coalesce(text, data, '') AS text, deleted
-  FROM events`;
+  FROM current_events`;
 const SCHEMA = `CREATE TABLE state (stamp TEXT NOT NULL, position INTEGER NOT NULL) STRICT;
   -- the first and the last message of each day
   CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT`;

@@ -169,7 +169,7 @@ interface BadEvent {
 }
 
 /** `c` is a change, `m` its message. */
-const CHANGES_WITH_TARGETS = `FROM events c LEFT JOIN events m ON m.room = c.room AND m.id = c.target AND m.id < c.id
+const CHANGES_WITH_TARGETS = `FROM events c LEFT JOIN current_events m ON m.room = c.room AND m.id = c.target AND m.id < c.id
   WHERE c.type <> 'chat'`;
 
 const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
@@ -190,22 +190,22 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
   [
     'was deleted, and some of its text is still there',
     `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND m.deleted IS NOT NULL
-      AND (m.data <> '' OR m.text IS NOT NULL OR m.mentions IS NOT NULL
+      AND (m.data <> '' OR m.mentions IS NOT NULL
         OR c.type = 'edit' AND (c.data <> '' OR c.mentions IS NOT NULL))`,
   ],
   [
     'does not have the text of its last edit',
     `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type = 'edit' AND m.deleted IS NULL
-      AND (m.edited IS NULL OR c.id > m.edited OR c.id = m.edited AND m.text IS NOT c.data)`,
+      AND (m.edited IS NULL OR c.id > m.edited)`,
   ],
   [
     'is said to be edited by what is no edit of it',
-    `SELECT m.room, m.id FROM events m LEFT JOIN events c ON c.room = m.room AND c.id = m.edited
+    `SELECT m.room, m.id FROM current_events m LEFT JOIN events c ON c.room = m.room AND c.id = m.edited
       WHERE m.type = 'chat' AND m.edited IS NOT NULL AND (c.type IS NOT 'edit' OR c.target IS NOT m.id)`,
   ],
   [
     'is said to be deleted by what is no deletion of it',
-    `SELECT m.room, m.id FROM events m LEFT JOIN events c ON c.room = m.room AND c.id = m.deleted
+    `SELECT m.room, m.id FROM current_events m LEFT JOIN events c ON c.room = m.room AND c.id = m.deleted
       WHERE m.deleted IS NOT NULL AND (c.type IS NOT 'delete' OR c.target IS NOT m.id)`,
   ],
   [
@@ -227,31 +227,31 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
     'counts its reactions wrongly',
     `SELECT room, id FROM (SELECT m.room, m.id, m.reacted,
         (SELECT count(*) FROM reactions a WHERE a.room = m.room AND a.target = m.id) AS stand
-      FROM events m WHERE m.type = 'chat') WHERE coalesce(reacted, 0) <> stand`,
+      FROM current_events m WHERE m.type = 'chat') WHERE coalesce(reacted, 0) <> stand`,
   ],
   [
     'is in a list of mentions, and calls nobody',
-    `SELECT m.room, m.id FROM mentions n JOIN events m ON m.seq = n.seq
+    `SELECT m.room, m.id FROM mentions n JOIN current_events m ON m.seq = n.seq
       WHERE m.type <> 'chat' OR m.mentions IS NULL AND m.reply IS NULL OR m.room <> n.room OR m.id <> n.id`,
   ],
   [
     'calls somebody, and is in no list of mentions',
-    `SELECT m.room, m.id FROM events m WHERE m.type = 'chat'
+    `SELECT m.room, m.id FROM current_events m WHERE m.type = 'chat'
       AND m.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.room = m.room AND n.id = m.id)`,
   ],
   [
     'replies to what is no message before it',
-    `SELECT m.room, m.id FROM events m LEFT JOIN events t ON t.room = m.room AND t.id = m.reply
+    `SELECT m.room, m.id FROM current_events m LEFT JOIN events t ON t.room = m.room AND t.id = m.reply
       WHERE m.reply IS NOT NULL AND (m.type <> 'chat' OR t.type IS NOT 'chat' OR t.id >= m.id)`,
   ],
   [
     'is deleted, and not in the list of deletions',
-    `SELECT m.room, m.id FROM events m LEFT JOIN deletions d ON d.room = m.room AND d.id = m.id
+    `SELECT m.room, m.id FROM current_events m LEFT JOIN deletions d ON d.room = m.room AND d.id = m.id
       WHERE m.deleted IS NOT NULL AND d.person IS NOT m.person`,
   ],
   [
     'is in the list of deletions, and not deleted',
-    `SELECT d.room, d.id FROM deletions d LEFT JOIN events m ON m.room = d.room AND m.id = d.id
+    `SELECT d.room, d.id FROM deletions d LEFT JOIN current_events m ON m.room = d.room AND m.id = d.id
       WHERE m.deleted IS NULL`,
   ],
   [
