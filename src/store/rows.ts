@@ -1,4 +1,5 @@
 /** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
+import { isObject } from '../shared/parse.js';
 import type { ChangeEvent, ChatEvent, Reaction, Reply, RoomEvent, User } from '../shared/protocol.js';
 
 export interface Row {
@@ -81,9 +82,18 @@ function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } 
   return mentions === null ? {} : { mentions: parseMentions(mentions) };
 }
 
-/** We wrote the column ourselves (`mentionsColumn`). */
+/** Reads the column that `mentionsColumn` wrote. A damaged row mentions nobody, because its room must stay readable. */
 function parseMentions(mentions: string): readonly User[] {
-  return JSON.parse(mentions) as readonly User[];
+  try {
+    const users: unknown = JSON.parse(mentions);
+    return Array.isArray(users) ? users.filter(isUser) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isUser(value: unknown): value is User {
+  return isObject(value) && typeof value['id'] === 'string' && typeof value['name'] === 'string';
 }
 
 export function mentionsColumn(mentions: readonly User[]): string {
