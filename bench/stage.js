@@ -7,7 +7,7 @@ import { Server } from './server.js';
 
 /** @typedef {import('./server.js').Ground} Ground */
 /** @typedef {import('./server.js').Subject} Subject */
-/** @typedef {{ from?: number, count: number, rooms: string[], sampleEvery?: number, watchEvery?: number }} People */
+/** @typedef {{ from?: number, count: number, rooms: string[], sampleEvery?: number, watchEvery?: number, after?: number }} People */
 
 /** @type {Set<Stage>} for the signal that ends the bench */
 const OPEN = new Set();

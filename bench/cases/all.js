@@ -5,6 +5,7 @@ import { cpu, fanout, flood } from './fanout.js';
 import { log } from './log.js';
 import { post } from './post.js';
 import { reconnect } from './reconnect.js';
+import { replay } from './replay.js';
 import { rooms } from './rooms.js';
 
-export const CASES = [fanout, flood, cpu, idle, join, broadcast, reconnect, rooms, log, post];
+export const CASES = [fanout, flood, cpu, idle, join, broadcast, reconnect, replay, rooms, log, post];

@@ -13,13 +13,16 @@ const FILL = fileURLToPath(new URL('./fill.js', import.meta.url));
 const FILL_MS = 300_000;
 const ROOM = '/api/rooms/hall/messages';
 
-/** The log is made once for all rounds, by the product's own rules and store. @param {Ground} ground @param {number} messages */
-async function filled(ground, messages) {
-  const folder = join(ground.work, `log-${messages}`);
+/**
+ * The log is written once for all rounds, by the product's own rules and store.
+ * @param {Ground} ground @param {number} messages @param {number} [emoji] length of each message; 0: a sentence
+ */
+export async function filled(ground, messages, emoji = 0) {
+  const folder = join(ground.work, `log-${messages}-${emoji}`);
   if (existsSync(folder)) return folder;
   cpSync(ground.seed, folder, { recursive: true });
   ground.say(`  writing a log of ${messages.toLocaleString('en')} messages`);
-  const child = fork(FILL, [ground.product, folder, ground.cookies.oneport, String(messages)]);
+  const child = fork(FILL, [ground.product, folder, ground.cookies.oneport, String(messages), String(emoji)]);
   child.on('message', (line) => ground.say(`  ${line}`));
   await new Promise((resolve, reject) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), FILL_MS);

@@ -23,7 +23,7 @@ function theCrowd() {
 /** Each is one request. @type {Record<string, (args: any) => unknown>} */
 const OPS = {
   yieldTo: () => setPriority(10),
-  /** @param {{ port: number, dialect: string, cookies: string, from: number, count: number, rooms: string[], sampleEvery: number, watchEvery: number }} plan */
+  /** @param {{ port: number, dialect: string, cookies: string, from: number, count: number, rooms: string[], sampleEvery: number, watchEvery: number, after?: number }} plan */
   enter: async ({ cookies, from, count, ...plan }) => {
     const all = JSON.parse(readFileSync(cookies, 'utf8'));
     crowd = new Crowd({ ...plan, cookies: all.slice(from, from + count) });

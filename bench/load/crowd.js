@@ -15,7 +15,7 @@ const AT_ONCE = 256;
 const ADDRESSES = 16;
 const [SIO_ENTER, SIO_PONG] = [textFrame('40'), textFrame('3')];
 
-/** @typedef {{ port: number, dialect: string, cookies: readonly string[], rooms: readonly string[], sampleEvery: number, watchEvery: number }} Plan */
+/** @typedef {{ port: number, dialect: string, cookies: readonly string[], rooms: readonly string[], sampleEvery: number, watchEvery: number, after?: number }} Plan after: where new clients resume */
 
 export class Crowd {
   messages = 0;
@@ -145,9 +145,10 @@ export class Crowd {
 
   /** @param {number} i @param {Socket} socket */
   #request(i, socket) {
-    const { port, rooms, cookies } = this.#plan;
+    const { port, rooms, cookies, after } = this.#plan;
     const room = rooms[i % rooms.length] ?? '';
-    const resume = socket.last > 0 ? { after: socket.last, epoch: this.epoch } : undefined;
+    const last = socket.last > 0 ? socket.last : after;
+    const resume = last === undefined ? undefined : { after: last, epoch: this.epoch || undefined };
     return upgradeRequest(
       `127.0.0.1:${port}`,
       this.dialect.path(room, resume),

@@ -11,7 +11,7 @@ export const PEEK = 12;
 
 /**
  * @typedef {object} Dialect
- * @property {(room: string, resume?: { after: number, epoch: string }) => string} path of the upgrade
+ * @property {(room: string, resume?: { after: number, epoch: string | undefined }) => string} path of the upgrade
  * @property {string} protocol subprotocol to ask for; '' for none
  * @property {boolean} readyAtOpen the 101 means that the room was entered
  * @property {(bytes: Buffer, at: number) => number} kind
@@ -48,7 +48,9 @@ function kindOfPacket(bytes, at) {
 export const DIALECTS = {
   oneport: {
     path: (room, resume) =>
-      resume ? `/ws/${room}?after=${resume.after}&epoch=${resume.epoch}` : `/ws/${room}?history=0`,
+      resume
+        ? `/ws/${room}?after=${resume.after}${resume.epoch === undefined ? '' : `&epoch=${resume.epoch}`}`
+        : `/ws/${room}?history=0`,
     protocol: 'superchat',
     readyAtOpen: false,
     kind: kindOfObject,

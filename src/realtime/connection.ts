@@ -21,7 +21,7 @@ import type { ConnectedUser } from './user.js';
 export interface ConnectionOptions {
   readonly ws: WebSocket;
   readonly socket: Duplex;
-  readonly person: ConnectedUser;
+  readonly user: ConnectedUser;
   /** Whether each frame is a JSON command (subprotocol superchat); otherwise it is the text of a message. */
   readonly json: boolean;
   /** Milliseconds since 1970. */
@@ -32,7 +32,7 @@ export interface ConnectionOptions {
 export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typing' }>;
 
 export class Connection implements Subscriber, Pingable {
-  readonly person: ConnectedUser;
+  readonly user: ConnectedUser;
   readonly room: Room;
   sessionExpiresAt: number;
   readonly pingSecond: number;
@@ -53,7 +53,7 @@ export class Connection implements Subscriber, Pingable {
 
   /** `sendBuffer`: bytes that may wait for this reader; 0 = no limit. `pingSecond`: see Heartbeat. */
   constructor(options: ConnectionOptions, room: Room, sendBuffer: number, pingSecond: number) {
-    this.person = options.person;
+    this.user = options.user;
     this.room = room;
     this.sessionExpiresAt = options.sessionExpiresAt;
     this.pingSecond = pingSecond;

@@ -72,13 +72,13 @@ export class Hub {
   }
 
   /** Returns the one object of this user, new or known from other sockets. */
-  user(user: User): ConnectedUser {
-    const known = this.#users.get(user.id);
+  user(profile: User): ConnectedUser {
+    const known = this.#users.get(profile.id);
     if (known) return known;
-    const person = new ConnectedUser(user, this.#deps.limits);
-    this.#users.set(user.id, person);
-    this.#idle.add(person);
-    return person;
+    const user = new ConnectedUser(profile, this.#deps.limits);
+    this.#users.set(profile.id, user);
+    this.#idle.add(user);
+    return user;
   }
 
   /** Returns how many users are in a room. */
@@ -102,8 +102,8 @@ export class Hub {
   }
 
   /** Resolves when the memberships of this user so far are committed. */
-  flushMemberships(user: User): Promise<void> {
-    return new Promise((resolve) => this.memberships.flush(this.user(user), resolve));
+  flushMemberships(profile: User): Promise<void> {
+    return new Promise((resolve) => this.memberships.flush(this.user(profile), resolve));
   }
 
   open(options: ConnectionOptions, roomName: string, resume: ResumePosition): Connection {
@@ -111,10 +111,10 @@ export class Hub {
     const { sendBuffer } = this.#deps.limits;
     const connection = new Connection(options, room, sendBuffer, this.heartbeat.nextPingSecond());
     this.connections.set(options.ws, connection);
-    connection.person.addConnection(connection);
-    this.#idle.delete(connection.person);
-    this.memberships.onEnter(connection.person, room.name);
-    const join = room.presence.enter(connection.person);
+    connection.user.addConnection(connection);
+    this.#idle.delete(connection.user);
+    this.memberships.onEnter(connection.user, room.name);
+    const join = room.presence.enter(connection.user);
     if (join) this.#broadcast(room, join);
     this.#replay(connection, resume);
     return connection;
@@ -133,8 +133,8 @@ export class Hub {
   }
 
   /** Takes tokens for a message that does not come over a socket. Returns false when the user is over the limit. */
-  takeMessage(user: User, text: string): boolean {
-    return this.user(user).inbox.takeMessage(performance.now(), messageCost(text));
+  takeMessage(profile: User, text: string): boolean {
+    return this.user(profile).inbox.takeMessage(performance.now(), messageCost(text));
   }
 
   close(ws: WebSocket): void {
@@ -142,12 +142,12 @@ export class Hub {
     if (!connection) return;
     connection.markClosed();
     this.connections.delete(ws);
-    const { person } = connection;
+    const { user } = connection;
     const now = performance.now();
-    person.removeConnection(connection, now);
-    if (person.connectionCount === 0) this.#idle.add(person);
+    user.removeConnection(connection, now);
+    if (user.connectionCount === 0) this.#idle.add(user);
     this.#leave(connection, now);
-    this.memberships.onLeave(person);
+    this.memberships.onLeave(user);
   }
 
   /** To be called after each commit, with the results of its batch. */
@@ -174,16 +174,16 @@ export class Hub {
     const now = performance.now();
     for (const room of this.#rooms.values())
       for (const update of room.presence.takeUpdates(now)) this.#broadcast(room, update);
-    for (const person of this.#idle) this.#forget(person, now);
+    for (const user of this.#idle) this.#forget(user, now);
     this.#noteConnected();
   }
 
   /** Notes that connected users are here: some each second, all of them within `seenCycleSeconds`. */
   #noteConnected(): void {
     for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
-      const { done, value: person } = this.#seenCursor.next();
+      const { done, value: user } = this.#seenCursor.next();
       if (done) this.#seenCursor = this.#users.values();
-      else if (person.connectionCount > 0) this.#deps.onSeen(person.user);
+      else if (user.connectionCount > 0) this.#deps.onSeen(user.profile);
     }
   }
 
@@ -194,10 +194,10 @@ export class Hub {
   }
 
   /** Forgets a user whose limits are unused; others are kept, so that a reconnect does not refill them. */
-  #forget(person: ConnectedUser, now: number): void {
-    if (this.memberships.hasPending(person) || !person.isIdle(now)) return;
-    this.#users.delete(person.user.id);
-    this.#idle.delete(person);
+  #forget(user: ConnectedUser, now: number): void {
+    if (this.memberships.hasPending(user) || !user.isIdle(now)) return;
+    this.#users.delete(user.profile.id);
+    this.#idle.delete(user);
   }
 
   #room(name: string): Room {
@@ -210,7 +210,7 @@ export class Hub {
 
   /** Sends `hello`, the events since the client's position, and the list of users. */
   #replay(connection: Connection, { after, epoch, history }: ResumePosition): void {
-    const { room, person } = connection;
+    const { room, user } = connection;
     const { last } = room;
     const complete =
       (epoch === undefined || epoch === this.#deps.epoch) && (after === undefined || after <= last);
@@ -220,7 +220,7 @@ export class Hub {
       room: room.name,
       epoch: this.#deps.epoch,
       last,
-      user: person.user,
+      user: user.profile,
       complete,
     };
     this.#replays.start(connection, from, textFrame(hello), () => room.presence.encodedList());
@@ -228,7 +228,7 @@ export class Hub {
 
   /** Processes a frame within the user's limit, or queues it. */
   #runOrQueue(connection: Connection, bytes: number, process: () => void): void {
-    const { inbox } = connection.person;
+    const { inbox } = connection.user;
     const now = performance.now();
     connection.markAlive();
     if (!connection.open) return;
@@ -246,7 +246,7 @@ export class Hub {
   }
 
   #postOrQueue(connection: Connection, command: PostCommand, bytes: number): void {
-    const { inbox } = connection.person;
+    const { inbox } = connection.user;
     const now = performance.now();
     const cost = messageCost('data' in command ? command.data : '');
     if (inbox.takeMessage(now, cost)) this.#post(connection, command);
@@ -258,15 +258,15 @@ export class Hub {
 
   /** Something of this user waits. */
   #throttleUser(connection: Connection, now: number): void {
-    const { person } = connection;
-    if (person.inbox.isOverLimit) person.disconnect();
-    else if (person.inbox.shouldPause(now)) connection.pause();
-    this.#throttle.add(person);
+    const { user } = connection;
+    if (user.inbox.isOverLimit) user.disconnect();
+    else if (user.inbox.shouldPause(now)) connection.pause();
+    this.#throttle.add(user);
   }
 
   #post(connection: Connection, command: PostCommand): void {
-    const { room, person } = connection;
-    this.#deps.submit(toCommand(command, room.name, person.user, this.#deps.now()), (result) =>
+    const { room, user } = connection;
+    this.#deps.submit(toCommand(command, room.name, user.profile, this.#deps.now()), (result) =>
       reply(connection, result, command.cid),
     );
   }
@@ -287,22 +287,22 @@ export class Hub {
   #enterAll(room: Room): void {
     const people = room.presence.people()[Symbol.iterator]();
     this.scheduler.runSliced(() => {
-      const { done, value: person } = people.next();
-      if (!done) this.memberships.onEnter(person, room.name);
+      const { done, value: user } = people.next();
+      if (!done) this.memberships.onEnter(user, room.name);
       return !done;
     }, enterBudgetMs);
   }
 
   /** Tells all sockets of this user, whatever room they are in: their other devices show the mark too. */
-  #sendReadMark({ room, user, mark }: Extract<Result, { kind: 'read' }>): void {
-    const person = this.#users.get(user.id);
-    if (!person) return;
-    if (mark.last > 0) this.memberships.onMember(person, room);
+  #sendReadMark({ room, user: profile, mark }: Extract<Result, { kind: 'read' }>): void {
+    const user = this.#users.get(profile.id);
+    if (!user) return;
+    if (mark.last > 0) this.memberships.onMember(user, room);
     if (!mark.advanced) return;
-    this.memberships.notifier.invalidate(room, person);
+    this.memberships.notifier.invalidate(room, user);
     const { last, read, unread, mentions } = mark;
     const bytes = textFrame({ type: 'room', room, last, read, unread, mentions });
-    for (const connection of person.connections) connection.write(bytes);
+    for (const connection of user.connections) connection.write(bytes);
   }
 
   #broadcast(room: Room, frame: Parameters<Room['broadcast']>[0]): void {
@@ -314,15 +314,15 @@ export class Hub {
   #leave(connection: Connection, now: number): void {
     const { room } = connection;
     room.unsubscribe(connection);
-    const left = room.presence.leave(connection.person, now, connection.leavesAtOnce);
+    const left = room.presence.leave(connection.user, now, connection.leavesAtOnce);
     if (room.presence.isEmpty) this.#rooms.delete(room.name);
     else if (left) this.#broadcast(room, left);
   }
 
-  #closeAll(user: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {
-    const person = this.#users.get(user.id);
-    person?.clearQueue();
-    for (const connection of person?.connections ?? []) {
+  #closeAll(profile: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {
+    const user = this.#users.get(profile.id);
+    user?.clearQueue();
+    for (const connection of user?.connections ?? []) {
       connection.leavesAtOnce = true;
       connection.close(reason);
     }
@@ -330,11 +330,11 @@ export class Hub {
 
   /** Tells every room that lists the user, also one that they are about to leave: they may come back without a frame. */
   #rename(before: User, after: User): void {
-    const person = this.#users.get(after.id);
-    if (!person || before.name === after.name) return;
-    person.user = after;
+    const user = this.#users.get(after.id);
+    if (!user || before.name === after.name) return;
+    user.profile = after;
     for (const room of this.#rooms.values()) {
-      if (!room.presence.has(person)) continue;
+      if (!room.presence.has(user)) continue;
       for (const frame of room.presence.renamed(before, after)) this.#broadcast(room, frame);
     }
   }
@@ -352,11 +352,11 @@ const typingIntervalMs = 1000;
 
 /** Tells the other users in a small room. In a large room nobody would look. `now` is performance.now(). */
 function broadcastTyping(connection: Connection, now: number): void {
-  const { room, person } = connection;
+  const { room, user } = connection;
   const sinceLastMs = now - (connection.typedAt ?? Number.NEGATIVE_INFINITY);
   if (room.presence.count > LIMITS.listedUsers || sinceLastMs < typingIntervalMs) return;
   connection.typedAt = now;
-  const own = new Set<Subscriber>(person.connections);
-  const bytes = textFrame({ type: 'typing', user: person.user });
+  const own = new Set<Subscriber>(user.connections);
+  const bytes = textFrame({ type: 'typing', user: user.profile });
   for (const subscriber of room.subscribers) if (!own.has(subscriber)) subscriber.write(bytes);
 }

@@ -19,7 +19,7 @@ const leaveDelayMs = 5000;
 
 /** A connected user; the same object for all their sockets. */
 export interface Present {
-  readonly user: User;
+  readonly profile: User;
 }
 
 export class Presence<P extends Present = Present> {
@@ -42,36 +42,36 @@ export class Presence<P extends Present = Present> {
   }
 
   /** Whether the user is listed, with a socket or about to leave. */
-  has(person: P): boolean {
-    return this.#sockets.has(person);
+  has(user: P): boolean {
+    return this.#sockets.has(user);
   }
 
   /** Adds a socket. Returns the frame for the others, if they are to be told. */
-  enter(person: P): ServerFrame | undefined {
-    const sockets = this.#sockets.get(person);
-    this.#sockets.set(person, (sockets ?? 0) + 1);
-    if (sockets === 0) this.#leaving.delete(person);
+  enter(user: P): ServerFrame | undefined {
+    const sockets = this.#sockets.get(user);
+    this.#sockets.set(user, (sockets ?? 0) + 1);
+    if (sockets === 0) this.#leaving.delete(user);
     if (sockets !== undefined) return undefined;
     if (this.count > LIMITS.listedUsers) this.#large = true;
-    return this.#event('join', person.user);
+    return this.#event('join', user.profile);
   }
 
   /**
    * Removes a socket. Returns the frame for the others, if they are to be told now: `atOnce` leaves out the delay of the
    * last socket. `now` is performance.now().
    */
-  leave(person: P, now: number, atOnce = false): ServerFrame | undefined {
-    const sockets = this.#sockets.get(person) ?? 0;
-    if (sockets <= 1 && atOnce) return this.#remove(person);
-    this.#sockets.set(person, Math.max(0, sockets - 1));
-    if (sockets <= 1) this.#leaving.set(person, now + leaveDelayMs);
+  leave(user: P, now: number, atOnce = false): ServerFrame | undefined {
+    const sockets = this.#sockets.get(user) ?? 0;
+    if (sockets <= 1 && atOnce) return this.#remove(user);
+    this.#sockets.set(user, Math.max(0, sockets - 1));
+    if (sockets <= 1) this.#leaving.set(user, now + leaveDelayMs);
     return undefined;
   }
 
-  #remove(person: P): ServerFrame | undefined {
-    this.#sockets.delete(person);
-    this.#leaving.delete(person);
-    return this.#event('left', person.user);
+  #remove(user: P): ServerFrame | undefined {
+    this.#sockets.delete(user);
+    this.#leaving.delete(user);
+    return this.#event('left', user.profile);
   }
 
   /** Returns the frames for a user who changed their name: they leave and join. */
@@ -86,8 +86,8 @@ export class Presence<P extends Present = Present> {
 
   list(): ServerFrame {
     const data: User[] = [];
-    for (const { user } of this.#sockets.keys()) {
-      if (data.push(user) === LIMITS.listedUsers) break;
+    for (const { profile } of this.#sockets.keys()) {
+      if (data.push(profile) === LIMITS.listedUsers) break;
     }
     return { type: 'list', data, count: this.count };
   }
@@ -102,9 +102,9 @@ export class Presence<P extends Present = Present> {
   /** To be called once a second. Returns the frames for the others. `now` is performance.now(). */
   takeUpdates(now: number): readonly ServerFrame[] {
     const frames: (ServerFrame | undefined)[] = [];
-    for (const [person, leavesAt] of this.#leaving) {
+    for (const [user, leavesAt] of this.#leaving) {
       if (leavesAt > now) break;
-      frames.push(this.#remove(person));
+      frames.push(this.#remove(user));
     }
     frames.push(this.#takeCount());
     return frames.filter((frame) => frame !== undefined);

@@ -44,7 +44,7 @@ export class MembershipTracker {
     this.#updateHome(user);
     if (user.rooms?.includes(room)) return;
     this.#pending.set(user, (this.#pending.get(user) ?? 0) + 1);
-    this.#deps.submit({ kind: 'enter', room, user: user.user, at: this.#deps.now() }, () =>
+    this.#deps.submit({ kind: 'enter', room, user: user.profile, at: this.#deps.now() }, () =>
       this.#settle(user),
     );
   }
@@ -87,7 +87,7 @@ export class MembershipTracker {
   flush(user: ConnectedUser, done: () => void): void {
     if (!this.hasPending(user)) done();
     // commands are applied in order, so this one is applied after all of them
-    else this.#deps.submit({ kind: 'seen', user: user.user, at: this.#deps.now() }, done);
+    else this.#deps.submit({ kind: 'seen', user: user.profile, at: this.#deps.now() }, done);
   }
 
   stop(): void {
@@ -284,7 +284,7 @@ export class UnreadNotifier {
     const followed = this.#rooms.get(room);
     const known = followed?.users.get(user);
     if (followed && known?.deletions === followed.deletions) return currentCounts(known, followed);
-    const stored = this.#count(user.user, room);
+    const stored = this.#count(user.profile, room);
     if (stored && followed?.users.has(user))
       followed.users.set(user, { ...stored, deletions: followed.deletions, own: 0 });
     return stored && { last: stored.last, unread: stored.unread, mentions: stored.mentions };

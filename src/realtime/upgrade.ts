@@ -178,15 +178,15 @@ export class UpgradeHandler {
     const { sessionCookie, hub, onSeen } = this.#deps;
     const session = sessionCookie.verify(cookie);
     if (!session && address !== undefined) this.#unsigned.add(ws, address);
-    const person = session && hub.user(session.user);
+    const user = session && hub.user(session.user);
     if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
-    else if (!session || !person) this.#closeWith(ws, CLOSE.notSignedIn);
-    else if (!person.mayOpen(performance.now())) this.#closeWith(ws, CLOSE.tooFast);
-    else if (!person.hasRoom) this.#closeWith(ws, CLOSE.tooManyConnections);
+    else if (!session || !user) this.#closeWith(ws, CLOSE.notSignedIn);
+    else if (!user.mayOpen(performance.now())) this.#closeWith(ws, CLOSE.tooFast);
+    else if (!user.hasRoom) this.#closeWith(ws, CLOSE.tooManyConnections);
     else {
       onSeen(session.user);
       hub.open(
-        { ws, socket, person, json: ws.protocol === JSON_SUBPROTOCOL, sessionExpiresAt: session.expiresAt },
+        { ws, socket, user, json: ws.protocol === JSON_SUBPROTOCOL, sessionExpiresAt: session.expiresAt },
         room,
         resume,
       );

@@ -14,7 +14,7 @@ const opensIntervalMs = 10_000;
 const forgetAfterMs = 10_000;
 
 export class ConnectedUser {
-  user: User;
+  profile: User;
   /** The rooms that they are a member of, as soon as the first `enter` is committed (unread.ts). */
   rooms: readonly string[] | undefined;
   /** The room of all their sockets; undefined when those are in several. */
@@ -30,8 +30,8 @@ export class ConnectedUser {
   /** When the last socket closed, as performance.now(). */
   #disconnectedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(user: User, limits: Limits) {
-    this.user = user;
+  constructor(profile: User, limits: Limits) {
+    this.profile = profile;
     this.#limits = limits;
   }
 

@@ -33,8 +33,8 @@ function startHub() {
       return true;
     };
     const socket = { writableLength: 0, write };
-    const person = hub.user({ id: name, name });
-    const options = { ws, socket, person, json: true, sessionExpiresAt: Number.POSITIVE_INFINITY };
+    const user = hub.user({ id: name, name });
+    const options = { ws, socket, user, json: true, sessionExpiresAt: Number.POSITIVE_INFINITY };
     const connection = hub.open(options as unknown as ConnectionOptions, 'lobby', {
       after: undefined,
       epoch: undefined,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Presence, type Present } from '../../src/realtime/presence.js';
 
 function enter(presence: Presence, count: number): Present[] {
-  const people = Array.from({ length: count }, (_, n) => ({ user: { id: `p${n}`, name: `P${n}` } }));
+  const people = Array.from({ length: count }, (_, n) => ({ profile: { id: `p${n}`, name: `P${n}` } }));
   for (const person of people) presence.enter(person);
   return people;
 }
@@ -14,7 +14,7 @@ describe('the presence of a room', () => {
     const presence = new Presence();
     enter(presence, 2);
     const before = presence.encodedList();
-    presence.enter({ user: { id: 'z', name: 'Zoe' } });
+    presence.enter({ profile: { id: 'z', name: 'Zoe' } });
     expect([before, presence.encodedList()].map(counted)).toEqual([2, 3]);
   });
 
@@ -22,7 +22,7 @@ describe('the presence of a room', () => {
     const presence = new Presence();
     enter(presence, 500);
     const before = presence.encodedList();
-    presence.enter({ user: { id: 'z', name: 'Zoe' } });
+    presence.enter({ profile: { id: 'z', name: 'Zoe' } });
     expect(presence.encodedList()).toBe(before);
     presence.takeUpdates(0);
     expect(counted(presence.encodedList())).toBe(501);
@@ -30,12 +30,12 @@ describe('the presence of a room', () => {
 
   it('lists a changed name in a large room at once', () => {
     const presence = new Presence();
-    const person = { user: { id: 'a', name: 'Ann' } };
+    const person = { profile: { id: 'a', name: 'Ann' } };
     presence.enter(person);
     enter(presence, 500);
     presence.encodedList();
-    presence.renamed(person.user, { id: 'a', name: 'Zoe' });
-    person.user = { id: 'a', name: 'Zoe' };
+    presence.renamed(person.profile, { id: 'a', name: 'Zoe' });
+    person.profile = { id: 'a', name: 'Zoe' };
     expect(presence.encodedList().toString()).toContain('"Zoe"');
   });
 
@@ -45,7 +45,7 @@ describe('the presence of a room', () => {
       enter(presence, people);
       let times = 0;
       for (let second = 0; second < 12; second++) {
-        presence.enter({ user: { id: `z${second}`, name: 'Zoe' } });
+        presence.enter({ profile: { id: `z${second}`, name: 'Zoe' } });
         times += presence.takeUpdates(0).length;
       }
       return times;
@@ -70,7 +70,7 @@ describe('the presence of a room', () => {
     expect(presence.leave(ann, 0)).toBeUndefined();
     expect(presence.leave(ann, 1000)).toBeUndefined();
     expect([presence.takeUpdates(5999), presence.count]).toEqual([[], 2]);
-    expect(presence.takeUpdates(6000)).toEqual([{ type: 'left', user: ann.user, data: 'P0 left.' }]);
+    expect(presence.takeUpdates(6000)).toEqual([{ type: 'left', user: ann.profile, data: 'P0 left.' }]);
     expect([presence.takeUpdates(60_000), presence.count]).toEqual([[], 1]);
   });
 
@@ -90,7 +90,7 @@ describe('the presence of a room', () => {
     const [ann] = enter(presence, 2) as [Present];
     presence.enter(ann);
     expect(presence.leave(ann, 0, true)).toBeUndefined();
-    expect(presence.leave(ann, 0, true)).toMatchObject({ type: 'left', user: ann.user });
+    expect(presence.leave(ann, 0, true)).toMatchObject({ type: 'left', user: ann.profile });
     expect([presence.takeUpdates(60_000), presence.count]).toEqual([[], 1]);
   });
 
