@@ -29,6 +29,8 @@ export class Settings {
   /** shortcuts of one key; speech input types them by mistake */
   readonly singleKeys: Signal<boolean> = signal(true);
   readonly sound: Signal<boolean> = signal(true);
+  /** numbers of messages always, not only on hover */
+  readonly showNumbers: Signal<boolean> = signal(false);
   readonly doNotDisturb: Signal<boolean> = signal(false);
   /** level for rooms without a rule of their own */
   readonly notify: Signal<NotifyLevel> = signal('mentions');
@@ -62,12 +64,13 @@ export class Settings {
   }
 
   #serialize(): string {
-    const { theme, language, singleKeys, sound, doNotDisturb, notify } = this;
+    const { theme, language, singleKeys, sound, showNumbers, doNotDisturb, notify } = this;
     return JSON.stringify({
       theme: theme.value,
       language: language.value,
       singleKeys: singleKeys.value,
       sound: sound.value,
+      showNumbers: showNumbers.value,
       doNotDisturb: doNotDisturb.value,
       notify: notify.value,
       rooms: [...this.#roomRules.value],
@@ -82,6 +85,7 @@ export class Settings {
       this.language.value = typeof language === 'string' ? language : 'system';
       this.singleKeys.value = field(stored, 'singleKeys') !== false;
       this.sound.value = field(stored, 'sound') !== false;
+      this.showNumbers.value = field(stored, 'showNumbers') === true;
       this.doNotDisturb.value = field(stored, 'doNotDisturb') === true;
       this.notify.value = oneOf(notifyLevels, field(stored, 'notify')) ?? 'mentions';
       this.#roomRules.value = parseRoomRules(field(stored, 'rooms'));

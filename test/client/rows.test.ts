@@ -109,3 +109,8 @@ test('gives a user one colour', () => {
   const tones = new Set(Array.from({ length: 200 }, (_, n) => toneIndexOf(`person-${n}`, 8)));
   expect([...tones].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
+
+test('starts a group when the author has another name', () => {
+  const renamed = { ...said(2, 'ann'), user: { id: 'ann', name: 'Sofia Renamed' } } as LogEvent;
+  expect(shape(shown([said(1, 'ann'), renamed]))).toEqual(['day', '1*', '2*']);
+});

@@ -177,7 +177,8 @@ function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
 }
 
 function continuesGroup(previous: ChatEvent, event: ChatEvent): boolean {
-  return previous.user.id === event.user.id && event.at - previous.at < groupGapMs;
+  const { id, name } = previous.user;
+  return id === event.user.id && name === event.user.name && event.at - previous.at < groupGapMs;
 }
 
 /** Caches the bounds of one day, because every pair of neighbours asks at every build. */

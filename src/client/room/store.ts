@@ -132,7 +132,7 @@ export class RoomStore {
   async goTo(id: number): Promise<number | undefined> {
     await this.#initialLoad;
     this.flush();
-    return this.#loader.goTo(id);
+    return id > this.#timeline.peek().last ? undefined : this.#loader.goTo(id);
   }
 
   /** Opens the log at a number or at its end. Live events are held back until then. */

@@ -11,7 +11,7 @@ import { Composer } from './composer.js';
 import { Drawer, Panels } from './dialog.js';
 import { Header } from './header.js';
 import { listenToKeys } from './keyboard.js';
-import { peopleBeside, roomsBeside } from './layout.js';
+import { classNames, peopleBeside, roomsBeside } from './layout.js';
 import { People } from './people.js';
 import { RoomList } from './room-list.js';
 import { Status } from './status.js';
@@ -32,7 +32,14 @@ export function AppView({ app }: { app: App }) {
     else drawer.value = 'people';
   };
   return (
-    <div class={`page${showPeople ? '' : ' no-people'}${isDisconnected ? ' disconnected' : ''}`}>
+    <div
+      class={classNames({
+        page: true,
+        'no-people': !showPeople,
+        disconnected: isDisconnected,
+        'show-numbers': app.settings.showNumbers.value,
+      })}
+    >
       <button class="skip" type="button" onClick={skipToLog} children={t.value.header.skip} />
       {roomsBeside.value && <RoomList app={app} />}
       <Header
@@ -83,14 +90,16 @@ function skipToLog(): void {
   document.querySelector<HTMLElement>('.log')?.focus();
 }
 
-/** An error that belongs to no message. */
+/** An error that belongs to no message, or what became of a link to a number. */
 function Notice({ session }: { session: App['session']['value'] }) {
   const problem = session.room.notice.value;
-  if (!problem) return null;
+  const target = session.targetNotice.value;
+  const { noNumber, changeOf } = t.value.message;
+  if (problem) return <p class="notice" role="alert" children={t.value.problems[problem.code]} />;
+  if (!target) return null;
+  const { id, of } = target;
   return (
-    <p class="notice" role="alert">
-      {t.value.problems[problem.code]}
-    </p>
+    <p class="notice info" role="status" children={of === undefined ? noNumber(id) : changeOf(id, of)} />
   );
 }
 

@@ -20,6 +20,13 @@ function clampToWindow(value: number, most: number): number {
   return Math.max(gapPx, Math.min(value, most - gapPx));
 }
 
+/** The names whose value is true, for a class attribute. */
+export function classNames(names: Readonly<Record<string, boolean>>): string {
+  return Object.keys(names)
+    .filter((name) => names[name])
+    .join(' ');
+}
+
 /** Breakpoints, equal to those of style/narrow.css. */
 
 function mediaSignal(query: string): ReadonlySignal<boolean> {

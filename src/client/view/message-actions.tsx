@@ -55,6 +55,11 @@ export class MessageActions {
     this.focused.value = undefined;
   }
 
+  focusLast(): void {
+    const rows = document.querySelectorAll<HTMLElement>('.message[data-id]');
+    rows[rows.length - 1]?.focus({ preventScroll: true });
+  }
+
   isMine(event: ChatEvent): boolean {
     return event.user.id === this.session.room.me.value?.id;
   }
@@ -145,10 +150,22 @@ export function Toolbar({ editedAt, ...rest }: ToolbarProps & { readonly editedA
   return (
     <div class={editedAt === undefined ? 'toolbar-rail' : 'toolbar-rail two-lines'}>
       <div class="toolbar">
-        <Dates id={datesId} at={at} edited={editedAt} />
+        <Dates id={datesId} at={at} edited={editedAt}>
+          <NumberLink id={rest.event.id} actions={rest.actions} />
+        </Dates>
         {deleted === undefined && <ToolbarButtons {...rest} />}
       </div>
     </div>
+  );
+}
+
+/** A link to a message. Its title explains why numbers are skipped. */
+export function NumberLink({ id, actions }: { id: number; actions: MessageActions }) {
+  const { number, numberHow } = t.value.message;
+  return (
+    <a class="number" href={actions.linkTo(id)} tabIndex={-1} aria-label={number(id)} title={numberHow(id)}>
+      {`#${id}`}
+    </a>
   );
 }
 

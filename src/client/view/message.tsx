@@ -8,10 +8,12 @@ import { formatList, t } from '../i18n.js';
 import { deliveryStateOf, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
 import { ClockIcon, RejectedIcon } from './icons.js';
+import { classNames } from './layout.js';
 import {
   DeleteConfirmation,
   datesId,
   type MessageActions,
+  NumberLink,
   type RowContext,
   Toolbar,
 } from './message-actions.js';
@@ -36,7 +38,7 @@ interface MessageProps {
 export function Message(props: MessageProps) {
   const { isMine, isCurrent, isActive, isConfirmingDelete, actions } = props;
   const { event, startsGroup, pendingChanges: pending, editedAt } = props.row;
-  const { number, deleted, row: rowLabel } = t.value.message;
+  const { deleted, row: rowLabel } = t.value.message;
   const isDeleted = event.deleted !== undefined;
   const context = isCurrent ? actions.tabbable : actions.untabbable;
   const showToolbar = isActive && !isConfirmingDelete;
@@ -50,9 +52,6 @@ export function Message(props: MessageProps) {
       }
       aria-describedby={showToolbar ? datesId : undefined}
     >
-      <a class="number" href={actions.linkTo(event.id)} tabIndex={-1} aria-label={number(event.id)}>
-        {event.id}
-      </a>
       {startsGroup && <Avatar user={event.user} />}
       <div class="body">
         <bdi class={startsGroup ? 'name' : 'name visually-hidden'}>{event.user.name}</bdi>
@@ -61,7 +60,8 @@ export function Message(props: MessageProps) {
         {pending.length > 0 && <PendingChanges pending={pending} actions={actions} />}
         {isConfirmingDelete && <DeleteConfirmation event={event} actions={actions} />}
       </div>
-      <span class={event.edited === undefined ? 'time' : 'time edited'}>
+      <span class="meta">
+        <NumberLink id={event.id} actions={actions} />
         {event.edited !== undefined && <EditedLabel at={editedAt} />}
         <Timestamp at={event.at} />
       </span>
@@ -71,7 +71,8 @@ export function Message(props: MessageProps) {
 }
 
 function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessageProps): string {
-  const names = {
+  return classNames({
+    message: true,
     'group-start': row.startsGroup,
     mine: isMine,
     editing: isEditing,
@@ -79,14 +80,16 @@ function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessagePro
     highlighted: isHighlighted,
     active: isActive,
     waiting: row.pendingChanges.length > 0,
-  };
-  const applied = Object.entries(names).flatMap(([name, applies]) => (applies ? [name] : []));
-  return ['message', ...applied].join(' ');
+  });
 }
 
 function EditedLabel({ at }: { at: number | undefined }) {
   const { edited, editedAt } = t.value.message;
-  return <span title={at === undefined ? edited : editedAt(fullDate(at))}>{edited}</span>;
+  return (
+    <span class="edited" title={at === undefined ? edited : editedAt(fullDate(at))}>
+      {edited}
+    </span>
+  );
 }
 
 interface PendingMessageRowProps {
@@ -106,7 +109,7 @@ export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) 
   }, [row]);
   return (
     <li class={`message pending ${state}`} data-cid={message.cid}>
-      <span class="number">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
+      <span class="state">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
       <div class="body">
         <span class="name visually-hidden">{you}</span>
         <MessageText event={event} context={actions.untabbable} />
@@ -114,7 +117,7 @@ export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) 
         {state === 'unpersisted' && <p class="error" role="alert" children={unsaved} />}
       </div>
       {(state === 'waiting' || state === 'saving') && (
-        <span class="time">{state === 'saving' ? saving : waiting}</span>
+        <span class="meta">{state === 'saving' ? saving : waiting}</span>
       )}
     </li>
   );

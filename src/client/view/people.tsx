@@ -33,24 +33,30 @@ export function People({ app }: { app: App }) {
   );
 }
 
-/** The first letter of a name in its user's colour. */
-
 const avatarToneCount = 8;
 /** Created on demand, because construction takes as long as rendering ten rows. */
 let graphemes: Intl.Segmenter | undefined;
 
+/** The initials of a name in its user's colour. */
 export function Avatar({ user }: { user: User }) {
   return (
     <span class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`} aria-hidden="true">
-      {initial(user.name)}
+      {initials(user.name)}
     </span>
   );
 }
 
-function initial(name: string): string {
-  if (/^[A-Za-z][\w -]/.test(name)) return name.charAt(0).toUpperCase();
+/** Of the first and the last word. */
+function initials(name: string): string {
+  const words = name.split(/[\s_-]+/).filter((word) => word !== '');
+  const [first = name, last] = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return initial(first) + (last === undefined ? '' : initial(last));
+}
+
+function initial(word: string): string {
+  if (/^[A-Za-z]\w/.test(word)) return word.charAt(0).toUpperCase();
   graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  for (const { segment } of graphemes.segment(name)) return segment.toLocaleUpperCase();
+  for (const { segment } of graphemes.segment(word)) return segment.toLocaleUpperCase();
   return '';
 }
 

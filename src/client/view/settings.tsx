@@ -19,6 +19,11 @@ export function SettingsForm({ app }: PanelProps) {
         <h3>{text.appearance}</h3>
         <RadioChoice name={text.theme} values={themes} setting={settings.theme} texts={text} />
         <LanguageChoice app={app} />
+        <ToggleSwitch
+          name={text.showNumbers}
+          setting={settings.showNumbers}
+          description={text.showNumbersHow}
+        />
       </section>
       <section>
         <h3>{text.notifications}</h3>

@@ -51,7 +51,7 @@ function RoomTimeline({ session, settings }: { session: RoomSession; settings: S
         onRendered={onRendered}
         onNearTop={() => list.extendUp() || void room.loadOlder()}
         onNearBottom={() => list.extendDown() || void room.loadNewer()}
-        onRead={(id) => session.markRead(readUpTo(room.timeline.peek(), id))}
+        onRead={(first, last) => session.markRead(first, readUpTo(room.timeline.peek(), last))}
         list={listEvents}
       >
         <Beginning

@@ -168,11 +168,16 @@ export const translations = {
   message: {
     log: 'Messages',
     number: (id: number) => `Link to message ${id}`,
+    numberHow: (id: number) =>
+      `Message ${id}. Numbers count everything that happens in a room, edits and reactions too, so some are skipped here.`,
     /** What a screen reader says when a message gets the focus. */
     row: (name: string, id: number, text: string) => `${isolate(name)}, message ${id}: ${isolate(text)}`,
     you: 'You',
     deleted: 'Message deleted',
     undo: 'Undo',
+    /** A link that leads nowhere, or to a change. */
+    noNumber: (id: number) => `There is no message ${id} yet.`,
+    changeOf: (id: number, of: number) => `#${id} is a change of message ${of}, which is shown here.`,
     edited: 'edited',
     editedAt: (time: string) => `edited ${time}`,
     waiting: 'waiting',
@@ -282,6 +287,8 @@ export const translations = {
     light: 'Light',
     dark: 'Dark',
     language: 'Language',
+    showNumbers: 'Always show message numbers',
+    showNumbersHow: 'Otherwise a number appears when you point at a message, focus it or tap it.',
     asBrowser: (name: string) => `Browser default (${name})`,
     notifications: 'Notifications',
     notify: 'Notify me about',
