@@ -2,8 +2,8 @@
  * Application state: the current room, recent rooms, the room list, settings and dialogs. Wires all deps and
  * the browser together.
  */
-import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { RoomFrame, SearchPage, User } from '../shared/protocol.js';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { RoomFrame, RoomSummary, SearchPage, User } from '../shared/protocol.js';
 import { type Address, onNavigate, pushAddress } from './address.js';
 import * as api from './api.js';
 import { browserClock as clock } from './clock.js';
@@ -32,6 +32,9 @@ export class App {
   readonly notifications: NotificationPolicy;
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
   readonly updateAvailable = updateAvailable;
+  /** Unread messages of all rooms that are not muted; of rooms that the user was never in only mentions. */
+  readonly unreadCount = computed(() => this.#sum(({ unread }) => unread));
+  readonly mentionCount = computed(() => this.#sum(({ mentions }) => mentions));
   #signingOut = false;
   readonly #user: string;
   readonly #me: Signal<User | undefined>;
@@ -52,18 +55,16 @@ export class App {
     this.#backgroundSender = new BackgroundSender({ user, store: this.#outboxStore, clock });
     this.#roomList = new RoomListStore(this.#cache, clock);
     this.rooms = this.#roomList.rooms;
-    this.#notifier = new TabNotifier(user, {
-      openRoom: (target, id) => this.openRoom(target, id),
-      onMention: (target, id) => this.rooms.setMentioned(target, id),
-    });
+    this.#notifier = new TabNotifier(user, { openRoom: (target, id) => this.openRoom(target, id) });
     const { rooms, onChanges } = this.#roomList;
     const notifier = this.#notifier;
+    const load = api.messages;
     this.notifications = new NotificationPolicy({
       me: user,
       rooms,
       settings,
       notifier,
-      load: api.messages,
+      load,
       onChanges,
       clock,
     });
@@ -79,7 +80,7 @@ export class App {
     addEventListener('pagehide', () => this.#onPageHide());
     addEventListener('pageshow', ({ persisted }) => persisted && this.#session.peek().resume());
     document.addEventListener('visibilitychange', () => this.#onVisibilityChange());
-    bindUnreadBadge(() => ({ room: this.#session.value.name, unread: this.rooms.unread.value }));
+    bindUnreadBadge(() => ({ room: this.#session.value.name, unread: this.unreadCount.value }));
     afterFirstPaint(() => this.#afterFirstPaint());
   }
 
@@ -126,6 +127,13 @@ export class App {
     location.assign('/signin');
   }
 
+  #sum(countOf: (entry: RoomSummary) => number): number {
+    return this.rooms.list.value.reduce(
+      (sum, entry) => sum + (this.settings.notifyLevelIn(entry.room) === 'none' ? 0 : countOf(entry)),
+      0,
+    );
+  }
+
   #navigate(address: Address, pushed: boolean): void {
     const { room, id } = address;
     if (!pushed) pushAddress(address);
@@ -146,6 +154,7 @@ export class App {
     return {
       name,
       user: this.#user,
+      me: this.#me.peek(),
       clock,
       roomList: this.#roomList,
       outboxStore: this.#outboxStore,

@@ -1,23 +1,17 @@
 /** Finding rooms: by letters, new ones, and neighbours. */
 import { describe, expect, it } from 'vitest';
-import { neighbourRoom, type RoomEntry } from '../../src/client/rooms/list.js';
+import { neighbourRoom, newEntry } from '../../src/client/rooms/list.js';
 import { fuzzyMatch, roomNameOf, suggestRooms } from '../../src/client/text/fuzzy.js';
+import type { RoomSummary } from '../../src/shared/protocol.js';
 
-const entry = (room: string, more: Partial<RoomEntry> = {}): RoomEntry => ({
-  room,
-  last: 0,
-  read: 0,
-  people: 0,
-  joined: true,
-  unread: 0,
-  mentions: 0,
-  mentioned: false,
+const entry = (room: string, more: Partial<RoomSummary> = {}): RoomSummary => ({
+  ...newEntry(room),
   ...more,
 });
 const LIST = [
   entry('harbour'),
   entry('kitchen', { unread: 2 }),
-  entry('night-watch', { unread: 1, mentioned: true }),
+  entry('night-watch', { unread: 1, mentions: 1 }),
   entry('码头'),
   entry('chandlery', { joined: false }),
 ];

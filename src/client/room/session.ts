@@ -29,6 +29,8 @@ export interface RoomSessionDeps {
   /** Calls back before the next rendering. */
   readonly schedule: (render: () => void) => void;
   readonly isVisible: () => boolean;
+  /** the signed-in user as cached, until the server has named them */
+  readonly me: User | undefined;
   readonly onHello: (user: User, epoch: string) => void;
   /** Another room has new events, or was read on another device. */
   readonly onRoomFrame: (frame: RoomFrame) => void;
@@ -87,7 +89,7 @@ export class RoomSession {
     this.pending = this.#sender.outbox.messages;
     this.#typingSender = new TypingSender(clock, () => this.connection.send(typingFrame));
     this.composer = new ComposerState({
-      post: (text) => this.post(text),
+      post: (text, reply) => this.post(text, reply),
       edit: (id, text) => this.edit(id, text),
       draft: new Draft(storage, user, name),
       timeline: this.room.timeline,
@@ -95,8 +97,8 @@ export class RoomSession {
   }
 
   /** Commands are queued in the outbox until the server has stored them. */
-  post(data: string): void {
-    void this.#sender.outbox.add({ type: 'chat', data });
+  post(data: string, reply?: number): void {
+    void this.#sender.outbox.add({ type: 'chat', data, ...(reply !== undefined && { reply }) });
     this.#typingSender.reset();
   }
   edit(target: number, data: string): void {
@@ -210,8 +212,9 @@ export class RoomSession {
   }
 
   #createStore(): RoomStore {
-    const { name, clock, schedule, onEvents } = this.#deps;
+    const { name, clock, me, schedule, onEvents } = this.#deps;
     return new RoomStore({
+      me,
       load: (range) => api.messages(name, { ...range }),
       clock,
       random: Math.random,

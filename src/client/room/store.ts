@@ -13,6 +13,8 @@ import { withoutEditText } from './timeline.js';
 
 export interface RoomStoreDeps {
   readonly load: LoadPage;
+  /** the cached user, until the server has named them */
+  readonly me?: User | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   /** Calls back before the next rendering. */
@@ -60,6 +62,7 @@ export class RoomStore {
 
   constructor(deps: RoomStoreDeps) {
     this.#deps = deps;
+    this.#me.value = deps.me;
     this.#presence = new Presence(deps.clock);
     this.people = this.#presence.people;
     this.typing = this.#presence.typing;

@@ -17,6 +17,7 @@ import {
 } from './icons.js';
 import { roomsBeside } from './layout.js';
 import { Avatar } from './people.js';
+import { shortCount } from './room-list.js';
 
 interface HeaderProps {
   readonly app: App;
@@ -53,9 +54,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
       >
         <SearchIcon />
       </IconButton>
-      <IconButton class="quiet wide" label={header.mentions} onClick={show('mentions')}>
-        <AtIcon />
-      </IconButton>
+      <MentionsButton count={app.mentionCount.value} onClick={show('mentions')} />
       <IconButton class="quiet" label={peopleLabel} aria-pressed={open} onClick={togglePeople}>
         <PeopleIcon />
         <span class="count" aria-hidden="true">
@@ -67,13 +66,25 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
   );
 }
 
+function MentionsButton({ count, onClick }: { count: number; onClick: () => void }) {
+  const { mentions, mentionsUnread } = t.value.header;
+  return (
+    <IconButton
+      class="quiet wide"
+      label={count > 0 ? mentionsUnread(count) : mentions}
+      aria-haspopup="dialog"
+      onClick={onClick}
+    >
+      <AtIcon />
+      {count > 0 && <span class="badge mention-badge" data-count={shortCount(count)} />}
+    </IconButton>
+  );
+}
+
 /** Opens the room list in narrow windows and shows the number of unread messages. */
 function RoomsButton({ app, show }: { app: App; show: () => void }) {
   const { rooms, roomsUnread } = t.value.header;
-  const peopleLabel = app.session.value.name;
-  const otherRooms = app.rooms.list.value.filter(({ joined, room }) => joined && room !== peopleLabel);
-  const unread = otherRooms.reduce((sum, entry) => sum + entry.unread, 0);
-  const isMentioned = otherRooms.some(({ mentioned }) => mentioned);
+  const unread = app.unreadCount.value;
   return (
     <button
       class="quiet rooms-button"
@@ -85,8 +96,8 @@ function RoomsButton({ app, show }: { app: App; show: () => void }) {
       <Logo />
       {unread > 0 && (
         <span
-          class={isMentioned ? 'badge mention-badge' : 'badge'}
-          data-count={unread > 99 ? t.value.rooms.many : unread}
+          class={app.mentionCount.value > 0 ? 'badge mention-badge' : 'badge'}
+          data-count={shortCount(unread)}
         />
       )}
     </button>

@@ -5,7 +5,7 @@
 import { useMemo } from 'preact/hooks';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 import { formatList, t } from '../i18n.js';
-import { deliveryStateOf, type PendingMessage } from '../outbox/outbox.js';
+import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
 import { ClockIcon, RejectedIcon } from './icons.js';
 import { classNames } from './layout.js';
@@ -17,7 +17,7 @@ import {
   type RowContext,
   Toolbar,
 } from './message-actions.js';
-import { MessageText } from './message-text.js';
+import { MessageText, ReplyCard } from './message-text.js';
 import { Avatar } from './people.js';
 import { fullDate, Timestamp } from './timestamp.js';
 
@@ -38,7 +38,7 @@ interface MessageProps {
 export function Message(props: MessageProps) {
   const { isMine, isCurrent, isActive, isConfirmingDelete, actions } = props;
   const { event, startsGroup, pendingChanges: pending, editedAt } = props.row;
-  const { deleted, row: rowLabel } = t.value.message;
+  const { deleted } = t.value.message;
   const isDeleted = event.deleted !== undefined;
   const context = isCurrent ? actions.tabbable : actions.untabbable;
   const showToolbar = isActive && !isConfirmingDelete;
@@ -47,14 +47,13 @@ export function Message(props: MessageProps) {
       class={classOf(props)}
       data-id={event.id}
       tabIndex={isCurrent ? 0 : -1}
-      aria-label={
-        isCurrent ? rowLabel(event.user.name, event.id, isDeleted ? deleted : event.data) : undefined
-      }
+      aria-label={isCurrent ? labelOf(event) : undefined}
       aria-describedby={showToolbar ? datesId : undefined}
     >
       {startsGroup && <Avatar user={event.user} />}
       <div class="body">
         <bdi class={startsGroup ? 'name' : 'name visually-hidden'}>{event.user.name}</bdi>
+        {event.reply && <ReplyCard reply={event.reply} context={context} />}
         {isDeleted ? <span class="text">{deleted}</span> : <MessageText event={event} context={context} />}
         <Reactions event={event} context={context} />
         {pending.length > 0 && <PendingChanges pending={pending} actions={actions} />}
@@ -68,6 +67,13 @@ export function Message(props: MessageProps) {
       {showToolbar && <Toolbar event={event} mine={isMine} actions={actions} editedAt={editedAt} />}
     </li>
   );
+}
+
+/** What a screen reader says when the row gets the focus. */
+function labelOf({ id, user, data, deleted, reply }: ChatEvent): string {
+  const { deleted: deletedText, row, rowReply } = t.value.message;
+  const text = deleted === undefined ? data : deletedText;
+  return reply ? rowReply(user.name, id, reply.user.name, text) : row(user.name, id, text);
 }
 
 function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessageProps): string {
@@ -105,13 +111,16 @@ export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) 
   // Rendered like a stored message.
   const event = useMemo<ChatEvent>(() => {
     const user = me ?? { id: '', name: '' };
-    return { id: 0, type: 'chat', user, data: row.data, at: message.at };
+    const { data, answered } = row;
+    const reply = answered && { id: answered.id, user: answered.user, data: answered.data };
+    return { id: 0, type: 'chat', user, data, at: message.at, ...(reply && { reply }) };
   }, [row]);
   return (
     <li class={`message pending ${state}`} data-cid={message.cid}>
       <span class="state">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
       <div class="body">
         <span class="name visually-hidden">{you}</span>
+        {event.reply && <ReplyCard reply={event.reply} context={actions.untabbable} />}
         <MessageText event={event} context={actions.untabbable} />
         {state === 'rejected' && <RejectionNotice message={message} actions={actions} />}
         {state === 'unpersisted' && <p class="error" role="alert" children={unsaved} />}
@@ -153,12 +162,13 @@ function PendingChanges({ pending, actions }: PendingChangesProps) {
 function RejectionNotice({ message, actions }: { message: PendingMessage; actions: MessageActions }) {
   const { cid, posting, problem } = message;
   if (!problem) return null;
-  const { failed, retry, discard } = t.value.message;
+  const { failed, replyGone, retry, discard } = t.value.message;
   const reasons: Readonly<Record<string, string>> = t.value.problems;
+  const reason = lostReply(message) ? replyGone : (reasons[problem.code] ?? problem.message);
   return (
     <p class="error" role="alert">
       <span>
-        {failed[posting.type]} {reasons[problem.code] ?? problem.message}
+        {failed[posting.type]} {reason}
       </span>
       <button type="button" onClick={() => actions.session.retry(cid)} children={retry} />
       <button type="button" onClick={() => actions.session.discard(cid)} children={discard} />

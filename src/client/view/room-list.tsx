@@ -1,8 +1,9 @@
 /** The list of rooms. */
+import type { RoomSummary } from '../../shared/protocol.js';
 import { addressPath } from '../address.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
-import type { RoomEntry } from '../rooms/list.js';
+import { newEntry } from '../rooms/list.js';
 import { Logo } from './icons.js';
 
 interface RoomListProps {
@@ -51,24 +52,14 @@ export function RoomList({ app, onChoose }: RoomListProps) {
 const switcherKeyLabel = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
 
 /** The current room counts as joined, even while it is empty. */
-function splitRooms(list: readonly RoomEntry[], here: string) {
+function splitRooms(list: readonly RoomSummary[], here: string) {
   const known = list.some(({ room }) => room === here);
-  const entry: RoomEntry = {
-    room: here,
-    last: 0,
-    read: 0,
-    people: 0,
-    joined: true,
-    unread: 0,
-    mentions: 0,
-    mentioned: false,
-  };
-  const all = known ? list : [entry, ...list];
-  const isMine = ({ room, joined }: RoomEntry) => joined || room === here;
+  const all = known ? list : [newEntry(here), ...list];
+  const isMine = ({ room, joined }: RoomSummary) => joined || room === here;
   return { joined: all.filter(isMine), rest: all.filter((one) => !isMine(one)) };
 }
 
-function RoomLinks({ rooms, app, onChoose }: RoomListProps & { rooms: readonly RoomEntry[] }) {
+function RoomLinks({ rooms, app, onChoose }: RoomListProps & { rooms: readonly RoomSummary[] }) {
   const here = app.session.value.name;
   return (
     <ul>
@@ -80,16 +71,16 @@ function RoomLinks({ rooms, app, onChoose }: RoomListProps & { rooms: readonly R
 }
 
 interface RoomLinkProps {
-  readonly entry: RoomEntry;
+  readonly entry: RoomSummary;
   readonly here: boolean;
   readonly onChoose: (() => void) | undefined;
 }
 
 /** The app handles the click without loading a page (address.ts). */
 function RoomLink({ entry, here, onChoose }: RoomLinkProps) {
-  const { room, people, joined } = entry;
+  const { room, people } = entry;
   const text = t.value.rooms;
-  const unread = joined && !here ? entry.unread : 0;
+  const unread = here ? 0 : entry.unread;
   return (
     <li class={unread > 0 ? 'unread' : ''}>
       <a href={addressPath({ room })} aria-current={here ? 'page' : undefined} onClick={onChoose}>
@@ -100,24 +91,31 @@ function RoomLink({ entry, here, onChoose }: RoomLinkProps) {
             <span class="visually-hidden">, {text.people(people)}</span>
           </span>
         )}
-        {unread > 0 && <UnreadBadge count={unread} mentioned={entry.mentioned} />}
+        {unread > 0 && <UnreadBadge {...entry} />}
       </a>
     </li>
   );
 }
 
-export function UnreadBadge({ count, mentioned }: { count: number; mentioned: boolean }) {
-  const { unread, mentioned: called, many } = t.value.rooms;
+export function UnreadBadge({ unread, mentions }: Pick<RoomSummary, 'unread' | 'mentions'>) {
+  const { unread: unreadText, mentioned } = t.value.rooms;
   return (
-    <span class={mentioned ? 'badge mention-badge' : 'badge'}>
+    <span class={mentions > 0 ? 'badge mention-badge' : 'badge'}>
       <span aria-hidden="true">
-        {mentioned ? '@' : ''}
-        {count > 99 ? many : count}
+        {mentions > 0 ? '@' : ''}
+        {shortCount(unread)}
       </span>
       <span class="visually-hidden">
-        , {unread(count)}
-        {mentioned ? `, ${called}` : ''}
+        , {unreadText(unread)}
+        {mentions > 0 ? `, ${mentioned}` : ''}
       </span>
     </span>
   );
+}
+
+const maxShownCount = 99;
+
+/** For a badge. */
+export function shortCount(count: number): string {
+  return count > maxShownCount ? t.value.rooms.many : String(count);
 }

@@ -72,6 +72,7 @@ export const translations = {
     roomsUnread: (count: number) => `Rooms, ${plural(count, 'unread message', 'unread messages')}`,
     search: 'Search',
     mentions: 'Mentions',
+    mentionsUnread: (count: number) => `Mentions, ${numeral(count)} unread`,
     people: (count: number) => `People here: ${numeral(count)}`,
     menu: 'Menu',
     signedIn: (name: string) => `Signed in as ${isolate(name)}`,
@@ -90,7 +91,7 @@ export const translations = {
     invalidName: `Room names use letters, numbers, - and _ (${LIMITS.roomNameLength} at most).`,
     none: 'No other rooms yet.',
     unread: (count: number) => plural(count, 'unread message', 'unread messages'),
-    mentioned: 'you were mentioned',
+    mentioned: 'you were mentioned or answered',
     people: (count: number) => `${plural(count, 'person', 'people')} here now`,
     many: '99+',
   },
@@ -172,6 +173,8 @@ export const translations = {
       `Message ${id}. Numbers count everything that happens in a room, edits and reactions too, so some are skipped here.`,
     /** What a screen reader says when a message gets the focus. */
     row: (name: string, id: number, text: string) => `${isolate(name)}, message ${id}: ${isolate(text)}`,
+    rowReply: (name: string, id: number, to: string, text: string) =>
+      `${isolate(name)}, message ${id}, in reply to ${isolate(to)}: ${isolate(text)}`,
     you: 'You',
     deleted: 'Message deleted',
     undo: 'Undo',
@@ -191,6 +194,7 @@ export const translations = {
       react: 'Couldn’t add the reaction.',
       unreact: 'Couldn’t remove the reaction.',
     },
+    replyGone: 'The message you replied to was deleted. “Try again” sends yours as a new message.',
     retry: 'Try again',
     discard: 'Discard',
     showAll: (count: number) => `Show all ${plural(count, 'character', 'characters')}`,
@@ -199,6 +203,8 @@ export const translations = {
     copied: 'Copied',
     notCopied: 'Couldn’t copy this.',
     goToQuoted: 'Go to the original message',
+    /** Followed by a name. */
+    inReplyTo: 'In reply to',
     reactions: 'Reactions',
     more: (count: number) => `${numeral(count)} more`,
     actions: 'Message actions',
