@@ -3,7 +3,13 @@
  * the browser together.
  */
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { RoomFrame, RoomSummary, SearchPage, User } from '../shared/protocol.js';
+import {
+  DEFAULT_ROOM,
+  type RoomFrame,
+  type RoomSummary,
+  type SearchPage,
+  type User,
+} from '../shared/protocol.js';
 import { type Address, onNavigate, pushAddress } from './address.js';
 import * as api from './api.js';
 import { browserClock as clock } from './clock.js';
@@ -16,8 +22,8 @@ import { RoomCache, type RoomSession, type RoomSessionDeps } from './room/sessio
 import { OfflineCache } from './rooms/cache.js';
 import { type RoomEntries, RoomListStore } from './rooms/list.js';
 import { bindUnreadBadge, NotificationPolicy, TabNotifier } from './rooms/notifications.js';
-import type { Settings } from './settings.js';
-import { cacheUser, clearDrafts, loadCachedUser, localStore } from './storage.js';
+import { type Settings, setMember } from './settings.js';
+import { cacheUser, Drafts, loadCachedUser, localStore, onUserRemoved, tabStore } from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
 export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
@@ -32,6 +38,7 @@ export class App {
   readonly notifications: NotificationPolicy;
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
   readonly updateAvailable = updateAvailable;
+  readonly drafts: Drafts;
   /** Unread messages of all rooms that are not muted; of rooms that the user was never in only mentions. */
   readonly unreadCount = computed(() => this.#sum(({ unread }) => unread));
   readonly mentionCount = computed(() => this.#sum(({ mentions }) => mentions));
@@ -53,7 +60,8 @@ export class App {
     this.settings = settings;
     this.#cache = new OfflineCache(this.#database, clock, user);
     this.#backgroundSender = new BackgroundSender({ user, store: this.#outboxStore, clock });
-    this.#roomList = new RoomListStore(this.#cache, clock);
+    this.drafts = new Drafts(user, { tab: tabStore, all: localStore });
+    this.#roomList = new RoomListStore({ cache: this.#cache, clock, left: settings.left });
     this.rooms = this.#roomList.rooms;
     this.#notifier = new TabNotifier(user, { openRoom: (target, id) => this.openRoom(target, id) });
     const { rooms, onChanges } = this.#roomList;
@@ -72,11 +80,13 @@ export class App {
     this.session = this.#session = signal(this.#sessions.get(room));
   }
 
-  start({ id }: Address, snapshot?: Snapshot): void {
+  start({ room, id }: Address, snapshot?: Snapshot): void {
+    setMember(this.settings.left, room, false);
     void (snapshot ? this.#roomList.openFromSnapshot(snapshot) : this.#roomList.restore());
     this.#session.peek().enter(id, snapshot);
     onNavigate((address, pushed) => this.#navigate(address, pushed));
     onWake(() => this.#onWake());
+    onUserRemoved(this.#user, () => this.drafts.clear());
     addEventListener('pagehide', () => this.#onPageHide());
     addEventListener('pageshow', ({ persisted }) => persisted && this.#session.peek().resume());
     document.addEventListener('visibilitychange', () => this.#onVisibilityChange());
@@ -94,6 +104,13 @@ export class App {
   /** Shows a room, or one message of it, without loading a page. */
   openRoom(room: string, id?: number): void {
     this.#navigate(id === undefined ? { room } : { room, id }, false);
+  }
+
+  /** Stops following a room, and opens another one if it was shown. */
+  leaveRoom(room: string): void {
+    const next = this.rooms.list.peek().find((entry) => entry.joined && entry.room !== room);
+    if (room === this.#session.peek().name) this.openRoom(next?.room ?? DEFAULT_ROOM);
+    if (room !== this.#session.peek().name) setMember(this.settings.left, room, true);
   }
 
   /** Renders at once, so that the next keystroke reaches the dialog's field. */
@@ -123,7 +140,7 @@ export class App {
     this.#signingOut = true; // The server closes the socket at once; this keeps that from redirecting before local data is cleared.
     this.#signingOut = await api.signOut();
     if (!this.#signingOut) return;
-    await Promise.all([clearLocalData(this.#user, this.#cache), this.#backgroundSender.clear()]);
+    await Promise.all([this.#clearLocalData(), this.#backgroundSender.clear()]);
     location.assign('/signin');
   }
 
@@ -143,6 +160,7 @@ export class App {
       return;
     }
     const session = this.#sessions.get(room);
+    setMember(this.settings.left, room, false);
     before.leave();
     this.#backgroundSender.abort(room);
     session.enter(id);
@@ -158,7 +176,7 @@ export class App {
       clock,
       roomList: this.#roomList,
       outboxStore: this.#outboxStore,
-      storage: localStore,
+      draft: this.drafts.in(name),
       schedule,
       isVisible: isPageVisible,
       onHello: (user, epoch) => this.#onHello(user, epoch),
@@ -181,8 +199,15 @@ export class App {
   /** Another user signed in with this browser: nothing of the previous one is sent or shown. */
   async #switchUser(): Promise<void> {
     this.#session.peek().pause();
-    await clearLocalData(this.#user, this.#cache);
+    await this.#clearLocalData();
     location.reload();
+  }
+
+  /** Removes the user's data from this browser, except the outbox, which BackgroundSender clears. */
+  async #clearLocalData(): Promise<void> {
+    cacheUser(undefined);
+    this.drafts.clear();
+    await Promise.all([this.#cache.destroy(), deleteCachedPage()]);
   }
 
   #onRoomFrame(frame: RoomFrame): void {
@@ -207,11 +232,4 @@ export class App {
     void this.#cache.flush();
     this.#session.peek().pause();
   }
-}
-
-/** Removes a user's data from this browser, except the outbox, which BackgroundSender clears. */
-export async function clearLocalData(user: string, keep: OfflineCache): Promise<void> {
-  cacheUser(undefined);
-  clearDrafts(localStore, user);
-  await Promise.all([keep.destroy(), deleteCachedPage()]);
 }

@@ -1,4 +1,5 @@
 /** The list of rooms, whichever way answers arrive: late, out of order, of another log. */
+import { signal } from '@preact/signals';
 import { beforeEach, expect, test, vi } from 'vitest';
 import * as api from '../../src/client/api.js';
 import type { OfflineCache } from '../../src/client/rooms/cache.js';
@@ -43,7 +44,8 @@ beforeEach(() => {
     rooms: async () => keptOf && { epoch: keptOf, rooms: keptRooms },
   };
   clock = new ManualClock();
-  store = new RoomListStore(keep as unknown as OfflineCache, clock, () => 0.5); // the part that the store uses
+  const cache = keep as unknown as OfflineCache; // the part that the store uses
+  store = new RoomListStore({ cache, clock, left: signal(new Set<string>()), random: () => 0.5 });
 });
 
 test('loads the list after each hello, and drops answers that were overtaken', async () => {

@@ -1,3 +1,4 @@
+import { signal } from '@preact/signals';
 import { beforeEach, expect, test } from 'vitest';
 import { RoomEntries } from '../../src/client/rooms/list.js';
 import type { RoomSummary } from '../../src/shared/protocol.js';
@@ -84,6 +85,16 @@ test("keeps the server's order, and adds new rooms after the joined ones", () =>
   expect(list()).toEqual(['lobby 0', 'kitchen 0', 'attic 0 other']);
   rooms.replaceAll([room('kitchen', 2, 2), room('lobby', 1, 1), room('attic', 1, 0, { joined: false })]);
   expect(list()).toEqual(['kitchen 0', 'lobby 0', 'attic 0 other']);
+});
+
+test('lists a room that the user has left among the others, with its mentions', () => {
+  const left = signal<ReadonlySet<string>>(new Set());
+  rooms = new RoomEntries(left);
+  rooms.replaceAll([room('lobby', 1, 1), room('den', 9, 1, { unread: 5, mentions: 1 })]);
+  left.value = new Set(['den']);
+  expect([list(), rooms.entry('den')?.joined]).toEqual([['lobby 0', 'den 1@1 other'], false]);
+  left.value = new Set();
+  expect(list()).toEqual(['lobby 0', 'den 5@1']);
 });
 
 test('keeps an empty room that the user is in', () => {

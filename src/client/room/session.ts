@@ -10,8 +10,7 @@ import type { Frame, LogEvent, Snapshot } from '../decode.js';
 import type { OutboxStore, PendingMessage } from '../outbox/outbox.js';
 import { OutboxSender } from '../outbox/sender.js';
 import type { RoomListStore } from '../rooms/list.js';
-import type { KeyValueStore } from '../settings.js';
-import { Draft } from '../storage.js';
+import type { Draft } from '../storage.js';
 import { ComposerState } from './composer.js';
 import { TypingSender } from './presence.js';
 import { Connection, openWebSocket, socketUrl } from './socket.js';
@@ -25,7 +24,7 @@ export interface RoomSessionDeps {
   readonly clock: Clock;
   readonly roomList: RoomListStore;
   readonly outboxStore: OutboxStore;
-  readonly storage: KeyValueStore;
+  readonly draft: Draft;
   /** Calls back before the next rendering. */
   readonly schedule: (render: () => void) => void;
   readonly isVisible: () => boolean;
@@ -73,7 +72,7 @@ export class RoomSession {
   #unfollow = () => {};
 
   constructor(deps: RoomSessionDeps) {
-    const { name, user, clock, roomList, outboxStore, storage } = deps;
+    const { name, user, clock, roomList, outboxStore, draft } = deps;
     this.#deps = deps;
     this.name = name;
     this.unreadDivider = new UnreadDivider(roomList, name);
@@ -91,7 +90,7 @@ export class RoomSession {
     this.composer = new ComposerState({
       post: (text, reply) => this.post(text, reply),
       edit: (id, text) => this.edit(id, text),
-      draft: new Draft(storage, user, name),
+      draft,
       timeline: this.room.timeline,
     });
   }

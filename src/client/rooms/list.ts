@@ -2,7 +2,7 @@
  * The list of rooms with read positions, merged from the server's list, live frames and the cache. Everything
  * belongs to one epoch and is dropped when the epoch changes.
  */
-import { effect, type ReadonlySignal, signal } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
 import type { ChangeEvent, RoomFrame, RoomSummary, User } from '../../shared/protocol.js';
 import * as api from '../api.js';
 import { backoffMs, type Clock } from '../clock.js';
@@ -11,15 +11,24 @@ import { unreadAfter } from '../render/rows.js';
 import type { RoomStore } from '../room/store.js';
 import type { CachedWindow, OfflineCache } from './cache.js';
 
+export interface RoomListDeps {
+  readonly cache: OfflineCache;
+  readonly clock: Clock;
+  /** rooms that the user has left */
+  readonly left: ReadonlySignal<ReadonlySet<string>>;
+  readonly random?: () => number;
+}
+
 export class RoomListStore {
-  readonly rooms = new RoomEntries();
+  readonly rooms: RoomEntries;
   readonly readPositions: ReadPositionSender;
   readonly #cache: OfflineCache;
   readonly #retry: RetryLatest;
   #epoch: string | undefined;
 
-  constructor(cache: OfflineCache, clock: Clock, random: () => number = Math.random) {
+  constructor({ cache, clock, left, random = Math.random }: RoomListDeps) {
     this.#cache = cache;
+    this.rooms = new RoomEntries(left);
     this.#retry = new RetryLatest(clock, random);
     this.readPositions = new ReadPositionSender({ rooms: this.rooms, send: api.markRead, clock });
   }
@@ -133,13 +142,20 @@ export class RoomEntries {
   readonly #loaded = signal(false);
   /** the room in view, whose unread messages are counted here and not by the server */
   #followed: string | undefined;
-  /** Joined rooms first, then the others by activity. */
-  readonly list: ReadonlySignal<readonly RoomSummary[]> = this.#rooms;
+  /** Joined rooms first, then the others by activity. In rooms that the user has left only mentions are unread. */
+  readonly list: ReadonlySignal<readonly RoomSummary[]>;
   /** The server's list has arrived. */
   readonly loaded: ReadonlySignal<boolean> = this.#loaded;
 
+  constructor(left: ReadonlySignal<ReadonlySet<string>> = signal(new Set())) {
+    this.list = computed(() => {
+      const rooms = left.value;
+      return rooms.size === 0 ? this.#rooms.value : this.#rooms.value.map((entry) => asLeft(entry, rooms));
+    });
+  }
+
   entry(room: string): RoomSummary | undefined {
-    return this.#rooms.peek().find((entry) => entry.room === room);
+    return this.list.peek().find((entry) => entry.room === room);
   }
 
   /** Reads signals. */
@@ -220,6 +236,10 @@ export class RoomEntries {
       };
     });
   }
+}
+
+function asLeft(entry: RoomSummary, left: ReadonlySet<string>): RoomSummary {
+  return left.has(entry.room) ? { ...entry, joined: false, unread: entry.mentions } : entry;
 }
 
 export function newEntry(room: string): RoomSummary {
