@@ -26,7 +26,15 @@ import { type Settings, setMember } from './settings.js';
 import { cacheUser, Drafts, loadCachedUser, localStore, onUserRemoved, tabStore } from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
-export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
+export type DialogName =
+  | 'search'
+  | 'mentions'
+  | 'switch'
+  | 'create'
+  | 'invite'
+  | 'keys'
+  | 'settings'
+  | 'signOut';
 export type SearchScope = { readonly room?: string; readonly before?: number };
 
 export class App {
@@ -136,12 +144,26 @@ export class App {
   countUnsent(): Promise<number> {
     return this.#backgroundSender.countUnsent(this.#sessions.pending);
   }
-  async signOut(): Promise<void> {
+  /** With a link to come back the page stays, to show it. */
+  async signOut(wantsLink: boolean): Promise<api.Answer<api.OneTimeLink | undefined>> {
     this.#signingOut = true; // The server closes the socket at once; this keeps that from redirecting before local data is cleared.
-    this.#signingOut = await api.signOut();
-    if (!this.#signingOut) return;
+    const answer = await api.signOut(wantsLink);
+    this.#signingOut = answer.ok;
+    if (!answer.ok) return answer;
     await Promise.all([this.#clearLocalData(), this.#backgroundSender.clear()]);
-    location.assign('/signin');
+    if (!answer.value) location.assign('/signin');
+    return answer;
+  }
+
+  /** Resolves with the code of an error. */
+  async rename(name: string): Promise<string | undefined> {
+    const answer = await api.rename(name);
+    if (!answer.ok) return answer.code;
+    this.#setMe(answer.value);
+    return undefined;
+  }
+  createLink(): Promise<api.Answer<api.OneTimeLink>> {
+    return api.createLink();
   }
 
   #sum(countOf: (entry: RoomSummary) => number): number {
@@ -189,11 +211,15 @@ export class App {
   #onHello(user: User, epoch: string): void {
     clearSigninRedirect();
     if (user.id !== this.#user) return void this.#switchUser();
-    this.#me.value = user;
-    cacheUser(user);
+    this.#setMe(user);
     this.#roomList.onHello(epoch);
     void this.#backgroundSender.sendAll(this.#session.peek().name);
     void checkVersion();
+  }
+
+  #setMe(user: User): void {
+    this.#me.value = user;
+    cacheUser(user);
   }
 
   /** Another user signed in with this browser: nothing of the previous one is sent or shown. */

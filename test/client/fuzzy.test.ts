@@ -63,7 +63,12 @@ describe('suggestRooms', () => {
 
   it('offers only valid names', () => {
     expect(roomNameOf('#Dry  Dock ')).toBe('dry-dock');
-    expect(roomNameOf('a/b')).toBeUndefined();
+    expect(roomNameOf('Kitchen Talk!')).toBe('kitchen-talk');
+    expect(roomNameOf("Ann's room")).toBe('anns-room');
+    expect(roomNameOf('a / b — c')).toBe('a-b-c');
+    expect(roomNameOf('厨房 聊天')).toBe('厨房-聊天');
+    expect(roomNameOf(`${'x'.repeat(63)} y`)).toBe('x'.repeat(63));
+    expect(roomNameOf(' !? ')).toBeUndefined();
   });
 });
 

@@ -3,7 +3,7 @@
  * score higher.
  */
 import { parseRoom } from '../../shared/parse.js';
-import type { RoomSummary } from '../../shared/protocol.js';
+import { LIMITS, type RoomSummary } from '../../shared/protocol.js';
 
 export interface FuzzyMatch {
   readonly score: number;
@@ -108,7 +108,12 @@ function roomBonus(entry: RoomSummary, current: string, isEmptyQuery: boolean): 
   return entry.joined ? 20 : 0;
 }
 
-/** Spaces become hyphens. */
-export function roomNameOf(trimmed: string): string | undefined {
-  return parseRoom(trimmed.replace(/^#/, '').trim().replace(/\s+/gu, '-'));
+/** Makes "kitchen-talk" of "Kitchen Talk!". Undefined when nothing is left. */
+export function roomNameOf(text: string): string | undefined {
+  const name = text
+    .normalize('NFKC')
+    .replace(/['’]/g, '')
+    .replace(/[^\p{L}\p{N}\p{M}_-]+|-{2,}/gu, '-');
+  const cut = [...name.replace(/^-+/, '')].slice(0, LIMITS.roomNameLength).join('');
+  return parseRoom(cut.replace(/-+$/, ''));
 }

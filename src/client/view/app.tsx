@@ -25,21 +25,13 @@ export function AppView({ app }: { app: App }) {
   const wantsPeople = useSignal(true);
   useEffect(() => listenToKeys(app), [app]);
   const session = app.session.value;
-  const isDisconnected = session.connection.state.value.state !== 'live';
   const showPeople = peopleBeside.value && wantsPeople.value;
   const togglePeople = () => {
     if (peopleBeside.value) wantsPeople.value = !wantsPeople.value;
     else drawer.value = 'people';
   };
   return (
-    <div
-      class={classNames({
-        page: true,
-        'no-people': !showPeople,
-        disconnected: isDisconnected,
-        'show-numbers': app.settings.showNumbers.value,
-      })}
-    >
+    <div class={pageClass(app, showPeople)}>
       <button class="skip" type="button" onClick={skipToLog} children={t.value.header.skip} />
       {roomsBeside.value && <RoomList app={app} />}
       <Header
@@ -64,6 +56,15 @@ export function AppView({ app }: { app: App }) {
   );
 }
 
+function pageClass(app: App, showPeople: boolean): string {
+  return classNames({
+    page: true,
+    'no-people': !showPeople,
+    disconnected: app.session.value.connection.state.value.state !== 'live',
+    'show-numbers': app.settings.showNumbers.value,
+  });
+}
+
 function Drawers({ app, open }: { app: App; open: Signal<DrawerName | undefined> }) {
   const close = () => {
     open.value = undefined;
@@ -80,7 +81,7 @@ function Drawers({ app, open }: { app: App; open: Signal<DrawerName | undefined>
     </Drawer>
   ) : (
     <Drawer kind="drawer right" label={t.value.people.title} close={close}>
-      <People app={app} />
+      <People app={app} onChoose={close} />
     </Drawer>
   );
 }

@@ -1,23 +1,24 @@
 /** The header: room, connection state, dialogs and menu. */
-import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import {
   AtIcon,
+  DropDownIcon,
   IconButton,
   KeysIcon,
   LeaveIcon,
-  Logo,
   MoreIcon,
   PeopleIcon,
+  RoomsIcon,
   SearchIcon,
   SettingsIcon,
 } from './icons.js';
-import { roomsBeside } from './layout.js';
+import { roomsBeside, touchOnly } from './layout.js';
 import { Avatar } from './people.js';
 import { shortCount } from './room-list.js';
+import { RoomMenu } from './room-menu.js';
 
 interface HeaderProps {
   readonly app: App;
@@ -41,9 +42,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
   return (
     <header class="top">
       {!roomsBeside.value && <RoomsButton app={app} show={showRooms} />}
-      <h1>
-        <bdi>{name}</bdi>
-      </h1>
+      <RoomTitle app={app} name={name} />
       <span class={`dot ${state}`} title={title} />
       <span class="spacer" />
       <IconButton
@@ -63,6 +62,22 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
       </IconButton>
       <Menu app={app} />
     </header>
+  );
+}
+
+/** The name of the room, which opens its menu. */
+function RoomTitle({ app, name }: { app: App; name: string }) {
+  const opener = useRef<HTMLButtonElement>(null);
+  return (
+    <>
+      <h1>
+        <button type="button" ref={opener} popovertarget="title-menu" aria-haspopup="menu">
+          <bdi>{name}</bdi>
+          <DropDownIcon />
+        </button>
+      </h1>
+      <RoomMenu app={app} id="title-menu" room={name} opener={() => opener.current} />
+    </>
   );
 }
 
@@ -93,7 +108,7 @@ function RoomsButton({ app, show }: { app: App; show: () => void }) {
       title={rooms}
       onClick={show}
     >
-      <Logo />
+      <RoomsIcon />
       {unread > 0 && (
         <span
           class={app.mentionCount.value > 0 ? 'badge mention-badge' : 'badge'}
@@ -122,8 +137,10 @@ function Menu({ app }: { app: App }) {
         {me && <p class="signed-in">{header.signedIn(me.name)}</p>}
         <MenuItem act={openDialog('mentions')} icon={<AtIcon />} text={header.mentions} />
         <MenuItem act={openDialog('settings')} icon={<SettingsIcon />} text={settings.title} />
-        <MenuItem act={openDialog('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
-        <SignOut app={app} />
+        {!touchOnly.value && (
+          <MenuItem act={openDialog('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
+        )}
+        <MenuItem act={openDialog('signOut')} icon={<LeaveIcon />} text={header.signOut} />
       </div>
     </>
   );
@@ -146,31 +163,6 @@ function MenuItem({ act, icon, text, hint }: MenuItemProps) {
           {hint}
         </span>
       )}
-    </button>
-  );
-}
-
-/** Signing out discards unsent messages in all rooms, so it asks first if there are any. */
-function SignOut({ app }: { app: App }) {
-  /** how many the user was asked about */
-  const confirmedCount = useSignal(0);
-  const { signOut, discardAndSignOut } = t.value.header;
-  const onClick = async () => {
-    const unsent = await app.countUnsent();
-    if (unsent > confirmedCount.value) confirmedCount.value = unsent;
-    else await app.signOut();
-  };
-  return (
-    <button
-      class={confirmedCount.value > 0 ? 'quiet danger' : 'quiet'}
-      type="button"
-      onClick={() => void onClick()}
-      onBlur={() => {
-        confirmedCount.value = 0;
-      }}
-    >
-      <LeaveIcon />
-      {confirmedCount.value > 0 ? discardAndSignOut(confirmedCount.value) : signOut}
     </button>
   );
 }

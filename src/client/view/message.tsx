@@ -50,9 +50,11 @@ export function Message(props: MessageProps) {
       aria-label={isCurrent ? labelOf(event) : undefined}
       aria-describedby={showToolbar ? datesId : undefined}
     >
-      {startsGroup && <Avatar user={event.user} />}
+      {startsGroup && (
+        <Avatar user={event.user} onClick={(opener) => actions.showPerson(event.user, opener)} />
+      )}
       <div class="body">
-        <bdi class={startsGroup ? 'name' : 'name visually-hidden'}>{event.user.name}</bdi>
+        <Author user={event.user} startsGroup={startsGroup} context={context} />
         {event.reply && <ReplyCard reply={event.reply} context={context} />}
         {isDeleted ? <span class="text">{deleted}</span> : <MessageText event={event} context={context} />}
         <Reactions event={event} context={context} />
@@ -66,6 +68,27 @@ export function Message(props: MessageProps) {
       </span>
       {showToolbar && <Toolbar event={event} mine={isMine} actions={actions} editedAt={editedAt} />}
     </li>
+  );
+}
+
+interface AuthorProps {
+  readonly user: User;
+  readonly startsGroup: boolean;
+  readonly context: RowContext;
+}
+
+function Author({ user, startsGroup, context }: AuthorProps) {
+  if (!startsGroup) return <bdi class="name visually-hidden">{user.name}</bdi>;
+  return (
+    <button
+      class="name"
+      type="button"
+      tabIndex={context.tabIndex}
+      aria-haspopup="dialog"
+      onClick={({ currentTarget }) => context.actions.showPerson(user, currentTarget)}
+    >
+      <bdi>{user.name}</bdi>
+    </button>
   );
 }
 

@@ -1,13 +1,22 @@
 /** The people in the room. */
 
+import { useSignal } from '@preact/signals';
 import type { User } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { formatList, t } from '../i18n.js';
 import { toneIndexOf } from '../render/rows.js';
 import type { RoomSession } from '../room/session.js';
+import { PersonCard, type ShownPerson } from './person-card.js';
+
+interface PeopleProps {
+  readonly app: App;
+  /** after a choice; closes the drawer */
+  readonly onChoose?: (() => void) | undefined;
+}
 
 /** While disconnected, shows who was here before. */
-export function People({ app }: { app: App }) {
+export function People({ app, onChoose }: PeopleProps) {
+  const shownPerson = useSignal<ShownPerson | undefined>(undefined);
   const { room, connection } = app.session.value;
   const people = room.people.value;
   const me = app.me.value?.id;
@@ -22,13 +31,22 @@ export function People({ app }: { app: App }) {
       <ul>
         {people.users.map((user) => (
           <li key={user.id}>
-            <Avatar user={user} />
-            <bdi>{user.name}</bdi>
-            {user.id === me && <span class="self">{text.you}</span>}
+            <button
+              type="button"
+              aria-haspopup="dialog"
+              onClick={({ currentTarget }) => {
+                shownPerson.value = { user, opener: currentTarget };
+              }}
+            >
+              <Avatar user={user} />
+              <bdi>{user.name}</bdi>
+              {user.id === me && <span class="self">{text.you}</span>}
+            </button>
           </li>
         ))}
         {more > 0 && <li class="more">{text.more(more)}</li>}
       </ul>
+      <PersonCard app={app} shown={shownPerson} onChoose={onChoose} />
     </aside>
   );
 }
@@ -37,10 +55,20 @@ const avatarToneCount = 8;
 /** Created on demand, because construction takes as long as rendering ten rows. */
 let graphemes: Intl.Segmenter | undefined;
 
+interface AvatarProps {
+  readonly user: User;
+  /** a convenience for the mouse, beside a button that does the same */
+  readonly onClick?: (avatar: Element) => void;
+}
+
 /** The initials of a name in its user's colour. */
-export function Avatar({ user }: { user: User }) {
+export function Avatar({ user, onClick }: AvatarProps) {
   return (
-    <span class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`} aria-hidden="true">
+    <span
+      class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`}
+      aria-hidden="true"
+      onClick={onClick && (({ currentTarget }) => onClick(currentTarget))}
+    >
       {initials(user.name)}
     </span>
   );
