@@ -115,7 +115,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await expect.poll(() => toolbars(ann)).toEqual([]);
   });
 
-  it('are replied to with a quote that leads back', async () => {
+  it('are replied to with a card that leads back', async () => {
     const { origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     await say(ann, 'who brings **cake**?');
@@ -123,14 +123,14 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await ann.keyboard.press('r');
     await ann.keyboard.type('me');
     await ann.keyboard.press('Enter');
-    await row(ann, 2).locator('blockquote.reply-quote strong', { hasText: 'cake' }).waitFor();
+    await row(ann, 2).locator('.reply-card', { hasText: 'who brings cake?' }).waitFor();
     const stored = await ann.evaluate(async () => (await fetch('/api/rooms/lobby/messages')).json());
-    expect(stored.messages[1].data).toBe('> Ann, #1: who brings **cake**?\n\nme');
+    expect(stored.messages[1]).toMatchObject({ data: 'me', reply: { id: 1, data: 'who brings **cake**?' } });
     for (let n = 0; n < 60; n++) await say(ann, `line ${n}`);
     await row(ann, 62).waitFor();
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -20_000);
-    await row(ann, 2).locator('a.ref').click();
+    await row(ann, 2).locator('.reply-card').click();
     await ann.locator('li.message.highlighted[data-id="1"]').waitFor();
     expect(await focused(ann)).toBe('1');
   });

@@ -67,6 +67,8 @@ export const SCENES: readonly Scene[] = [
   { name: 'talk-linked', view: { ...talk, path: `${room(ROOMS.talk)}#3` } },
   { name: 'empty', view: { ...talk, path: room(ROOMS.empty) } },
   { name: 'empty-chinese', view: { ...talk, path: room(ROOMS.empty), language: 'zh-CN' } },
+  { name: 'empty-phone', view: { ...talk, path: room(ROOMS.empty), ...SMALL } },
+  { name: 'empty-dark', view: { ...talk, path: room(ROOMS.empty), dark: true } },
   { name: 'busy-new', view: { ...talk, path: room(ROOMS.busy) } },
   { name: 'busy-top', view: { ...talk, path: `${room(ROOMS.busy)}#40` } },
   { name: 'odd', view: { ...talk, path: room(ROOMS.odd) } },
@@ -90,6 +92,22 @@ export const SCENES: readonly Scene[] = [
     view: { ...talk, ...PHONE },
     play: (page) => page.getByRole('button', { name: /^People here/ }).click(),
   },
+  { name: 'room-menu', view: talk, play: (page) => openRoomMenu(page) },
+  { name: 'room-menu-phone', view: { ...talk, ...SMALL }, play: openTitleMenu },
+  { name: 'room-marks', view: talk, play: markRooms },
+  { name: 'create', view: talk, play: (page) => create(page, '') },
+  { name: 'create-name', view: { ...talk, dark: true }, play: (page) => create(page, 'Kitchen Talk!') },
+  { name: 'create-phone-chinese', view: { ...talk, ...SMALL, language: 'zh-CN' }, play: createByTouch },
+  { name: 'invite', view: talk, play: invite },
+  { name: 'person', view: talk, play: (page) => message(page, 7).locator('button.name').click() },
+  {
+    name: 'person-dark',
+    view: { ...talk, dark: true },
+    play: (page) => page.locator('.people button').first().click(),
+  },
+  { name: 'sign-out', view: talk, play: signOut },
+  { name: 'sign-out-phone-chinese', view: { ...talk, ...SMALL, language: 'zh-CN' }, play: signOut },
+  { name: 'device-link', view: talk, play: deviceLink },
   { name: 'switch', view: talk, play: (page) => goTo(page, '') },
   { name: 'switch-some', view: { ...talk, dark: true }, play: (page) => goTo(page, 'ng') },
   { name: 'switch-new-chinese', view: { ...talk, language: 'zh-CN' }, play: (page) => goTo(page, '船坞') },
@@ -156,6 +174,60 @@ async function fromMenu(page: Page, index: number): Promise<void> {
   await openMenu(page);
   await page.locator('.menu button').nth(index).click();
   await page.locator('.panel .scroll, .panel .status-text').first().waitFor();
+}
+
+async function openRoomMenu(page: Page): Promise<void> {
+  await page.locator('.rooms li').nth(1).hover();
+  await page.locator('.rooms li .tool').nth(1).click();
+  await page.locator('.rooms .more').waitFor();
+}
+
+async function openTitleMenu(page: Page): Promise<void> {
+  await page.locator('.top h1 button').click();
+  await page.locator('.top .more').waitFor();
+}
+
+/** One starred, one muted, one with a draft. */
+async function markRooms(page: Page): Promise<void> {
+  for (const [index, item] of [
+    [1, 0],
+    [2, 1],
+  ] as const) {
+    await page.locator('.rooms li').nth(index).hover();
+    await page.locator('.rooms li .tool').nth(index).click();
+    await page.locator('.rooms .more button').nth(item).click();
+  }
+  await page.locator('.composer textarea').fill('half a thought');
+  await page.locator('.rooms li a').last().click();
+  await page.locator('.rooms .mark').last().waitFor();
+}
+
+async function create(page: Page, name: string): Promise<void> {
+  await page.locator('.rooms .new').click();
+  await page.locator('.new-room input').fill(name);
+}
+
+async function createByTouch(page: Page): Promise<void> {
+  await page.locator('.rooms-button').click();
+  await create(page, '厨房 聊天！');
+}
+
+async function invite(page: Page): Promise<void> {
+  await openTitleMenu(page);
+  await page.locator('.top .more button').nth(3).click();
+  await page.locator('.qr').waitFor();
+}
+
+async function signOut(page: Page): Promise<void> {
+  await openMenu(page);
+  await page.locator('.menu button').last().click();
+  await page.locator('.sign-out').waitFor();
+}
+
+async function deviceLink(page: Page): Promise<void> {
+  await fromMenu(page, 1);
+  await page.locator('.settings .row > button').nth(1).click();
+  await page.locator('.settings .qr').waitFor();
 }
 
 async function goTo(page: Page, letters: string): Promise<void> {

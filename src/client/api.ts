@@ -4,7 +4,15 @@
  */
 import { field, isObject } from '../shared/parse.js';
 import type { RoomSummary, SearchPage, User } from '../shared/protocol.js';
-import { type Page, parseFoundPage, parsePage, parsePeople, parseProblem, parseRooms } from './decode.js';
+import {
+  type Page,
+  parseFoundPage,
+  parsePage,
+  parsePeople,
+  parseProblem,
+  parseRooms,
+  parseUser,
+} from './decode.js';
 import type { PendingMessage } from './outbox/outbox.js';
 import type { SendResult } from './outbox/sender.js';
 
@@ -45,9 +53,47 @@ export async function markRead(room: string, id: number, isLeaving: boolean): Pr
   return response !== undefined && (response.ok || isPermanentFailure(response));
 }
 
-export async function signOut(): Promise<boolean> {
-  const response = await request('/signout', { method: 'POST', headers: { accept: 'application/json' } });
-  return response?.ok ?? false;
+/** A value, or the code of the error. */
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: string };
+
+/** A link that signs in as the user, once. */
+export interface OneTimeLink {
+  readonly url: string;
+  readonly expires: number;
+}
+
+export async function rename(name: string): Promise<Answer<User>> {
+  return parseAnswer(await sendJson('PATCH', '/api/me', { name }, {}), parseUser);
+}
+
+/** For another device of the user. */
+export async function createLink(): Promise<Answer<OneTimeLink>> {
+  return parseAnswer(await sendJson('POST', '/api/me/link', {}, {}), parseLink);
+}
+
+/** Ends all sessions of the user. */
+export async function signOut(wantsLink: boolean): Promise<Answer<OneTimeLink | undefined>> {
+  const response = await sendJson('POST', '/signout', wantsLink ? { return: true } : {}, {});
+  if (response?.ok && !wantsLink) return { ok: true, value: undefined };
+  return parseAnswer(response, parseLink);
+}
+
+async function parseAnswer<T>(
+  response: Response | undefined,
+  parse: (value: unknown) => T | undefined,
+): Promise<Answer<T>> {
+  const body = response && (await readJson(response));
+  const value = response?.ok ? parse(body) : undefined;
+  if (value !== undefined) return { ok: true, value };
+  const problem = parseProblem(isObject(body) ? field(body, 'error') : undefined);
+  return { ok: false, code: problem?.code ?? 'unknown' };
+}
+
+function parseLink(value: unknown): OneTimeLink | undefined {
+  const [url, expires] = isObject(value) ? [field(value, 'url'), field(value, 'expires')] : [];
+  return typeof url === 'string' && typeof expires === 'number' ? { url, expires } : undefined;
 }
 
 /** Sends a pending message to a room that no tab shows, or from a page that closes (`keepalive`). */
@@ -92,7 +138,7 @@ function sendJson(
   body: unknown,
   init: RequestInit,
 ): Promise<Response | undefined> {
-  const headers = { 'content-type': 'application/json' };
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
   return request(path, { method, headers, body: JSON.stringify(body), ...init });
 }
 

@@ -2,8 +2,14 @@
  * Application state: the current room, recent rooms, the room list, settings and dialogs. Wires all deps and
  * the browser together.
  */
-import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { RoomFrame, SearchPage, User } from '../shared/protocol.js';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import {
+  DEFAULT_ROOM,
+  type RoomFrame,
+  type RoomSummary,
+  type SearchPage,
+  type User,
+} from '../shared/protocol.js';
 import { type Address, onNavigate, pushAddress } from './address.js';
 import * as api from './api.js';
 import { browserClock as clock } from './clock.js';
@@ -16,11 +22,19 @@ import { RoomCache, type RoomSession, type RoomSessionDeps } from './room/sessio
 import { OfflineCache } from './rooms/cache.js';
 import { type RoomEntries, RoomListStore } from './rooms/list.js';
 import { bindUnreadBadge, NotificationPolicy, TabNotifier } from './rooms/notifications.js';
-import type { Settings } from './settings.js';
-import { cacheUser, clearDrafts, loadCachedUser, localStore } from './storage.js';
+import { type Settings, setMember } from './settings.js';
+import { cacheUser, Drafts, loadCachedUser, localStore, onUserRemoved, tabStore } from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
-export type DialogName = 'search' | 'mentions' | 'switch' | 'keys' | 'settings';
+export type DialogName =
+  | 'search'
+  | 'mentions'
+  | 'switch'
+  | 'create'
+  | 'invite'
+  | 'keys'
+  | 'settings'
+  | 'signOut';
 export type SearchScope = { readonly room?: string; readonly before?: number };
 
 export class App {
@@ -32,6 +46,10 @@ export class App {
   readonly notifications: NotificationPolicy;
   readonly dialog: Signal<DialogName | undefined> = signal(undefined);
   readonly updateAvailable = updateAvailable;
+  readonly drafts: Drafts;
+  /** Unread messages of all rooms that are not muted; of rooms that the user was never in only mentions. */
+  readonly unreadCount = computed(() => this.#sum(({ unread }) => unread));
+  readonly mentionCount = computed(() => this.#sum(({ mentions }) => mentions));
   #signingOut = false;
   readonly #user: string;
   readonly #me: Signal<User | undefined>;
@@ -50,20 +68,19 @@ export class App {
     this.settings = settings;
     this.#cache = new OfflineCache(this.#database, clock, user);
     this.#backgroundSender = new BackgroundSender({ user, store: this.#outboxStore, clock });
-    this.#roomList = new RoomListStore(this.#cache, clock);
+    this.drafts = new Drafts(user, { tab: tabStore, all: localStore });
+    this.#roomList = new RoomListStore({ cache: this.#cache, clock, left: settings.left });
     this.rooms = this.#roomList.rooms;
-    this.#notifier = new TabNotifier(user, {
-      openRoom: (target, id) => this.openRoom(target, id),
-      onMention: (target, id) => this.rooms.setMentioned(target, id),
-    });
+    this.#notifier = new TabNotifier(user, { openRoom: (target, id) => this.openRoom(target, id) });
     const { rooms, onChanges } = this.#roomList;
     const notifier = this.#notifier;
+    const load = api.messages;
     this.notifications = new NotificationPolicy({
       me: user,
       rooms,
       settings,
       notifier,
-      load: api.messages,
+      load,
       onChanges,
       clock,
     });
@@ -71,15 +88,17 @@ export class App {
     this.session = this.#session = signal(this.#sessions.get(room));
   }
 
-  start({ id }: Address, snapshot?: Snapshot): void {
+  start({ room, id }: Address, snapshot?: Snapshot): void {
+    setMember(this.settings.left, room, false);
     void (snapshot ? this.#roomList.openFromSnapshot(snapshot) : this.#roomList.restore());
     this.#session.peek().enter(id, snapshot);
     onNavigate((address, pushed) => this.#navigate(address, pushed));
     onWake(() => this.#onWake());
+    onUserRemoved(this.#user, () => this.drafts.clear());
     addEventListener('pagehide', () => this.#onPageHide());
     addEventListener('pageshow', ({ persisted }) => persisted && this.#session.peek().resume());
     document.addEventListener('visibilitychange', () => this.#onVisibilityChange());
-    bindUnreadBadge(() => ({ room: this.#session.value.name, unread: this.rooms.unread.value }));
+    bindUnreadBadge(() => ({ room: this.#session.value.name, unread: this.unreadCount.value }));
     afterFirstPaint(() => this.#afterFirstPaint());
   }
 
@@ -93,6 +112,13 @@ export class App {
   /** Shows a room, or one message of it, without loading a page. */
   openRoom(room: string, id?: number): void {
     this.#navigate(id === undefined ? { room } : { room, id }, false);
+  }
+
+  /** Stops following a room, and opens another one if it was shown. */
+  leaveRoom(room: string): void {
+    const next = this.rooms.list.peek().find((entry) => entry.joined && entry.room !== room);
+    if (room === this.#session.peek().name) this.openRoom(next?.room ?? DEFAULT_ROOM);
+    if (room !== this.#session.peek().name) setMember(this.settings.left, room, true);
   }
 
   /** Renders at once, so that the next keystroke reaches the dialog's field. */
@@ -118,12 +144,33 @@ export class App {
   countUnsent(): Promise<number> {
     return this.#backgroundSender.countUnsent(this.#sessions.pending);
   }
-  async signOut(): Promise<void> {
+  /** With a link to come back the page stays, to show it. */
+  async signOut(wantsLink: boolean): Promise<api.Answer<api.OneTimeLink | undefined>> {
     this.#signingOut = true; // The server closes the socket at once; this keeps that from redirecting before local data is cleared.
-    this.#signingOut = await api.signOut();
-    if (!this.#signingOut) return;
-    await Promise.all([clearLocalData(this.#user, this.#cache), this.#backgroundSender.clear()]);
-    location.assign('/signin');
+    const answer = await api.signOut(wantsLink);
+    this.#signingOut = answer.ok;
+    if (!answer.ok) return answer;
+    await Promise.all([this.#clearLocalData(), this.#backgroundSender.clear()]);
+    if (!answer.value) location.assign('/signin');
+    return answer;
+  }
+
+  /** Resolves with the code of an error. */
+  async rename(name: string): Promise<string | undefined> {
+    const answer = await api.rename(name);
+    if (!answer.ok) return answer.code;
+    this.#setMe(answer.value);
+    return undefined;
+  }
+  createLink(): Promise<api.Answer<api.OneTimeLink>> {
+    return api.createLink();
+  }
+
+  #sum(countOf: (entry: RoomSummary) => number): number {
+    return this.rooms.list.value.reduce(
+      (sum, entry) => sum + (this.settings.notifyLevelIn(entry.room) === 'none' ? 0 : countOf(entry)),
+      0,
+    );
   }
 
   #navigate(address: Address, pushed: boolean): void {
@@ -135,6 +182,7 @@ export class App {
       return;
     }
     const session = this.#sessions.get(room);
+    setMember(this.settings.left, room, false);
     before.leave();
     this.#backgroundSender.abort(room);
     session.enter(id);
@@ -146,10 +194,11 @@ export class App {
     return {
       name,
       user: this.#user,
+      me: this.#me.peek(),
       clock,
       roomList: this.#roomList,
       outboxStore: this.#outboxStore,
-      storage: localStore,
+      draft: this.drafts.in(name),
       schedule,
       isVisible: isPageVisible,
       onHello: (user, epoch) => this.#onHello(user, epoch),
@@ -162,18 +211,29 @@ export class App {
   #onHello(user: User, epoch: string): void {
     clearSigninRedirect();
     if (user.id !== this.#user) return void this.#switchUser();
-    this.#me.value = user;
-    cacheUser(user);
+    this.#setMe(user);
     this.#roomList.onHello(epoch);
     void this.#backgroundSender.sendAll(this.#session.peek().name);
     void checkVersion();
   }
 
+  #setMe(user: User): void {
+    this.#me.value = user;
+    cacheUser(user);
+  }
+
   /** Another user signed in with this browser: nothing of the previous one is sent or shown. */
   async #switchUser(): Promise<void> {
     this.#session.peek().pause();
-    await clearLocalData(this.#user, this.#cache);
+    await this.#clearLocalData();
     location.reload();
+  }
+
+  /** Removes the user's data from this browser, except the outbox, which BackgroundSender clears. */
+  async #clearLocalData(): Promise<void> {
+    cacheUser(undefined);
+    this.drafts.clear();
+    await Promise.all([this.#cache.destroy(), deleteCachedPage()]);
   }
 
   #onRoomFrame(frame: RoomFrame): void {
@@ -198,11 +258,4 @@ export class App {
     void this.#cache.flush();
     this.#session.peek().pause();
   }
-}
-
-/** Removes a user's data from this browser, except the outbox, which BackgroundSender clears. */
-export async function clearLocalData(user: string, keep: OfflineCache): Promise<void> {
-  cacheUser(undefined);
-  clearDrafts(localStore, user);
-  await Promise.all([keep.destroy(), deleteCachedPage()]);
 }

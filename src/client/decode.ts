@@ -79,6 +79,7 @@ export function parseChat(fields: Fields): ChatEvent | undefined {
     ...base,
     type: 'chat',
     data,
+    ...optionalField('reply', parseReaction(field(fields, 'reply'))),
     ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
     ...optionalField('edited', countField(fields, 'edited')),
     ...optionalField('deleted', countField(fields, 'deleted')),
@@ -113,6 +114,7 @@ function parseEventBase(fields: Fields) {
   return { id, user, at, ...optionalField('cid', stringField(fields, 'cid')) };
 }
 
+/** A reply has the same fields. */
 function parseReaction(value: unknown): Reaction | undefined {
   if (!isObject(value)) return undefined;
   const id = countField(value, 'id');
@@ -162,13 +164,9 @@ function parseRoomSummary(value: unknown): RoomSummary | undefined {
   const last = countField(value, 'last');
   if (room === undefined || last === undefined) return undefined;
   const count = (name: string) => countField(value, name) ?? 0;
-  const [read, unread, mentions, people] = [
-    count('read'),
-    count('unread'),
-    count('mentions'),
-    count('people'),
-  ];
-  return { room, last, read, unread, mentions, people, joined: field(value, 'joined') === true };
+  const joined = field(value, 'joined') === true;
+  const [read, unread, mentions] = [count('read'), count('unread'), count('mentions')];
+  return { room, last, read, unread, mentions, people: count('people'), joined };
 }
 
 /** `GET /api/search`, `GET /api/mentions` */

@@ -29,9 +29,15 @@ export class Settings {
   /** shortcuts of one key; speech input types them by mistake */
   readonly singleKeys: Signal<boolean> = signal(true);
   readonly sound: Signal<boolean> = signal(true);
+  /** numbers of messages always, not only on hover */
+  readonly showNumbers: Signal<boolean> = signal(false);
   readonly doNotDisturb: Signal<boolean> = signal(false);
   /** level for rooms without a rule of their own */
   readonly notify: Signal<NotifyLevel> = signal('mentions');
+  /** rooms that the list shows first */
+  readonly starred: Signal<ReadonlySet<string>> = signal(new Set());
+  /** rooms that the user was in and does not follow any more; only this browser knows */
+  readonly left: Signal<ReadonlySet<string>> = signal(new Set());
   readonly #roomRules = signal<ReadonlyMap<string, NotifyLevel>>(new Map());
   readonly roomRules: ReadonlySignal<ReadonlyMap<string, NotifyLevel>> = this.#roomRules;
   readonly #storage: KeyValueStore;
@@ -62,15 +68,18 @@ export class Settings {
   }
 
   #serialize(): string {
-    const { theme, language, singleKeys, sound, doNotDisturb, notify } = this;
+    const { theme, language, singleKeys, sound, showNumbers, doNotDisturb, notify, starred, left } = this;
     return JSON.stringify({
       theme: theme.value,
       language: language.value,
       singleKeys: singleKeys.value,
       sound: sound.value,
+      showNumbers: showNumbers.value,
       doNotDisturb: doNotDisturb.value,
       notify: notify.value,
       rooms: [...this.#roomRules.value],
+      starred: [...starred.value],
+      left: [...left.value],
     });
   }
 
@@ -82,11 +91,28 @@ export class Settings {
       this.language.value = typeof language === 'string' ? language : 'system';
       this.singleKeys.value = field(stored, 'singleKeys') !== false;
       this.sound.value = field(stored, 'sound') !== false;
+      this.showNumbers.value = field(stored, 'showNumbers') === true;
       this.doNotDisturb.value = field(stored, 'doNotDisturb') === true;
       this.notify.value = oneOf(notifyLevels, field(stored, 'notify')) ?? 'mentions';
       this.#roomRules.value = parseRoomRules(field(stored, 'rooms'));
+      this.starred.value = parseRooms(field(stored, 'starred'));
+      this.left.value = parseRooms(field(stored, 'left'));
     });
   }
+}
+
+/** Adds a room to a set of rooms, or removes it. */
+export function setMember(rooms: Signal<ReadonlySet<string>>, room: string, isMember: boolean): void {
+  if (rooms.peek().has(room) === isMember) return;
+  const next = new Set(rooms.peek());
+  if (isMember) next.add(room);
+  else next.delete(room);
+  rooms.value = next;
+}
+
+function parseRooms(value: unknown): ReadonlySet<string> {
+  const rooms: unknown[] = Array.isArray(value) ? value : [];
+  return new Set(rooms.filter((room): room is string => typeof room === 'string'));
 }
 
 function oneOf<T>(known: readonly T[], value: unknown): T | undefined {

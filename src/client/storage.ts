@@ -1,63 +1,108 @@
-/** localStorage that never throws. When it is blocked or full, values live as long as the page. */
+/** The browser's storage. */
 
+import { type ReadonlySignal, signal } from '@preact/signals';
 import { field, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
 import type { KeyValueStore } from './settings.js';
 
-export const localStore: KeyValueStore = {
-  get(key) {
-    try {
-      return localStorage.getItem(key) ?? undefined;
-    } catch {
-      return undefined;
-    }
-  },
-  set(key, value) {
-    try {
-      if (value === undefined) localStorage.removeItem(key);
-      else localStorage.setItem(key, value);
-    } catch {}
-  },
-  keys() {
-    try {
-      return Object.keys(localStorage);
-    } catch {
-      return [];
-    }
-  },
-  onChange(changed) {
-    addEventListener('storage', ({ key }) => key !== null && changed(key));
-  },
-};
+/** Of all tabs. */
+export const localStore = storeOf(() => localStorage);
+/** Of this tab. */
+export const tabStore = storeOf(() => sessionStorage);
 
-/** The unsent text of one room. */
+/** Never throws. When the storage is blocked or full, values live as long as the page. */
+function storeOf(storage: () => Storage): KeyValueStore {
+  return {
+    get: (key) => attempt(() => storage().getItem(key)) ?? undefined,
+    set: (key, value) =>
+      void attempt(() => (value === undefined ? storage().removeItem(key) : storage().setItem(key, value))),
+    keys: () => attempt(() => Object.keys(storage())) ?? [],
+    onChange: (changed) => addEventListener('storage', ({ key }) => key !== null && changed(key)),
+  };
+}
 
-const draftKeyPrefix = 'oneport.draft ';
-
-export class Draft {
-  readonly #storage: KeyValueStore;
-  readonly #key: string;
-  #text: string | undefined;
-
-  constructor(storage: KeyValueStore, user: string, room: string) {
-    this.#storage = storage;
-    this.#key = `${draftKeyPrefix}${user} ${room}`;
-  }
-
-  read(): string {
-    this.#text ??= this.#storage.get(this.#key) ?? '';
-    return this.#text;
-  }
-
-  keep(text: string): void {
-    this.#text = text;
-    this.#storage.set(this.#key, text === '' ? undefined : text);
+function attempt<T>(access: () => T): T | undefined {
+  try {
+    return access();
+  } catch {
+    return undefined;
   }
 }
 
-export function clearDrafts(storage: KeyValueStore, user: string): void {
-  for (const key of storage.keys())
-    if (key.startsWith(`${draftKeyPrefix}${user} `)) storage.set(key, undefined);
+const draftKeyPrefix = 'oneport.draft ';
+
+/**
+ * A user's unsent texts. Each tab has copies of its own, so that two tabs with the same room do not overwrite each
+ * other's.
+ */
+export class Drafts {
+  readonly #stores: DraftStores;
+  readonly #prefix: string;
+  readonly #rooms = signal<ReadonlySet<string>>(new Set());
+  /** Rooms with an unsent text. */
+  readonly rooms: ReadonlySignal<ReadonlySet<string>> = this.#rooms;
+
+  constructor(user: string, stores: DraftStores) {
+    this.#stores = stores;
+    this.#prefix = `${draftKeyPrefix}${user} `;
+    this.#findRooms();
+    stores.all.onChange((key) => key.startsWith(this.#prefix) && this.#findRooms());
+  }
+
+  in(room: string): Draft {
+    return new Draft(this.#stores, this.#prefix + room, () => this.#findRooms());
+  }
+
+  clear(): void {
+    for (const store of Object.values(this.#stores))
+      for (const key of store.keys()) if (key.startsWith(this.#prefix)) store.set(key, undefined);
+    this.#findRooms();
+  }
+
+  #findRooms(): void {
+    const { tab, all } = this.#stores;
+    const keys = new Set([...tab.keys(), ...all.keys()]);
+    const used = [...keys].filter(
+      (key) => key.startsWith(this.#prefix) && (tab.get(key) ?? all.get(key)) !== '',
+    );
+    this.#rooms.value = new Set(used.map((key) => key.slice(this.#prefix.length)));
+  }
+}
+
+export interface DraftStores {
+  readonly tab: KeyValueStore;
+  readonly all: KeyValueStore;
+}
+
+/** The unsent text of one room. */
+export class Draft {
+  readonly #stores: DraftStores;
+  readonly #key: string;
+  readonly #onToggled: () => void;
+  #text: string | undefined;
+
+  constructor(stores: DraftStores, key: string, onToggled: () => void) {
+    this.#stores = stores;
+    this.#key = key;
+    this.#onToggled = onToggled;
+  }
+
+  read(): string {
+    const { tab, all } = this.#stores;
+    this.#text ??= tab.get(this.#key) ?? all.get(this.#key) ?? '';
+    return this.#text;
+  }
+
+  /** Removes the text that all tabs share only if it is this tab's. */
+  keep(text: string): void {
+    const { tab, all } = this.#stores;
+    const before = this.read();
+    if (text !== '') all.set(this.#key, text);
+    else if (all.get(this.#key) === before) all.set(this.#key, undefined);
+    tab.set(this.#key, text === '' && all.get(this.#key) === undefined ? undefined : text);
+    this.#text = text;
+    if ((before === '') !== (text === '')) this.#onToggled();
+  }
 }
 
 /** The signed-in user's name, cached for the time before the server has answered. */
@@ -69,6 +114,11 @@ export function loadCachedUser(id: string): User | undefined {
   const stored = parseJsonObject(localStore.get(userKey) ?? '') ?? {};
   const name = field(stored, 'name');
   return field(stored, 'id') === id && typeof name === 'string' ? { id, name } : undefined;
+}
+
+/** Calls back when another tab has signed the user out. */
+export function onUserRemoved(id: string, removed: () => void): void {
+  localStore.onChange((key) => key === userKey && !loadCachedUser(id) && removed());
 }
 
 export function cacheUser(user: User | undefined): void {

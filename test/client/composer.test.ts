@@ -24,7 +24,7 @@ function setUp() {
   let kept = '';
   const timeline = signal(fromCache({ epoch: 'e', events: [message], seen: 7 }));
   const composer = new ComposerState({
-    post: (text) => done.push(`say ${text}`),
+    post: (text, reply) => done.push(reply === undefined ? `say ${text}` : `answer ${reply} ${text}`),
     edit: (id, text) => done.push(`edit ${id} ${text}`),
     draft: {
       read: () => kept,
@@ -37,11 +37,7 @@ function setUp() {
   const comes = (...events: readonly LogEvent[]) => {
     timeline.value = receiveEvents(timeline.peek(), events);
   };
-  const answers = (text: string) => {
-    const whole = composer.prepare(text);
-    if (whole.ok) composer.send(whole.value);
-  };
-  return { composer, done, timeline, comes, answers };
+  return { composer, done, timeline, comes };
 }
 
 it('keeps the draft during an edit', () => {
@@ -67,40 +63,34 @@ it('sends no edit that changes nothing or was cancelled', () => {
   expect(composer.kind.value).toBe('new');
 });
 
-it('sends a reply with its quote, and measures it with the quote', () => {
-  const { composer, done, answers } = setUp();
+it('sends a reply with the number of its target, and then new messages', () => {
+  const { composer, done } = setUp();
   composer.reply(message);
-  answers(' yes ');
-  expect(done).toEqual(['say > Ann, #7: old\n\n yes']);
-  composer.reply(message);
-  expect(composer.prepare('a'.repeat(3_990))).toMatchObject({
-    ok: false,
-    problem: { code: 'text_too_long' },
-  });
-  expect(composer.prepare(' ')).toMatchObject({ ok: false, problem: { code: 'empty_text' } });
+  composer.send('yes');
+  composer.send('and more');
+  expect(done).toEqual(['answer 7 yes', 'say and more']);
 });
 
 describe('the target of a reply', () => {
   const edit = { id: 8, type: 'edit', target: 7, user: ANN, data: 'new', at: 1 } as const;
   const deletion = { id: 8, type: 'delete', target: 7, user: ANN, at: 1 } as const;
 
-  it('is quoted in its current state', () => {
-    const { composer, done, comes, answers } = setUp();
+  it('is shown in its current state', () => {
+    const { composer, comes } = setUp();
     composer.reply(message);
     comes(edit);
     expect(composer.target.value?.data).toBe('new');
-    answers('yes');
-    expect(done).toEqual(['say > Ann, #7: new\n\nyes']);
+    composer.send('yes');
     expect(composer.target.value).toBeUndefined();
   });
 
-  it('is quoted without text once it is deleted', () => {
-    const { composer, done, comes, answers } = setUp();
+  it('is shown without text once it is deleted, and the reply becomes a message', () => {
+    const { composer, done, comes } = setUp();
     composer.reply(message);
     comes(deletion);
     expect(composer.target.value).toMatchObject({ data: '', deleted: 8 });
-    answers('yes');
-    expect(done).toEqual(['say > Ann, #7: \n\nyes']);
+    composer.send('yes');
+    expect(done).toEqual(['say yes']);
   });
 
   it('follows changes outside the window', () => {

@@ -22,9 +22,17 @@ class ServerLog {
   }
 
   say(who: number): void {
-    const event: ChatEvent = { ...this.#facts(who), type: 'chat', data: `text ${this.last + 1}` };
-    this.#live.push(event);
-    this.#now.set(event.id, event);
+    this.#post({ ...this.#facts(who), type: 'chat', data: `text ${this.last + 1}` });
+  }
+
+  /** A reply to one of the newest messages that are not deleted. */
+  reply(who: number, pick: number): void {
+    const targets = [...this.#now.values()].filter(({ deleted }) => deleted === undefined).slice(-8);
+    const target = targets[pick % targets.length];
+    if (!target) return;
+    const { id, user, data } = target;
+    const text = `text ${this.last + 1}`;
+    this.#post({ ...this.#facts(who), type: 'chat', data: text, reply: { id, user, data } });
   }
 
   /** A change that the rules allow, or nothing. */
@@ -50,11 +58,23 @@ class ServerLog {
   /** Events from … to, in their current state; edits of deleted messages have no text. */
   read(from: number, to: number): timeline.LoadedPage {
     const messages = this.#live.slice(Math.max(0, from - 1), Math.max(0, to)).map((event) => {
-      if (event.type === 'chat') return this.#now.get(event.id) ?? event;
+      if (event.type === 'chat') return this.#current(event);
       const gone = this.#now.get(event.target)?.deleted !== undefined;
       return event.type === 'edit' && gone ? { ...event, data: '' } : event;
     });
     return { last: this.last, messages };
+  }
+
+  #current(event: ChatEvent): ChatEvent {
+    const current = this.#now.get(event.id) ?? event;
+    if (!current.reply) return current;
+    const { id, user, data } = this.#now.get(current.reply.id) ?? { ...current.reply };
+    return { ...current, reply: { id, user, data } };
+  }
+
+  #post(event: ChatEvent): void {
+    this.#live.push(event);
+    this.#now.set(event.id, event);
   }
 
   #apply(target: ChatEvent, change: ChangeEvent): void {
@@ -71,7 +91,7 @@ class ServerLog {
 
 type Step =
   | {
-      readonly kind: 'say' | 'react' | 'unreact' | 'edit' | 'delete';
+      readonly kind: 'say' | 'reply' | 'react' | 'unreact' | 'edit' | 'delete';
       readonly pick: number;
       readonly who: number;
       readonly times: number;
@@ -177,7 +197,7 @@ class Reader {
 
 const pick = fc.nat({ max: 1000 });
 const change = fc.record({
-  kind: fc.constantFrom('say', 'say', 'react', 'react', 'unreact', 'edit', 'delete'),
+  kind: fc.constantFrom('say', 'reply', 'react', 'react', 'unreact', 'edit', 'edit', 'delete'),
   pick,
   who: fc.nat({ max: 2 }),
   times: fc.integer({ min: 1, max: 12 }),
@@ -205,6 +225,7 @@ function happens(server: ServerLog, step: Step): void {
   if (!('times' in step)) return;
   for (let time = 0; time < step.times; time++) {
     if (step.kind === 'say') server.say(step.who);
+    else if (step.kind === 'reply') server.reply(step.who, step.pick + time);
     else server.change(step.kind, step.pick + time * 7, step.who + time, time);
   }
 }
@@ -253,13 +274,13 @@ test('resumes from any number after 500 changes like a page that never left', ()
       fc.double({ min: 0, max: 1, noNaN: true }),
       (steps, share) => {
         const server = new ServerLog();
-        for (let n = 0; n < 60; n++) server.say(n);
+        for (let n = 0; n < 60; n++) n % 3 === 2 ? server.reply(n, n) : server.say(n);
         const [stayed, left] = [new Reader(server), new Reader(server)];
         for (const reader of [stayed, left]) {
           reader.resume(60);
           reader.hear(60);
         }
-        const changes = steps.filter(({ kind }) => kind !== 'say');
+        const changes = steps.filter(({ kind }) => kind !== 'say' && kind !== 'reply');
         for (const [index, step] of changes.entries()) {
           happens(server, step);
           stayed.hear(1000);
@@ -277,7 +298,8 @@ test('resumes from any number after 500 changes like a page that never left', ()
 
 test('keeps a deleted text nowhere', () => {
   const server = new ServerLog();
-  for (let n = 0; n < 5; n++) server.say(0);
+  for (let n = 0; n < 4; n++) server.say(0);
+  server.reply(1, 2);
   const reader = new Reader(server);
   reader.resume();
   reader.hear(5);

@@ -16,6 +16,7 @@ test('parses the frames of the protocol', () => {
     { type: 'ack', cid: 'c', id: 1 },
     { ...chat, edited: 4, mentions: [ann], reactions: [{ id: 3, user: ann, data: '👍' }] },
     { ...chat, data: '', deleted: 5 },
+    { ...chat, reply: { id: 3, user: ann, data: '' } },
     { id: 2, type: 'edit', user: ann, target: 1, data: 'ho', at: 6, mentions: [] },
     { id: 3, type: 'delete', user: ann, target: 1, at: 6, cid: 'd' },
     { id: 4, type: 'react', user: ann, target: 1, data: '👍', at: 6 },

@@ -1,23 +1,17 @@
 /** Finding rooms: by letters, new ones, and neighbours. */
 import { describe, expect, it } from 'vitest';
-import { neighbourRoom, type RoomEntry } from '../../src/client/rooms/list.js';
+import { neighbourRoom, newEntry } from '../../src/client/rooms/list.js';
 import { fuzzyMatch, roomNameOf, suggestRooms } from '../../src/client/text/fuzzy.js';
+import type { RoomSummary } from '../../src/shared/protocol.js';
 
-const entry = (room: string, more: Partial<RoomEntry> = {}): RoomEntry => ({
-  room,
-  last: 0,
-  read: 0,
-  people: 0,
-  joined: true,
-  unread: 0,
-  mentions: 0,
-  mentioned: false,
+const entry = (room: string, more: Partial<RoomSummary> = {}): RoomSummary => ({
+  ...newEntry(room),
   ...more,
 });
 const LIST = [
   entry('harbour'),
   entry('kitchen', { unread: 2 }),
-  entry('night-watch', { unread: 1, mentioned: true }),
+  entry('night-watch', { unread: 1, mentions: 1 }),
   entry('码头'),
   entry('chandlery', { joined: false }),
 ];
@@ -69,7 +63,12 @@ describe('suggestRooms', () => {
 
   it('offers only valid names', () => {
     expect(roomNameOf('#Dry  Dock ')).toBe('dry-dock');
-    expect(roomNameOf('a/b')).toBeUndefined();
+    expect(roomNameOf('Kitchen Talk!')).toBe('kitchen-talk');
+    expect(roomNameOf("Ann's room")).toBe('anns-room');
+    expect(roomNameOf('a / b — c')).toBe('a-b-c');
+    expect(roomNameOf('厨房 聊天')).toBe('厨房-聊天');
+    expect(roomNameOf(`${'x'.repeat(63)} y`)).toBe('x'.repeat(63));
+    expect(roomNameOf(' !? ')).toBeUndefined();
   });
 });
 

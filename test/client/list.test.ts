@@ -1,16 +1,16 @@
 /** The list of rooms, whichever way answers arrive: late, out of order, of another log. */
+import { signal } from '@preact/signals';
 import { beforeEach, expect, test, vi } from 'vitest';
 import * as api from '../../src/client/api.js';
 import type { OfflineCache } from '../../src/client/rooms/cache.js';
 import { RoomListStore } from '../../src/client/rooms/list.js';
-import type { RoomSummary, SearchHit } from '../../src/shared/protocol.js';
+import type { RoomSummary } from '../../src/shared/protocol.js';
 import { ManualClock } from './clock.js';
 
 vi.mock('../../src/client/api.js');
 
 /** Open requests, in order. */
 let lists: ((rooms: readonly RoomSummary[] | undefined) => void)[];
-let calls: ((messages: readonly SearchHit[]) => void)[];
 let clock: ManualClock;
 let store: RoomListStore;
 /** epoch of the cache */
@@ -22,30 +22,17 @@ const room = (name: string, last: number, read = 0): RoomSummary => ({
   room: name,
   last,
   read,
-  unread: 0,
+  unread: last - read,
   mentions: 0,
   people: 0,
   joined: true,
 });
-const called = (name: string, id: number): SearchHit => ({
-  room: name,
-  id,
-  type: 'chat',
-  user: { id: 'bbbbbbbbbbbb', name: 'Bob' },
-  data: '@Ann',
-  at: 0,
-});
-const shown = () =>
-  store.rooms.list.value.map((one) => `${one.room} ${one.unread}${one.mentioned ? '@' : ''}`);
+const shown = () => store.rooms.list.value.map((one) => `${one.room} ${one.unread}`);
 const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 beforeEach(() => {
   lists = [];
-  calls = [];
   vi.mocked(api.rooms).mockImplementation(() => new Promise((resolve) => lists.push(resolve)));
-  vi.mocked(api.mentions).mockImplementation(
-    () => new Promise((resolve) => calls.push((messages) => resolve({ messages, complete: true }))),
-  );
   vi.mocked(api.markRead).mockResolvedValue(true);
   vi.mocked(api.markRead).mockClear();
   keptOf = undefined;
@@ -57,7 +44,8 @@ beforeEach(() => {
     rooms: async () => keptOf && { epoch: keptOf, rooms: keptRooms },
   };
   clock = new ManualClock();
-  store = new RoomListStore(keep as unknown as OfflineCache, clock, () => 0.5); // the part that the store uses
+  const cache = keep as unknown as OfflineCache; // the part that the store uses
+  store = new RoomListStore({ cache, clock, left: signal(new Set<string>()), random: () => 0.5 });
 });
 
 test('loads the list after each hello, and drops answers that were overtaken', async () => {
@@ -70,17 +58,6 @@ test('loads the list after each hello, and drops answers that were overtaken', a
   expect(shown()).toEqual(['lobby 5', 'kitchen 2']);
 });
 
-test('takes mentions from any answer, without joining a room', async () => {
-  store.onHello('one');
-  store.onHello('one');
-  lists[1]?.([room('lobby', 5)]);
-  await settled();
-  expect(store.rooms.loaded.value).toBe(true);
-  calls[0]?.([called('lobby', 3)]);
-  await settled();
-  expect(shown()).toEqual(['lobby 5@']);
-});
-
 test('drops everything of another log', async () => {
   store.onHello('one');
   lists[0]?.([room('lobby', 900, 880)]);
@@ -89,7 +66,6 @@ test('drops everything of another log', async () => {
   store.onHello('two');
   expect([shown(), store.rooms.loaded.value]).toEqual([['lobby 0'], false]);
   lists[1]?.([room('lobby', 900, 880)]);
-  calls[1]?.([called('lobby', 890)]);
   await settled();
   expect([shown(), store.rooms.loaded.value]).toEqual([['lobby 0'], false]);
   lists[2]?.([room('lobby', 7, 2)]);
@@ -117,7 +93,7 @@ test('sends read positions that were cached and never arrived', async () => {
   keptOf = 'one';
   keptRooms = [room('lobby', 5, 3), room('gone', 9, 9)];
   await store.openFromSnapshot(snapshot('one'));
-  expect(shown()).toEqual(['lobby 2']);
+  expect(store.rooms.entry('lobby')?.read).toBe(3);
   clock.advance(2_000);
   await settled();
   expect(vi.mocked(api.markRead).mock.calls).toEqual([['lobby', 3, false]]);
@@ -130,7 +106,6 @@ test('clears a cache of another log', async () => {
 });
 
 test('retries the list after longer and longer delays', async () => {
-  vi.mocked(api.mentions).mockResolvedValue({ messages: [], complete: true });
   store.onHello('one');
   for (const [asked, wait] of [1_250, 1_500, 2_000, 3_000].entries()) {
     lists[asked]?.(undefined);
@@ -145,21 +120,4 @@ test('retries the list after longer and longer delays', async () => {
   expect(shown()).toEqual(['lobby 5']);
   clock.advance(60_000);
   expect(lists).toHaveLength(5);
-});
-
-test('retries the mentions, and asks once after a hello', async () => {
-  vi.mocked(api.rooms).mockResolvedValue([room('lobby', 5)]);
-  const mentions = vi.mocked(api.mentions).mockReset().mockResolvedValue(undefined);
-  store.onHello('one');
-  await settled();
-  clock.advance(1_250);
-  expect(mentions).toHaveBeenCalledTimes(2);
-  await settled();
-  mentions.mockResolvedValue({ messages: [called('lobby', 3)], complete: true });
-  store.onHello('one');
-  expect(mentions).toHaveBeenCalledTimes(3);
-  await settled();
-  clock.advance(60_000);
-  expect(mentions).toHaveBeenCalledTimes(3);
-  expect(shown()).toEqual(['lobby 5@']);
 });

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findMentions } from '../../src/chat/mentions.js';
 import { skeleton } from '../../src/chat/names.js';
-import { formatReply } from '../../src/client/room/composer.js';
 import {
   foldText,
   type MarkdownNode,
@@ -451,16 +450,10 @@ describe('a hostile text of 4,000 characters', () => {
   });
 });
 
-describe('formatReply', () => {
-  const data = 'one **two**\n> older\n\n```\nthree';
-  const message = { id: 12, type: 'chat', user: ANN, data, at: 0 } as const;
-
-  it('writes plain text that others can read', () => {
-    expect(formatReply(message, 'yes')).toBe('> Ann, #12: one **two**\n> three\n\nyes');
-  });
-
-  it('is recognised by parseMarkdown', () => {
-    expect(parseMarkdown(formatReply(message, 'yes'))).toEqual([
+/** Before replies were a field of the message, they began with a quote in this form. */
+describe('a quote of a numbered message', () => {
+  it('names its author and number', () => {
+    expect(parseMarkdown('> Ann, #12: one **two**\n> three\n\nyes')).toEqual([
       {
         kind: 'quote',
         from: { name: 'Ann', id: 12 },
@@ -470,17 +463,11 @@ describe('formatReply', () => {
     ]);
   });
 
-  it('names a deleted message', () => {
-    expect(parseMarkdown(formatReply({ ...message, data: '' }, 'yes'))).toEqual([
+  it('may be empty', () => {
+    expect(parseMarkdown('> Ann, #12: \n\nyes')).toEqual([
       { kind: 'quote', from: { name: 'Ann', id: 12 }, children: [] },
       'yes',
     ]);
-  });
-
-  it('cuts a long message', () => {
-    const long = formatReply({ ...message, data: 'word '.repeat(500) }, 'yes');
-    expect(long.length).toBeLessThan(230);
-    expect(long).toMatch(/…\n\nyes$/);
   });
 });
 

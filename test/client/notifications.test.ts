@@ -26,6 +26,9 @@ let policy: NotificationPolicy;
 function says(id: number, data = 'hi', user = bob): LogEvent {
   return { id, type: 'chat', user, data, at: id, ...(data.includes('@me') ? { mentions: [me] } : {}) };
 }
+function answers(id: number, to: typeof me): LogEvent {
+  return { id, type: 'chat', user: bob, data: 'yes', at: id, reply: { id: 1, user: to, data: 'hi' } };
+}
 async function load(_room: string, where: { after?: number; limit: number }): Promise<Page> {
   asked.push(where);
   const { after, limit } = where;
@@ -60,7 +63,6 @@ function parts(): NotificationPolicyDeps {
       chime: () => calls.push('ring'),
       isLeader: () => leads,
       isWatched: async (room) => room === watched,
-      announceMention: (room, id) => calls.push(`mark ${room} ${id}`),
     },
   };
 }
@@ -80,11 +82,22 @@ beforeEach(() => {
   policy = new NotificationPolicy(parts());
 });
 
-test('notifies once of a mention in another room, and marks the room', async () => {
+test('notifies once of a mention in another room', async () => {
   await grows(3, 'hey @me');
-  expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 3', 'kitchen 3', 'ring'], true]);
+  expect(calls).toEqual(['kitchen 3', 'ring']);
   await policy.onRoomMoved('kitchen', 3);
-  expect([calls.length, asked]).toEqual([3, [{ after: 0, limit: 50 }]]);
+  expect([calls.length, asked]).toEqual([2, [{ after: 0, limit: 50 }]]);
+});
+
+test('notifies the user whose message was replied to', async () => {
+  await policy.onEvents('lobby', [answers(1, me), answers(2, bob)]);
+  expect(calls).toEqual(['lobby 1', 'ring']);
+});
+
+test('notifies only of mentions in a room that the user was never in', async () => {
+  settings.notify.value = 'all';
+  await policy.onEvents('den', [says(1, '@me'), says(2)]);
+  expect(calls).toEqual(['den 1', 'ring']);
 });
 
 test('notifies of other messages only where the setting asks for it', async () => {
@@ -93,7 +106,7 @@ test('notifies of other messages only where the setting asks for it', async () =
   await grows(2, 'hi');
   settings.setNotifyLevelIn('kitchen', 'none');
   await grows(3, '@me');
-  expect(calls).toEqual(['kitchen 2', 'ring', 'mark kitchen 3']);
+  expect(calls).toEqual(['kitchen 2', 'ring']);
 });
 
 test.each([
@@ -103,7 +116,7 @@ test.each([
 ])('notifies nobody when %s', async (_, so) => {
   so();
   await grows(3, '@me');
-  expect(calls).toEqual(['mark kitchen 3']);
+  expect(calls).toEqual([]);
 });
 
 test('does not even look from a tab that does not lead', async () => {
@@ -114,7 +127,7 @@ test('does not even look from a tab that does not lead', async () => {
 
 test("ignores the user's own messages, and deleted ones in the room in view", async () => {
   await policy.onEvents('lobby', [says(1, '@me', me), { ...says(2, '@me'), deleted: 3 } as LogEvent]);
-  expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([]);
+  expect(calls).toEqual([]);
 });
 
 test('shows only the last of many, and rings at intervals', async () => {
@@ -122,13 +135,7 @@ test('shows only the last of many, and rings at intervals', async () => {
   await policy.onEvents('lobby', [says(4, '@me')]);
   clock.advance(3_000);
   await policy.onEvents('lobby', [says(5, '@me')]);
-  expect(calls.filter((call) => !call.startsWith('mark'))).toEqual([
-    'lobby 2',
-    'ring',
-    'lobby 4',
-    'lobby 5',
-    'ring',
-  ]);
+  expect(calls).toEqual(['lobby 2', 'ring', 'lobby 4', 'lobby 5', 'ring']);
 });
 
 test('checks only the end of a room that moved far', async () => {
@@ -143,17 +150,7 @@ test('rings without the permission, and shows without sound', async () => {
   await policy.requestPermission();
   settings.sound.value = false;
   await policy.onEvents('lobby', [says(2, '@me')]);
-  expect([calls.filter((call) => !call.startsWith('mark')), policy.permission.value]).toEqual([
-    ['ring', 'lobby 2'],
-    'granted',
-  ]);
-});
-
-test('marks the room for an edit that mentions the user', async () => {
-  await policy.onEvents('kitchen', [
-    { id: 2, type: 'edit', target: 1, user: bob, data: '@me', at: 2, mentions: [me] },
-  ]);
-  expect([calls, rooms.entry('kitchen')?.mentioned]).toEqual([['mark kitchen 2'], true]);
+  expect([calls, policy.permission.value]).toEqual([['ring', 'lobby 2'], 'granted']);
 });
 
 test('reports the changes of another room to the cache', async () => {

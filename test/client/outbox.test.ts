@@ -161,6 +161,16 @@ test('uses a new cid after a conflict', async () => {
   expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
+test('sends a reply again as a new message when its target is gone', async () => {
+  const outbox = open(memoryStore());
+  await outbox.add({ type: 'chat', data: 'yes', reply: 7 });
+  const first = outbox.next?.cid ?? '';
+  await outbox.refuse(first, { code: 'deleted', message: 'deleted' });
+  await outbox.retry(first);
+  expect(outbox.next?.posting).toEqual({ type: 'chat', data: 'yes' });
+  expect(outbox.next?.cid).not.toBe(first);
+});
+
 test('sends from this tab, in order, when the store hangs', async () => {
   const { store, bad, recover, inside } = badStore();
   const outbox = open(store);

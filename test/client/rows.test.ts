@@ -44,6 +44,16 @@ test('starts each day with a heading and a group', () => {
   expect(shape(shown(events))).toEqual(['day', '1*', 'day', '2*']);
 });
 
+test('shows what a pending reply answers, while that is in the window', () => {
+  const pending = [asked('c', { type: 'chat', data: 'yes', reply: 2 })];
+  const answered = (events: readonly LogEvent[]) =>
+    new RowBuilder()
+      .build(shown(events, { pending }))
+      .flatMap((row) => (row.kind === 'pending' ? [row.answered] : []));
+  expect(answered([said(1, 'bob'), said(2, 'bob')])).toEqual([said(2, 'bob')]);
+  expect(answered([said(3, 'bob')])).toEqual([undefined]);
+});
+
 test('shows no row for changes', () => {
   expect(shape(shown([said(1, 'ann'), { id: 2, type: 'other' }, said(3, 'ann')]))).toEqual([
     'day',
@@ -108,4 +118,9 @@ test('gives a user one colour', () => {
   expect(toneIndexOf('ann', 8)).toBe(toneIndexOf('ann', 8));
   const tones = new Set(Array.from({ length: 200 }, (_, n) => toneIndexOf(`person-${n}`, 8)));
   expect([...tones].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('starts a group when the author has another name', () => {
+  const renamed = { ...said(2, 'ann'), user: { id: 'ann', name: 'Sofia Renamed' } } as LogEvent;
+  expect(shape(shown([said(1, 'ann'), renamed]))).toEqual(['day', '1*', '2*']);
 });

@@ -1,17 +1,17 @@
 /** The storage of two tabs of one browser. */
 import { expect, test } from 'vitest';
-import { type KeyValueStore, Settings } from '../../src/client/settings.js';
-import { clearDrafts, Draft } from '../../src/client/storage.js';
+import { type KeyValueStore, Settings, setMember } from '../../src/client/settings.js';
+import { type DraftStores, Drafts } from '../../src/client/storage.js';
 
 function shelves(): [KeyValueStore, KeyValueStore] {
   const kept = new Map<string, string>();
-  const followers: ((key: string) => void)[] = [];
+  const followers: (((key: string) => void) | undefined)[] = [];
   const one = (mine: number): KeyValueStore => ({
     get: (key) => kept.get(key),
     set: (key, value) => {
       if (value === undefined) kept.delete(key);
       else kept.set(key, value);
-      for (const [index, follower] of followers.entries()) if (index !== mine) follower(key);
+      for (const [index, follower] of followers.entries()) if (index !== mine) follower?.(key);
     },
     keys: () => [...kept.keys()],
     onChange: (changed) => {
@@ -68,20 +68,59 @@ test.each([
   expect([theme.value, notify.value, sound.value, rooms.value.size]).toEqual(['system', 'mentions', true, 0]);
 });
 
+/** The storage that two tabs share, and that of each alone. */
+function tabs(): [DraftStores, DraftStores] {
+  const [here, there] = shelves();
+  return [
+    { all: here, tab: shelves()[0] },
+    { all: there, tab: shelves()[0] },
+  ];
+}
+
 test("keeps drafts per user and room, and removes a user's", () => {
-  const [shelf] = shelves();
-  const draft = new Draft(shelf, 'ann', 'lobby');
-  draft.keep('half a');
-  new Draft(shelf, 'annie', 'lobby').keep('other');
-  expect([new Draft(shelf, 'ann', 'lobby').read(), new Draft(shelf, 'ann', 'kitchen').read()]).toEqual([
+  const [stores] = tabs();
+  const [ann, annie] = [new Drafts('ann', stores), new Drafts('annie', stores)];
+  ann.in('lobby').keep('half a');
+  annie.in('lobby').keep('other');
+  expect([ann.in('lobby').read(), ann.in('kitchen').read(), [...ann.rooms.value]]).toEqual([
     'half a',
     '',
+    ['lobby'],
   ]);
-  clearDrafts(shelf, 'ann');
-  expect([new Draft(shelf, 'ann', 'lobby').read(), new Draft(shelf, 'annie', 'lobby').read()]).toEqual([
-    '',
-    'other',
-  ]);
+  ann.clear();
+  expect([ann.in('lobby').read(), annie.in('lobby').read(), [...ann.rooms.value]]).toEqual(['', 'other', []]);
+  annie.in('lobby').keep('');
+  expect([...stores.all.keys(), ...stores.tab.keys()]).toEqual([]);
+});
+
+test("does not overwrite another tab's draft", () => {
+  const [first, second] = tabs();
+  new Drafts('ann', first).in('lobby').keep('a long thought');
+  const draft = new Drafts('ann', second).in('lobby');
+  expect(draft.read()).toBe('a long thought');
+  draft.keep('x');
+  draft.keep(''); // sent
+  expect(new Drafts('ann', first).in('lobby').read()).toBe('a long thought'); // after a reload
+  expect(new Drafts('ann', second).in('lobby').read()).toBe('');
+});
+
+test('does not remove the draft of another tab', () => {
+  const [first, second] = tabs();
+  const draft = new Drafts('ann', second).in('lobby');
+  draft.keep('x');
+  new Drafts('ann', first).in('lobby').keep('a long thought');
   draft.keep('');
-  expect(shelf.keys().filter((key) => key.includes(' ann '))).toEqual([]);
+  const [, third] = tabs();
+  expect(new Drafts('ann', { ...third, all: first.all }).in('lobby').read()).toBe('a long thought');
+  expect(new Drafts('ann', second).in('lobby').read()).toBe('');
+});
+
+test('stores starred rooms and rooms that were left', () => {
+  const [here, there] = shelves();
+  const [mine, other] = [new Settings(here), new Settings(there)];
+  setMember(mine.starred, 'lobby', true);
+  setMember(mine.left, 'den', true);
+  expect([[...other.starred.value], [...other.left.value]]).toEqual([['lobby'], ['den']]);
+  setMember(mine.left, 'den', false);
+  expect([...new Settings(here).left.value]).toEqual([]);
 });

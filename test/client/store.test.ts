@@ -233,13 +233,17 @@ test('holds back live events until it is open, also across a reconnect', async (
 test.each([
   ['a message in the window', 70, 70, 51],
   ['one far up', 5, 5, 1],
-  ['one beyond the end', 5000, 100, 51],
   ['the change of a message', 98, 12, 1],
 ])('goes to %s', async (_, asked, message, from) => {
   changes = new Map([[98, 12]]);
   await open();
   expect(await room.goTo(asked)).toBe(message);
   expect([firstId(room.timeline.value), room.timeline.value.pinned]).toEqual([from, false]);
+});
+
+test('stays where it is for a number beyond the end', async () => {
+  await open();
+  expect([await room.goTo(5000), room.timeline.value.pinned]).toEqual([undefined, true]);
 });
 
 test('goes to the latest target only', async () => {

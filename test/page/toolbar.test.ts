@@ -6,6 +6,8 @@ import { openStage, type Stage } from '../stage.js';
 
 const TOUCH = { width: 390, height: 600, options: { isMobile: true, hasTouch: true } };
 const WHOLE = /^\w+day,? \d+ \w+ 20\d\d at \d\d:\d\d:\d\d$/;
+/** With the number before it. */
+const NUMBERED = new RegExp(WHOLE.source.replace('^', '^#\\d+ '));
 
 async function enter(stage: Stage, view: object = {}): Promise<Page> {
   for (let n = 1; n <= 30; n++) await stage.says(n % 2 ? 'Ann' : 'Bob', 'harbour', `line ${n}`);
@@ -47,8 +49,8 @@ describe.runIf(hasChromium)('the toolbar of a message', { timeout: 60_000 }, () 
     const page = await enter(await openStage());
     await row(page, 20).hover();
     const tools = row(page, 20).locator('.toolbar');
-    expect(await apart(tools, row(page, 20).locator('.time'))).toBe(true);
-    expect(await apart(tools, row(page, 19).locator('.time'))).toBe(true);
+    expect(await apart(tools, row(page, 20).locator('.meta time'))).toBe(true);
+    expect(await apart(tools, row(page, 19).locator('.meta time'))).toBe(true);
     await page.locator('.log').evaluate((log) => {
       const top = log.querySelector('[data-id="20"]')?.getBoundingClientRect().top ?? 0;
       log.scrollTop += top - log.getBoundingClientRect().top;
@@ -64,11 +66,11 @@ describe.runIf(hasChromium)('the toolbar of a message', { timeout: 60_000 }, () 
     await row(page, 28).hover();
     expect(await dates.isVisible()).toBe(false);
     await row(page, 28).locator('time').first().hover();
-    expect(await row(page, 28).locator('.time time').getAttribute('title')).toMatch(WHOLE);
+    expect(await row(page, 28).locator('.meta time').getAttribute('title')).toMatch(WHOLE);
     await row(page, 29).focus();
     await page.keyboard.press('ArrowUp');
     await dates.waitFor();
-    expect(await described(page, 28)).toMatch(WHOLE);
+    expect(await described(page, 28)).toMatch(NUMBERED);
     expect(await described(page, 29)).toBeUndefined();
     await page.keyboard.press('Enter'); // into the toolbar
     expect(await dates.isVisible()).toBe(true);
@@ -82,7 +84,7 @@ describe.runIf(hasChromium)('the toolbar of a message', { timeout: 60_000 }, () 
     await text(page, 30).getByText('Message deleted').waitFor();
     await text(page, 30).tap();
     await shown(page, [30]);
-    expect(await told(page, 30)).toMatch(WHOLE);
+    expect(await told(page, 30)).toMatch(NUMBERED);
     expect(await row(page, 30).getByRole('toolbar').count()).toBe(0);
     await text(page, 29).tap();
     await shown(page, [29]);
@@ -119,7 +121,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     const page = await enter(await openStage(), TOUCH);
     await text(page, 28).tap();
     await shown(page, [28]);
-    expect(await told(page, 28)).toMatch(WHOLE);
+    expect(await told(page, 28)).toMatch(NUMBERED);
     expect(await apart(row(page, 28).locator('.toolbar'), text(page, 28))).toBe(true);
     await text(page, 28).tap();
     await shown(page, []);

@@ -133,12 +133,15 @@ export class Outbox {
     await this.#persist(() => this.#deps.store.refuse(cid, problem));
   }
 
-  /** Sends a rejected message again, as the last one. A cid conflict needs a new cid. */
+  /** Sends a rejected message again, as the last one, and without a reply if its target is gone. */
   async retry(cid: string): Promise<void> {
     const message = this.#find(cid);
     if (!message?.problem) return;
-    const { user, room, posting } = message;
-    const next = message.problem.code === 'cid_conflict' ? this.#deps.newCid() : cid;
+    const { user, room, problem } = message;
+    const posting = lostReply(message)
+      ? { type: 'chat' as const, data: message.posting.data }
+      : message.posting;
+    const next = problem.code === 'cid_conflict' || posting !== message.posting ? this.#deps.newCid() : cid;
     await this.#enqueue({ user, room, cid: next, posting, at: this.#deps.clock.now() }, cid);
   }
 
@@ -259,6 +262,15 @@ export class Outbox {
       (message.heldUntil ?? 0) > clock.now() ? { ...message, isHeld: true } : message,
     );
   }
+}
+
+type LostReply = PendingMessage & { readonly posting: { readonly type: 'chat' } };
+
+/** A reply that was rejected because the message that it answers is deleted. */
+export function lostReply(message: PendingMessage): message is LostReply {
+  const { posting, problem } = message;
+  const isGone = problem?.code === 'deleted' || problem?.code === 'no_message';
+  return posting.type === 'chat' && posting.reply !== undefined && isGone;
 }
 
 function orderOf({ seq }: PendingMessage): number {

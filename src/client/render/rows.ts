@@ -25,6 +25,8 @@ export interface PendingRow {
   readonly key: string;
   readonly message: PendingMessage;
   readonly data: string;
+  /** the message that it replies to, if that is in the window */
+  readonly answered: ChatEvent | undefined;
 }
 export type Row =
   | { readonly kind: 'day'; readonly key: string; readonly at: number }
@@ -57,7 +59,7 @@ export class RowBuilder {
   >();
 
   build(input: RowsInput): readonly Row[] {
-    const rows = [...this.#messages(input), ...(input.atEnd ? pendingRows(input.pending) : [])];
+    const rows = [...this.#messages(input), ...(input.atEnd ? pendingRows(input) : [])];
     const reused = rows.map((row) => reuseRow(this.#previous.get(row.key), row));
     this.#previous = new Map(reused.map((row) => [row.key, row]));
     return reused;
@@ -119,12 +121,15 @@ function groupByTarget(pending: readonly PendingMessage[]): ReadonlyMap<number, 
   return targets;
 }
 
-function pendingRows(pending: readonly PendingMessage[]): readonly PendingRow[] {
-  return pending.flatMap((message) =>
-    message.posting.type === 'chat'
-      ? [{ kind: 'pending' as const, key: message.cid, message, data: message.posting.data }]
-      : [],
-  );
+function pendingRows({ pending, events }: RowsInput): readonly PendingRow[] {
+  return pending.flatMap((message): PendingRow[] => {
+    const { posting, cid } = message;
+    if (posting.type !== 'chat') return [];
+    const { data, reply } = posting;
+    const answered = reply === undefined ? undefined : events[reply - (events[0]?.id ?? 0)];
+    const isMessage = answered?.type === 'chat';
+    return [{ kind: 'pending', key: cid, message, data, answered: isMessage ? answered : undefined }];
+  });
 }
 
 /**
@@ -162,7 +167,7 @@ function reuseRow(previous: Row | undefined, row: Row): Row {
   if (previous?.kind === 'day' && row.kind === 'day') return previous.at === row.at ? previous : row;
   if (previous?.kind === 'new' && row.kind === 'new') return previous;
   if (previous?.kind === 'pending' && row.kind === 'pending')
-    return previous.message === row.message ? previous : row;
+    return previous.message === row.message && previous.answered === row.answered ? previous : row;
   if (previous?.kind !== 'message' || row.kind !== 'message') return row;
   const isSame =
     previous.event === row.event &&
@@ -177,7 +182,8 @@ function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
 }
 
 function continuesGroup(previous: ChatEvent, event: ChatEvent): boolean {
-  return previous.user.id === event.user.id && event.at - previous.at < groupGapMs;
+  const { id, name } = previous.user;
+  return id === event.user.id && name === event.user.name && event.at - previous.at < groupGapMs;
 }
 
 /** Caches the bounds of one day, because every pair of neighbours asks at every build. */

@@ -101,6 +101,11 @@ export function afterFirstPaint(callback: () => void): void {
   setTimeout(run, 1_000);
 }
 
+/** Calls back when what was updated before has been rendered. */
+export function afterRender(callback: () => void): void {
+  scheduleFrame(() => scheduleFrame(callback));
+}
+
 /** Renders what the update changes before it returns. */
 export function renderNow(update: () => void): void {
   const { debounceRendering } = options;

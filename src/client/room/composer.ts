@@ -3,12 +3,11 @@
  * during an edit, and an edit is kept while another room is shown.
  */
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import { type Parsed, parseText } from '../../shared/parse.js';
 import type { ChatEvent } from '../../shared/protocol.js';
 import { applyChanges, changesAfter, findMessage, type Timeline } from './timeline.js';
 
 export interface ComposerStateDeps {
-  readonly post: (text: string) => void;
+  readonly post: (text: string, reply?: number) => void;
   readonly edit: (id: number, text: string) => void;
   readonly draft: { read(): string; keep(text: string): void };
   readonly timeline: ReadonlySignal<Timeline>;
@@ -60,19 +59,12 @@ export class ComposerState {
     this.#mode.value = undefined;
   }
 
-  /** Validates what would be sent. */
-  prepare(text: string): Parsed<string> {
-    const target = this.target.peek();
-    const parsed = parseText(text);
-    if (!parsed.ok || !target || this.kind.peek() !== 'reply') return parsed;
-    return parseText(formatReply(target, parsed.value));
-  }
-
-  /** Sends a prepared text. An edit that changes nothing is not sent. */
+  /** Sends a valid text. An edit that changes nothing is not sent. A reply to a deleted message is a new one. */
   send(text: string): void {
     const mode = this.#mode.peek();
     if (mode?.kind !== 'edit') {
-      this.#deps.post(text);
+      const target = this.target.peek();
+      this.#deps.post(text, target?.deleted === undefined ? target?.id : undefined);
       this.#deps.draft.keep('');
     } else if (text !== mode.target.original) this.#deps.edit(mode.target.event.id, text);
     this.reset();
@@ -106,23 +98,4 @@ function currentMessage({ event, epoch, seen }: CapturedMessage, t: Timeline): C
   if (current?.type === 'chat') return current;
   const { id, type, user, at } = event;
   return { id, type, user, at, data: '' };
-}
-
-const maxQuoteLines = 3;
-const maxQuoteChars = 200;
-
-/**
- * Formats `> Ann, #12: her text`, an empty line and the answer. Any client can read it; markdown.ts recognises it.
- */
-export function formatReply({ id, user, data }: ChatEvent, answer: string): string {
-  const [first = '', ...rest] = quoteExcerpt(data).split('\n');
-  return [`> ${user.name}, #${id}: ${first}`, ...rest.map((line) => `> ${line}`), '', answer].join('\n');
-}
-
-/** Leaves out nested quotes, and code fences, which would swallow the answer. */
-function quoteExcerpt(text: string): string {
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s*(?:>|```|~~~)/.test(line));
-  const quoted = lines.slice(0, maxQuoteLines).join('\n');
-  const isWhole = quoted.length <= maxQuoteChars && lines.length <= maxQuoteLines;
-  return isWhole ? quoted : `${quoted.slice(0, maxQuoteChars).trimEnd().toWellFormed()}…`;
 }

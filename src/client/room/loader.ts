@@ -63,7 +63,7 @@ export class HistoryLoader {
 
   /** Resolves with the number of the message that `id` leads to, once it is in the window. */
   async goTo(id: number): Promise<number | undefined> {
-    const target = Math.max(1, Math.min(id, this.#timeline.last));
+    const target = Math.max(1, id);
     if (!(await this.loadAround(target))) return undefined;
     const message = timeline.messageIdAt(this.#timeline, target);
     if (message === undefined || message >= target) return message;

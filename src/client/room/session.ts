@@ -10,12 +10,12 @@ import type { Frame, LogEvent, Snapshot } from '../decode.js';
 import type { OutboxStore, PendingMessage } from '../outbox/outbox.js';
 import { OutboxSender } from '../outbox/sender.js';
 import type { RoomListStore } from '../rooms/list.js';
-import type { KeyValueStore } from '../settings.js';
-import { Draft } from '../storage.js';
+import type { Draft } from '../storage.js';
 import { ComposerState } from './composer.js';
 import { TypingSender } from './presence.js';
 import { Connection, openWebSocket, socketUrl } from './socket.js';
 import { RoomStore } from './store.js';
+import { isAttached } from './timeline.js';
 
 export interface RoomSessionDeps {
   readonly name: string;
@@ -24,10 +24,12 @@ export interface RoomSessionDeps {
   readonly clock: Clock;
   readonly roomList: RoomListStore;
   readonly outboxStore: OutboxStore;
-  readonly storage: KeyValueStore;
+  readonly draft: Draft;
   /** Calls back before the next rendering. */
   readonly schedule: (render: () => void) => void;
   readonly isVisible: () => boolean;
+  /** the signed-in user as cached, until the server has named them */
+  readonly me: User | undefined;
   readonly onHello: (user: User, epoch: string) => void;
   /** Another room has new events, or was read on another device. */
   readonly onRoomFrame: (frame: RoomFrame) => void;
@@ -41,7 +43,14 @@ const logChangedCloseCode = 4510;
 const typingFrame = JSON.stringify({ type: 'typing' });
 /** How long a deletion can be undone. */
 const undoDeleteMs = 6_000;
+const noticeMs = 8_000;
 const neverAborted = new AbortController().signal;
+
+/** A number that does not exist yet, or that is a change `of` a message. */
+export interface TargetNotice {
+  readonly id: number;
+  readonly of?: number;
+}
 
 export class RoomSession {
   readonly name: string;
@@ -56,11 +65,14 @@ export class RoomSession {
   readonly #deps: RoomSessionDeps;
   readonly #sender: OutboxSender;
   readonly #typingSender: TypingSender;
+  /** why a number did not lead to a message of its own */
+  readonly targetNotice: Signal<TargetNotice | undefined> = signal(undefined);
   #target: number | undefined;
+  #hasSkipped = false;
   #unfollow = () => {};
 
   constructor(deps: RoomSessionDeps) {
-    const { name, user, clock, roomList, outboxStore, storage } = deps;
+    const { name, user, clock, roomList, outboxStore, draft } = deps;
     this.#deps = deps;
     this.name = name;
     this.unreadDivider = new UnreadDivider(roomList, name);
@@ -76,16 +88,16 @@ export class RoomSession {
     this.pending = this.#sender.outbox.messages;
     this.#typingSender = new TypingSender(clock, () => this.connection.send(typingFrame));
     this.composer = new ComposerState({
-      post: (text) => this.post(text),
+      post: (text, reply) => this.post(text, reply),
       edit: (id, text) => this.edit(id, text),
-      draft: new Draft(storage, user, name),
+      draft,
       timeline: this.room.timeline,
     });
   }
 
   /** Commands are queued in the outbox until the server has stored them. */
-  post(data: string): void {
-    void this.#sender.outbox.add({ type: 'chat', data });
+  post(data: string, reply?: number): void {
+    void this.#sender.outbox.add({ type: 'chat', data, ...(reply !== undefined && { reply }) });
     this.#typingSender.reset();
   }
   edit(target: number, data: string): void {
@@ -118,14 +130,25 @@ export class RoomSession {
   /** Loads a message into the window, wherever it is, and sets `targetMessage`. */
   async goTo(id: number): Promise<void> {
     const message = await this.room.goTo(id);
+    const { seen, last } = this.room.timeline.peek();
+    if (seen !== undefined && id > last) this.#showTargetNotice({ id });
     if (message === undefined) return;
+    if (message !== id) this.#showTargetNotice({ id, of: message });
+    this.#hasSkipped = true;
     this.targetMessage.value = undefined; // so that the same number triggers again
     this.targetMessage.value = message;
   }
 
-  markRead(id: number): void {
-    const { last } = this.room.timeline.peek();
-    if (this.#deps.isVisible()) this.#deps.roomList.readPositions.markRead(this.name, Math.min(id, last));
+  /**
+   * The messages of these numbers are visible, from first to last. After a jump nothing is marked as read until
+   * the user is back at the read position or at the end, because the messages in between were not seen.
+   */
+  markRead(first: number, last: number): void {
+    const t = this.room.timeline.peek();
+    const isAtEnd = t.pinned && isAttached(t);
+    if (isAtEnd || first <= this.unreadDivider.readPosition + 1) this.#hasSkipped = false;
+    if (this.#hasSkipped || !this.#deps.isVisible()) return;
+    this.#deps.roomList.readPositions.markRead(this.name, Math.min(last, t.last));
   }
 
   /** Shows the room, at message `id` if given. `snapshot` is the page's, if it is of this room. */
@@ -188,8 +211,9 @@ export class RoomSession {
   }
 
   #createStore(): RoomStore {
-    const { name, clock, schedule, onEvents } = this.#deps;
+    const { name, clock, me, schedule, onEvents } = this.#deps;
     return new RoomStore({
+      me,
       load: (range) => api.messages(name, { ...range }),
       clock,
       random: Math.random,
@@ -240,6 +264,13 @@ export class RoomSession {
     if (this.#target !== id) return;
     this.#target = undefined;
     await this.goTo(id);
+  }
+
+  #showTargetNotice(notice: TargetNotice): void {
+    this.targetNotice.value = notice;
+    this.#deps.clock.after(noticeMs, () => {
+      if (this.targetNotice.peek() === notice) this.targetNotice.value = undefined;
+    });
   }
 
   #waitUntil<T>(source: ReadonlySignal<T>, predicate: (value: T) => boolean): Promise<void> {

@@ -13,6 +13,8 @@ import { withoutEditText } from './timeline.js';
 
 export interface RoomStoreDeps {
   readonly load: LoadPage;
+  /** the cached user, until the server has named them */
+  readonly me?: User | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   /** Calls back before the next rendering. */
@@ -60,6 +62,7 @@ export class RoomStore {
 
   constructor(deps: RoomStoreDeps) {
     this.#deps = deps;
+    this.#me.value = deps.me;
     this.#presence = new Presence(deps.clock);
     this.people = this.#presence.people;
     this.typing = this.#presence.typing;
@@ -132,7 +135,7 @@ export class RoomStore {
   async goTo(id: number): Promise<number | undefined> {
     await this.#initialLoad;
     this.flush();
-    return this.#loader.goTo(id);
+    return id > this.#timeline.peek().last ? undefined : this.#loader.goTo(id);
   }
 
   /** Opens the log at a number or at its end. Live events are held back until then. */

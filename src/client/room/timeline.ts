@@ -11,7 +11,7 @@
  * 5. Text is kept in messages only, so a deleted message leaves no text behind.
  */
 import type { ChangeEvent, ChatEvent } from '../../shared/protocol.js';
-import { applyChange } from '../../shared/reducer.js';
+import { applyChange, applyToReply } from '../../shared/reducer.js';
 import type { LogEvent } from '../decode.js';
 
 /** Length of `events` while the end is shown, and while the user reads further up. */
@@ -204,16 +204,23 @@ export function withoutEditText(event: LogEvent): LogEvent {
 export function applyChanges(run: readonly LogEvent[], changes: readonly ChangeEvent[]): readonly LogEvent[] {
   const first = run[0]?.id ?? 0;
   let changed: LogEvent[] | undefined;
-  for (const change of changes) {
-    const index = change.target - first;
+  const update = (index: number, change: ChangeEvent, apply: typeof applyChange) => {
     const before = (changed ?? run)[index];
-    if (before?.type !== 'chat') continue;
-    const after = applyChange(before, change);
-    if (after === before) continue;
+    const after = before?.type === 'chat' ? apply(before, change) : before;
+    if (!after || after === before) return;
     changed ??= [...run];
     changed[index] = after;
+  };
+  for (const change of changes) {
+    update(change.target - first, change, applyChange);
+    if (change.type === 'edit' || change.type === 'delete')
+      for (const index of repliesTo(change.target, run)) update(index, change, applyToReply);
   }
   return changed ?? run;
+}
+
+function repliesTo(id: number, run: readonly LogEvent[]): readonly number[] {
+  return run.flatMap((event, index) => (event.type === 'chat' && event.reply?.id === id ? [index] : []));
 }
 
 export function rememberChanges(before: ChangeLog, more: readonly ChangeEvent[]): ChangeLog {

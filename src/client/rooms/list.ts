@@ -3,25 +3,33 @@
  * belongs to one epoch and is dropped when the epoch changes.
  */
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
-import type { ChangeEvent, RoomFrame, RoomSummary } from '../../shared/protocol.js';
+import type { ChangeEvent, RoomFrame, RoomSummary, User } from '../../shared/protocol.js';
 import * as api from '../api.js';
 import { backoffMs, type Clock } from '../clock.js';
-import type { Snapshot } from '../decode.js';
+import type { LogEvent, Snapshot } from '../decode.js';
+import { unreadAfter } from '../render/rows.js';
 import type { RoomStore } from '../room/store.js';
 import type { CachedWindow, OfflineCache } from './cache.js';
 
+export interface RoomListDeps {
+  readonly cache: OfflineCache;
+  readonly clock: Clock;
+  /** rooms that the user has left */
+  readonly left: ReadonlySignal<ReadonlySet<string>>;
+  readonly random?: () => number;
+}
+
 export class RoomListStore {
-  readonly rooms = new RoomEntries();
+  readonly rooms: RoomEntries;
   readonly readPositions: ReadPositionSender;
   readonly #cache: OfflineCache;
+  readonly #retry: RetryLatest;
   #epoch: string | undefined;
-  readonly #roomsRetry: RetryLatest;
-  readonly #mentionsRetry: RetryLatest;
 
-  constructor(cache: OfflineCache, clock: Clock, random: () => number = Math.random) {
+  constructor({ cache, clock, left, random = Math.random }: RoomListDeps) {
     this.#cache = cache;
-    this.#roomsRetry = new RetryLatest(clock, random);
-    this.#mentionsRetry = new RetryLatest(clock, random);
+    this.rooms = new RoomEntries(left);
+    this.#retry = new RetryLatest(clock, random);
     this.readPositions = new ReadPositionSender({ rooms: this.rooms, send: api.markRead, clock });
   }
 
@@ -47,16 +55,21 @@ export class RoomListStore {
   }
 
   /** Follows the shown room until the returned function is called. */
-  follow(name: string, { timeline, people }: RoomStore): () => void {
+  follow(name: string, { timeline, people, me }: RoomStore): () => void {
+    this.rooms.follow(name);
     const stops = [
       effect(() => this.rooms.setLast(name, timeline.value.last)),
       effect(() => this.rooms.setPeople(name, people.value.count)),
       effect(() => {
+        const unread = unreadAfter(this.rooms.readIn(name), timeline.value.events, me.value);
+        this.rooms.setUnread(name, unread.length, unread.filter((event) => concerns(event, me.value)).length);
+      }),
+      effect(() => {
         if (timeline.value.seen) this.#cache.saveWindow(name, () => timeline.peek());
       }),
     ];
-    this.rooms.join(name);
     return () => {
+      this.rooms.follow(undefined);
       for (const stop of stops) stop();
     };
   }
@@ -76,18 +89,16 @@ export class RoomListStore {
     void this.refresh();
   }
 
-  onRoomFrame({ room, last, read }: RoomFrame): void {
-    this.rooms.setLast(room, last);
+  onRoomFrame(frame: RoomFrame): void {
+    const { room, last, read } = frame;
+    this.rooms.applyFrame(frame);
     if (read !== undefined) this.readPositions.onServerPosition(room, read, last);
     this.#saveRooms();
   }
 
-  /** Retries until both lists have arrived. Opening a room waits for the rooms, not for the mentions. */
-  async refresh(): Promise<void> {
-    await Promise.all([
-      this.#roomsRetry.run((isNewest) => this.#refreshRooms(isNewest)),
-      this.#mentionsRetry.run(() => this.#refreshMentions()),
-    ]);
+  /** Retries until the list has arrived. */
+  refresh(): Promise<void> {
+    return this.#retry.run((isNewest) => this.#refreshRooms(isNewest));
   }
 
   /** A list is dropped when a later request has started. */
@@ -104,16 +115,6 @@ export class RoomListStore {
     this.#saveRooms();
   }
 
-  async #refreshMentions(): Promise<boolean> {
-    const epoch = this.#epoch;
-    const found = await api.mentions({});
-    if (!found) return false;
-    if (epoch !== this.#epoch) return true;
-    for (const { room, id, edited = id } of found.messages) this.rooms.setMentioned(room, edited);
-    this.#saveRooms();
-    return true;
-  }
-
   #resetLog(): void {
     this.rooms.reset();
     this.readPositions.clear();
@@ -128,40 +129,43 @@ export class RoomListStore {
   }
 }
 
+/** A message of someone else that mentions the user or replies to them. */
+export function concerns(event: LogEvent, me: User | undefined): boolean {
+  if ((event.type !== 'chat' && event.type !== 'edit') || !me || event.user.id === me.id) return false;
+  const isReply = event.type === 'chat' && event.reply?.user.id === me.id;
+  return isReply || (event.mentions?.some(({ id }) => id === me.id) ?? false);
+}
+
 /** Invariant: within an epoch, `last` and `read` never decrease, whatever the order of updates. */
-
-export interface RoomEntry extends RoomSummary {
-  /** numbers after the read position */
-  readonly unread: number;
-  /** a known mention is unread */
-  readonly mentioned: boolean;
-}
-
-interface KnownRoom extends RoomSummary {
-  /** number of the newest known mention */
-  readonly mentionedAt: number;
-}
-
 export class RoomEntries {
-  readonly #rooms = signal<readonly KnownRoom[]>([]);
+  readonly #rooms = signal<readonly RoomSummary[]>([]);
   readonly #loaded = signal(false);
-  /** Joined rooms first, then the others by activity. */
-  readonly list = computed<readonly RoomEntry[]>(() => this.#rooms.value.map(toEntry));
-  /** Sum over joined rooms. */
-  readonly unread = computed(() =>
-    this.list.value.reduce((sum, entry) => sum + (entry.joined ? entry.unread : 0), 0),
-  );
+  /** the room in view, whose unread messages are counted here and not by the server */
+  #followed: string | undefined;
+  /** Joined rooms first, then the others by activity. In rooms that the user has left only mentions are unread. */
+  readonly list: ReadonlySignal<readonly RoomSummary[]>;
   /** The server's list has arrived. */
   readonly loaded: ReadonlySignal<boolean> = this.#loaded;
 
-  entry(room: string): RoomEntry | undefined {
+  constructor(left: ReadonlySignal<ReadonlySet<string>> = signal(new Set())) {
+    this.list = computed(() => {
+      const rooms = left.value;
+      return rooms.size === 0 ? this.#rooms.value : this.#rooms.value.map((entry) => asLeft(entry, rooms));
+    });
+  }
+
+  entry(room: string): RoomSummary | undefined {
     return this.list.peek().find((entry) => entry.room === room);
+  }
+
+  /** Reads signals. */
+  readIn(room: string): number {
+    return this.#rooms.value.find((entry) => entry.room === room)?.read ?? 0;
   }
 
   /** Shows the cached list. */
   restore(rooms: readonly RoomSummary[]): void {
-    if (this.#loaded.peek()) return;
-    this.#rooms.value = this.#merge(rooms);
+    if (!this.#loaded.peek()) this.#rooms.value = this.#merge(rooms);
   }
 
   /** Joined rooms that the server does not list, because they are empty, are kept. */
@@ -174,69 +178,88 @@ export class RoomEntries {
     this.#loaded.value = true;
   }
 
-  join(room: string): void {
-    this.#change(room, (entry) => ({ ...entry, joined: true }));
+  /** The room comes into view, and the user is in it; or no room is in view. */
+  follow(room: string | undefined): void {
+    this.#followed = room;
+    if (room !== undefined) this.#change(room, (entry) => ({ ...entry, joined: true }));
   }
   setLast(room: string, last: number): void {
     this.#change(room, (entry) => ({ ...entry, last: Math.max(entry.last, last) }));
   }
   /** On this or another device. */
   setRead(room: string, id: number): void {
-    this.#change(room, (entry) => ({ ...entry, read: Math.max(entry.read, id) }));
+    this.#change(room, (entry) => withoutRead({ ...entry, read: Math.max(entry.read, id) }));
   }
-  setMentioned(room: string, id: number): void {
-    this.#change(room, (entry) => ({ ...entry, mentionedAt: Math.max(entry.mentionedAt, id) }));
+  setUnread(room: string, unread: number, mentions: number): void {
+    this.#change(room, (entry) => ({ ...entry, unread, mentions }));
   }
   setPeople(room: string, people: number): void {
     this.#change(room, (entry) => ({ ...entry, people }));
   }
 
+  /** A room that is not listed yet, and has no read position, is one that the user was never in. */
+  applyFrame({ room, last, read, unread, mentions }: RoomFrame): void {
+    const counts = room === this.#followed ? {} : { unread, mentions };
+    const joined = read !== undefined || (this.entry(room)?.joined ?? false);
+    this.#change(room, (entry) =>
+      withoutRead({ ...entry, joined, ...counts, last: Math.max(entry.last, last) }),
+    );
+  }
+
   /** Another epoch: no number holds any more. */
   reset(): void {
-    this.#rooms.value = this.#rooms.peek().map((one) => ({ ...one, last: 0, read: 0, mentionedAt: 0 }));
+    const numbers = { last: 0, read: 0, unread: 0, mentions: 0 };
+    this.#rooms.value = this.#rooms.peek().map((entry) => ({ ...entry, ...numbers }));
     this.#loaded.value = false;
   }
 
-  #change(room: string, change: (entry: KnownRoom) => KnownRoom): void {
+  #change(room: string, change: (entry: RoomSummary) => RoomSummary): void {
     const rooms = this.#rooms.peek();
-    const index = rooms.findIndex((one) => one.room === room);
-    const previous = rooms[index] ?? {
-      ...{ room, last: 0, read: 0, unread: 0, mentions: 0, people: 0 },
-      ...{ joined: true, mentionedAt: 0 },
-    };
+    const index = rooms.findIndex((entry) => entry.room === room);
+    const previous = rooms[index] ?? newEntry(room);
     const changed = change(previous);
-    if (index < 0) this.#rooms.value = insertJoined(rooms, [changed]);
+    if (index < 0) this.#rooms.value = changed.joined ? insertJoined(rooms, [changed]) : [...rooms, changed];
     else if (!isSameEntry(previous, changed)) this.#rooms.value = rooms.with(index, changed);
   }
 
-  #merge(rooms: readonly RoomSummary[]): readonly KnownRoom[] {
+  /** A server that has missed a read position counts too much, so the known counts stay. */
+  #merge(rooms: readonly RoomSummary[]): readonly RoomSummary[] {
     const known = new Map(this.#rooms.peek().map((entry) => [entry.room, entry]));
     return rooms.map((summary) => {
-      const { last = 0, read = 0, mentionedAt = 0 } = known.get(summary.room) ?? {};
+      const { last = 0, read = 0, unread = 0, mentions = 0 } = known.get(summary.room) ?? {};
+      const isAhead = read > summary.read || summary.room === this.#followed;
       return {
         ...summary,
         last: Math.max(last, summary.last),
         read: Math.max(read, summary.read),
-        mentionedAt,
+        ...(isAhead && { unread, mentions }),
       };
     });
   }
 }
 
+function asLeft(entry: RoomSummary, left: ReadonlySet<string>): RoomSummary {
+  return left.has(entry.room) ? { ...entry, joined: false, unread: entry.mentions } : entry;
+}
+
+export function newEntry(room: string): RoomSummary {
+  return { room, last: 0, read: 0, unread: 0, mentions: 0, people: 0, joined: true };
+}
+
+/** Nothing is unread in a room that was read to its end. */
+function withoutRead(entry: RoomSummary): RoomSummary {
+  return entry.read < entry.last ? entry : { ...entry, unread: 0, mentions: 0 };
+}
+
 /** Inserts rooms after the joined ones. */
-function insertJoined(rooms: readonly KnownRoom[], more: readonly KnownRoom[]): readonly KnownRoom[] {
+function insertJoined(rooms: readonly RoomSummary[], more: readonly RoomSummary[]): readonly RoomSummary[] {
   const firstOther = rooms.findIndex(({ joined }) => !joined);
   return rooms.toSpliced(firstOther < 0 ? rooms.length : firstOther, 0, ...more);
 }
 
-function isSameEntry(a: KnownRoom, b: KnownRoom): boolean {
-  const fields = ['last', 'read', 'mentionedAt', 'people', 'joined'] as const;
+function isSameEntry(a: RoomSummary, b: RoomSummary): boolean {
+  const fields = ['last', 'read', 'unread', 'mentions', 'people', 'joined'] as const;
   return fields.every((name) => a[name] === b[name]);
-}
-
-function toEntry({ mentionedAt, ...summary }: KnownRoom): RoomEntry {
-  const { last, read } = summary;
-  return { ...summary, unread: Math.max(0, last - read), mentioned: mentionedAt > read };
 }
 
 /**
@@ -351,7 +374,7 @@ export class RetryLatest {
 /** The room above or below, wrapping around; with `unread`, only rooms with unread messages. */
 
 export function neighbourRoom(
-  entries: readonly RoomEntry[],
+  entries: readonly RoomSummary[],
   current: string,
   step: 1 | -1,
   unread: boolean,
@@ -362,7 +385,7 @@ export function neighbourRoom(
     const from = start < 0 && step < 0 ? 0 : start;
     const entry = rooms.at((from + n * step) % rooms.length);
     if (!entry || entry.room === current) continue;
-    if (!unread || (entry.joined && entry.unread > 0)) return entry.room;
+    if (!unread || entry.unread > 0) return entry.room;
   }
   return undefined;
 }

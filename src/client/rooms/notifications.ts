@@ -11,7 +11,7 @@ import { TabLeader } from '../outbox/leader.js';
 import { webLocks } from '../outbox/sender.js';
 import { isChange } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
-import type { RoomEntries } from './list.js';
+import { concerns, type RoomEntries } from './list.js';
 
 /** `never`: unsupported, or the page came over plain http. */
 export type NotifyPermission = 'default' | 'granted' | 'denied' | 'never';
@@ -25,8 +25,6 @@ export interface Notifier {
   isLeader(): boolean;
   /** Whether any tab shows the room to the user. */
   isWatched(room: string): Promise<boolean>;
-  /** Tells the other tabs that a message mentions the user. */
-  announceMention(room: string, id: number): void;
 }
 
 export interface NotificationPolicyDeps {
@@ -87,7 +85,6 @@ export class NotificationPolicy {
     const last = events.at(-1);
     if (!last) return;
     this.#checkedTo.set(room, Math.max(last.id, this.#checkedTo.get(room) ?? 0));
-    for (const event of events) if (this.#mentionsMe(event)) this.#onMention(room, event.id);
     const message = events.findLast((event) => this.#isRelevant(room, event));
     if (message?.type === 'chat') await this.#notify(room, message);
   }
@@ -126,30 +123,18 @@ export class NotificationPolicy {
   }
 
   #isRelevant(room: string, event: LogEvent): boolean {
-    const { settings, me } = this.#deps;
+    const { settings, me, rooms } = this.#deps;
     if (event.type !== 'chat' || event.user.id === me || event.deleted !== undefined) return false;
     if (settings.doNotDisturb.peek()) return false;
     const notify = settings.notifyLevelIn(room);
-    return notify === 'all' || (notify === 'mentions' && this.#mentionsMe(event));
-  }
-
-  #mentionsMe(event: LogEvent): boolean {
-    const { me } = this.#deps;
-    if ((event.type !== 'chat' && event.type !== 'edit') || event.user.id === me) return false;
-    return event.mentions?.some(({ id }) => id === me) ?? false;
-  }
-
-  #onMention(room: string, id: number): void {
-    this.#deps.rooms.setMentioned(room, id);
-    this.#deps.notifier.announceMention(room, id);
+    if (notify === 'all' && rooms.entry(room)?.joined) return true;
+    return notify !== 'none' && concerns(event, { id: me, name: '' });
   }
 }
 
 export interface TabNotifierDeps {
   /** target of a click */
   readonly openRoom: (room: string, id: number) => void;
-  /** Another tab saw a mention. */
-  readonly onMention: (room: string, id: number) => void;
 }
 
 const maxBodyChars = 200;
@@ -157,19 +142,14 @@ const maxBodyChars = 200;
 export class TabNotifier implements Notifier {
   readonly #user: string;
   readonly #leader: TabLeader;
-  readonly #channel = new BroadcastChannel('oneport.mentions');
   readonly #openRoom: (room: string, id: number) => void;
   #room = '';
   #releaseLock: (() => void) | undefined;
 
-  constructor(user: string, { openRoom, onMention }: TabNotifierDeps) {
+  constructor(user: string, { openRoom }: TabNotifierDeps) {
     this.#user = user;
     this.#openRoom = openRoom;
     this.#leader = new TabLeader(webLocks, `oneport.notifier ${user}`, untilAborted);
-    this.#channel.onmessage = ({ data }) => {
-      if (data?.user === user && typeof data.room === 'string' && typeof data.id === 'number')
-        onMention(data.room, data.id);
-    };
   }
 
   start(): void {
@@ -201,10 +181,6 @@ export class TabNotifier implements Notifier {
     if (this.#releaseLock && room === this.#room) return true;
     const { held = [] } = (await webLocks?.query()) ?? {};
     return held.some(({ name }) => name === this.#watchLockName(room));
-  }
-
-  announceMention(room: string, id: number): void {
-    this.#channel.postMessage({ user: this.#user, room, id });
   }
 
   permission(): NotifyPermission {

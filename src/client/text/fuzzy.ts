@@ -3,7 +3,7 @@
  * score higher.
  */
 import { parseRoom } from '../../shared/parse.js';
-import type { RoomEntry } from '../rooms/list.js';
+import { LIMITS, type RoomSummary } from '../../shared/protocol.js';
 
 export interface FuzzyMatch {
   readonly score: number;
@@ -74,7 +74,7 @@ function mergeHits(positions: readonly number[]): FuzzyMatch['hits'] {
 export interface RoomSuggestion {
   readonly room: string;
   /** undefined: would be created */
-  readonly entry: RoomEntry | undefined;
+  readonly entry: RoomSummary | undefined;
   readonly hits: FuzzyMatch['hits'];
 }
 
@@ -82,7 +82,7 @@ const maxSuggestions = 50;
 
 export function suggestRooms(
   query: string,
-  list: readonly RoomEntry[],
+  list: readonly RoomSummary[],
   current: string,
 ): readonly RoomSuggestion[] {
   const trimmed = query.trim();
@@ -100,15 +100,20 @@ export function suggestRooms(
 }
 
 /** For an empty query: mentions, unread, others, the current room last. Sorting is stable. */
-function roomBonus(entry: RoomEntry, current: string, isEmptyQuery: boolean): number {
+function roomBonus(entry: RoomSummary, current: string, isEmptyQuery: boolean): number {
   if (isEmptyQuery)
     return entry.room === current
       ? -10_000
-      : (entry.mentioned ? 4_000 : 0) + (entry.joined && entry.unread > 0 ? 2_000 : 0) + entry.room.length;
+      : (entry.mentions > 0 ? 4_000 : 0) + (entry.unread > 0 ? 2_000 : 0) + entry.room.length;
   return entry.joined ? 20 : 0;
 }
 
-/** Spaces become hyphens. */
-export function roomNameOf(trimmed: string): string | undefined {
-  return parseRoom(trimmed.replace(/^#/, '').trim().replace(/\s+/gu, '-'));
+/** Makes "kitchen-talk" of "Kitchen Talk!". Undefined when nothing is left. */
+export function roomNameOf(text: string): string | undefined {
+  const name = text
+    .normalize('NFKC')
+    .replace(/['’]/g, '')
+    .replace(/[^\p{L}\p{N}\p{M}_-]+|-{2,}/gu, '-');
+  const cut = [...name.replace(/^-+/, '')].slice(0, LIMITS.roomNameLength).join('');
+  return parseRoom(cut.replace(/-+$/, ''));
 }

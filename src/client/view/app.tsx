@@ -11,7 +11,7 @@ import { Composer } from './composer.js';
 import { Drawer, Panels } from './dialog.js';
 import { Header } from './header.js';
 import { listenToKeys } from './keyboard.js';
-import { peopleBeside, roomsBeside } from './layout.js';
+import { classNames, peopleBeside, roomsBeside } from './layout.js';
 import { People } from './people.js';
 import { RoomList } from './room-list.js';
 import { Status } from './status.js';
@@ -25,14 +25,13 @@ export function AppView({ app }: { app: App }) {
   const wantsPeople = useSignal(true);
   useEffect(() => listenToKeys(app), [app]);
   const session = app.session.value;
-  const isDisconnected = session.connection.state.value.state !== 'live';
   const showPeople = peopleBeside.value && wantsPeople.value;
   const togglePeople = () => {
     if (peopleBeside.value) wantsPeople.value = !wantsPeople.value;
     else drawer.value = 'people';
   };
   return (
-    <div class={`page${showPeople ? '' : ' no-people'}${isDisconnected ? ' disconnected' : ''}`}>
+    <div class={pageClass(app, showPeople)}>
       <button class="skip" type="button" onClick={skipToLog} children={t.value.header.skip} />
       {roomsBeside.value && <RoomList app={app} />}
       <Header
@@ -57,6 +56,15 @@ export function AppView({ app }: { app: App }) {
   );
 }
 
+function pageClass(app: App, showPeople: boolean): string {
+  return classNames({
+    page: true,
+    'no-people': !showPeople,
+    disconnected: app.session.value.connection.state.value.state !== 'live',
+    'show-numbers': app.settings.showNumbers.value,
+  });
+}
+
 function Drawers({ app, open }: { app: App; open: Signal<DrawerName | undefined> }) {
   const close = () => {
     open.value = undefined;
@@ -73,7 +81,7 @@ function Drawers({ app, open }: { app: App; open: Signal<DrawerName | undefined>
     </Drawer>
   ) : (
     <Drawer kind="drawer right" label={t.value.people.title} close={close}>
-      <People app={app} />
+      <People app={app} onChoose={close} />
     </Drawer>
   );
 }
@@ -83,14 +91,16 @@ function skipToLog(): void {
   document.querySelector<HTMLElement>('.log')?.focus();
 }
 
-/** An error that belongs to no message. */
+/** An error that belongs to no message, or what became of a link to a number. */
 function Notice({ session }: { session: App['session']['value'] }) {
   const problem = session.room.notice.value;
-  if (!problem) return null;
+  const target = session.targetNotice.value;
+  const { noNumber, changeOf } = t.value.message;
+  if (problem) return <p class="notice" role="alert" children={t.value.problems[problem.code]} />;
+  if (!target) return null;
+  const { id, of } = target;
   return (
-    <p class="notice" role="alert">
-      {t.value.problems[problem.code]}
-    </p>
+    <p class="notice info" role="status" children={of === undefined ? noNumber(id) : changeOf(id, of)} />
   );
 }
 

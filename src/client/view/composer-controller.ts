@@ -5,6 +5,7 @@
 import { effect, type Signal, untracked } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
+import { parseText } from '../../shared/parse.js';
 import { type ChatEvent, LIMITS } from '../../shared/protocol.js';
 import { t } from '../i18n.js';
 import { markMilestone } from '../render/scheduler.js';
@@ -72,7 +73,7 @@ export class ComposerController {
   }
 
   send(): void {
-    const prepared = this.state.prepare(withShortcodesReplaced(this.field?.value ?? ''));
+    const prepared = parseText(withShortcodesReplaced(this.field?.value ?? ''));
     this.#deps.completion.close();
     this.field?.focus();
     if (!prepared.ok) {

@@ -10,7 +10,9 @@ import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import { checkVersion } from '../updates.js';
 import { CloseIcon, IconButton } from './icons.js';
+import { Invite } from './invitation.js';
 import { focusComposer } from './keyboard.js';
+import { NewRoom } from './new-room.js';
 import { QuickSwitcher } from './quick-switcher.js';
 import { Mentions, Search } from './search.js';
 
@@ -109,17 +111,20 @@ export interface PanelProps {
 
 type PanelComponent = FunctionComponent<PanelProps>;
 
-/** Dialogs whose field must take the first keystroke. */
+/** Dialogs that open at once: a field must take the first keystroke. */
 const panels: Partial<Record<DialogName, PanelComponent>> = {
   search: Search,
   mentions: Mentions,
   switch: QuickSwitcher,
+  create: NewRoom,
+  invite: Invite,
 };
 
 /** Other dialogs load when first opened; their frame shows at once. */
 const panelImporters: Partial<Record<DialogName, () => Promise<PanelComponent>>> = {
   keys: async () => (await import('./shortcut-help.js')).Keys,
   settings: async () => (await import('./settings.js')).SettingsForm,
+  signOut: async () => (await import('./sign-out.js')).SignOut,
 };
 
 export function Panels({ app }: { app: App }) {

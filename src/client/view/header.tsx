@@ -1,22 +1,24 @@
 /** The header: room, connection state, dialogs and menu. */
-import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import {
   AtIcon,
+  DropDownIcon,
   IconButton,
   KeysIcon,
   LeaveIcon,
-  Logo,
   MoreIcon,
   PeopleIcon,
+  RoomsIcon,
   SearchIcon,
   SettingsIcon,
 } from './icons.js';
-import { roomsBeside } from './layout.js';
+import { roomsBeside, touchOnly } from './layout.js';
 import { Avatar } from './people.js';
+import { shortCount } from './room-list.js';
+import { RoomMenu } from './room-menu.js';
 
 interface HeaderProps {
   readonly app: App;
@@ -40,9 +42,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
   return (
     <header class="top">
       {!roomsBeside.value && <RoomsButton app={app} show={showRooms} />}
-      <h1>
-        <bdi>{name}</bdi>
-      </h1>
+      <RoomTitle app={app} name={name} />
       <span class={`dot ${state}`} title={title} />
       <span class="spacer" />
       <IconButton
@@ -53,9 +53,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
       >
         <SearchIcon />
       </IconButton>
-      <IconButton class="quiet wide" label={header.mentions} onClick={show('mentions')}>
-        <AtIcon />
-      </IconButton>
+      <MentionsButton count={app.mentionCount.value} onClick={show('mentions')} />
       <IconButton class="quiet" label={peopleLabel} aria-pressed={open} onClick={togglePeople}>
         <PeopleIcon />
         <span class="count" aria-hidden="true">
@@ -67,13 +65,41 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
   );
 }
 
+/** The name of the room, which opens its menu. */
+function RoomTitle({ app, name }: { app: App; name: string }) {
+  const opener = useRef<HTMLButtonElement>(null);
+  return (
+    <>
+      <h1>
+        <button type="button" ref={opener} popovertarget="title-menu" aria-haspopup="menu">
+          <bdi>{name}</bdi>
+          <DropDownIcon />
+        </button>
+      </h1>
+      <RoomMenu app={app} id="title-menu" room={name} opener={() => opener.current} />
+    </>
+  );
+}
+
+function MentionsButton({ count, onClick }: { count: number; onClick: () => void }) {
+  const { mentions, mentionsUnread } = t.value.header;
+  return (
+    <IconButton
+      class="quiet wide"
+      label={count > 0 ? mentionsUnread(count) : mentions}
+      aria-haspopup="dialog"
+      onClick={onClick}
+    >
+      <AtIcon />
+      {count > 0 && <span class="badge mention-badge" data-count={shortCount(count)} />}
+    </IconButton>
+  );
+}
+
 /** Opens the room list in narrow windows and shows the number of unread messages. */
 function RoomsButton({ app, show }: { app: App; show: () => void }) {
   const { rooms, roomsUnread } = t.value.header;
-  const peopleLabel = app.session.value.name;
-  const otherRooms = app.rooms.list.value.filter(({ joined, room }) => joined && room !== peopleLabel);
-  const unread = otherRooms.reduce((sum, entry) => sum + entry.unread, 0);
-  const isMentioned = otherRooms.some(({ mentioned }) => mentioned);
+  const unread = app.unreadCount.value;
   return (
     <button
       class="quiet rooms-button"
@@ -82,11 +108,11 @@ function RoomsButton({ app, show }: { app: App; show: () => void }) {
       title={rooms}
       onClick={show}
     >
-      <Logo />
+      <RoomsIcon />
       {unread > 0 && (
         <span
-          class={isMentioned ? 'badge mention-badge' : 'badge'}
-          data-count={unread > 99 ? t.value.rooms.many : unread}
+          class={app.mentionCount.value > 0 ? 'badge mention-badge' : 'badge'}
+          data-count={shortCount(unread)}
         />
       )}
     </button>
@@ -111,8 +137,10 @@ function Menu({ app }: { app: App }) {
         {me && <p class="signed-in">{header.signedIn(me.name)}</p>}
         <MenuItem act={openDialog('mentions')} icon={<AtIcon />} text={header.mentions} />
         <MenuItem act={openDialog('settings')} icon={<SettingsIcon />} text={settings.title} />
-        <MenuItem act={openDialog('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
-        <SignOut app={app} />
+        {!touchOnly.value && (
+          <MenuItem act={openDialog('keys')} icon={<KeysIcon />} text={keys.title} hint="?" />
+        )}
+        <MenuItem act={openDialog('signOut')} icon={<LeaveIcon />} text={header.signOut} />
       </div>
     </>
   );
@@ -135,31 +163,6 @@ function MenuItem({ act, icon, text, hint }: MenuItemProps) {
           {hint}
         </span>
       )}
-    </button>
-  );
-}
-
-/** Signing out discards unsent messages in all rooms, so it asks first if there are any. */
-function SignOut({ app }: { app: App }) {
-  /** how many the user was asked about */
-  const confirmedCount = useSignal(0);
-  const { signOut, discardAndSignOut } = t.value.header;
-  const onClick = async () => {
-    const unsent = await app.countUnsent();
-    if (unsent > confirmedCount.value) confirmedCount.value = unsent;
-    else await app.signOut();
-  };
-  return (
-    <button
-      class={confirmedCount.value > 0 ? 'quiet danger' : 'quiet'}
-      type="button"
-      onClick={() => void onClick()}
-      onBlur={() => {
-        confirmedCount.value = 0;
-      }}
-    >
-      <LeaveIcon />
-      {confirmedCount.value > 0 ? discardAndSignOut(confirmedCount.value) : signOut}
     </button>
   );
 }

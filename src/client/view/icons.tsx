@@ -35,6 +35,15 @@ export const CloseIcon = pathIcon('M6 6l12 12M18 6 6 18');
 export const MoreIcon = pathIcon(
   'M4.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0M11.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0M18.25 12a.75.75 0 1 0 1.5 0 .75.75 0 1 0-1.5 0',
 );
+export const DropDownIcon = pathIcon('m7.5 10 4.5 4.500 4.500-4.500');
+export const RoomsIcon = pathIcon('M4.500 7h15M4.500 12h15M4.500 17h15');
+export const StarIcon = pathIcon(
+  'm12 4.500 2.300 4.700 5.200.800-3.800 3.700.900 5.200-4.600-2.500-4.600 2.500.900-5.200-3.800-3.700 5.200-.800Z',
+);
+export const BellIcon = pathIcon('M6 16.500V11a6 6 0 0 1 12 0v5.500l1.500 1.500h-15ZM10 20.500h4');
+export const MutedIcon = pathIcon(
+  'M6 16.500V11c0-1.300.4-2.500 1.100-3.500M9 5.800a6 6 0 0 1 9 5.200v4M16.500 18h-12L6 16.500M10 20.500h4M4 4l16 16',
+);
 export const PlusIcon = pathIcon('M12 5.5v13M5.5 12h13');
 export const LeaveIcon = pathIcon(
   'M14 4.5H6.5a1 1 0 0 0-1 1v13a1 1 0 0 0 1 1H14M10.5 12h10M17 8.5l3.5 3.5-3.5 3.5',

@@ -2,6 +2,7 @@
 
 import type { ChatEvent } from '../../shared/protocol.js';
 import type { App, DialogName } from '../app.js';
+import { afterRender } from '../render/scheduler.js';
 import { neighbourRoom } from '../rooms/list.js';
 import type { Completion } from './completion.js';
 import type { ComposerController } from './composer-controller.js';
@@ -154,8 +155,13 @@ const rowSteps: Readonly<Record<string, (at: number, count: number) => number>> 
   ArrowDown: (at) => at + 1,
   ArrowUp: (at) => at - 1,
   Home: () => 0,
-  End: (_at, count) => count - 1,
 };
+
+/** The last row may have to be loaded and rendered first. */
+function focusLatest(actions: MessageActions): true {
+  void actions.session.room.toLatest().then(() => afterRender(() => actions.focusLast()));
+  return true;
+}
 
 /** Handles keys on a row, and those that lead out of the controls in it. Returns true if handled. */
 export function handleMessageKey(
@@ -170,6 +176,7 @@ export function handleMessageKey(
     if (event.key === 'Escape') return focusRowElement(row);
     return isArrow(event.key) && step !== undefined && moveToRow(row, step);
   }
+  if (event.key === 'End') return focusLatest(actions);
   if (step) return moveToRow(row, step);
   const message = messageOf(idOf(row) ?? 0);
   if (message && event.key === 'Escape' && actions.confirmingDelete.peek() === message.id) {

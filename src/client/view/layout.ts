@@ -1,15 +1,21 @@
-/** Places a popover next to its opener, inside the window. */
+/** Places popovers, and tells what fits beside what. */
 import { type ReadonlySignal, signal } from '@preact/signals';
 
 const gapPx = 6;
 
-export function placePopover(popover: HTMLElement, opener: Element): void {
+/** Below or above its opener, inside the window, with one edge in line: the end of a line, or its start. */
+export function placePopover(
+  popover: HTMLElement,
+  opener: Element,
+  alignment: 'start' | 'end' = 'end',
+): void {
   const at = opener.getBoundingClientRect();
   const { width, height } = popover.getBoundingClientRect();
   const rightToLeft = getComputedStyle(opener).direction === 'rtl';
   const below = at.bottom + gapPx + height <= innerHeight || at.top < height + gapPx;
   const top = below ? at.bottom + gapPx : at.top - gapPx - height;
-  const left = rightToLeft ? at.left : at.right - width;
+  const alignsLeft = rightToLeft === (alignment === 'end');
+  const left = alignsLeft ? at.left : at.right - width;
   // The content security policy forbids style attributes, but not properties set by script.
   popover.style.setProperty('inset', 'auto');
   popover.style.setProperty('top', `${clampToWindow(top, innerHeight - height)}px`);
@@ -18,6 +24,13 @@ export function placePopover(popover: HTMLElement, opener: Element): void {
 
 function clampToWindow(value: number, most: number): number {
   return Math.max(gapPx, Math.min(value, most - gapPx));
+}
+
+/** The names whose value is true, for a class attribute. */
+export function classNames(names: Readonly<Record<string, boolean>>): string {
+  return Object.keys(names)
+    .filter((name) => names[name])
+    .join(' ');
 }
 
 /** Breakpoints, equal to those of style/narrow.css. */

@@ -1,17 +1,20 @@
 /** Actions on messages, and which message is active. One instance for all rows of a room. */
 import { computed, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { ChatEvent } from '../../shared/protocol.js';
+import type { ChatEvent, User } from '../../shared/protocol.js';
 import { t } from '../i18n.js';
 import type { PendingMessage } from '../outbox/outbox.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
 import type { Settings } from '../settings.js';
 import { recentEmoji } from '../storage.js';
+import { copyText } from './clipboard.js';
 import { pickEmoji } from './emoji-loader.js';
 import { IconButton, MoreIcon, ReactIcon, ReplyIcon } from './icons.js';
 import { focusComposer } from './keyboard.js';
-import { placePopover, touchOnly } from './layout.js';
+import { touchOnly } from './layout.js';
+import { PopoverMenu } from './menu.js';
+import type { ShownPerson } from './person-card.js';
 import { Dates } from './timestamp.js';
 
 /** Controls in a row are tab stops only while it is the current row. */
@@ -42,6 +45,8 @@ export class MessageActions {
   readonly confirmingDelete = signal<number | undefined>(undefined);
   /** just revealed */
   readonly highlighted = signal<number | undefined>(undefined);
+  /** whose card is open */
+  readonly shownPerson = signal<ShownPerson | undefined>(undefined);
   /** for screen readers */
   readonly announcement = signal('');
 
@@ -53,6 +58,11 @@ export class MessageActions {
 
   clearFocus(): void {
     this.focused.value = undefined;
+  }
+
+  focusLast(): void {
+    const rows = document.querySelectorAll<HTMLElement>('.message[data-id]');
+    rows[rows.length - 1]?.focus({ preventScroll: true });
   }
 
   isMine(event: ChatEvent): boolean {
@@ -105,6 +115,10 @@ export class MessageActions {
     if (emoji !== undefined && touchOnly.peek()) this.clearFocus();
   }
 
+  showPerson(user: User, opener: Element): void {
+    this.shownPerson.value = { user, opener };
+  }
+
   async copy(text: string): Promise<boolean> {
     const isCopied = await copyText(text);
     const { copied, notCopied } = t.peek().message;
@@ -145,10 +159,22 @@ export function Toolbar({ editedAt, ...rest }: ToolbarProps & { readonly editedA
   return (
     <div class={editedAt === undefined ? 'toolbar-rail' : 'toolbar-rail two-lines'}>
       <div class="toolbar">
-        <Dates id={datesId} at={at} edited={editedAt} />
+        <Dates id={datesId} at={at} edited={editedAt}>
+          <NumberLink id={rest.event.id} actions={rest.actions} />
+        </Dates>
         {deleted === undefined && <ToolbarButtons {...rest} />}
       </div>
     </div>
+  );
+}
+
+/** A link to a message. Its title explains why numbers are skipped. */
+export function NumberLink({ id, actions }: { id: number; actions: MessageActions }) {
+  const { number, numberHow } = t.value.message;
+  return (
+    <a class="number" href={actions.linkTo(id)} tabIndex={-1} aria-label={number(id)} title={numberHow(id)}>
+      {`#${id}`}
+    </a>
   );
 }
 
@@ -191,80 +217,38 @@ function ToolbarButtons({ event, mine, actions }: ToolbarProps) {
   );
 }
 
-/** A native popover. */
 function MoreMenu({ event, mine, actions }: ToolbarProps) {
-  const popover = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
   const label = t.value.message.moreActions;
   const id = `more-${event.id}`;
-  const onToggle = ({ newState }: { readonly newState: string }) => {
-    if (newState !== 'open' || !popover.current || !opener.current) return;
-    placePopover(popover.current, opener.current);
-    popover.current.querySelector('button')?.focus();
-  };
-  const act = (work: () => void) => () => {
-    popover.current?.hidePopover();
-    focusRow(event.id);
-    work();
-  };
-  const menuProps = { id, role: 'menu', 'aria-label': label, onToggle, onKeyDown: handleMenuKey } as const;
+  const items = menuItems(event, mine, actions).map(([text, work]) => {
+    const act = () => {
+      focusRow(event.id);
+      work();
+    };
+    return { text, act };
+  });
   return (
     <>
       <IconButton label={label} ref={opener} popovertarget={id} aria-haspopup="menu">
         <MoreIcon />
       </IconButton>
-      <div class="more" popover="auto" ref={popover} {...menuProps}>
-        {menuItems(event, mine, actions).map(([text, work]) => (
-          <button
-            type="button"
-            role="menuitem"
-            tabIndex={-1}
-            key={text}
-            onClick={act(work)}
-            children={text}
-          />
-        ))}
-      </div>
+      <PopoverMenu id={id} label={label} items={items} opener={() => opener.current} />
     </>
   );
 }
 
-type MenuItem = readonly [text: string, action: () => void];
+type MessageMenuItem = readonly [text: string, action: () => void];
 
-function menuItems(event: ChatEvent, isMine: boolean, actions: MessageActions): readonly MenuItem[] {
+function menuItems(event: ChatEvent, isMine: boolean, actions: MessageActions): readonly MessageMenuItem[] {
   const { edit, remove, copyText, copyLink } = t.value.message;
   const url = new URL(actions.linkTo(event.id), location.href).href;
-  const copyItems: readonly MenuItem[] = [
+  const copyItems: readonly MessageMenuItem[] = [
     [copyText, () => void actions.copy(event.data)],
     [copyLink, () => void actions.copy(url)],
   ];
   if (!isMine) return copyItems;
   return [[edit, () => actions.edit(event)], ...copyItems, [remove, () => actions.confirmDelete(event)]];
-}
-
-const menuSteps: Readonly<Record<string, (at: number, count: number) => number>> = {
-  ArrowDown: (at, count) => (at + 1) % count,
-  ArrowUp: (at, count) => (at + count - 1) % count,
-  Home: () => 0,
-  End: (_at, count) => count - 1,
-};
-
-function handleMenuKey(event: KeyboardEvent): void {
-  const { currentTarget } = event;
-  if (!(currentTarget instanceof HTMLElement)) return;
-  if (event.key === 'Tab' || event.key === 'Escape') {
-    event.preventDefault();
-    event.stopPropagation();
-    currentTarget.hidePopover();
-    return;
-  }
-  const step = menuSteps[event.key];
-  if (!step) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const items = [...currentTarget.querySelectorAll('button')];
-  const focused = items.findIndex((item) => item.matches(':focus'));
-  items[step(focused, items.length)]?.focus();
 }
 
 /** Cancel has the focus: what is typed without looking deletes nothing. */
@@ -285,27 +269,4 @@ export function DeleteConfirmation({ event, actions }: Omit<ToolbarProps, 'mine'
       <button type="button" class="danger" onClick={() => actions.remove(event)} children={remove} />
     </div>
   );
-}
-
-/** Over plain http only execCommand works. */
-export async function copyText(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text);
-  }
-}
-
-function copyBySelection(text: string): boolean {
-  const previousFocus = document.activeElement;
-  const textarea = document.createElement('textarea');
-  textarea.value = text;
-  textarea.className = 'unseen';
-  document.body.append(textarea);
-  textarea.select();
-  const isCopied = document.execCommand('copy');
-  textarea.remove();
-  if (previousFocus instanceof HTMLElement) previousFocus.focus({ preventScroll: true });
-  return isCopied;
 }

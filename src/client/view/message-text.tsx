@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { ChatEvent } from '../../shared/protocol.js';
+import type { ChatEvent, Reply } from '../../shared/protocol.js';
 import { t } from '../i18n.js';
 import { isEmojiOnly } from '../text/emoji.js';
 import {
@@ -12,6 +12,7 @@ import {
   type MarkdownNodes,
   parseMarkdown,
   parseMessage,
+  plainText,
   type QuoteSource,
 } from '../text/markdown.js';
 import { CheckIcon, CopyIcon, IconButton } from './icons.js';
@@ -158,21 +159,29 @@ function goToQuoted(event: MouseEvent, from: QuoteSource, context: RowContext): 
   void context.actions.session.goTo(from.id);
 }
 
-/** Jumps to a message of this room; with a modifier key it opens like any link. */
 function MessageRef({ id, text, context }: { id: number; text: string; context: RowContext }) {
+  return <a class="ref" {...linkProps(id, context)} children={text} />;
+}
+
+/** The message that this one replies to, as it is now. */
+export function ReplyCard({ reply, context }: { reply: Reply; context: RowContext }) {
+  const { deleted, goToQuoted, inReplyTo } = t.value.message;
+  const text = useMemo(() => plainText(parseMarkdown(reply.data)), [reply.data]);
   return (
-    <a
-      class="ref"
-      tabIndex={context.tabIndex}
-      href={context.actions.linkTo(id)}
-      onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-        event.preventDefault();
-        event.stopPropagation();
-        void context.actions.session.goTo(id);
-      }}
-    >
-      {text}
+    <a class="reply-card" title={goToQuoted} {...linkProps(reply.id, context)}>
+      <span class="visually-hidden">{inReplyTo} </span>
+      <bdi class="author">{reply.user.name}</bdi> <bdi class="quoted">{text === '' ? deleted : text}</bdi>
     </a>
   );
+}
+
+/** Jumps to a message of this room; with a modifier key it opens like any link. */
+function linkProps(id: number, { actions, tabIndex }: RowContext) {
+  const onClick = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    void actions.session.goTo(id);
+  };
+  return { href: actions.linkTo(id), tabIndex, onClick };
 }

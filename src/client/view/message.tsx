@@ -5,17 +5,19 @@
 import { useMemo } from 'preact/hooks';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 import { formatList, t } from '../i18n.js';
-import { deliveryStateOf, type PendingMessage } from '../outbox/outbox.js';
+import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
 import { ClockIcon, RejectedIcon } from './icons.js';
+import { classNames } from './layout.js';
 import {
   DeleteConfirmation,
   datesId,
   type MessageActions,
+  NumberLink,
   type RowContext,
   Toolbar,
 } from './message-actions.js';
-import { MessageText } from './message-text.js';
+import { MessageText, ReplyCard } from './message-text.js';
 import { Avatar } from './people.js';
 import { fullDate, Timestamp } from './timestamp.js';
 
@@ -36,7 +38,7 @@ interface MessageProps {
 export function Message(props: MessageProps) {
   const { isMine, isCurrent, isActive, isConfirmingDelete, actions } = props;
   const { event, startsGroup, pendingChanges: pending, editedAt } = props.row;
-  const { number, deleted, row: rowLabel } = t.value.message;
+  const { deleted } = t.value.message;
   const isDeleted = event.deleted !== undefined;
   const context = isCurrent ? actions.tabbable : actions.untabbable;
   const showToolbar = isActive && !isConfirmingDelete;
@@ -45,23 +47,22 @@ export function Message(props: MessageProps) {
       class={classOf(props)}
       data-id={event.id}
       tabIndex={isCurrent ? 0 : -1}
-      aria-label={
-        isCurrent ? rowLabel(event.user.name, event.id, isDeleted ? deleted : event.data) : undefined
-      }
+      aria-label={isCurrent ? labelOf(event) : undefined}
       aria-describedby={showToolbar ? datesId : undefined}
     >
-      <a class="number" href={actions.linkTo(event.id)} tabIndex={-1} aria-label={number(event.id)}>
-        {event.id}
-      </a>
-      {startsGroup && <Avatar user={event.user} />}
+      {startsGroup && (
+        <Avatar user={event.user} onClick={(opener) => actions.showPerson(event.user, opener)} />
+      )}
       <div class="body">
-        <bdi class={startsGroup ? 'name' : 'name visually-hidden'}>{event.user.name}</bdi>
+        <Author user={event.user} startsGroup={startsGroup} context={context} />
+        {event.reply && <ReplyCard reply={event.reply} context={context} />}
         {isDeleted ? <span class="text">{deleted}</span> : <MessageText event={event} context={context} />}
         <Reactions event={event} context={context} />
         {pending.length > 0 && <PendingChanges pending={pending} actions={actions} />}
         {isConfirmingDelete && <DeleteConfirmation event={event} actions={actions} />}
       </div>
-      <span class={event.edited === undefined ? 'time' : 'time edited'}>
+      <span class="meta">
+        <NumberLink id={event.id} actions={actions} />
         {event.edited !== undefined && <EditedLabel at={editedAt} />}
         <Timestamp at={event.at} />
       </span>
@@ -70,8 +71,37 @@ export function Message(props: MessageProps) {
   );
 }
 
+interface AuthorProps {
+  readonly user: User;
+  readonly startsGroup: boolean;
+  readonly context: RowContext;
+}
+
+function Author({ user, startsGroup, context }: AuthorProps) {
+  if (!startsGroup) return <bdi class="name visually-hidden">{user.name}</bdi>;
+  return (
+    <button
+      class="name"
+      type="button"
+      tabIndex={context.tabIndex}
+      aria-haspopup="dialog"
+      onClick={({ currentTarget }) => context.actions.showPerson(user, currentTarget)}
+    >
+      <bdi>{user.name}</bdi>
+    </button>
+  );
+}
+
+/** What a screen reader says when the row gets the focus. */
+function labelOf({ id, user, data, deleted, reply }: ChatEvent): string {
+  const { deleted: deletedText, row, rowReply } = t.value.message;
+  const text = deleted === undefined ? data : deletedText;
+  return reply ? rowReply(user.name, id, reply.user.name, text) : row(user.name, id, text);
+}
+
 function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessageProps): string {
-  const names = {
+  return classNames({
+    message: true,
     'group-start': row.startsGroup,
     mine: isMine,
     editing: isEditing,
@@ -79,14 +109,16 @@ function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessagePro
     highlighted: isHighlighted,
     active: isActive,
     waiting: row.pendingChanges.length > 0,
-  };
-  const applied = Object.entries(names).flatMap(([name, applies]) => (applies ? [name] : []));
-  return ['message', ...applied].join(' ');
+  });
 }
 
 function EditedLabel({ at }: { at: number | undefined }) {
   const { edited, editedAt } = t.value.message;
-  return <span title={at === undefined ? edited : editedAt(fullDate(at))}>{edited}</span>;
+  return (
+    <span class="edited" title={at === undefined ? edited : editedAt(fullDate(at))}>
+      {edited}
+    </span>
+  );
 }
 
 interface PendingMessageRowProps {
@@ -102,19 +134,22 @@ export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) 
   // Rendered like a stored message.
   const event = useMemo<ChatEvent>(() => {
     const user = me ?? { id: '', name: '' };
-    return { id: 0, type: 'chat', user, data: row.data, at: message.at };
+    const { data, answered } = row;
+    const reply = answered && { id: answered.id, user: answered.user, data: answered.data };
+    return { id: 0, type: 'chat', user, data, at: message.at, ...(reply && { reply }) };
   }, [row]);
   return (
     <li class={`message pending ${state}`} data-cid={message.cid}>
-      <span class="number">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
+      <span class="state">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
       <div class="body">
         <span class="name visually-hidden">{you}</span>
+        {event.reply && <ReplyCard reply={event.reply} context={actions.untabbable} />}
         <MessageText event={event} context={actions.untabbable} />
         {state === 'rejected' && <RejectionNotice message={message} actions={actions} />}
         {state === 'unpersisted' && <p class="error" role="alert" children={unsaved} />}
       </div>
       {(state === 'waiting' || state === 'saving') && (
-        <span class="time">{state === 'saving' ? saving : waiting}</span>
+        <span class="meta">{state === 'saving' ? saving : waiting}</span>
       )}
     </li>
   );
@@ -150,12 +185,13 @@ function PendingChanges({ pending, actions }: PendingChangesProps) {
 function RejectionNotice({ message, actions }: { message: PendingMessage; actions: MessageActions }) {
   const { cid, posting, problem } = message;
   if (!problem) return null;
-  const { failed, retry, discard } = t.value.message;
+  const { failed, replyGone, retry, discard } = t.value.message;
   const reasons: Readonly<Record<string, string>> = t.value.problems;
+  const reason = lostReply(message) ? replyGone : (reasons[problem.code] ?? problem.message);
   return (
     <p class="error" role="alert">
       <span>
-        {failed[posting.type]} {reasons[problem.code] ?? problem.message}
+        {failed[posting.type]} {reason}
       </span>
       <button type="button" onClick={() => actions.session.retry(cid)} children={retry} />
       <button type="button" onClick={() => actions.session.discard(cid)} children={discard} />

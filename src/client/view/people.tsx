@@ -1,13 +1,22 @@
 /** The people in the room. */
 
+import { useSignal } from '@preact/signals';
 import type { User } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { formatList, t } from '../i18n.js';
 import { toneIndexOf } from '../render/rows.js';
 import type { RoomSession } from '../room/session.js';
+import { PersonCard, type ShownPerson } from './person-card.js';
+
+interface PeopleProps {
+  readonly app: App;
+  /** after a choice; closes the drawer */
+  readonly onChoose?: (() => void) | undefined;
+}
 
 /** While disconnected, shows who was here before. */
-export function People({ app }: { app: App }) {
+export function People({ app, onChoose }: PeopleProps) {
+  const shownPerson = useSignal<ShownPerson | undefined>(undefined);
   const { room, connection } = app.session.value;
   const people = room.people.value;
   const me = app.me.value?.id;
@@ -22,35 +31,60 @@ export function People({ app }: { app: App }) {
       <ul>
         {people.users.map((user) => (
           <li key={user.id}>
-            <Avatar user={user} />
-            <bdi>{user.name}</bdi>
-            {user.id === me && <span class="self">{text.you}</span>}
+            <button
+              type="button"
+              aria-haspopup="dialog"
+              onClick={({ currentTarget }) => {
+                shownPerson.value = { user, opener: currentTarget };
+              }}
+            >
+              <Avatar user={user} />
+              <bdi>{user.name}</bdi>
+              {user.id === me && <span class="self">{text.you}</span>}
+            </button>
           </li>
         ))}
         {more > 0 && <li class="more">{text.more(more)}</li>}
       </ul>
+      <PersonCard app={app} shown={shownPerson} onChoose={onChoose} />
     </aside>
   );
 }
-
-/** The first letter of a name in its user's colour. */
 
 const avatarToneCount = 8;
 /** Created on demand, because construction takes as long as rendering ten rows. */
 let graphemes: Intl.Segmenter | undefined;
 
-export function Avatar({ user }: { user: User }) {
+interface AvatarProps {
+  readonly user: User;
+  /** a convenience for the mouse, beside a button that does the same */
+  readonly onClick?: (avatar: Element) => void;
+}
+
+/** The initials of a name in its user's colour. */
+export function Avatar({ user, onClick }: AvatarProps) {
   return (
-    <span class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`} aria-hidden="true">
-      {initial(user.name)}
+    <span
+      class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`}
+      aria-hidden="true"
+      onClick={onClick && (({ currentTarget }) => onClick(currentTarget))}
+    >
+      {initials(user.name)}
     </span>
   );
 }
 
-function initial(name: string): string {
-  if (/^[A-Za-z][\w -]/.test(name)) return name.charAt(0).toUpperCase();
+/** Of the first and the last word. */
+function initials(name: string): string {
+  const words = name.split(/[\s_-]+/).filter((word) => word !== '');
+  const [first = name, last] = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return initial(first) + (last === undefined ? '' : initial(last));
+}
+
+function initial(word: string): string {
+  if (/^[A-Za-z]\w/.test(word)) return word.charAt(0).toUpperCase();
   graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  for (const { segment } of graphemes.segment(name)) return segment.toLocaleUpperCase();
+  for (const { segment } of graphemes.segment(word)) return segment.toLocaleUpperCase();
   return '';
 }
 

@@ -102,7 +102,7 @@ function Option({ option, index, selected, open }: OptionProps) {
     <div ref={row} id={`option-${index}`} role="option" aria-selected={selected} onClick={() => open(option)}>
       {entry ? <RoomNameLabel option={option} /> : <CreateRoomLabel room={option.room} />}
       {entry && entry.people > 0 && <span class="present">{t.value.rooms.people(entry.people)}</span>}
-      {entry?.joined && entry.unread > 0 && <UnreadBadge count={entry.unread} mentioned={entry.mentioned} />}
+      {entry && entry.unread > 0 && <UnreadBadge {...entry} />}
     </div>
   );
 }

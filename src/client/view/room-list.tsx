@@ -1,9 +1,15 @@
 /** The list of rooms. */
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import type { RoomSummary } from '../../shared/protocol.js';
 import { addressPath } from '../address.js';
-import type { App } from '../app.js';
+import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
-import type { RoomEntry } from '../rooms/list.js';
-import { Logo } from './icons.js';
+import { newEntry } from '../rooms/list.js';
+import { EditIcon, IconButton, Logo, MoreIcon, MutedIcon, PlusIcon } from './icons.js';
+import { classNames } from './layout.js';
+import { RoomMenu } from './room-menu.js';
 
 interface RoomListProps {
   readonly app: App;
@@ -12,112 +18,165 @@ interface RoomListProps {
 }
 
 export function RoomList({ app, onChoose }: RoomListProps) {
-  const { title, mine, others: othersTitle, none, find } = t.value.rooms;
-  const { joined, rest: others } = splitRooms(app.rooms.list.value, app.session.value.name);
+  const { title, find, newRoom } = t.value.rooms;
+  const openDialog = (name: DialogName) => () => {
+    onChoose?.();
+    app.showDialog(name);
+  };
   return (
     <nav class="rooms" aria-label={title}>
       <p class="brand">
         <Logo />
         Oneport
       </p>
-      <button
-        class="find"
-        type="button"
-        aria-keyshortcuts="Control+K Meta+K"
-        onClick={() => {
-          onChoose?.();
-          app.showDialog('switch');
-        }}
-      >
+      <button class="find" type="button" aria-keyshortcuts="Control+K Meta+K" onClick={openDialog('switch')}>
         <span>{find}</span>
         <span class="key" aria-hidden="true">
           {switcherKeyLabel}
         </span>
       </button>
-      <div class="list">
-        <h2>{mine}</h2>
-        <RoomLinks rooms={joined} app={app} onChoose={onChoose} />
-        <h2>{othersTitle}</h2>
-        {others.length > 0 ? (
-          <RoomLinks rooms={others} app={app} onChoose={onChoose} />
-        ) : (
-          <p class="none">{none}</p>
-        )}
-      </div>
+      <RoomSections app={app} onChoose={onChoose}>
+        <button class="new" type="button" onClick={openDialog('create')}>
+          <PlusIcon />
+          {newRoom}
+        </button>
+      </RoomSections>
     </nav>
   );
 }
 
 const switcherKeyLabel = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘K' : 'Ctrl K';
 
-/** The current room counts as joined, even while it is empty. */
-function splitRooms(list: readonly RoomEntry[], here: string) {
-  const known = list.some(({ room }) => room === here);
-  const entry: RoomEntry = {
-    room: here,
-    last: 0,
-    read: 0,
-    people: 0,
-    joined: true,
-    unread: 0,
-    mentions: 0,
-    mentioned: false,
+/** The children stand below the rooms that the user is in. */
+function RoomSections({ app, onChoose, children }: RoomListProps & { children: ComponentChildren }) {
+  const menuRoom = useSignal('');
+  const opener = useRef<Element>(null);
+  const { starred: starredTitle, mine, others: othersTitle, none } = t.value.rooms;
+  const { starred, joined, others } = splitRooms(app);
+  const openMenu = (room: string, button: Element) => {
+    menuRoom.value = room;
+    opener.current = button;
   };
-  const all = known ? list : [entry, ...list];
-  const isMine = ({ room, joined }: RoomEntry) => joined || room === here;
-  return { joined: all.filter(isMine), rest: all.filter((one) => !isMine(one)) };
-}
-
-function RoomLinks({ rooms, app, onChoose }: RoomListProps & { rooms: readonly RoomEntry[] }) {
-  const here = app.session.value.name;
-  return (
+  const links = (rooms: readonly RoomSummary[]) => (
     <ul>
       {rooms.map((entry) => (
-        <RoomLink key={entry.room} entry={entry} here={entry.room === here} onChoose={onChoose} />
+        <RoomLink key={entry.room} app={app} entry={entry} openMenu={openMenu} onChoose={onChoose} />
       ))}
     </ul>
   );
+  return (
+    <div class="list">
+      {starred.length > 0 && <h2>{starredTitle}</h2>}
+      {starred.length > 0 && links(starred)}
+      <h2>{mine}</h2>
+      {links(joined)}
+      {children}
+      <h2>{othersTitle}</h2>
+      {others.length > 0 ? links(others) : <p class="none">{none}</p>}
+      <RoomMenu app={app} id={menuId} room={menuRoom.value} opener={() => opener.current} />
+    </div>
+  );
 }
 
-interface RoomLinkProps {
-  readonly entry: RoomEntry;
-  readonly here: boolean;
-  readonly onChoose: (() => void) | undefined;
+const menuId = 'room-menu';
+
+/** The current room counts as joined, even while it is empty. */
+function splitRooms(app: App) {
+  const list = app.rooms.list.value;
+  const here = app.session.value.name;
+  const { starred } = app.settings;
+  const all = list.some(({ room }) => room === here) ? list : [newEntry(here), ...list];
+  const isMine = ({ room, joined }: RoomSummary) => joined || room === here;
+  const isStarred = ({ room }: RoomSummary) => starred.value.has(room);
+  return {
+    starred: all.filter(isStarred),
+    joined: all.filter((entry) => isMine(entry) && !isStarred(entry)),
+    others: all.filter((entry) => !isMine(entry) && !isStarred(entry)),
+  };
+}
+
+interface RoomLinkProps extends RoomListProps {
+  readonly entry: RoomSummary;
+  readonly openMenu: (room: string, button: Element) => void;
 }
 
 /** The app handles the click without loading a page (address.ts). */
-function RoomLink({ entry, here, onChoose }: RoomLinkProps) {
-  const { room, people, joined } = entry;
-  const text = t.value.rooms;
-  const unread = joined && !here ? entry.unread : 0;
+function RoomLink({ app, entry, openMenu, onChoose }: RoomLinkProps) {
+  const { room } = entry;
+  const isHere = room === app.session.value.name;
+  const isMuted = app.settings.roomRules.value.get(room) === 'none';
+  const unread = isHere ? 0 : entry.unread;
   return (
-    <li class={unread > 0 ? 'unread' : ''}>
-      <a href={addressPath({ room })} aria-current={here ? 'page' : undefined} onClick={onChoose}>
+    <li class={classNames({ unread: unread > 0 && !isMuted, muted: isMuted })}>
+      <a href={addressPath({ room })} aria-current={isHere ? 'page' : undefined} onClick={onChoose}>
         <bdi>{room}</bdi>
-        {people > 0 && (
-          <span class="present" title={text.people(people)}>
-            <span aria-hidden="true">{people}</span>
-            <span class="visually-hidden">, {text.people(people)}</span>
-          </span>
-        )}
-        {unread > 0 && <UnreadBadge count={unread} mentioned={entry.mentioned} />}
+        <RoomMarks app={app} entry={entry} isHere={isHere} isMuted={isMuted} />
+        {unread > 0 && <UnreadBadge {...entry} />}
       </a>
+      <IconButton
+        class="tool"
+        label={t.value.roomMenu.label(room)}
+        popovertarget={menuId}
+        aria-haspopup="menu"
+        onClick={({ currentTarget }) => openMenu(room, currentTarget)}
+      >
+        <MoreIcon />
+      </IconButton>
     </li>
   );
 }
 
-export function UnreadBadge({ count, mentioned }: { count: number; mentioned: boolean }) {
-  const { unread, mentioned: called, many } = t.value.rooms;
+interface RoomMarksProps {
+  readonly app: App;
+  readonly entry: RoomSummary;
+  readonly isHere: boolean;
+  readonly isMuted: boolean;
+}
+
+function RoomMarks({ app, entry: { room, people }, isHere, isMuted }: RoomMarksProps) {
+  const { people: peopleText, muted, draft } = t.value.rooms;
+  const hasDraft = !isHere && app.drafts.rooms.value.has(room);
   return (
-    <span class={mentioned ? 'badge mention-badge' : 'badge'}>
+    <>
+      {isMuted && <Mark text={muted} icon={<MutedIcon />} />}
+      {hasDraft && <Mark text={draft} icon={<EditIcon />} />}
+      {people > 0 && (
+        <span class="present" title={peopleText(people)}>
+          <span class="visually-hidden">, {peopleText(people)}</span>
+        </span>
+      )}
+    </>
+  );
+}
+
+function Mark({ text, icon }: { text: string; icon: ComponentChildren }) {
+  return (
+    <span class="mark" title={text}>
+      {icon}
+      <span class="visually-hidden">, {text}</span>
+    </span>
+  );
+}
+
+export function UnreadBadge({ unread, mentions }: Pick<RoomSummary, 'unread' | 'mentions'>) {
+  const { unread: unreadText, mentioned } = t.value.rooms;
+  return (
+    <span class={mentions > 0 ? 'badge mention-badge' : 'badge'}>
       <span aria-hidden="true">
-        {mentioned ? '@' : ''}
-        {count > 99 ? many : count}
+        {mentions > 0 ? '@' : ''}
+        {shortCount(unread)}
       </span>
       <span class="visually-hidden">
-        , {unread(count)}
-        {mentioned ? `, ${called}` : ''}
+        , {unreadText(unread)}
+        {mentions > 0 ? `, ${mentioned}` : ''}
       </span>
     </span>
   );
+}
+
+const maxShownCount = 99;
+
+/** For a badge. */
+export function shortCount(count: number): string {
+  return count > maxShownCount ? t.value.rooms.many : String(count);
 }

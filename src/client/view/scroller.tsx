@@ -21,8 +21,8 @@ interface MessageScrollerProps {
   readonly onRendered: (scroller: MessageScroller) => void;
   readonly onNearTop: () => void;
   readonly onNearBottom: () => void;
-  /** this number and all before it were visible */
-  readonly onRead: (id: number) => void;
+  /** the first and last visible number */
+  readonly onRead: (first: number, last: number) => void;
   /** delegated events of the rows */
   readonly list: ListEvents;
 }
@@ -178,8 +178,13 @@ export class MessageScroller extends Component<MessageScrollerProps> {
     requestAnimationFrame(() => {
       this.#readCheckQueued = false;
       const container = this.#box.current;
-      const id = container ? idOf(lastVisibleRow(this.#rows(), container)) : undefined;
-      if (id !== undefined) this.props.onRead(id);
+      if (!container) return;
+      const rows = this.#rows();
+      const [first, last] = [
+        idOf(firstVisibleRow(rows, container)?.row),
+        idOf(lastVisibleRow(rows, container)),
+      ];
+      if (first !== undefined && last !== undefined) this.props.onRead(first, last);
     });
   };
 

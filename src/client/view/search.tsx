@@ -18,6 +18,13 @@ const query = signal('');
 const everywhere = signal(true);
 const searchDelayMs = 200;
 
+/** Opens the search with a query. */
+export function searchFor(app: App, text: string): void {
+  query.value = text;
+  everywhere.value = true;
+  app.showDialog('search');
+}
+
 export function Search({ app, close }: PanelProps) {
   const { results, more } = useSearch(app);
   const box = useRef<HTMLDivElement>(null);

@@ -1,42 +1,126 @@
 /** The settings. Each change applies at once. */
-import type { Signal } from '@preact/signals';
+import { type Signal, useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import type { Answer, OneTimeLink } from '../api.js';
 import type { App } from '../app.js';
 import { browserLanguage, languages, t } from '../i18n.js';
 import { type NotifyLevel, notifyLevels, themes } from '../settings.js';
 import type { PanelProps } from './dialog.js';
+import { LinkWithCode } from './invitation.js';
 
 export function SettingsForm({ app }: PanelProps) {
   const text = t.value.settings;
   const { settings } = app;
-  const notify: Readonly<Record<NotifyLevel, string>> = {
-    mentions: text.mentions,
-    all: text.all,
-    none: text.none,
-  };
   return (
-    <form class="settings scroll" onSubmit={(event) => event.preventDefault()}>
+    <div class="settings scroll">
+      <section>
+        <h3>{text.you}</h3>
+        <NameForm app={app} />
+        <DeviceLink app={app} />
+      </section>
       <section>
         <h3>{text.appearance}</h3>
         <RadioChoice name={text.theme} values={themes} setting={settings.theme} texts={text} />
         <LanguageChoice app={app} />
-      </section>
-      <section>
-        <h3>{text.notifications}</h3>
-        <PermissionRow app={app} />
-        <RadioChoice name={text.notify} values={notifyLevels} setting={settings.notify} texts={notify} />
-        <RoomNotifyChoice app={app} texts={notify} />
-        <ToggleSwitch name={text.sound} setting={settings.sound} />
         <ToggleSwitch
-          name={text.doNotDisturb}
-          setting={settings.doNotDisturb}
-          description={text.doNotDisturbHow}
+          name={text.showNumbers}
+          setting={settings.showNumbers}
+          description={text.showNumbersHow}
         />
       </section>
+      <NotificationSettings app={app} />
       <section>
         <h3>{text.keyboard}</h3>
         <ToggleSwitch name={text.singleKeys} setting={settings.singleKeys} description={text.singleKeysHow} />
       </section>
+    </div>
+  );
+}
+
+function NotificationSettings({ app }: { app: App }) {
+  const text = t.value.settings;
+  const { settings } = app;
+  const { mentions, all, none } = text;
+  const notify: Readonly<Record<NotifyLevel, string>> = { mentions, all, none };
+  return (
+    <section>
+      <h3>{text.notifications}</h3>
+      <PermissionRow app={app} />
+      <RadioChoice name={text.notify} values={notifyLevels} setting={settings.notify} texts={notify} />
+      <RoomNotifyChoice app={app} texts={notify} />
+      <ToggleSwitch name={text.sound} setting={settings.sound} />
+      <ToggleSwitch
+        name={text.doNotDisturb}
+        setting={settings.doNotDisturb}
+        description={text.doNotDisturbHow}
+      />
+    </section>
+  );
+}
+
+/** `undefined`: unchanged; `saved`, or the code of an error. */
+type NameState = 'saved' | 'saving' | { readonly code: string } | undefined;
+
+function NameForm({ app }: { app: App }) {
+  const field = useRef<HTMLInputElement>(null);
+  const state = useSignal<NameState>(undefined);
+  const { name, nameHow, save, saved } = t.value.settings;
+  const problems: Readonly<Record<string, string>> = t.value.problems;
+  const { value } = state;
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    state.value = 'saving';
+    const code = await app.rename(field.current?.value ?? '');
+    state.value = code === undefined ? 'saved' : { code };
+  };
+  return (
+    <form class="row" onSubmit={(event) => void submit(event)}>
+      <label class="named">
+        {name}
+        <input
+          ref={field}
+          type="text"
+          required
+          autocomplete="off"
+          defaultValue={app.me.value?.name ?? ''}
+          onInput={() => {
+            state.value = undefined;
+          }}
+        />
+      </label>
+      <button class="plain" type="submit" disabled={value === 'saving'} children={save} />
+      {typeof value === 'object' ? (
+        <p class="caution" role="alert" children={problems[value.code] ?? problems['unknown']} />
+      ) : (
+        <p role="status" children={value === 'saved' ? saved : nameHow} />
+      )}
     </form>
+  );
+}
+
+function DeviceLink({ app }: { app: App }) {
+  const link = useSignal<Answer<OneTimeLink> | undefined>(undefined);
+  const { device, deviceHow, deviceCreate, deviceNote } = t.value.settings;
+  const problems: Readonly<Record<string, string>> = t.value.problems;
+  const create = async () => {
+    link.value = await app.createLink();
+  };
+  const { value } = link;
+  return (
+    <div class="row">
+      {device}
+      <button class="plain" type="button" onClick={() => void create()} children={deviceCreate} />
+      {value?.ok ? (
+        <div class="device-link" role="status">
+          <p>{deviceNote}</p>
+          <LinkWithCode url={value.value.url} />
+        </div>
+      ) : (
+        <p class={value ? 'caution' : undefined} role={value ? 'alert' : undefined}>
+          {value ? (problems[value.code] ?? problems['unknown']) : deviceHow}
+        </p>
+      )}
+    </div>
   );
 }
 

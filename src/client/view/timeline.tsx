@@ -15,12 +15,13 @@ import {
   lastId,
   type Timeline as TimelineState,
 } from '../room/timeline.js';
-import type { Settings } from '../settings.js';
 import { DownIcon } from './icons.js';
+import { Invitation } from './invitation.js';
 import { handleMessageKey, idOf, isKeyboardInUse, rowOf } from './keyboard.js';
 import { Message, PendingMessageRow } from './message.js';
 import { focusRow, MessageActions } from './message-actions.js';
 import { TypingIndicator } from './people.js';
+import { PersonCard } from './person-card.js';
 import { handleClick, handlePointerOver, useTouchSelection } from './pointer.js';
 import { type ListEvents, MessageScroller } from './scroller.js';
 import { Day } from './timestamp.js';
@@ -28,12 +29,12 @@ import { Day } from './timestamp.js';
 /** Each room has its own instance. */
 export function Timeline({ app }: { app: App }) {
   const session = app.session.value;
-  return <RoomTimeline key={session.name} session={session} settings={app.settings} />;
+  return <RoomTimeline key={session.name} session={session} app={app} />;
 }
 
-function RoomTimeline({ session, settings }: { session: RoomSession; settings: Settings }) {
+function RoomTimeline({ session, app }: { session: RoomSession; app: App }) {
   const { room } = session;
-  const actions = useMemo(() => new MessageActions(session, settings), [session]);
+  const actions = useMemo(() => new MessageActions(session, app.settings), [session]);
   const rows = useRows(session);
   const list = useMemo(() => new VirtualList(rows, session), [rows, session]);
   const onRendered = useScrollTarget(session, rows, actions);
@@ -51,7 +52,7 @@ function RoomTimeline({ session, settings }: { session: RoomSession; settings: S
         onRendered={onRendered}
         onNearTop={() => list.extendUp() || void room.loadOlder()}
         onNearBottom={() => list.extendDown() || void room.loadNewer()}
-        onRead={(id) => session.markRead(readUpTo(room.timeline.peek(), id))}
+        onRead={(first, last) => session.markRead(first, readUpTo(room.timeline.peek(), last))}
         list={listEvents}
       >
         <Beginning
@@ -63,6 +64,7 @@ function RoomTimeline({ session, settings }: { session: RoomSession; settings: S
       </MessageScroller>
       {!timeline.pinned && <JumpToLatest session={session} timeline={timeline} />}
       <TypingIndicator session={session} />
+      <PersonCard app={app} shown={actions.shownPerson} />
       <p class="visually-hidden" role="status">
         {actions.announcement}
       </p>
@@ -167,6 +169,7 @@ function Beginning({ older, empty, name }: { older: boolean; empty: boolean; nam
     <li class="beginning empty">
       <strong>{start(name)}</strong>
       <span>{sayHello}</span>
+      <Invitation room={name} />
     </li>
   );
 }

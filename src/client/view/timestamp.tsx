@@ -1,5 +1,6 @@
 /** Times and dates in the reader's language. */
 import { computed, signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { t } from '../i18n.js';
 
 const timesShown = signal(false);
@@ -22,11 +23,18 @@ function showFullDate({ currentTarget: time }: { readonly currentTarget: HTMLTim
   time.title = fullDate(Date.parse(time.dateTime));
 }
 
+interface DatesProps {
+  readonly id: string;
+  readonly at: number;
+  readonly edited: number | undefined;
+  readonly children: ComponentChildren;
+}
+
 /** The full dates of the active message. */
-export function Dates({ id, at, edited }: { id: string; at: number; edited: number | undefined }) {
+export function Dates({ id, at, edited, children }: DatesProps) {
   return (
     <p class="dates" id={id}>
-      <time dateTime={isoDate(at)}>{fullDate(at)}</time>{' '}
+      {children} <time dateTime={isoDate(at)}>{fullDate(at)}</time>{' '}
       {edited !== undefined && <span>{t.value.message.editedAt(fullDate(edited))}</span>}
     </p>
   );
