@@ -94,7 +94,7 @@ export async function jump(page: Page, id: number): Promise<number> {
         const from = performance.now();
         location.hash = String(number);
         const look = () => {
-          const row = document.querySelector(`li.message.found[data-id="${number}"]`);
+          const row = document.querySelector(`li.message.highlighted[data-id="${number}"]`);
           const { top = -1 } = row?.getBoundingClientRect() ?? {};
           if (top > 0 && top < innerHeight) resolve(performance.now() - from);
           else requestAnimationFrame(look);
@@ -108,7 +108,7 @@ export async function jump(page: Page, id: number): Promise<number> {
 /** Back to the newest. */
 export async function toLatest(page: Page, last: number): Promise<number> {
   const from = performance.now();
-  await page.locator('.below').click();
+  await page.locator('.jump-latest').click();
   await page.locator(`li.message[data-id="${last}"]`).waitFor();
   return performance.now() - from;
 }
