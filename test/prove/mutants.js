@@ -20,6 +20,7 @@ import { WalTruncater } from '../../dist/store/store.js';
 /** @typedef {import('../../src/chat/types.js').Result} Result */
 /** @typedef {import('../../src/chat/types.js').EventStorage} EventStorage */
 /** @typedef {import('../../src/chat/types.js').PeopleStorage} PeopleStorage */
+/** @typedef {import('../../src/chat/types.js').Person} Person */
 /** @typedef {import('../../src/chat/types.js').StoredCommand} StoredCommand */
 /** @typedef {import('../../src/shared/protocol.js').RoomEvent} RoomEvent */
 /** @typedef {import('../../src/sequencer/sequencer.js').BatchHandler} BatchHandler */
@@ -302,6 +303,22 @@ function ackOf({ room, user, target, data, at, cid = '' }, id) {
   return { kind: 'duplicate', room, event: { id, type: 'react', user, target, data, at, cid } };
 }
 
+/**
+ * Stores an event whose cid is known without that cid, or the unique index would object.
+ * @param {EventStorage} events @returns {Pick<EventStorage, 'append' | 'appendChange'>}
+ */
+function withoutKnownCids(events) {
+  /** @param {Person} person @param {string | undefined} cid */
+  const fresh = (person, cid) =>
+    cid === undefined || events.findByCid(person, cid) !== undefined ? {} : { cid };
+  return {
+    append: (room, person, { cid, ...message }) =>
+      events.append(room, person, { ...message, ...fresh(person, cid) }),
+    appendChange: (message, person, { cid, ...change }) =>
+      events.appendChange(message, person, { ...change, ...fresh(person, cid) }),
+  };
+}
+
 /** @type {Readonly<Record<string, () => Mutation>>} */
 const mutants = {
   none: () => ({}),
@@ -312,19 +329,9 @@ const mutants = {
   // Delivers an event to the room before its commit.
   'deliver-before-commit': () => beforeCommit('deliver'),
 
-  // Accepts a repeated cid again. Leaves it out of the second event, or the unique index would object.
+  // Accepts a repeated cid again.
   'no-deduplication': () =>
-    withEvents((events) => ({
-      findByCid: () => undefined,
-      append: (room, person, { cid, ...message }) => {
-        const known = cid === undefined || events.findByCid(person, cid) !== undefined;
-        return events.append(room, person, known ? message : { ...message, cid });
-      },
-      appendChange: (message, person, { cid, ...change }) => {
-        const known = cid === undefined || events.findByCid(person, cid) !== undefined;
-        return events.appendChange(message, person, known ? change : { ...change, cid });
-      },
-    })),
+    withEvents((events) => ({ findByCid: () => undefined, ...withoutKnownCids(events) })),
 
   // The same for edits only. A repeated edit replaces a newer text by its own.
   'no-deduplication-of-edits': () =>
@@ -333,10 +340,7 @@ const mutants = {
         const stored = events.findByCid(person, cid);
         return stored?.event.type === 'edit' ? undefined : stored;
       },
-      appendChange: (message, person, { cid, ...change }) => {
-        const known = cid === undefined || events.findByCid(person, cid) !== undefined;
-        return events.appendChange(message, person, known ? change : { ...change, cid });
-      },
+      ...withoutKnownCids(events),
     })),
 
   // Acknowledges some changes and does not apply them.
