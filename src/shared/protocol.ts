@@ -146,6 +146,9 @@ export type PostCommand =
     };
 
 /** A parsed `superchat` frame. */
+/** The command of one type. */
+export type PostOfType<T extends PostCommand['type']> = Extract<PostCommand, { readonly type: T }>;
+
 export type ClientCommand = PostCommand | { readonly type: 'typing' } | { readonly type: 'ping' };
 
 /** The JSON of `GET /api/rooms/ROOM/messages`. */
@@ -273,3 +276,6 @@ export function mayReconnect(code: number): boolean {
 const FINAL_CODES: ReadonlySet<number> = new Set([
   4000, 4001, 4002, 4003, 4004, 4400, 1002, 1003, 1007, 1008, 1009,
 ]);
+
+/** For building an object field by field: on the way of a message, spreads are garbage that costs more than the work. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };

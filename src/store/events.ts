@@ -11,12 +11,13 @@ import {
   type Reply,
   type RoomEvent,
   type SearchHit,
+  type Writable,
 } from '../shared/protocol.js';
 import { excerpt } from '../shared/text.js';
 import { Changes, type ReactionStore } from './changes.js';
 import { LIMIT, openReadOnly } from './database.js';
 import type { RecentRooms } from './memberships.js';
-import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent, type Writable } from './rows.js';
+import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
 
 /** A new row of `events`, in the order of its columns. */
 type EventFields = [
@@ -272,7 +273,7 @@ export interface RoomCounter {
   readonly messages: number;
 }
 
-type CachedCounter = { -readonly [K in keyof RoomCounter]: RoomCounter[K] } & { changed?: boolean };
+type CachedCounter = Writable<RoomCounter> & { changed?: boolean };
 
 const maxCachedCounters = 1000;
 

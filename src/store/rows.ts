@@ -1,5 +1,13 @@
 /** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
-import type { ChangeEvent, ChatEvent, Reaction, Reply, RoomEvent, User } from '../shared/protocol.js';
+import type {
+  ChangeEvent,
+  ChatEvent,
+  Reaction,
+  Reply,
+  RoomEvent,
+  User,
+  Writable,
+} from '../shared/protocol.js';
 
 export interface Row {
   readonly seq: number;
@@ -58,8 +66,6 @@ export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent
   if (reactions && reactions.length > 0) event.reactions = reactions;
   return event;
 }
-
-export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function toChange(row: Row, type: ChangeEvent['type']): ChangeEvent {
   const { id, at } = row;
