@@ -1,6 +1,6 @@
 /**
- * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. Reads see what is
- * committed, and within a beat also what the beat has written so far.
+ * The numbered events of the rooms in SQLite: append, find by cid or number, read pages. Within a transaction, reads
+ * include what it has written.
  */
 import type Database from 'better-sqlite3';
 import type { EventStorage, Message, NewChange, NewMessage, Person, StoredCommand } from '../chat/types.js';
@@ -26,8 +26,8 @@ type EventFields = [
   ...[mentions: string | null, data: string | null],
 ];
 
-/** Reactions in one page: one that would hold more of them is shorter. */
-const MAX_PAGE_REACTIONS = 5000;
+/** Reactions in one page. A page with more of them ends earlier. */
+const maxPageReactions = 5000;
 
 export class EventStore implements EventStorage {
   readonly changes: Changes;
@@ -41,11 +41,11 @@ export class EventStore implements EventStorage {
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
-  /** `activity` hears of every event; a reader of the log gives none. */
-  constructor(db: Database.Database, activity?: RecentRooms) {
+  /** `recentRooms` is told of every event. Readers of the log need none. */
+  constructor(db: Database.Database, recentRooms?: RecentRooms) {
     this.changes = new Changes(db);
     this.replies = new Replies(db);
-    this.#recentRooms = activity;
+    this.#recentRooms = recentRooms;
     this.#counters = new RoomCounters(db);
     this.#insert = db.prepare(`INSERT INTO events
       (room, id, messages, type, person, name, at, cid, target, reply, edited, mentions, data)
@@ -124,14 +124,14 @@ export class EventStore implements EventStorage {
     return this.changes.reactions.has(message, person, emoji);
   }
 
-  /** The room's newest number; 0 while nothing was said in it. */
+  /** Returns the newest number of the room, 0 for a room without events. */
   last(room: string): number {
     return this.#last.get(room) ?? 0;
   }
 
   /**
-   * At most `limit` events after number `id`, ascending. Stops once their texts have reached `maxBytes`, or when they hold
-   * very many reactions.
+   * Returns at most `limit` events after number `id`, ascending. Stops once their texts have reached `maxBytes`, or when
+   * they have too many reactions.
    */
   after(room: string, id: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): RoomEvent[] {
     const key = this.#counters.keyOf(room);
@@ -139,18 +139,18 @@ export class EventStore implements EventStorage {
     return this.#events(limitReactions(takeBytes(this.#after.iterate(key, id, limit), maxBytes)));
   }
 
-  /** At most `limit` events right before number `id`, ascending; fewer as above. */
+  /** Returns at most `limit` events right before number `id`, ascending; fewer when they have too many reactions. */
   before(room: string, id: number, limit: number): RoomEvent[] {
     const key = this.#counters.keyOf(room);
     return key === undefined ? [] : this.#events(limitReactions(this.#before.all(key, id, limit)).reverse());
   }
 
-  /** Within the transaction: brings the rows of the rooms up to date with their events. */
+  /** Writes the changed rows of the rooms. To be called before the commit. */
   flush(): void {
     this.#counters.flush();
   }
 
-  /** The transaction was rolled back: what is known in memory may be wrong. */
+  /** To be called after a rollback, because the cached rows may be wrong. */
   clearCache(): void {
     this.#counters.clearCache();
   }
@@ -160,7 +160,7 @@ export class EventStore implements EventStorage {
     return key === undefined ? undefined : this.#byNumber.get(key, id);
   }
 
-  /** Of one room, ascending. */
+  /** `rows` are of one room, ascending. */
   #events(rows: readonly Row[]): RoomEvent[] {
     const [first, last] = [rows[0], rows.at(-1)];
     if (!first || !last) return [];
@@ -173,10 +173,10 @@ export class EventStore implements EventStorage {
     );
   }
 
-  /** What was sent under a cid; nothing any more, when the message it belongs to was deleted. */
+  /** Returns the text or emoji as it was sent; undefined when its message was deleted. */
   #originalData({ type, room, data, deleted, target }: Row): string | undefined {
-    const gone = type === 'chat' ? deleted !== null : type === 'edit' && this.#isDeleted(room, target ?? 0);
-    return gone ? undefined : (data ?? '');
+    const isGone = type === 'chat' ? deleted !== null : type === 'edit' && this.#isDeleted(room, target ?? 0);
+    return isGone ? undefined : (data ?? '');
   }
 
   #isDeleted(room: string, id: number): boolean {
@@ -184,12 +184,12 @@ export class EventStore implements EventStorage {
   }
 }
 
-/** What replies show of the messages that they reply to. */
+/** Reads what a reply shows of the message that it replies to. */
 export class Replies {
   readonly #find: Database.Statement<[number, number], ReplyRow>;
 
   constructor(db: Database.Database) {
-    // a window, because a grapheme at the cut may go on
+    // longer than the excerpt, because a grapheme may go on beyond its end
     this.#find = db.prepare(`SELECT p.id AS userId, e.name, e.deleted,
         substr(coalesce(e.text, e.data), 1, ${4 * LIMITS.replyCodePoints}) AS data
       FROM events e CROSS JOIN people p ON p.person = e.person WHERE e.room = ? AND e.id = ? AND e.type = 'chat'`);
@@ -203,7 +203,7 @@ export class Replies {
     return { id, user: { id: userId, name }, data: beginning };
   }
 
-  /** Those of some messages of one room, by number. */
+  /** Returns the replied messages of `rows`, which are of one room, by number. */
   of(rows: readonly Pick<Row, 'roomKey' | 'reply'>[]): ReadonlyMap<number, Reply> {
     const found = new Map<number, Reply>();
     for (const { roomKey, reply: id } of rows) {
@@ -254,22 +254,18 @@ function limitReactions(rows: Row[]): Row[] {
   let reactions = 0;
   const end = rows.findIndex(({ reacted }, n) => {
     reactions += reacted ?? 0;
-    return n > 0 && reactions > MAX_PAGE_REACTIONS;
+    return n > 0 && reactions > maxPageReactions;
   });
   return end < 0 ? rows : rows.slice(0, end);
 }
 
-/**
- * The counters of each room: its newest number, its time, its count of messages. They change in memory with each event;
- * `flush` writes the rows once per batch. Invariant: after a rollback the cache is empty, because it may be wrong.
- */
-
+/** A row of `rooms`. */
 export interface RoomCounter {
-  /** the room's key */
+  /** Key of the room. */
   readonly room: number;
   readonly last: number;
   readonly at: number;
-  /** count of chat messages */
+  /** Count of chat messages. */
   readonly messages: number;
 }
 
@@ -277,9 +273,13 @@ type CachedCounter = Writable<RoomCounter> & { changed?: boolean };
 
 const maxCachedCounters = 1000;
 
+/**
+ * The newest number, time and count of messages of each room. They change in memory with each event; `flush` writes each
+ * changed row once per batch. Invariant: after a rollback the cache is empty, because it may be wrong.
+ */
 export class RoomCounters {
   readonly #cache = new Map<string, CachedCounter>();
-  /** Those that differ from their rows. */
+  /** The counters that differ from their rows. */
   #changed: CachedCounter[] = [];
   readonly #find: Database.Statement<[string], RoomCounter>;
   readonly #add: Database.Statement<[string, number]>;
@@ -304,7 +304,7 @@ export class RoomCounters {
     return counter;
   }
 
-  /** Within the transaction: writes the rows of the rooms that have changed. */
+  /** Writes the changed rows. To be called before the commit. */
   flush(): void {
     for (const counter of this.#changed) {
       counter.changed = false;
@@ -327,7 +327,7 @@ export class RoomCounters {
     return { room: Number(this.#add.run(name, at).lastInsertRowid), last: 0, at, messages: 0 };
   }
 
-  /** The key of a room; undefined while nothing was said in it. */
+  /** Returns the key of a room; undefined for a room without events. */
   keyOf(name: string): number | undefined {
     return (this.#cache.get(name) ?? this.#find.get(name))?.room;
   }
@@ -342,8 +342,7 @@ export class RoomCounters {
   }
 }
 
-/** Messages of any room by their place in the one order: what a list or a search has found, as they are now. */
-
+/** Loads messages of any rooms in their current state by seq, for lists and searches. */
 export class MessageLoader {
   readonly #bySeq: Database.Statement<[number], Row>;
   readonly #seqOf: Database.Statement<[number, number], number>;
@@ -359,7 +358,7 @@ export class MessageLoader {
     this.#replies = replies;
   }
 
-  /** Without messages that were deleted, or edited after the event `position`. */
+  /** Leaves out messages that were deleted, or edited after the event `position`. */
   load(seqs: readonly number[], position = Number.MAX_SAFE_INTEGER): SearchHit[] {
     return seqs.flatMap((seq) => {
       const row = this.#bySeq.get(seq);
@@ -380,8 +379,7 @@ export class MessageLoader {
   }
 }
 
-/** The log for a reader in another process: each page sees what is committed by then; events never change. */
-
+/** The log for a reader in another process. Each page is one snapshot. */
 export interface ReadOnlyLog {
   last(room: string): number;
   after(room: string, id: number, limit: number): readonly RoomEvent[];

@@ -1,4 +1,4 @@
-/** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
+/** Rows of `events`, and how they become events on the wire: a message in its current state, a change as it was made. */
 import type {
   ChangeEvent,
   ChatEvent,
@@ -34,7 +34,7 @@ export const SELECT_EVENTS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e
     e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted
   FROM events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
-/** What is looked up for a message beyond its row. */
+/** Parts of a message that are not in its row. */
 export interface MessageExtras {
   readonly reactions?: readonly Reaction[] | undefined;
   readonly reply?: Reply | undefined;
@@ -44,7 +44,7 @@ export function toEvent(row: Row, extras: MessageExtras): RoomEvent {
   return row.type === 'chat' ? toChat(row, extras) : toChange(row, row.type);
 }
 
-/** Field by field: a page of fifty made with spreads is garbage enough that collecting it is what a page waits for. */
+/** Builds the event field by field: with spreads, a page waits mostly for garbage collection. */
 export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent {
   const { id, at, cid, deleted, edited, mentions } = row;
   const gone = deleted !== null;
@@ -87,7 +87,7 @@ function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } 
   return mentions === null ? {} : { mentions: parseMentions(mentions) };
 }
 
-/** We wrote the column ourselves (`mentionsColumn`). */
+/** Parses what `mentionsColumn` wrote. */
 function parseMentions(mentions: string): readonly User[] {
   return JSON.parse(mentions) as readonly User[];
 }
