@@ -36,7 +36,7 @@ export class Changes {
   apply(message: Message, person: Person, made: NewChange, id: number): void {
     const { type, user, data, mentions } = made;
     if (type === 'edit') {
-      this.#edit.run(data, id, mentions === undefined ? null : mentionsColumn(mentions), message.key);
+      this.#edit.run(data, id, mentionsColumn(mentions), message.key);
       this.mentions.clear(message.roomKey, message.id);
       this.mentions.add(message.roomKey, message.id, message.key, mentions);
     } else if (type === 'delete') this.#delete(message, id);

@@ -19,11 +19,10 @@ import { LIMIT, openReadOnly } from './database.js';
 import type { RecentRooms } from './memberships.js';
 import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
 
-/** A new row of `events`, in the order of its columns. */
+/** A new row of `events`. */
 type EventFields = [
-  ...[room: number, id: number, messages: number, type: string, person: number, name: string, at: number],
-  ...[cid: string | null, target: number | null, reply: number | null, edited: number | null],
-  ...[mentions: string | null, data: string | null],
+  ...[room: number, id: number, messages: number, person: number, name: string, at: number],
+  ...[cid: string | null, mentions: string | null, data: string | null],
 ];
 
 /** Reactions in one page. A page with more of them ends earlier. */
@@ -34,9 +33,13 @@ export class EventStore implements EventStorage {
   readonly replies: Replies;
   readonly #recentRooms: RecentRooms | undefined;
   readonly #counters: RoomCounters;
-  readonly #insert: Database.Statement<EventFields>;
+  readonly #insertMessage: Database.Statement<[...EventFields, reply: number | null]>;
+  readonly #insertChange: Database.Statement<
+    [...EventFields, type: string, target: number, edited: number | null]
+  >;
   readonly #byNumber: Database.Statement<[number, number], Row>;
-  readonly #byCid: Database.Statement<[string, number], Row>;
+  readonly #seqByCid: Database.Statement<[string, number], number>;
+  readonly #bySeq: Database.Statement<[number], Row>;
   readonly #last: Database.Statement<[string], number>;
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
@@ -47,11 +50,16 @@ export class EventStore implements EventStorage {
     this.replies = new Replies(db);
     this.#recentRooms = recentRooms;
     this.#counters = new RoomCounters(db);
-    this.#insert = db.prepare(`INSERT INTO events
-      (room, id, messages, type, person, name, at, cid, target, reply, edited, mentions, data)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    const columns = 'room, id, messages, person, name, at, cid, mentions, data';
+    this.#insertMessage = db.prepare(`INSERT INTO events (${columns}, reply, type)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'chat')`);
+    this.#insertChange = db.prepare(`INSERT INTO events (${columns}, type, target, edited)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
-    this.#byCid = db.prepare(`${SELECT_EVENTS} WHERE e.cid = ? AND e.person = ?`);
+    this.#seqByCid = db
+      .prepare<[string, number], number>('SELECT seq FROM events WHERE cid = ? AND person = ?')
+      .pluck();
+    this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
     this.#after = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${LIMIT}`);
     this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
@@ -61,11 +69,18 @@ export class EventStore implements EventStorage {
     const { user, data, at: saidAt, cid, mentions, reply } = message;
     this.#recentRooms?.touch(room);
     const { room: key, last: id, messages, at } = this.#counters.next(room, saidAt, 1);
-    const called = mentions === undefined ? null : mentionsColumn(mentions);
-    const { lastInsertRowid: seq } = this.#insert.run(
-      ...([key, id, messages, 'chat', person.key, user.name, at] as const),
-      ...([cid ?? null, null, reply ?? null, null, called, data] as const),
-    );
+    const fields = [
+      key,
+      id,
+      messages,
+      person.key,
+      user.name,
+      at,
+      cid ?? null,
+      mentionsColumn(mentions),
+      data,
+    ] as const;
+    const { lastInsertRowid: seq } = this.#insertMessage.run(...fields, reply ?? null);
     if (mentions !== undefined || reply !== undefined)
       this.changes.mentions.add(key, id, Number(seq), mentions);
     const event: Writable<ChatEvent> = { id, type: 'chat', user, data, at };
@@ -81,11 +96,19 @@ export class EventStore implements EventStorage {
     const { room: key, last: id, messages, at } = this.#counters.next(message.room, made.at, 0);
     const { type, user, data, cid, mentions } = made;
     const previousEdit = type === 'edit' ? (message.edited ?? null) : null;
-    const called = mentions === undefined ? null : mentionsColumn(mentions);
-    this.#insert.run(
-      ...([key, id, messages, type, person.key, user.name, at, cid ?? null] as const),
-      ...([message.id, null, previousEdit, called, type === 'delete' ? null : data] as const),
-    );
+    const stored = type === 'delete' ? null : data;
+    const fields = [
+      key,
+      id,
+      messages,
+      person.key,
+      user.name,
+      at,
+      cid ?? null,
+      mentionsColumn(mentions),
+      stored,
+    ] as const;
+    this.#insertChange.run(...fields, type, message.id, previousEdit);
     this.changes.apply(message, person, made, id);
     const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
     if (type === 'delete') return { type, ...event };
@@ -95,7 +118,8 @@ export class EventStore implements EventStorage {
   }
 
   findByCid(person: Person, cid: string): StoredCommand | undefined {
-    const row = this.#byCid.get(cid, person.key);
+    const seq = this.#seqByCid.get(cid, person.key); // reads the index only, because nearly every cid is new
+    const row = seq === undefined ? undefined : this.#bySeq.get(seq);
     if (!row) return undefined;
     const [event] = this.#events([row]);
     if (!event) return undefined;

@@ -92,6 +92,6 @@ function parseMentions(mentions: string): readonly User[] {
   return JSON.parse(mentions) as readonly User[];
 }
 
-export function mentionsColumn(mentions: readonly User[]): string {
-  return JSON.stringify(mentions.map(({ id, name }) => ({ id, name })));
+export function mentionsColumn(mentions: readonly User[] | undefined): string | null {
+  return mentions ? JSON.stringify(mentions.map(({ id, name }) => ({ id, name }))) : null;
 }
