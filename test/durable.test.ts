@@ -45,7 +45,7 @@ describe.runIf(hasTool('strace'))('a message', () => {
     for (const mark of marks) expect(storyOf(lines, mark)).toBe('logged synced sent');
   });
 
-  it('that cannot be synced is refused, for as long as that lasts, and never echoed', async () => {
+  it('is refused and never echoed while syncs fail', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const room = await enter(server);
     room.says('before', 'c-before');
@@ -69,7 +69,7 @@ describe.runIf(hasTool('strace'))('a message', () => {
     expect(room.numbered.map(({ data }) => data)).toEqual(['before', 'after', 'lost']);
   });
 
-  it('that was refused because of a failed sync is not there after a kill', async () => {
+  it('does not exist after a kill when it was refused because of a failed sync', async () => {
     const dataDir = temporaryFolder();
     const server = await startServer({ env: { DATA_DIR: dataDir } });
     const room = await enter(server);
@@ -87,7 +87,7 @@ describe.runIf(hasTool('strace'))('a message', () => {
     expect(again.numbered.map(({ data }) => data)).toEqual(['before']);
   });
 
-  it('whose writing to the log fails is refused, and later ones are kept', async () => {
+  it('is refused when its write fails, and accepted when writes work again', async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const room = await enter(server);
     const strace = await attach(server, ['-e', 'trace=pwrite64', '-e', 'inject=pwrite64:error=ENOSPC']);

@@ -185,7 +185,6 @@ describe('a command', () => {
     expect(parseCommand(frame)).toEqual({
       ok: true,
       value: { type: 'chat', data: 'hi', cid: 'a-1' },
-      cid: 'a-1',
     });
     expect(parseCommand('{"type":"ping"}')).toEqual({ ok: true, value: { type: 'ping' } });
   });

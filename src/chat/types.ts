@@ -2,7 +2,16 @@
  * Commands, their results, and the storage that the rules write to. The node that accepts a command puts times and ids into
  * it, so that applying it is the same on every node.
  */
-import type { ChangeEvent, ChatEvent, PostCommand, Problem, RoomEvent, User } from '../shared/protocol.js';
+import type {
+  ChangeEvent,
+  ChatEvent,
+  PostCommand,
+  PostOfType,
+  Problem,
+  RoomEvent,
+  User,
+  Writable,
+} from '../shared/protocol.js';
 
 export type Command =
   | EventCommand
@@ -152,15 +161,32 @@ export interface UnreadCounts {
 }
 
 /** Adds the person, the room and the time to a command from the wire. */
-export function toCommand(post: PostCommand, room: string, user: User, at: number): EventCommand {
-  const { cid } = post;
-  const fields = { room, user, at, ...(cid === undefined ? {} : { cid }) };
-  if (post.type === 'chat') {
-    const { data, reply } = post;
-    return { kind: 'message', ...fields, data, ...(reply === undefined ? {} : { reply }) };
-  }
-  const data = post.type === 'delete' ? '' : post.data;
-  return { kind: 'change', ...fields, type: post.type, target: post.target, data };
+export function toCommand(posting: PostCommand, room: string, user: User, at: number): EventCommand {
+  const command =
+    posting.type === 'chat' ? toMessage(posting, room, user, at) : toChange(posting, room, user, at);
+  if (posting.cid !== undefined) command.cid = posting.cid;
+  return command;
+}
+
+function toMessage(
+  { data, reply }: PostOfType<'chat'>,
+  room: string,
+  user: User,
+  at: number,
+): Writable<MessageCommand> {
+  const command: Writable<MessageCommand> = { kind: 'message', room, user, at, data };
+  if (reply !== undefined) command.reply = reply;
+  return command;
+}
+
+function toChange(
+  posting: PostOfType<ChangeEvent['type']>,
+  room: string,
+  user: User,
+  at: number,
+): Writable<ChangeCommand> {
+  const data = posting.type === 'delete' ? '' : posting.data;
+  return { kind: 'change', room, user, at, type: posting.type, target: posting.target, data };
 }
 
 /**

@@ -2,7 +2,15 @@
  * Parsers of client input: room names, texts, cids, emoji, commands. Pure. Other code trusts what they return. Shared by the
  * server and the page.
  */
-import { type ClientCommand, type ErrorCode, LIMITS, type PostCommand, type Problem } from './protocol.js';
+import {
+  type ClientCommand,
+  type ErrorCode,
+  LIMITS,
+  type PostCommand,
+  type PostOfType,
+  type Problem,
+  type Writable,
+} from './protocol.js';
 import { canonicalEmoji, drawsNothing } from './text.js';
 
 /** A value, or why the input is refused. */
@@ -90,33 +98,35 @@ export function parseCommand(frame: string): Parsed<ClientCommand> & { readonly 
   return parsePost(fields, type);
 }
 
-/** Parses the fields of a frame or a body. `type` is a parameter because a body may leave it out. */
+/**
+ * Parses the fields of a frame or a body. `type` is a parameter because a body may leave it out. A problem comes with the
+ * cid of its command, if that is valid.
+ */
 export function parsePost(
   fields: Fields,
   type: unknown = field(fields, 'type'),
 ): Parsed<PostCommand> & { readonly cid?: string } {
   const cid = parseCid(field(fields, 'cid'));
   if (!cid.ok) return cid;
-  const parsed = parsePostOfType(type, fields);
-  if (cid.value === undefined) return parsed;
-  return parsed.ok
-    ? { ok: true, value: { ...parsed.value, cid: cid.value }, cid: cid.value }
-    : { ...parsed, cid: cid.value };
+  const parsed = parsePostOfType(type, fields, cid.value);
+  return parsed.ok || cid.value === undefined ? parsed : { ...parsed, cid: cid.value };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+type Cid = string | undefined;
 
-function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
+/** Builds each command at once, without copies: this runs for every message. */
+function parsePostOfType(type: unknown, fields: Fields, cid: Cid): Parsed<PostCommand> {
   switch (type) {
     case 'chat':
-      return parseMessage(fields);
+      return parseMessage(fields, cid);
     case 'edit':
-      return parseEdit(fields);
+      return parseEdit(fields, cid);
     case 'delete':
-      return map(parseTarget(field(fields, 'target')), (target) => ({ type, target }));
+      return parseDelete(fields, cid);
     case 'react':
     case 'unreact':
-      return parseReaction(type, fields);
+      return parseReaction(type, fields, cid);
     default:
       return protocolError(
         'unknown_type',
@@ -125,27 +135,39 @@ function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
   }
 }
 
-function parseMessage(fields: Fields): Parsed<PostCommand> {
+function parseMessage(fields: Fields, cid: Cid): Parsed<PostCommand> {
   const reply = field(fields, 'reply');
   const target = reply === undefined ? undefined : parseTarget(reply, 'reply');
   if (target && !target.ok) return target;
-  return map(parseText(field(fields, 'data')), (data) => ({
-    type: 'chat',
-    data,
-    ...(target ? { reply: target.value } : {}),
-  }));
+  const text = parseText(field(fields, 'data'));
+  if (!text.ok) return text;
+  const command: Writable<PostOfType<'chat'>> = { type: 'chat', data: text.value };
+  if (target) command.reply = target.value;
+  return withCid(command, cid);
 }
 
-function parseEdit(fields: Fields): Parsed<PostCommand> {
+function parseEdit(fields: Fields, cid: Cid): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
   if (!target.ok) return target;
-  return map(parseText(field(fields, 'data')), (data) => ({ type: 'edit', target: target.value, data }));
+  const text = parseText(field(fields, 'data'));
+  return text.ok ? withCid({ type: 'edit', target: target.value, data: text.value }, cid) : text;
 }
 
-function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<PostCommand> {
+function parseDelete(fields: Fields, cid: Cid): Parsed<PostCommand> {
+  const target = parseTarget(field(fields, 'target'));
+  return target.ok ? withCid({ type: 'delete', target: target.value }, cid) : target;
+}
+
+function parseReaction(type: 'react' | 'unreact', fields: Fields, cid: Cid): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
   if (!target.ok) return target;
-  return map(parseEmoji(field(fields, 'data')), (data) => ({ type, target: target.value, data }));
+  const emoji = parseEmoji(field(fields, 'data'));
+  return emoji.ok ? withCid({ type, target: target.value, data: emoji.value }, cid) : emoji;
+}
+
+function withCid(command: Writable<PostCommand>, cid: Cid): Parsed<PostCommand> {
+  if (cid !== undefined) command.cid = cid;
+  return { ok: true, value: command };
 }
 
 /** The number of a message. */
@@ -161,10 +183,6 @@ export function parseEmoji(raw: unknown): Parsed<string> {
   if (typeof raw !== 'string') return protocolError('bad_emoji', reason);
   const emoji = canonicalEmoji(raw);
   return emoji === undefined ? reject('bad_emoji', reason) : { ok: true, value: emoji };
-}
-
-function map<T, U>(parsed: Parsed<T>, make: (value: T) => U): Parsed<U> {
-  return parsed.ok ? { ok: true, value: make(parsed.value) } : parsed;
 }
 
 /** The value of an own property; what sits on a prototype is not there. */

@@ -145,6 +145,9 @@ export type PostCommand =
       readonly cid?: string;
     };
 
+/** The command of one type. */
+export type PostOfType<T extends PostCommand['type']> = Extract<PostCommand, { readonly type: T }>;
+
 /** A parsed `superchat` frame. */
 export type ClientCommand = PostCommand | { readonly type: 'typing' } | { readonly type: 'ping' };
 
@@ -273,3 +276,6 @@ export function mayReconnect(code: number): boolean {
 const FINAL_CODES: ReadonlySet<number> = new Set([
   4000, 4001, 4002, 4003, 4004, 4400, 1002, 1003, 1007, 1008, 1009,
 ]);
+
+/** For building an object field by field: on the way of a message, spreads are garbage that costs more than the work. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };

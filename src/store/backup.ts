@@ -1,7 +1,7 @@
 /**
- * A copy of the database as it is at one moment, while a server goes on writing. The read transaction stays open over
- * the whole copy: SQLite would start over with each foreign commit otherwise, and never end under constant writing.
- * The copy has its name only when it is whole and on the disk.
+ * Copies the database at one moment, while a server may write. The read transaction stays open during the whole copy:
+ * otherwise SQLite would start over at each commit of the server, and never end under constant writing. The copy gets its
+ * name once it is complete and synced.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -29,8 +29,8 @@ import {
 import Database from './sqlite.js';
 import { type ReportProgress, type VerifyResult, verify } from './verify.js';
 
-/** Pages copied between two reports: 16 MB. */
-const COPY_STEP_PAGES = 4096;
+/** 16 MB. */
+const pagesPerReport = 4096;
 
 export interface BackupResult {
   readonly bytes: number;
@@ -39,7 +39,7 @@ export interface BackupResult {
 
 export class ExistsError extends Error {}
 
-/** @throws ExistsError, OpenError, or the file system's error; then nothing is left of the copy */
+/** Removes the copy when it fails. @throws ExistsError, OpenError, or the file system's error */
 export async function createBackup(
   from: string,
   to: string,
@@ -49,7 +49,7 @@ export async function createBackup(
   const db = openReadOnly(from);
   const part = `${to}.partial`;
   try {
-    closeSync(openSync(part, 'w', 0o600)); // it holds the signing keys: for its owner only
+    closeSync(openSync(part, 'w', 0o600)); // for its owner only, because it contains the signing keys
     const copied = await copyDatabase(db, part, report);
     leaveWalMode(part);
     syncFile(part);
@@ -75,14 +75,14 @@ async function copyDatabase(
   const { totalPages } = await db.backup(part, {
     progress({ totalPages, remainingPages }) {
       report(totalPages - remainingPages, totalPages);
-      return COPY_STEP_PAGES;
+      return pagesPerReport;
     },
   });
   db.exec('COMMIT');
   return { bytes: totalPages * Number(db.pragma('page_size', { simple: true })), epoch };
 }
 
-/** Without a write-ahead log to come: who only reads the backup leaves nothing beside it. */
+/** Changes the journal mode, so that readers of the backup create no files beside it. */
 function leaveWalMode(part: string): void {
   const copy = new Database(part);
   copy.pragma('journal_mode = DELETE');
@@ -90,22 +90,28 @@ function leaveWalMode(part: string): void {
 }
 
 function assertAbsent(file: string): void {
-  if (existsSync(file)) throw new ExistsError(`${file} exists already: give another name.`);
+  if (existsSync(file)) throw new ExistsError(`${file} exists already: choose another name.`);
 }
 
 /**
- * Puts a backup in the database's place. The folder is locked meanwhile, so no server runs on it. The copy is checked
- * and given a new epoch beside the old file; then one rename swaps them, so that a power cut leaves one or the other whole.
+ * Puts a backup in the place of the database. The folder is locked meanwhile, so no server runs on it. A copy of the
+ * backup is checked and gets a new epoch. Then one rename replaces the database, so that a power cut leaves the previous
+ * database or the new one.
  */
 
 export interface RestoreResult extends VerifyResult {
   readonly epoch: string;
-  /** where the former database is kept, if there was one */
-  readonly former: string | undefined;
+  /** The file that holds the previous database, if there was one. */
+  readonly previous: string | undefined;
 }
 
-/** @param mark ends the name under which the former database is kept. @throws LockedError, OpenError */
-export function restore(file: string, dataDir: string, mark: string, report: ReportProgress): RestoreResult {
+/** The previous database gets a name that ends with `suffix`. @throws LockedError, OpenError */
+export function restore(
+  file: string,
+  dataDir: string,
+  suffix: string,
+  report: ReportProgress,
+): RestoreResult {
   createDataFolder(dataDir);
   const unlock = lockDataFolder(dataDir);
   const copy = `${databaseFile(dataDir)}.restoring`;
@@ -113,18 +119,18 @@ export function restore(file: string, dataDir: string, mark: string, report: Rep
     report('copying');
     copyBackup(file, copy);
     chmodSync(copy, 0o600); // it holds the signing keys
-    const verdict = assertSound(copy, file, report);
+    const result = assertSound(copy, file, report);
     const epoch = setNewEpoch(copy);
     for (const path of [copy, lockFile(dataDir)]) giveToOwner(path, dataDir);
-    const former = replaceDatabase(copy, databaseFile(dataDir), mark);
-    return { ...verdict, epoch, former };
+    const previous = replaceDatabase(copy, databaseFile(dataDir), suffix);
+    return { ...result, epoch, previous };
   } finally {
     for (const rest of ['', '-wal', '-shm', '-journal']) rmSync(copy + rest, { force: true });
     unlock();
   }
 }
 
-/** A backup is one file; a folder that was copied by hand may have a write-ahead log that belongs to it. */
+/** A backup is one file. A database that was copied by hand may have a write-ahead log, which belongs to it. */
 function copyBackup(file: string, copy: string): void {
   if (!existsSync(file)) throw new OpenError(`there is no file ${file}.`);
   for (const rest of ['-wal', '-shm']) rmSync(copy + rest, { force: true });
@@ -133,12 +139,12 @@ function copyBackup(file: string, copy: string): void {
 }
 
 function assertSound(copy: string, file: string, report: ReportProgress): VerifyResult {
-  const verdict = migrateAndVerify(copy, file, report);
-  if (verdict.finding === undefined) return verdict;
-  throw new OpenError(`${file} is not restored: ${verdict.finding}.`);
+  const result = migrateAndVerify(copy, file, report);
+  if (result.finding === undefined) return result;
+  throw new OpenError(`${file} is not restored: ${result.finding}.`);
 }
 
-/** Complaints name the file that the operator gave. */
+/** Errors name the operator's file, not our copy. */
 function migrateAndVerify(copy: string, file: string, report: ReportProgress): VerifyResult {
   try {
     migrateFile(copy);
@@ -150,7 +156,7 @@ function migrateAndVerify(copy: string, file: string, report: ReportProgress): V
   }
 }
 
-/** Another epoch: clients that have seen more than the backup holds start over, instead of mixing two histories. */
+/** With a new epoch, clients that have seen more than the backup holds load again instead of mixing two histories. */
 function setNewEpoch(copy: string): string {
   const epoch = randomBytes(9).toString('base64url');
   const db = new Database(copy);
@@ -164,28 +170,28 @@ function setNewEpoch(copy: string): string {
   return epoch;
 }
 
-function replaceDatabase(copy: string, database: string, mark: string): string | undefined {
-  const former = existsSync(database) ? `${database}.${mark}` : undefined;
-  if (former !== undefined) keepFormer(database, former);
-  for (const rest of ['-wal', '-shm']) rmSync(database + rest, { force: true }); // they belong to the former one
+function replaceDatabase(copy: string, database: string, suffix: string): string | undefined {
+  const previous = existsSync(database) ? `${database}.${suffix}` : undefined;
+  if (previous !== undefined) keepPrevious(database, previous);
+  for (const rest of ['-wal', '-shm']) rmSync(database + rest, { force: true }); // they belong to the previous database
   renameSync(copy, database);
   syncFolderOf(database);
-  return former;
+  return previous;
 }
 
-/** Under a second name, so that the first is never missing; with what its write-ahead log holds. */
-function keepFormer(database: string, former: string): void {
+/** Links the database, with the content of its write-ahead log, under a second name, so that the first is never missing. */
+function keepPrevious(database: string, previous: string): void {
   if (!checkpoint(database) && existsSync(`${database}-wal`))
-    copyFileSync(`${database}-wal`, `${former}-wal`);
+    copyFileSync(`${database}-wal`, `${previous}-wal`);
   try {
-    linkSync(database, former);
+    linkSync(database, previous);
   } catch {
-    copyFileSync(database, former); // a file system without hard links
+    copyFileSync(database, previous); // a file system without hard links
   }
-  syncFolderOf(former);
+  syncFolderOf(previous);
 }
 
-/** False when the file is too broken for that: then it is kept as it is. */
+/** Returns false when the file is too damaged; it is then kept as it is. */
 function checkpoint(database: string): boolean {
   try {
     const db = new Database(database);

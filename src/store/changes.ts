@@ -1,4 +1,4 @@
-/** What a change makes of its message's row: the text of now, the reactions that stand; or nothing, when it is deleted. */
+/** Applies changes to the rows of their messages: edits, deletions and reactions. Keeps the lists of reactions and mentions. */
 import type Database from 'better-sqlite3';
 import type { Message, NewChange, Person } from '../chat/types.js';
 import type { Reaction, User } from '../shared/protocol.js';
@@ -12,7 +12,7 @@ interface EditRow {
 export class Changes {
   readonly reactions: ReactionStore;
   readonly mentions: MentionStore;
-  /** how many messages were deleted since the start */
+  /** Count of deletions since the start. */
   deletions = 0;
   readonly #setEdited: Database.Statement<[number, number]>;
   readonly #setDeleted: Database.Statement<[number, number]>;
@@ -32,7 +32,7 @@ export class Changes {
     this.#findEdit = db.prepare('SELECT seq, previous FROM events WHERE room = ? AND id = ?');
   }
 
-  /** `id`: the number of the change. */
+  /** `id` is the number of the change. */
   apply(message: Message, person: Person, made: NewChange, id: number): void {
     const { type, user, data, mentions } = made;
     if (type === 'edit') {
@@ -54,7 +54,7 @@ export class Changes {
     this.reactions.clear(message);
   }
 
-  /** Each edit has the number of the previous one: no index is needed to find them all. */
+  /** Erases the texts of all edits. Each edit has the number of the previous one. */
   #eraseEdits({ roomKey, edited }: Message): void {
     for (let id = edited; id !== undefined; ) {
       const edit = this.#findEdit.get(roomKey, id);
@@ -65,8 +65,6 @@ export class Changes {
   }
 }
 
-/** The reactions that stand. A message's row counts its own, so that a page without any asks for none. */
-
 interface ReactionRow {
   readonly target: number;
   readonly id: number;
@@ -75,8 +73,9 @@ interface ReactionRow {
   readonly data: string;
 }
 
+/** The current reactions. The row of a message counts its reactions, so that a page without any reads none. */
 export class ReactionStore {
-  readonly #stands: Database.Statement<[number, number, number, string], number>;
+  readonly #exists: Database.Statement<[number, number, number, string], number>;
   readonly #add: Database.Statement<[number, number, number, number, string, string]>;
   readonly #remove: Database.Statement<[number, number, number, string]>;
   readonly #clear: Database.Statement<[number, number]>;
@@ -85,7 +84,7 @@ export class ReactionStore {
 
   constructor(db: Database.Database) {
     const one = 'room = ? AND target = ? AND person = ? AND data = ?';
-    this.#stands = db
+    this.#exists = db
       .prepare<[number, number, number, string], number>(`SELECT 1 FROM reactions WHERE ${one}`)
       .pluck();
     this.#add = db.prepare(
@@ -101,10 +100,10 @@ export class ReactionStore {
   }
 
   has({ roomKey, id }: Message, person: Person, emoji: string): boolean {
-    return this.#stands.get(roomKey, id, person.key, emoji) !== undefined;
+    return this.#exists.get(roomKey, id, person.key, emoji) !== undefined;
   }
 
-  /** `event`: the number of the react event; `name`: the person's at that time. */
+  /** `event` is the number of the react event; `name` is the name of the person at that time. */
   add(message: Message, event: number, person: Person, name: string, emoji: string): void {
     this.#add.run(message.roomKey, message.id, event, person.key, name, emoji);
     this.#count.run(message.key, 1);
@@ -119,7 +118,7 @@ export class ReactionStore {
     this.#clear.run(roomKey, id);
   }
 
-  /** Those of the messages `from` to `to` of a room, by the message's number, each in the order of their own. */
+  /** Returns the reactions to the messages from number `from` to number `to`, by message, in the order of their numbers. */
   between(roomKey: number, from: number, to: number): ReadonlyMap<number, readonly Reaction[]> {
     const found = new Map<number, Reaction[]>();
     for (const { target, id, userId, name, data } of this.#between.iterate(roomKey, from, to)) {
@@ -131,14 +130,13 @@ export class ReactionStore {
   }
 }
 
-/** Whom a message mentions by its current text, or replies to: for the list of my mentions and for unread counts. */
-
+/** The people that each message mentions by its current text, or replies to: for lists of mentions and unread counts. */
 export class MentionStore {
   readonly #add: Database.Statement<[number, number, number, string]>;
   readonly #clear: Database.Statement<[number, number]>;
   readonly #addReply: Database.Statement<[number]>;
   readonly #people: Database.Statement<[number, number], string>;
-  readonly #of: Database.Statement<[string, number, number], number>;
+  readonly #list: Database.Statement<[string, number, number], number>;
 
   constructor(db: Database.Database) {
     // the text may mention the same person
@@ -155,7 +153,7 @@ export class MentionStore {
       'INSERT INTO mentions (person, room, id, seq) SELECT person, ?, ?, ? FROM people WHERE id = ?',
     );
     this.#clear = db.prepare('DELETE FROM mentions WHERE room = ? AND id = ?');
-    this.#of = db
+    this.#list = db
       .prepare<[string, number, number], number>(
         `SELECT seq FROM mentions WHERE person = (SELECT person FROM people WHERE id = ?) AND seq < ?
           ORDER BY seq DESC ${LIMIT}`,
@@ -163,13 +161,13 @@ export class MentionStore {
       .pluck();
   }
 
-  /** Those that the text mentions, and the author of the message that it replies to. */
+  /** Adds the users that the text mentions, and the author of the message that it replies to. */
   add(room: number, id: number, seq: number, users: readonly User[] = []): void {
     for (const user of users) this.#add.run(room, id, seq, user.id);
     this.#addReply.run(seq);
   }
 
-  /** Ids of the people that a message mentions. */
+  /** Returns the ids of the people that a message mentions. */
   of(room: number, id: number): string[] {
     return this.#people.all(room, id);
   }
@@ -178,8 +176,8 @@ export class MentionStore {
     this.#clear.run(room, id);
   }
 
-  /** The seqs of the messages that call somebody, newest first, below `before`. */
+  /** Returns the seqs, below `before`, of the messages that mention a user, newest first. */
   list(user: User, before: number, limit: number): number[] {
-    return this.#of.all(user.id, before, limit);
+    return this.#list.all(user.id, before, limit);
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Opens the database: settings that make a commit durable, migrations in one transaction, and names as they are compared
- * today. A file of a newer version is refused and stays as it is.
- */
+/** Opens, migrates and locks the database. Files of a newer version and files of other programs are refused unchanged. */
 import {
   chmodSync,
   chownSync,
@@ -16,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { APPLICATION_ID, MIGRATIONS, rebuildNameKeys } from './schema.js';
 import Database from './sqlite.js';
 
-/** The file cannot be used as it is; `message` names it and says what to do. */
+/** The file cannot be used. `message` names it and says what to do. */
 export class OpenError extends Error {}
 
 export function databaseFile(dataDir: string): string {
@@ -45,22 +42,22 @@ export function giveToOwner(path: string, dataDir: string): void {
   if (file.uid !== folder.uid || file.gid !== folder.gid) chownSync(path, folder.uid, folder.gid);
 }
 
-/** Told before an existing file is brought from one version of its shape to another, which may take seconds. */
+/** Called before an existing file is migrated from one schema version to another, which may take seconds. */
 export type OnMigration = (from: number, to: number) => void;
 
-/** @throws OpenError for a newer or foreign file */
-export function openDatabase(file: string, upgrading?: OnMigration): Database.Database {
+/** Opens the database for the server, and creates or migrates it. @throws OpenError for a newer or foreign file */
+export function openDatabase(file: string, onMigration?: OnMigration): Database.Database {
   const db = new Database(file, { timeout: 1000 });
   try {
     schemaVersion(db, file);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL'); // a commit is on the disk when it returns
-    db.pragma('secure_delete = ON'); // what was deleted is overwritten, not only forgotten
-    db.pragma('cache_size = -16000'); // 16 MB, whatever the log's size
-    db.pragma('foreign_keys = OFF'); // a migration may replace a table that others refer to
-    migrate(db, upgrading);
+    db.pragma('secure_delete = ON'); // deleted content is overwritten with zeros
+    db.pragma('cache_size = -16000'); // 16 MB, whatever the size of the file
+    db.pragma('foreign_keys = OFF'); // a migration may replace a table that others reference
+    migrate(db, onMigration);
     db.pragma('foreign_keys = ON');
-    db.pragma('temp_store = MEMORY'); // what a statement may have to undo would go to a file outside of the data folder
+    db.pragma('temp_store = MEMORY'); // SQLite's temporary files would be outside of the data folder
     rebuildNameKeys(db);
     return db;
   } catch (error) {
@@ -69,7 +66,7 @@ export function openDatabase(file: string, upgrading?: OnMigration): Database.Da
   }
 }
 
-/** For reading only, beside a running server. @throws OpenError when there is no file, or none of this version's shape */
+/** Opens the database read-only, also beside a running server. @throws OpenError unless the file has our schema version */
 export function openReadOnly(file: string): Database.Database {
   if (!existsSync(file)) throw new OpenError(`there is no database at ${file}: set DATA_DIR.`);
   const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5000 });
@@ -78,7 +75,7 @@ export function openReadOnly(file: string): Database.Database {
     if (version === MIGRATIONS.length) return db;
     if (version === 0) throw foreignFile(file);
     throw new OpenError(
-      `${file} was written by an older Oneport: start this one on it once, then try again.`,
+      `${file} was written by an older Oneport: start this version on it once, then try again.`,
     );
   } catch (error) {
     db.close();
@@ -86,7 +83,7 @@ export function openReadOnly(file: string): Database.Database {
   }
 }
 
-/** Brings an existing file, as a backup of an older version, to today's shape. @throws OpenError when it is none of ours */
+/** Migrates an existing file, such as a backup by an older version. @throws OpenError for a newer or foreign file */
 export function migrateFile(file: string): void {
   const db = new Database(file, { fileMustExist: true });
   const version = schemaVersionAndClose(db, file);
@@ -102,7 +99,7 @@ function schemaVersionAndClose(db: Database.Database, file: string): number {
   }
 }
 
-/** The file's schema version; 0: the file is empty. Writes nothing. @throws OpenError for a newer or foreign file */
+/** Returns the schema version, 0 for an empty file. Writes nothing. @throws OpenError for a newer or foreign file */
 function schemaVersion(db: Database.Database, file: string): number {
   try {
     const version = Number(db.pragma('user_version', { simple: true }));
@@ -121,7 +118,7 @@ function schemaVersion(db: Database.Database, file: string): number {
   }
 }
 
-/** Schemas 1 to 5 had no application_id, so they are known by their tables. */
+/** Recognizes schemas 1 to 5 by their tables, because they had no application_id. */
 function isOurs(db: Database.Database, version: number): boolean {
   const applicationId = Number(db.pragma('application_id', { simple: true }));
   if (applicationId === APPLICATION_ID) return true;
@@ -140,10 +137,10 @@ function foreignFile(file: string): OpenError {
   return new OpenError(`${file} is not a database of Oneport: set DATA_DIR.`);
 }
 
-function migrate(db: Database.Database, upgrading?: OnMigration): void {
+function migrate(db: Database.Database, onMigration?: OnMigration): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version === MIGRATIONS.length) return;
-  if (version > 0) upgrading?.(version, MIGRATIONS.length);
+  if (version > 0) onMigration?.(version, MIGRATIONS.length);
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
@@ -152,8 +149,8 @@ function migrate(db: Database.Database, upgrading?: OnMigration): void {
 }
 
 /**
- * One server on one data folder. The lock is SQLite's own on a file beside the database: the kernel lets go of it when
- * the process dies, however it dies, and readers of the database (backup, verify) are not kept out.
+ * Locks the data folder for one server. The lock is SQLite's lock on a file of its own: the kernel releases it however the
+ * process ends, and it does not block readers of the database (backup, verify).
  */
 
 export class LockedError extends Error {}
@@ -162,11 +159,11 @@ export function lockFile(dataDir: string): string {
   return join(dataDir, 'oneport.lock');
 }
 
-/** Holds the folder until the returned function is called. @throws LockedError when another server holds it */
+/** Returns a function that releases the lock. @throws LockedError when another server holds it */
 export function lockDataFolder(dataDir: string): () => void {
   const lock = new Database(lockFile(dataDir), { timeout: 0 });
   try {
-    lock.pragma('journal_mode = MEMORY'); // no journal file is left behind
+    lock.pragma('journal_mode = MEMORY'); // leaves no journal file
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
@@ -178,9 +175,7 @@ export function lockDataFolder(dataDir: string): () => void {
   return () => lock.close();
 }
 
-/** Files that must outlast a power cut: a file and the name it has in its folder are synced one after the other. */
-
-/** Puts a file's bytes on the disk. */
+/** Syncs the content of a file, so that it outlasts a power cut. */
 export function syncFile(file: string): void {
   const descriptor = openSync(file, 'r+');
   try {
@@ -190,7 +185,7 @@ export function syncFile(file: string): void {
   }
 }
 
-/** Puts the names in the file's folder on the disk: after a rename, before one says that it is done. */
+/** Syncs the folder of a file, so that the file's name outlasts a power cut. To be called after a rename. */
 export function syncFolderOf(file: string): void {
   const descriptor = openSync(dirname(file), 'r');
   try {
@@ -201,7 +196,7 @@ export function syncFolderOf(file: string): void {
 }
 
 /**
- * `LIMIT` with a number that is given at each run. Written as a sum: of a bare parameter SQLite (3.53) takes the number into
- * its plan, and so compiles the statement anew at every run, which takes five times as long as a small query itself.
+ * `LIMIT` with a parameter. Written as a sum, because SQLite (3.53) plans with the value of a bare parameter: it would
+ * compile the statement again at every run, which takes five times as long as a small query.
  */
 export const LIMIT = 'LIMIT ? + 0';

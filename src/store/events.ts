@@ -1,6 +1,6 @@
 /**
- * The rooms' numbered events in SQLite: append one, find one by its cid or number, read a page. Reads see what is
- * committed, and within a beat also what the beat has written so far.
+ * The numbered events of the rooms in SQLite: append, find by cid or number, read pages. Within a transaction, reads
+ * include what it has written.
  */
 import type Database from 'better-sqlite3';
 import type { EventStorage, Message, NewChange, NewMessage, Person, StoredCommand } from '../chat/types.js';
@@ -11,46 +11,55 @@ import {
   type Reply,
   type RoomEvent,
   type SearchHit,
+  type Writable,
 } from '../shared/protocol.js';
 import { excerpt } from '../shared/text.js';
 import { Changes, type ReactionStore } from './changes.js';
 import { LIMIT, openReadOnly } from './database.js';
 import type { RecentRooms } from './memberships.js';
-import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent, type Writable } from './rows.js';
+import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
 
-/** A new row of `events`, in the order of its columns. */
+/** A new row of `events`. */
 type EventFields = [
-  ...[room: number, id: number, messages: number, type: string, person: number, name: string, at: number],
-  ...[cid: string | null, target: number | null, reply: number | null, previous: number | null],
-  ...[mentions: string | null, data: string | null],
+  ...[room: number, id: number, messages: number, person: number, name: string, at: number],
+  ...[cid: string | null, mentions: string | null, data: string | null],
 ];
 
-/** Reactions in one page: one that would hold more of them is shorter. */
-const MAX_PAGE_REACTIONS = 5000;
+/** Reactions in one page. A page with more of them ends earlier. */
+const maxPageReactions = 5000;
 
 export class EventStore implements EventStorage {
   readonly changes: Changes;
   readonly replies: Replies;
   readonly #recentRooms: RecentRooms | undefined;
   readonly #counters: RoomCounters;
-  readonly #insert: Database.Statement<EventFields>;
+  readonly #insertMessage: Database.Statement<[...EventFields, reply: number | null]>;
+  readonly #insertChange: Database.Statement<
+    [...EventFields, type: string, target: number, previous: number | null]
+  >;
   readonly #byNumber: Database.Statement<[number, number], Row>;
-  readonly #byCid: Database.Statement<[string, number], Row>;
+  readonly #seqByCid: Database.Statement<[string, number], number>;
+  readonly #bySeq: Database.Statement<[number], Row>;
   readonly #last: Database.Statement<[string], number>;
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
-  /** `activity` hears of every event; a reader of the log gives none. */
-  constructor(db: Database.Database, activity?: RecentRooms) {
+  /** `recentRooms` is told of every event. Readers of the log need none. */
+  constructor(db: Database.Database, recentRooms?: RecentRooms) {
     this.changes = new Changes(db);
     this.replies = new Replies(db);
-    this.#recentRooms = activity;
+    this.#recentRooms = recentRooms;
     this.#counters = new RoomCounters(db);
-    this.#insert = db.prepare(`INSERT INTO events
-      (room, id, messages, type, person, name, at, cid, target, reply, previous, mentions, data)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    const columns = 'room, id, messages, person, name, at, cid, mentions, data';
+    this.#insertMessage = db.prepare(`INSERT INTO events (${columns}, reply, type)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'chat')`);
+    this.#insertChange = db.prepare(`INSERT INTO events (${columns}, type, target, previous)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
-    this.#byCid = db.prepare(`${SELECT_EVENTS} WHERE e.cid = ? AND e.person = ?`);
+    this.#seqByCid = db
+      .prepare<[string, number], number>('SELECT seq FROM events WHERE cid = ? AND person = ?')
+      .pluck();
+    this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
     this.#after = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${LIMIT}`);
     this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
@@ -60,11 +69,18 @@ export class EventStore implements EventStorage {
     const { user, data, at: saidAt, cid, mentions, reply } = message;
     this.#recentRooms?.touch(room);
     const { room: key, last: id, messages, at } = this.#counters.next(room, saidAt, 1);
-    const called = mentions === undefined ? null : mentionsColumn(mentions);
-    const { lastInsertRowid: seq } = this.#insert.run(
-      ...([key, id, messages, 'chat', person.key, user.name, at] as const),
-      ...([cid ?? null, null, reply ?? null, null, called, data] as const),
-    );
+    const fields = [
+      key,
+      id,
+      messages,
+      person.key,
+      user.name,
+      at,
+      cid ?? null,
+      mentionsColumn(mentions),
+      data,
+    ] as const;
+    const { lastInsertRowid: seq } = this.#insertMessage.run(...fields, reply ?? null);
     if (mentions !== undefined || reply !== undefined)
       this.changes.mentions.add(key, id, Number(seq), mentions);
     const event: Writable<ChatEvent> = { id, type: 'chat', user, data, at };
@@ -80,11 +96,19 @@ export class EventStore implements EventStorage {
     const { room: key, last: id, messages, at } = this.#counters.next(message.room, made.at, 0);
     const { type, user, data, cid, mentions } = made;
     const previousEdit = type === 'edit' ? (message.edited ?? null) : null;
-    const called = mentions === undefined ? null : mentionsColumn(mentions);
-    this.#insert.run(
-      ...([key, id, messages, type, person.key, user.name, at, cid ?? null] as const),
-      ...([message.id, null, previousEdit, called, type === 'delete' ? null : data] as const),
-    );
+    const stored = type === 'delete' ? null : data;
+    const fields = [
+      key,
+      id,
+      messages,
+      person.key,
+      user.name,
+      at,
+      cid ?? null,
+      mentionsColumn(mentions),
+      stored,
+    ] as const;
+    this.#insertChange.run(...fields, type, message.id, previousEdit);
     this.changes.apply(message, person, made, id);
     const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
     if (type === 'delete') return { type, ...event };
@@ -94,7 +118,8 @@ export class EventStore implements EventStorage {
   }
 
   findByCid(person: Person, cid: string): StoredCommand | undefined {
-    const row = this.#byCid.get(cid, person.key);
+    const seq = this.#seqByCid.get(cid, person.key); // reads the index only, because nearly every cid is new
+    const row = seq === undefined ? undefined : this.#bySeq.get(seq);
     if (!row) return undefined;
     const [event] = this.#events([row]);
     if (!event) return undefined;
@@ -123,14 +148,14 @@ export class EventStore implements EventStorage {
     return this.changes.reactions.has(message, person, emoji);
   }
 
-  /** The room's newest number; 0 while nothing was said in it. */
+  /** Returns the newest number of the room, 0 for a room without events. */
   last(room: string): number {
     return this.#last.get(room) ?? 0;
   }
 
   /**
-   * At most `limit` events after number `id`, ascending. Stops once their texts have reached `maxBytes`, or when they hold
-   * very many reactions.
+   * Returns at most `limit` events after number `id`, ascending. Stops once their texts have reached `maxBytes`, or when
+   * they have too many reactions.
    */
   after(room: string, id: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): RoomEvent[] {
     const key = this.#counters.keyOf(room);
@@ -138,18 +163,18 @@ export class EventStore implements EventStorage {
     return this.#events(limitReactions(takeBytes(this.#after.iterate(key, id, limit), maxBytes)));
   }
 
-  /** At most `limit` events right before number `id`, ascending; fewer as above. */
+  /** Returns at most `limit` events right before number `id`, ascending; fewer when they have too many reactions. */
   before(room: string, id: number, limit: number): RoomEvent[] {
     const key = this.#counters.keyOf(room);
     return key === undefined ? [] : this.#events(limitReactions(this.#before.all(key, id, limit)).reverse());
   }
 
-  /** Within the transaction: brings the rows of the rooms up to date with their events. */
+  /** Writes the changed rows of the rooms. To be called before the commit. */
   flush(): void {
     this.#counters.flush();
   }
 
-  /** The transaction was rolled back: what is known in memory may be wrong. */
+  /** To be called after a rollback, because the cached rows may be wrong. */
   clearCache(): void {
     this.#counters.clearCache();
   }
@@ -159,7 +184,7 @@ export class EventStore implements EventStorage {
     return key === undefined ? undefined : this.#byNumber.get(key, id);
   }
 
-  /** Of one room, ascending. */
+  /** `rows` are of one room, ascending. */
   #events(rows: readonly Row[]): RoomEvent[] {
     const [first, last] = [rows[0], rows.at(-1)];
     if (!first || !last) return [];
@@ -172,10 +197,10 @@ export class EventStore implements EventStorage {
     );
   }
 
-  /** What was sent under a cid; nothing any more, when the message it belongs to was deleted. */
+  /** Returns the text or emoji as it was sent; undefined when its message was deleted. */
   #originalData({ type, room, data, deleted, target }: Row): string | undefined {
-    const gone = type === 'chat' ? deleted !== null : type === 'edit' && this.#isDeleted(room, target ?? 0);
-    return gone ? undefined : (data ?? '');
+    const isGone = type === 'chat' ? deleted !== null : type === 'edit' && this.#isDeleted(room, target ?? 0);
+    return isGone ? undefined : (data ?? '');
   }
 
   #isDeleted(room: string, id: number): boolean {
@@ -183,12 +208,12 @@ export class EventStore implements EventStorage {
   }
 }
 
-/** What replies show of the messages that they reply to. */
+/** Reads what a reply shows of the message that it replies to. */
 export class Replies {
   readonly #find: Database.Statement<[number, number], ReplyRow>;
 
   constructor(db: Database.Database) {
-    // a window, because a grapheme at the cut may go on
+    // longer than the excerpt, because a grapheme may go on beyond its end
     this.#find = db.prepare(`SELECT p.id AS userId, e.name, e.deleted,
         substr(coalesce(e.text, e.data), 1, ${4 * LIMITS.replyCodePoints}) AS data
       FROM current_events e CROSS JOIN people p ON p.person = e.person
@@ -203,7 +228,7 @@ export class Replies {
     return { id, user: { id: userId, name }, data: beginning };
   }
 
-  /** Those of some messages of one room, by number. */
+  /** Returns the replied messages of `rows`, which are of one room, by number. */
   of(rows: readonly Pick<Row, 'roomKey' | 'reply'>[]): ReadonlyMap<number, Reply> {
     const found = new Map<number, Reply>();
     for (const { roomKey, reply: id } of rows) {
@@ -254,32 +279,32 @@ function limitReactions(rows: Row[]): Row[] {
   let reactions = 0;
   const end = rows.findIndex(({ reacted }, n) => {
     reactions += reacted ?? 0;
-    return n > 0 && reactions > MAX_PAGE_REACTIONS;
+    return n > 0 && reactions > maxPageReactions;
   });
   return end < 0 ? rows : rows.slice(0, end);
 }
 
-/**
- * The counters of each room: its newest number, its time, its count of messages. They change in memory with each event;
- * `flush` writes the rows once per batch. Invariant: after a rollback the cache is empty, because it may be wrong.
- */
-
+/** A row of `rooms`. */
 export interface RoomCounter {
-  /** the room's key */
+  /** Key of the room. */
   readonly room: number;
   readonly last: number;
   readonly at: number;
-  /** count of chat messages */
+  /** Count of chat messages. */
   readonly messages: number;
 }
 
-type CachedCounter = { -readonly [K in keyof RoomCounter]: RoomCounter[K] } & { changed?: boolean };
+type CachedCounter = Writable<RoomCounter> & { changed?: boolean };
 
 const maxCachedCounters = 1000;
 
+/**
+ * The newest number, time and count of messages of each room. They change in memory with each event; `flush` writes each
+ * changed row once per batch. Invariant: after a rollback the cache is empty, because it may be wrong.
+ */
 export class RoomCounters {
   readonly #cache = new Map<string, CachedCounter>();
-  /** Those that differ from their rows. */
+  /** The counters that differ from their rows. */
   #changed: CachedCounter[] = [];
   readonly #find: Database.Statement<[string], RoomCounter>;
   readonly #add: Database.Statement<[string, number]>;
@@ -304,7 +329,7 @@ export class RoomCounters {
     return counter;
   }
 
-  /** Within the transaction: writes the rows of the rooms that have changed. */
+  /** Writes the changed rows. To be called before the commit. */
   flush(): void {
     for (const counter of this.#changed) {
       counter.changed = false;
@@ -327,7 +352,7 @@ export class RoomCounters {
     return { room: Number(this.#add.run(name, at).lastInsertRowid), last: 0, at, messages: 0 };
   }
 
-  /** The key of a room; undefined while nothing was said in it. */
+  /** Returns the key of a room; undefined for a room without events. */
   keyOf(name: string): number | undefined {
     return (this.#cache.get(name) ?? this.#find.get(name))?.room;
   }
@@ -342,8 +367,7 @@ export class RoomCounters {
   }
 }
 
-/** Messages of any room by their place in the one order: what a list or a search has found, as they are now. */
-
+/** Loads messages of any rooms in their current state by seq, for lists and searches. */
 export class MessageLoader {
   readonly #bySeq: Database.Statement<[number], Row>;
   readonly #seqOf: Database.Statement<[number, number], number>;
@@ -359,7 +383,7 @@ export class MessageLoader {
     this.#replies = replies;
   }
 
-  /** Without messages that were deleted, or edited after the event `position`. */
+  /** Leaves out messages that were deleted, or edited after the event `position`. */
   load(seqs: readonly number[], position = Number.MAX_SAFE_INTEGER): SearchHit[] {
     return seqs.flatMap((seq) => {
       const row = this.#bySeq.get(seq);
@@ -380,8 +404,7 @@ export class MessageLoader {
   }
 }
 
-/** The log for a reader in another process: each page sees what is committed by then; events never change. */
-
+/** The log for a reader in another process. Each page is one snapshot. */
 export interface ReadOnlyLog {
   last(room: string): number;
   after(room: string, id: number, limit: number): readonly RoomEvent[];

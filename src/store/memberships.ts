@@ -34,7 +34,7 @@ interface Position {
  * Rooms of one person that they never posted in. Beyond that the room that has been quiet for longest is forgotten, with
  * its mark. A room that they posted in never is, because `own` could not be counted again.
  */
-const MAX_SILENT_ROOMS = 1000;
+const maxSilentRooms = 1000;
 
 /**
  * Columns of a `RoomRow`, for a person `p`, a room `r` and a membership `m` if there is one. No part depends on how many
@@ -185,7 +185,7 @@ export class MembershipStore implements MembershipStorage {
   }
 
   #enforceLimit(person: Person): void {
-    const over = (this.#count.get(person.key) ?? 0) - MAX_SILENT_ROOMS;
+    const over = (this.#count.get(person.key) ?? 0) - maxSilentRooms;
     if (over <= 0) return;
     this.#rooms.flush();
     this.#deleteOldest.run(person.key, person.key, over);
@@ -197,8 +197,8 @@ function toUnreadRoom({ room, last, read, unread, mentions }: RoomRow): UnreadRo
 }
 
 /**
- * The rooms in which something was said lately, by when. Kept in memory: an index on the time would be written with every
- * message. Only for showing: what a beat that failed has left here names a room, and its row says the rest.
+ * The most recently active rooms. They are kept in memory because an index on the time would be written with every
+ * message. A transaction that was rolled back may leave a room here; only its place in the list is then wrong.
  */
 
 export interface RecentRoom {
@@ -206,12 +206,12 @@ export interface RecentRoom {
   readonly last: number;
 }
 
-/** Rooms remembered; twice as many before the oldest half is forgotten. */
-const MAX_RECENT_ROOMS = 1000;
+/** Rooms in the list. It may grow to twice as many before the oldest half is dropped. */
+const maxRecentRooms = 1000;
 
 export class RecentRooms {
   readonly #last: Database.Statement<[string], number>;
-  /** the oldest first */
+  /** The least recently active first. */
   #rooms: Set<string>;
 
   constructor(db: Database.Database) {
@@ -219,22 +219,21 @@ export class RecentRooms {
     const newest = db.prepare<[number], string>(
       `SELECT name FROM rooms ORDER BY at DESC, room DESC ${LIMIT}`,
     );
-    this.#rooms = new Set(newest.pluck().all(MAX_RECENT_ROOMS).reverse());
+    this.#rooms = new Set(newest.pluck().all(maxRecentRooms).reverse());
   }
 
   touch(room: string): void {
     this.#rooms.delete(room);
     this.#rooms.add(room);
-    if (this.#rooms.size > 2 * MAX_RECENT_ROOMS)
-      this.#rooms = new Set([...this.#rooms].slice(MAX_RECENT_ROOMS));
+    if (this.#rooms.size > 2 * maxRecentRooms) this.#rooms = new Set([...this.#rooms].slice(maxRecentRooms));
   }
 
-  /** At most `limit` rooms, those that moved last first, without some. */
-  list(limit: number, without: ReadonlySet<string>): RecentRoom[] {
+  /** Returns at most `limit` rooms that are not in `excluded`, the most recently active first. */
+  list(limit: number, excluded: ReadonlySet<string>): RecentRoom[] {
     const found: RecentRoom[] = [];
     for (const room of [...this.#rooms].reverse()) {
       if (found.length === limit) break;
-      const last = without.has(room) ? undefined : this.#last.get(room);
+      const last = excluded.has(room) ? undefined : this.#last.get(room);
       if (last !== undefined) found.push({ room, last });
     }
     return found;

@@ -1,4 +1,4 @@
-/** The people's book in SQLite: who took which name, when they were last here, who signed out. */
+/** The people in SQLite: their names, when they were last here, whether they signed out. */
 import type Database from 'better-sqlite3';
 import type { LinkSecret, PeopleStorage, Person } from '../chat/types.js';
 import type { User } from '../shared/protocol.js';
@@ -15,15 +15,15 @@ interface Row {
   readonly hasPosted: number;
 }
 
-const MAX_CACHED_PEOPLE = 1000;
+const maxCachedPeople = 1000;
 const COLUMNS = `SELECT person AS key, id, name, seen AS lastSeen, skeleton IS NOT NULL AS ownsName,
   signed_out AS signedOut, generation, posted AS hasPosted FROM people`;
 
-/** So many with a short beginning are looked at; who types on finds the rest. */
-const MAX_PREFIX_MATCHES = 2000;
+/** Names that are examined for one prefix; a longer prefix finds the others. */
+const maxPrefixMatches = 2000;
 
 export class PeopleStore implements PeopleStorage {
-  /** Looked up lately: who speaks is asked for with every message. Forgotten at every change and every rollback. */
+  /** Every message asks for its author. The cache is cleared by each change and each rollback. */
   readonly #cache = new Map<string, Person>();
   readonly #byId: Database.Statement<[string], Row>;
   readonly #bySkeleton: Database.Statement<[string], Row>;
@@ -68,12 +68,12 @@ export class PeopleStore implements PeopleStorage {
     const known = this.#cache.get(id);
     if (known) return known;
     const person = toPerson(this.#byId.get(id));
-    if (this.#cache.size >= MAX_CACHED_PEOPLE) this.clearCache();
+    if (this.#cache.size >= maxCachedPeople) this.clearCache();
     if (person) this.#cache.set(id, person);
     return person;
   }
 
-  /** What is remembered may be wrong: something was written, or taken back. */
+  /** To be called after a change or a rollback, because the cached rows may be wrong. */
   clearCache(): void {
     this.#cache.clear();
   }
@@ -82,9 +82,9 @@ export class PeopleStore implements PeopleStorage {
     return toPerson(this.#bySkeleton.get(skeleton));
   }
 
-  /** People whose skeleton begins so, those seen last first. */
-  withPrefix(begin: string, limit: number): User[] {
-    return this.#named.all(begin, `${begin}\u{10ffff}`, MAX_PREFIX_MATCHES, limit);
+  /** Returns the people whose skeleton begins with a prefix, the most recently seen first. */
+  withPrefix(prefix: string, limit: number): User[] {
+    return this.#named.all(prefix, `${prefix}\u{10ffff}`, maxPrefixMatches, limit);
   }
 
   addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {

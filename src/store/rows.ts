@@ -1,6 +1,14 @@
-/** Rows of the log, and the events that they are on the wire: a message as it is now, a change as it was made. */
+/** Rows of `events`, and how they become events on the wire: a message in its current state, a change as it was made. */
 import { isObject } from '../shared/parse.js';
-import type { ChangeEvent, ChatEvent, Reaction, Reply, RoomEvent, User } from '../shared/protocol.js';
+import type {
+  ChangeEvent,
+  ChatEvent,
+  Reaction,
+  Reply,
+  RoomEvent,
+  User,
+  Writable,
+} from '../shared/protocol.js';
 
 export interface Row {
   readonly seq: number;
@@ -27,7 +35,7 @@ export const SELECT_EVENTS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e
     e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted
   FROM current_events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
-/** What is looked up for a message beyond its row. */
+/** Parts of a message that are not in its row. */
 export interface MessageExtras {
   readonly reactions?: readonly Reaction[] | undefined;
   readonly reply?: Reply | undefined;
@@ -37,7 +45,7 @@ export function toEvent(row: Row, extras: MessageExtras): RoomEvent {
   return row.type === 'chat' ? toChat(row, extras) : toChange(row, row.type);
 }
 
-/** Field by field: a page of fifty made with spreads is garbage enough that collecting it is what a page waits for. */
+/** Builds the event field by field: with spreads, a page waits mostly for garbage collection. */
 export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent {
   const { id, at, cid, deleted, edited, mentions } = row;
   const gone = deleted !== null;
@@ -60,8 +68,6 @@ export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent
   return event;
 }
 
-export type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
 function toChange(row: Row, type: ChangeEvent['type']): ChangeEvent {
   const { id, at } = row;
   const made = { id, user: userOf(row), target: row.target ?? 0, at, ...cidOf(row) };
@@ -82,7 +88,7 @@ function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } 
   return mentions === null ? {} : { mentions: parseMentions(mentions) };
 }
 
-/** Reads the column that `mentionsColumn` wrote. A damaged row mentions nobody, because its room must stay readable. */
+/** Parses what `mentionsColumn` wrote. A damaged row mentions nobody, because its room must stay readable. */
 function parseMentions(mentions: string): readonly User[] {
   try {
     const users: unknown = JSON.parse(mentions);
@@ -96,6 +102,6 @@ function isUser(value: unknown): value is User {
   return isObject(value) && typeof value['id'] === 'string' && typeof value['name'] === 'string';
 }
 
-export function mentionsColumn(mentions: readonly User[]): string {
-  return JSON.stringify(mentions.map(({ id, name }) => ({ id, name })));
+export function mentionsColumn(mentions: readonly User[] | undefined): string | null {
+  return mentions ? JSON.stringify(mentions.map(({ id, name }) => ({ id, name }))) : null;
 }

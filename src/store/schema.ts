@@ -1,6 +1,6 @@
 /**
- * The shape of the database. Migration k (from 1) brings version k-1 to k; one that has landed is never edited.
- * `PRAGMA user_version` holds the version.
+ * The schema of the database. Migration k, counted from 1, brings schema k-1 to k. The statements of a released migration
+ * never change. `PRAGMA user_version` holds the version of the schema.
  */
 import type Database from 'better-sqlite3';
 import { SKELETON_VERSION, skeleton } from '../chat/names.js';
@@ -9,12 +9,12 @@ import { SKELETON_VERSION, skeleton } from '../chat/names.js';
 export const APPLICATION_ID = 0x4f6e6570;
 
 /**
- * Schema 6. SQLite enforces the two promises: a number of a room once, a cid of a person once. `events` is written anew
- * with the count of messages so far, so `numbers` and `cids` go.
+ * Schema 6: unique indexes enforce that a number of a room and a cid of a person are there once. The new `events` has the
+ * count of messages so far. `numbers` and `cids` are dropped.
  *
  * Invariant: a row of `events` never grows, and texts are in no other table. When a row grows, SQLite rebuilds its page and
- * leaves old copies of its neighbours in the gap, which `secure_delete` does not overwrite: deleted texts would stay. What
- * becomes of a message is therefore in `states`, as numbers only. Its current text is the one of its last edit.
+ * leaves old copies of its neighbours in the gap, which `secure_delete` does not overwrite: deleted texts would stay. So
+ * `states` holds the state of a message, as numbers only. Its current text is that of its last edit.
  */
 const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
    INSERT INTO message_counts
@@ -84,17 +84,17 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
      coalesce((SELECT messages FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1), 0);
    DELETE FROM meta WHERE key = 'placed';`;
 
-/** Schema 6. The search index has a file of its own, `search.db`. The pages of the old one are used again. */
+/** Schema 6: the search index moves to a file of its own, `search.db`. */
 const DROP_SEARCH_TABLES = `DROP TABLE words;
    DROP TABLE outdated;
    DROP TABLE frequent;
    DROP TABLE shorthand;
    DELETE FROM meta WHERE key IN ('words', 'indexed', 'frequent');`;
 
-/** Schema 7: what unread counts are made of, beside `messages` of an event and of its room. */
+/** Schema 7: what unread counts need besides the counts of messages. */
 const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAULT 0;      -- own messages above the read mark
    ALTER TABLE members ADD COLUMN own_last INTEGER NOT NULL DEFAULT 0; -- number of the newest own message; 0: none
-   -- who posted is a member; who signed out is not
+   -- people who posted are members, unless they signed out
    INSERT OR IGNORE INTO members (person, room)
      SELECT DISTINCT e.person, e.room FROM events e JOIN people p USING (person)
      WHERE e.type = 'chat' AND p.signed_out = 0;
@@ -115,10 +115,10 @@ const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAUL
      WHERE s.deleted IS NOT NULL ORDER BY e.room, e.id;`;
 
 /** Schema 8: sign-outs that people may come back from, links, and names that are free again after a day. */
-const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs: older cookies are worthless
+const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs; cookies of an earlier generation are invalid
    ALTER TABLE people ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;     -- 1: has posted a message
    UPDATE people SET posted = 1 WHERE person IN (SELECT person FROM events WHERE type = 'chat');
-   UPDATE people SET seen = seen + 86400000 WHERE posted = 0; -- it was stored to the day
+   UPDATE people SET seen = seen + 86400000 WHERE posted = 0; -- it had been stored to the day
 
    CREATE TABLE links (                -- one-time links: to another device, or back after a sign-out
      hash TEXT PRIMARY KEY,            -- SHA-256 of the secret in the link
@@ -134,7 +134,7 @@ export const MIGRATIONS: readonly string[] = [
      person INTEGER PRIMARY KEY,
      id TEXT NOT NULL UNIQUE,
      name TEXT NOT NULL,
-     skeleton TEXT UNIQUE,             -- null: the name is free again
+     skeleton TEXT UNIQUE,             -- key of the name; null: the name is free
      seen INTEGER NOT NULL,
      signed_out INTEGER NOT NULL DEFAULT 0
    ) STRICT;
@@ -143,16 +143,16 @@ export const MIGRATIONS: readonly string[] = [
      room INTEGER PRIMARY KEY,
      name TEXT NOT NULL UNIQUE,
      last INTEGER NOT NULL,            -- the newest number
-     at INTEGER NOT NULL               -- its time: times never go back in a room
+     at INTEGER NOT NULL               -- its time; times never decrease within a room
    ) STRICT;
 
    CREATE TABLE events (
-     seq INTEGER PRIMARY KEY,          -- the one order of all rooms
+     seq INTEGER PRIMARY KEY,          -- position in the one order of all rooms
      room INTEGER NOT NULL REFERENCES rooms,
      id INTEGER NOT NULL,
      type TEXT NOT NULL,
      person INTEGER NOT NULL REFERENCES people,
-     name TEXT NOT NULL,               -- as it was then: history does not change when people do
+     name TEXT NOT NULL,               -- the author's name when the event was made
      data TEXT,
      at INTEGER NOT NULL,
      cid TEXT
@@ -160,19 +160,18 @@ export const MIGRATIONS: readonly string[] = [
    CREATE UNIQUE INDEX events_number ON events (room, id);
    CREATE UNIQUE INDEX events_cid ON events (person, cid) WHERE cid IS NOT NULL;`,
 
-  // What becomes of messages. No row is written and no column added (to a STRICT table that reads all of it): a log of any
-  // length opens at once.
-  `CREATE TABLE states (               -- what there is to an event beyond what was said; most have none
+  // A table of its own, because adding a column to a STRICT table reads every row.
+  `CREATE TABLE states (               -- the current state of edited, deleted and other messages; targets of changes
      event INTEGER PRIMARY KEY REFERENCES events,
      target INTEGER,                   -- of a change: number of the message
-     text TEXT,                        -- of an edited message: as it is now; events.data stays as it was said
-     edited INTEGER,                   -- of a message: number of its last edit; of an edit: of the one before it
-     deleted INTEGER,                  -- number of the deletion; its data and text are gone then
-     mentions TEXT,                    -- whom the text calls, as JSON [{"id","name"}]
-     reacted INTEGER                   -- how many reactions stand
+     text TEXT,                        -- of an edited message: its current text; events.data keeps the text as sent
+     edited INTEGER,                   -- of a message: number of its last edit; of an edit: of the previous edit
+     deleted INTEGER,                  -- of a message: number of its deletion
+     mentions TEXT,                    -- people mentioned in the current text: JSON [{"id","name"}]
+     reacted INTEGER                   -- of a message: count of its current reactions
    ) STRICT;
 
-   CREATE TABLE reactions (            -- those that stand
+   CREATE TABLE reactions (            -- the current reactions
      room INTEGER NOT NULL REFERENCES rooms,
      target INTEGER NOT NULL,          -- number of the message
      id INTEGER NOT NULL,              -- number of the react event
@@ -183,33 +182,30 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    CREATE UNIQUE INDEX reactions_once ON reactions (room, target, person, data);
 
-   CREATE TABLE mentions (             -- who is called by which message, as it is now
+   CREATE TABLE mentions (             -- people mentioned in the current text of a message
      person INTEGER NOT NULL REFERENCES people,
      event INTEGER NOT NULL REFERENCES events,
      PRIMARY KEY (person, event)
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX mentions_event ON mentions (event);
 
-   CREATE TABLE members (              -- who has been in which room, and has read up to which number
+   CREATE TABLE members (              -- members of rooms, and their read marks
      person INTEGER NOT NULL REFERENCES people,
      room INTEGER NOT NULL REFERENCES rooms,
      read INTEGER NOT NULL DEFAULT 0,
      PRIMARY KEY (person, room)
    ) STRICT, WITHOUT ROWID;
 
-   CREATE TABLE outdated (             -- messages whose words in the index are theirs no more: to be taken out
+   CREATE TABLE outdated (             -- messages whose words must leave the search index
      event INTEGER PRIMARY KEY REFERENCES events,
-     words TEXT NOT NULL               -- what the index has
+     words TEXT NOT NULL               -- as they are in the index
    ) STRICT;
 
-   -- The search index. It keeps no text, so what it has of a message is taken out with its words in hand. The number of a
-   -- row is the message's seq; up to which seq it reaches is in meta. Its texts are lists of words already
-   -- (search/words.ts): the tokenizer has only to take them apart at the spaces.
+   -- The search index. It stores no text. A row is a list of words; its number is the seq of the message.
    CREATE VIRTUAL TABLE words USING fts5 (text, content = '', columnsize = 0, tokenize = 'ascii');
    INSERT INTO words (words, rank) VALUES ('secure-delete', 1);`,
 
-  // Where events are (places.ts): tables instead of indexes, since they follow behind the log. This reads all of it, once.
-  // No REFERENCES: both hold what events say, and verify compares them.
+  // The indexes of numbers and cids, as tables that followed behind the log.
   `CREATE TABLE numbers (
      room INTEGER NOT NULL,
      id INTEGER NOT NULL,
@@ -217,7 +213,7 @@ export const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (room, id)
    ) STRICT, WITHOUT ROWID;
    INSERT INTO numbers SELECT room, id, seq FROM events ORDER BY room, id;
-   DROP INDEX events_number;           -- its pages are used again
+   DROP INDEX events_number;
 
    CREATE TABLE cids (
      person INTEGER NOT NULL,
@@ -227,21 +223,21 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    INSERT INTO cids SELECT person, cid, seq FROM events WHERE cid IS NOT NULL ORDER BY person, cid;
 
-   INSERT INTO meta SELECT 'placed', max(seq) FROM events HAVING max(seq) IS NOT NULL;  -- how far both reach
+   INSERT INTO meta SELECT 'placed', max(seq) FROM events HAVING max(seq) IS NOT NULL;  -- seq up to which both were complete
    DROP INDEX events_cid;`,
 
-  // What makes searches of frequent words quick: made of the index, piece by piece (search/frequent.ts).
+  // A bitmap of each frequent word for the search index.
   `CREATE TABLE frequent (
-     word TEXT PRIMARY KEY,            -- as the index has it, with its era
-     bits BLOB NOT NULL                -- which messages of the era have it
+     word TEXT PRIMARY KEY,
+     bits BLOB NOT NULL
    ) STRICT, WITHOUT ROWID;`,
 
-  // What makes searches of phrases of frequent words quick: made likewise, for the eras that have those (search/shorthand.ts).
+  // The order of the frequent words in each message for the search index.
   `CREATE TABLE shorthand (
      part INTEGER PRIMARY KEY,         -- of so many messages one after the other
-     shorts BLOB NOT NULL              -- their frequent words in their order, a byte for each (search/short.ts)
+     shorts BLOB NOT NULL
    ) STRICT;
-   INSERT INTO words (words, rank) VALUES ('automerge', 0);  -- the index merges in pieces of its own (search/index.ts)`,
+   INSERT INTO words (words, rank) VALUES ('automerge', 0);`,
 
   `${DROP_SEARCH_TABLES}
    ${REBUILD_EVENTS}`,
@@ -251,11 +247,6 @@ export const MIGRATIONS: readonly string[] = [
   SIGN_OUT_AND_RETURN,
 ];
 
-/**
- * Names are owned by their skeleton (chat/name.ts), which the database keeps. When its rule has changed since the file was
- * written, they are made anew at the opening. No new shape: the file can be written by either.
- */
-
 interface NameOwner {
   readonly person: number;
   readonly name: string;
@@ -263,35 +254,39 @@ interface NameOwner {
   readonly seen: number;
 }
 
+/**
+ * Computes the skeletons of all names again when the file was written by a version with another rule (chat/names.ts). The
+ * schema stays the same.
+ */
 export function rebuildNameKeys(db: Database.Database): void {
-  const rule = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'skeletons'").pluck().get();
-  if (rule === SKELETON_VERSION) return;
+  const version = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'skeletons'").pluck().get();
+  if (version === SKELETON_VERSION) return;
   db.transaction(() => {
     reassignNameKeys(db, outdatedOwners(db));
     db.prepare("REPLACE INTO meta VALUES ('skeletons', ?)").run(SKELETON_VERSION);
   }).immediate();
 }
 
-/** Who owns a name by a skeleton that it has no more; those seen last first, and of those of one day who came first. */
+/** Returns the people whose name has another skeleton by now, the most recently seen first. */
 function outdatedOwners(db: Database.Database): NameOwner[] {
   const owners = db.prepare<[], NameOwner>(
     'SELECT person, name, skeleton, seen FROM people WHERE skeleton IS NOT NULL ORDER BY seen DESC, person',
   );
-  const found: NameOwner[] = [];
-  for (const owner of owners.iterate()) if (owner.skeleton !== skeleton(owner.name)) found.push(owner);
-  return found;
+  const outdated: NameOwner[] = [];
+  for (const owner of owners.iterate()) if (owner.skeleton !== skeleton(owner.name)) outdated.push(owner);
+  return outdated;
 }
 
-/** Where two would now own the same, it belongs to the one seen last. The other is called so too, as after 30 days. */
+/** When two people would own the same skeleton, the most recently seen one owns it. The other keeps the name without it. */
 function reassignNameKeys(db: Database.Database, people: readonly NameOwner[]): void {
   const set = db.prepare<[string | null, number]>('UPDATE people SET skeleton = ? WHERE person = ?');
   const ownerOf = db.prepare<[string], NameOwner>('SELECT * FROM people WHERE skeleton = ?');
   for (const { person } of people) set.run(null, person);
   for (const { person, name, seen } of people) {
-    const shape = skeleton(name);
-    const owner = ownerOf.get(shape);
+    const key = skeleton(name);
+    const owner = ownerOf.get(key);
     if (owner && owner.seen >= seen) continue;
     if (owner) set.run(null, owner.person);
-    set.run(shape, person);
+    set.run(key, person);
   }
 }

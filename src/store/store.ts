@@ -1,6 +1,6 @@
 /**
- * The one data file: opened, locked, written in transactions, closed. It is the Book of the rules, and what others may
- * read. A commit that fails keeps nothing; `fault` then says why until a later write to the disk succeeds.
+ * The storage of the rules, and what the rest of the server reads. After a failed commit, `writeError` holds the reason
+ * until a later transaction writes to the disk.
  */
 import { randomBytes } from 'node:crypto';
 import { type Storage, StorageError } from '../chat/types.js';
@@ -19,13 +19,13 @@ import { PeopleStore } from './people.js';
 import { Search } from './search.js';
 import Database from './sqlite.js';
 
-/** SQLite's codes that mean the disk, not a mistake of ours. */
+/** SQLite's codes for failures of the disk or the machine; other codes are bugs. */
 const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
 
 const probeBytes = 64 * 1024;
 
 export class Store implements Storage {
-  /** Why the last write failed, in words; undefined while writing works. */
+  /** Why the last write failed; undefined while writing works. */
   writeError: string | undefined;
   readonly epoch: string;
   readonly events: EventStore;
@@ -44,13 +44,17 @@ export class Store implements Storage {
   readonly #unlock: () => void;
 
   /** @throws LockedError, OpenError, or the file system's error */
-  constructor(dataDir: string, upgrading?: OnMigration, onSearchError: (error: unknown) => void = () => {}) {
+  constructor(
+    dataDir: string,
+    onMigration?: OnMigration,
+    onSearchError: (error: unknown) => void = () => {},
+  ) {
     createDataFolder(dataDir);
     this.#unlock = lockDataFolder(dataDir);
     try {
       protectDatabase(dataDir);
-      this.#db = openDatabase(databaseFile(dataDir), upgrading);
-      protectDatabase(dataDir); // a new one
+      this.#db = openDatabase(databaseFile(dataDir), onMigration);
+      protectDatabase(dataDir); // it may have been created just now
     } catch (error) {
       this.#unlock();
       throw error;
@@ -75,8 +79,8 @@ export class Store implements Storage {
   }
 
   /**
-   * A commit whose sync failed may still be in the write-ahead log, where a restart would find it. The probe overwrites
-   * it at once, so that what was refused is not there after a crash.
+   * Runs `work` in a transaction. A commit whose sync failed may still be in the write-ahead log, where a restart would
+   * find it. The probe overwrites it at once, so that a refused message does not exist after a crash.
    */
   transaction<T>(work: () => T): T {
     const result = this.#transact(work, () => this.#overwriteFailedCommit());
@@ -85,8 +89,8 @@ export class Store implements Storage {
   }
 
   /**
-   * Nothing may run between the commit and the return: whatever threw there would be taken for a commit that failed.
-   * Only a transaction that wrote proves that the disk works again: one without changes does not touch it.
+   * Invariant: nothing that may throw runs between the commit and the return, because it would be taken for a failed
+   * commit. Only a transaction with changes clears `writeError`, because one without does not touch the disk.
    */
   #transact<T>(work: () => T, onCommitFailed: () => void): T {
     let committing = false;
@@ -108,7 +112,7 @@ export class Store implements Storage {
     }
   }
 
-  /** One lock for all reads of `work`, which see the same moment. `work` must not write. */
+  /** Runs `work` in a read transaction, which takes one lock for all its reads. `work` must not write. */
   read<T>(work: () => T): T {
     this.#beginRead.run();
     try {
@@ -124,7 +128,7 @@ export class Store implements Storage {
     this.events.clearCache();
   }
 
-  /** Once a second: the search index follows, deleted texts leave the write-ahead log, and a disk that works again is noticed. */
+  /** To be called once a second: continues the search index, empties the write-ahead log, and retries a disk that failed. */
   tick(): void {
     this.search.tick();
     if (this.writeError !== undefined) this.probe();
@@ -156,7 +160,7 @@ export class Store implements Storage {
     }
   }
 
-  /** Messages that call this person, newest first, before a place in the one order. */
+  /** Lists the messages that mention a user, newest first, before a position in the log. */
   listMentions(user: User, before: number, limit: number): SearchPage {
     const seqs = this.events.changes.mentions.list(user, before, limit + 1);
     const next = seqs.length > limit ? seqs[limit - 1] : undefined;
@@ -164,16 +168,19 @@ export class Store implements Storage {
     return { messages, ...(next === undefined ? {} : { next }), complete: true };
   }
 
-  /** A value that is made once and kept for the life of the file. */
-  getOrCreateMeta(key: string, make: () => string): string {
-    const known = this.#db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck().get(key);
-    if (known !== undefined) return known;
-    const value = make();
+  /** Returns the value of a key. `create` gives it the first time. */
+  getOrCreateMeta(key: string, create: () => string): string {
+    const stored = this.#db
+      .prepare<[string], string>('SELECT value FROM meta WHERE key = ?')
+      .pluck()
+      .get(key);
+    if (stored !== undefined) return stored;
+    const value = create();
     this.#db.prepare('INSERT INTO meta VALUES (?, ?)').run(key, value);
     return value;
   }
 
-  /** How the file is written: what makes a commit durable. */
+  /** Returns the settings that make a commit durable. */
   settings(): { readonly journal_mode: unknown; readonly synchronous: unknown } {
     const read = (name: string): unknown => this.#db.pragma(name, { simple: true });
     return { journal_mode: read('journal_mode'), synchronous: read('synchronous') };
@@ -192,28 +199,28 @@ export class Store implements Storage {
   }
 }
 
+/** Seconds from a deletion until the write-ahead log is emptied. */
+const truncateDelaySeconds = 3;
+
 /**
- * The write-ahead log is emptied soon after something was deleted: it holds the pages as they were before. Not for each
- * deletion, since it costs a sync of the whole, and never waiting for a reader (backup, verify): then it tries again.
+ * Empties the write-ahead log soon after a deletion, because the log holds the deleted text. Not after each deletion,
+ * because it costs a sync of the database. It never waits for a reader (backup, verify), but tries again later.
  */
-
-/** Ticks (seconds) from a deletion to the emptying, and so between two. */
-const TRUNCATE_AFTER_TICKS = 3;
-
 export class WalTruncater {
   readonly #db: Database.Database;
-  #truncatedAt = -1; // a server that was killed may have left something to do
-  #ticks = 0;
+  /** The count of deletions at the last success; -1 because a server that was killed may have left deleted text. */
+  #truncatedAt = -1;
+  #seconds = 0;
 
   constructor(db: Database.Database) {
     this.#db = db;
   }
 
-  /** `erased` counts deletions: it has grown when there is something to do. */
-  tick(erased: number): void {
-    if (erased === this.#truncatedAt || ++this.#ticks < TRUNCATE_AFTER_TICKS) return;
-    this.#ticks = 0;
-    if (this.#truncate()) this.#truncatedAt = erased;
+  /** To be called once a second with the count of deletions since the start. */
+  tick(deletions: number): void {
+    if (deletions === this.#truncatedAt || ++this.#seconds < truncateDelaySeconds) return;
+    this.#seconds = 0;
+    if (this.#truncate()) this.#truncatedAt = deletions;
   }
 
   #truncate(): boolean {
@@ -222,7 +229,7 @@ export class WalTruncater {
       const [state] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]; // SQLite's own answer
       return state?.busy === 0;
     } catch (error) {
-      if (error instanceof Database.SqliteError) return false; // the disk: the next beat will say so
+      if (error instanceof Database.SqliteError) return false; // the next commit reports a failing disk
       throw error;
     } finally {
       this.#db.pragma('busy_timeout = 1000');

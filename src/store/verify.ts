@@ -1,22 +1,21 @@
 /**
- * The promise, checked on the file itself: every room counts 1, 2, 3 … to its last without a hole, in the one order,
- * its times never go back; every cid of a person once; every reference leads somewhere; the pages and indexes are sound;
- * and every message is what its changes come to (soundness.ts).
- * It reads one snapshot, so a server may go on writing. The first fault ends it, in words that name the place.
+ * Checks a database: its pages and indexes; its references; that the numbers of each room run 1, 2, 3 … without a hole, in
+ * the order of `seq`, and that its times never decrease; that a cid of a person is there once; and that the row of each
+ * message agrees with its changes. It reads one snapshot while a server may write. It stops at the first finding.
  */
 
 import { openReadOnly } from './database.js';
 import Database from './sqlite.js';
 
 export interface VerifyResult {
-  /** undefined: sound */
+  /** The first finding; undefined when the database is sound. */
   readonly finding: string | undefined;
   readonly rooms: number;
   readonly people: number;
   readonly events: number;
 }
 
-/** What is being done: so much of the events, or a step that has no parts. */
+/** Reports the current step, and how many of its events are done when it counts them. */
 export type ReportProgress = (step: string, done?: number, total?: number) => void;
 
 interface Row {
@@ -31,14 +30,13 @@ interface Row {
   readonly isMessage: number;
 }
 
-/** Rows between two reports. */
-const PROGRESS_ROWS = 50_000;
+const rowsPerReport = 50_000;
 
-/** @throws OpenError when the file is none of ours */
+/** @throws OpenError when the file is not a database of Oneport */
 export function verify(file: string, report: ReportProgress): VerifyResult {
   const db = openReadOnly(file);
   try {
-    db.pragma('cache_size = -64000'); // 64 MB: it goes through the file in other orders than it lies there
+    db.pragma('cache_size = -64000'); // 64 MB, because it does not read the file in order
     db.exec('BEGIN');
     return runChecks(db, report);
   } catch (error) {
@@ -53,14 +51,14 @@ function runChecks(db: Database.Database, report: ReportProgress): VerifyResult 
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
   const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
-  const fault =
+  const finding =
     checkPages(db, report) ??
     checkReferences(db, report) ??
     checkNumbers(db, counts.events, report) ??
     checkRooms(db) ??
     checkCids(db, report) ??
     checkChanges(db, report);
-  return { finding: fault, ...counts };
+  return { finding, ...counts };
 }
 
 function checkPages(db: Database.Database, report: ReportProgress): string | undefined {
@@ -88,25 +86,25 @@ function checkNumbers(db: Database.Database, total: number, report: ReportProgre
       e.messages, e.type = 'chat' AS isMessage
     FROM events e CROSS JOIN rooms r USING (room) ORDER BY e.room, e.id`);
   let done = 0;
-  let before: Row | undefined;
+  let previous: Row | undefined;
   for (const row of rows.iterate()) {
-    const fault = checkFollows(before?.room === row.room ? before : undefined, row);
-    if (fault) return `room ${row.name}: ${fault}`;
-    before = row;
-    if (++done % PROGRESS_ROWS === 0) report('checking numbers', done, total);
+    const finding = checkSuccessor(previous?.room === row.room ? previous : undefined, row);
+    if (finding) return `room ${row.name}: ${finding}`;
+    previous = row;
+    if (++done % rowsPerReport === 0) report('checking numbers', done, total);
   }
-  return done < total ? `${total - done} of ${total} events have no number` : undefined;
+  return done < total ? `${total - done} of ${total} events belong to no room` : undefined;
 }
 
-/** What is wrong with an event after the one before it in its room. */
-function checkFollows(before: Row | undefined, row: Row): string | undefined {
-  const expected = (before?.id ?? 0) + 1;
+/** Compares an event with the previous one in its room. */
+function checkSuccessor(previous: Row | undefined, row: Row): string | undefined {
+  const expected = (previous?.id ?? 0) + 1;
   if (row.id !== expected) return `number ${expected} is missing, ${row.id} comes next`;
   if (row.id > row.last) return `number ${row.id} is beyond its last, ${row.last}`;
-  if (before && row.seq <= before.seq) return `number ${row.id} was kept before number ${before.id}`;
-  if (before && row.at < before.at) return `the time goes back at number ${row.id}`;
+  if (previous && row.seq <= previous.seq) return `number ${row.id} was stored before number ${previous.id}`;
+  if (previous && row.at < previous.at) return `the time goes back at number ${row.id}`;
   if (row.at > row.latest) return `number ${row.id} is later than the room itself`;
-  const messages = (before?.messages ?? 0) + row.isMessage;
+  const messages = (previous?.messages ?? 0) + row.isMessage;
   if (row.messages !== messages) return `number ${row.id} counts ${row.messages} messages, not ${messages}`;
   return undefined;
 }
@@ -145,7 +143,7 @@ interface DuplicateCid {
   readonly times: number;
 }
 
-/** The index forbids it; a file in which somebody dropped the index is checked all the same. */
+/** Finds what the unique index forbids, because the file may have lost the index. */
 function checkCids(db: Database.Database, report: ReportProgress): string | undefined {
   report('checking cids');
   const twice = db
@@ -155,13 +153,10 @@ function checkCids(db: Database.Database, report: ReportProgress): string | unde
     >(`SELECT p.id, e.cid, count(*) AS times FROM events e JOIN people p USING (person)
       WHERE e.cid IS NOT NULL GROUP BY e.cid, e.person HAVING times > 1 LIMIT 1`)
     .get();
-  return twice && `cid ${twice.cid} of person ${twice.id} is there ${twice.times} times`;
+  return twice && `cid ${twice.cid} of person ${twice.id} occurs ${twice.times} times`;
 }
 
-/**
- * What must be true of changes, reactions, mentions, marks and the index: each a fault in words and the query that finds
- * its first case. A message's row has to be what its changes come to.
- */
+/** Checks of changes, reactions, mentions and read marks: a finding, and the query that selects the events it is true of. */
 
 interface BadEvent {
   readonly room: string;
@@ -172,14 +167,17 @@ interface BadEvent {
 const CHANGES_WITH_TARGETS = `FROM events c LEFT JOIN current_events m ON m.room = c.room AND m.id = c.target AND m.id < c.id
   WHERE c.type <> 'chat'`;
 
-const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
-  ['is a change of nothing', "SELECT c.room, c.id FROM events c WHERE c.type <> 'chat' AND c.target IS NULL"],
+const CHANGE_CHECKS: readonly (readonly [finding: string, query: string])[] = [
   [
-    'changes a message that is not there',
+    'is a change without a target',
+    "SELECT c.room, c.id FROM events c WHERE c.type <> 'chat' AND c.target IS NULL",
+  ],
+  [
+    'changes a message that does not exist',
     `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND m.type IS NOT 'chat'`,
   ],
   [
-    'deletes a message that is not deleted by it',
+    'deletes a message that does not name it as its deletion',
     `SELECT c.room, c.id ${CHANGES_WITH_TARGETS} AND c.type = 'delete' AND m.deleted IS NOT c.id`,
   ],
   ['was changed after it was deleted', `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.id > m.deleted`],
@@ -188,7 +186,7 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
     `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND c.type IN ('edit', 'delete') AND c.person <> m.person`,
   ],
   [
-    'was deleted, and some of its text is still there',
+    'was deleted, but some of its text is still there',
     `SELECT m.room, m.id ${CHANGES_WITH_TARGETS} AND m.deleted IS NOT NULL
       AND (m.data <> '' OR m.mentions IS NOT NULL
         OR c.type = 'edit' AND (c.data <> '' OR c.mentions IS NOT NULL))`,
@@ -199,22 +197,22 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
       AND (m.edited IS NULL OR c.id > m.edited)`,
   ],
   [
-    'is said to be edited by what is no edit of it',
+    'names as its last edit an event that is no edit of it',
     `SELECT m.room, m.id FROM current_events m LEFT JOIN events c ON c.room = m.room AND c.id = m.edited
       WHERE m.type = 'chat' AND m.edited IS NOT NULL AND (c.type IS NOT 'edit' OR c.target IS NOT m.id)`,
   ],
   [
-    'is said to be deleted by what is no deletion of it',
+    'names as its deletion an event that is no deletion of it',
     `SELECT m.room, m.id FROM current_events m LEFT JOIN events c ON c.room = m.room AND c.id = m.deleted
       WHERE m.deleted IS NOT NULL AND (c.type IS NOT 'delete' OR c.target IS NOT m.id)`,
   ],
   [
-    'has a reaction that nobody gave',
+    'has a reaction without its event',
     `SELECT a.room, a.target AS id FROM reactions a LEFT JOIN events c ON c.room = a.room AND c.id = a.id
       WHERE c.type IS NOT 'react' OR c.target IS NOT a.target OR c.person <> a.person OR c.data <> a.data`,
   ],
   [
-    'has other reactions than were given and not taken back',
+    'has other reactions than its events add up to',
     `SELECT room, target AS id FROM (
       SELECT c.room, c.target, c.person, c.data, max(m.deleted) AS deleted,
         sum(CASE c.type WHEN 'react' THEN 1 ELSE -1 END) AS given,
@@ -224,38 +222,38 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
       WHERE stand <> CASE WHEN deleted IS NULL THEN given ELSE 0 END`,
   ],
   [
-    'counts its reactions wrongly',
+    'has a wrong count of reactions',
     `SELECT room, id FROM (SELECT m.room, m.id, m.reacted,
         (SELECT count(*) FROM reactions a WHERE a.room = m.room AND a.target = m.id) AS stand
       FROM current_events m WHERE m.type = 'chat') WHERE coalesce(reacted, 0) <> stand`,
   ],
   [
-    'is in a list of mentions, and calls nobody',
+    'is listed as a mention but mentions nobody',
     `SELECT m.room, m.id FROM mentions n JOIN current_events m ON m.seq = n.seq
       WHERE m.type <> 'chat' OR m.mentions IS NULL AND m.reply IS NULL OR m.room <> n.room OR m.id <> n.id`,
   ],
   [
-    'calls somebody, and is in no list of mentions',
+    'mentions somebody but is not listed as a mention',
     `SELECT m.room, m.id FROM current_events m WHERE m.type = 'chat'
       AND m.mentions IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.room = m.room AND n.id = m.id)`,
   ],
   [
-    'replies to what is no message before it',
+    'replies to an event that is no earlier message',
     `SELECT m.room, m.id FROM current_events m LEFT JOIN events t ON t.room = m.room AND t.id = m.reply
       WHERE m.reply IS NOT NULL AND (m.type <> 'chat' OR t.type IS NOT 'chat' OR t.id >= m.id)`,
   ],
   [
-    'is deleted, and not in the list of deletions',
+    'is deleted but not listed as deleted',
     `SELECT m.room, m.id FROM current_events m LEFT JOIN deletions d ON d.room = m.room AND d.id = m.id
       WHERE m.deleted IS NOT NULL AND d.person IS NOT m.person`,
   ],
   [
-    'is in the list of deletions, and not deleted',
+    'is listed as deleted but is not',
     `SELECT d.room, d.id FROM deletions d LEFT JOIN current_events m ON m.room = d.room AND m.id = d.id
       WHERE m.deleted IS NULL`,
   ],
   [
-    'is the last, and a member counts their own unread messages wrongly',
+    "is the last, but the count of a member's own messages above their mark is wrong",
     `SELECT r.room, r.last AS id FROM members m JOIN rooms r USING (room)
       LEFT JOIN (SELECT e.person, e.room, sum(e.id > m.read) AS own, max(e.id) AS own_last
         FROM events e JOIN members m ON m.person = e.person AND m.room = e.room
@@ -263,20 +261,20 @@ const CHANGE_CHECKS: readonly (readonly [fault: string, query: string])[] = [
       WHERE m.own <> coalesce(t.own, 0) OR m.own_last <> coalesce(t.own_last, 0)`,
   ],
   [
-    'is the last, and somebody has read further',
+    'is the last, but a read mark is beyond it',
     'SELECT r.room, r.last AS id FROM members JOIN rooms r USING (room) WHERE read > r.last',
   ],
 ];
 
-/** The first fault, in words that name the place; undefined: sound. */
+/** Returns the first finding, which names the event. */
 export function findChangeProblem(db: Database.Database): string | undefined {
-  for (const [fault, query] of CHANGE_CHECKS) {
+  for (const [finding, query] of CHANGE_CHECKS) {
     const found = db
       .prepare<[], BadEvent>(
         `SELECT r.name AS room, f.id FROM (${query} LIMIT 1) f JOIN rooms r USING (room)`,
       )
       .get();
-    if (found) return `room ${found.room}: number ${found.id} ${fault}`;
+    if (found) return `room ${found.room}: number ${found.id} ${finding}`;
   }
   return undefined;
 }

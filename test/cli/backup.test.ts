@@ -6,7 +6,7 @@ import { startServer } from '../process.js';
 import { chatWith, folderWith, oneport } from './commands.js';
 
 describe('backup', { timeout: 60_000 }, () => {
-  it('copies what is there while the server runs, for its owner only', async () => {
+  it('copies the database of a running server, readable by its owner only', async () => {
     const chat = await chatWith(20);
     const file = join(temporaryFolder(), 'backup.db');
     const { code, out } = await oneport(['backup', file], chat.dataDir);
@@ -20,7 +20,7 @@ describe('backup', { timeout: 60_000 }, () => {
     expect(readdirSync(dirname(file))).toEqual(['backup.db']);
   });
 
-  it('is whole and ends, while somebody never stops talking', async () => {
+  it('ends with a complete copy while messages keep coming', async () => {
     const dataDir = temporaryFolder();
     const server = await startServer({ env: { DATA_DIR: dataDir } });
     const ann = await new Door(server.port).signIn('Ann');
@@ -43,7 +43,7 @@ describe('backup', { timeout: 60_000 }, () => {
     expect(room.numbered.length).toBeGreaterThan(before); // it was written meanwhile
   });
 
-  it('never writes over a file, and leaves nothing of a copy that failed', async () => {
+  it('never overwrites a file, and removes a copy that failed', async () => {
     const data = await folderWith(1);
     const folder = temporaryFolder();
     const file = join(folder, 'precious');
@@ -57,7 +57,7 @@ describe('backup', { timeout: 60_000 }, () => {
     expect(readdirSync(folder)).toEqual(['precious']);
   });
 
-  it('wants one file', async () => {
+  it('requires exactly one file', async () => {
     expect(await oneport(['backup'], temporaryFolder())).toMatchObject({
       code: 64,
       err: 'oneport: usage: oneport backup FILE\n',

@@ -4,7 +4,7 @@ import { temporaryFolder } from '../harness.js';
 import { chatWith, folderWith, oneport, start, tamper } from './commands.js';
 
 describe('export', { timeout: 60_000 }, () => {
-  it('prints the events as they were on the wire, ascending, while the server runs', async () => {
+  it('prints the events as on the wire, ascending, while the server runs', async () => {
     const chat = await chatWith(1200);
     const { code, out } = await oneport(['export', 'Lobby'], chat.dataDir);
     expect(code).toBe(0);
@@ -17,7 +17,7 @@ describe('export', { timeout: 60_000 }, () => {
     expect((await oneport(['export', 'köln'], chat.dataDir)).out).toContain('"alone"');
   });
 
-  it('ends with 1 for a room in which nothing was said', async () => {
+  it('exits with 1 for a room without messages', async () => {
     const folder = await folderWith(1);
     for (const room of ['nowhere', 'no room at all']) {
       const { code, out, err } = await oneport(['export', room], folder);
@@ -26,7 +26,7 @@ describe('export', { timeout: 60_000 }, () => {
     }
   });
 
-  it('ends without complaint when its reader has gone', async () => {
+  it('exits quietly when its reader has closed the pipe', async () => {
     const folder = await folderWith(1);
     // far more than a pipe holds
     tamper(
@@ -48,14 +48,14 @@ describe('export', { timeout: 60_000 }, () => {
 });
 
 describe('every command', { timeout: 60_000 }, () => {
-  it.each(['backup', 'restore', 'verify', 'export', 'prove'])('%s explains itself', async (name) => {
+  it.each(['backup', 'restore', 'verify', 'export', 'prove'])('%s prints its usage', async (name) => {
     const { code, out } = await oneport([name, '--help'], temporaryFolder());
     expect(code).toBe(0);
     expect(out).toMatch(new RegExp(`^oneport ${name} `));
     expect((await oneport(['--help'], temporaryFolder())).out).toContain(`main.js ${name}`);
   });
 
-  it('is known, or refused by name', async () => {
+  it('is refused by name when it is unknown', async () => {
     const { code, err } = await oneport(['dance', 'wildly'], temporaryFolder());
     expect(code).toBe(64);
     expect(err).toContain('unknown command: dance');

@@ -12,7 +12,7 @@ async function backupOf(dataDir: string): Promise<string> {
 }
 
 describe('restore', { timeout: 60_000 }, () => {
-  it('brings an older log back under a new epoch, so that clients who saw more start over', async () => {
+  it('restores an older log under a new epoch, so that clients that saw more load again', async () => {
     const chat = await chatWith(5);
     const ann = await chat.signIn('Bob');
     const room = await ann.enters('lobby', { query: '?after=0' });
@@ -34,7 +34,7 @@ describe('restore', { timeout: 60_000 }, () => {
     await back.sees({ id: 6, data: 'again' });
   });
 
-  it('keeps the former database, with what only its write-ahead log held', async () => {
+  it('keeps the previous database, with the content of its write-ahead log', async () => {
     const backup = await backupOf(await folderWith(2));
     const chat = await chatWith(7); // never closed cleanly: its log is beside it
     const folder = temporaryFolder();
@@ -42,9 +42,9 @@ describe('restore', { timeout: 60_000 }, () => {
       writeFileSync(databaseOf(folder) + end, readFileSync(databaseOf(chat.dataDir) + end));
     }
     expect(await oneport(['restore', backup], folder)).toMatchObject({ code: 0 });
-    const former = readdirSync(folder).filter((name) => name.includes('before-restore'));
-    expect(former).toHaveLength(1);
-    expect(await oneport(['verify', join(folder, former[0] ?? '')], folder)).toMatchObject({
+    const previous = readdirSync(folder).filter((name) => name.includes('before-restore'));
+    expect(previous).toHaveLength(1);
+    expect(await oneport(['verify', join(folder, previous[0] ?? '')], folder)).toMatchObject({
       out: 'sound: 8 events in 2 rooms, 1 people\n',
     });
     expect(await oneport(['verify'], folder)).toMatchObject({
@@ -61,7 +61,7 @@ describe('restore', { timeout: 60_000 }, () => {
     expect(readdirSync(chat.dataDir).filter((name) => /restor/.test(name))).toEqual([]);
   });
 
-  it('refuses a file with a fault, a foreign one and none, and touches nothing', async () => {
+  it('refuses a damaged, a foreign and a missing file, and changes nothing', async () => {
     const folder = await folderWith(3);
     const before = readFileSync(databaseOf(folder));
     const holed = await backupOf(folder);
@@ -87,7 +87,7 @@ describe('restore', { timeout: 60_000 }, () => {
     expect(await oneport(['verify', holed], folder)).toMatchObject({ code: 0 });
   });
 
-  it('fills an empty folder', async () => {
+  it('restores into an empty folder', async () => {
     const backup = await backupOf(await folderWith(3));
     const folder = join(temporaryFolder(), 'new');
     expect(await oneport(['restore', backup], folder)).toMatchObject({ code: 0 });

@@ -4,7 +4,7 @@ import { temporaryFolder } from '../harness.js';
 import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js';
 
 describe('verify', { timeout: 60_000 }, () => {
-  it('finds a log sound, while the server runs and after', async () => {
+  it('reports a sound log, while the server runs and after', async () => {
     const chat = await chatWith(30);
     const sound = { code: 0, out: 'sound: 31 events in 2 rooms, 1 people\n' };
     expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
@@ -23,7 +23,7 @@ describe('verify', { timeout: 60_000 }, () => {
     [
       'an order that differs from the numbers',
       "UPDATE events SET seq = 1000 WHERE data = 'm4'",
-      'number 5 was kept before number 4',
+      'number 5 was stored before number 4',
     ],
     ['a nobody', 'DELETE FROM people', 'refers to a row of people that is not there'],
     [
@@ -37,7 +37,7 @@ describe('verify', { timeout: 60_000 }, () => {
       'room lobby: number 4',
     ],
   ];
-  it.each(faults)('names %s and ends with 1', async (_, sql, words) => {
+  it.each(faults)('reports %s and exits with 1', async (_, sql, words) => {
     const folder = await folderWith(20);
     tamper(folder, sql);
     const { code, out, err } = await oneport(['verify'], folder);
@@ -46,7 +46,7 @@ describe('verify', { timeout: 60_000 }, () => {
     expect(out).toBe('');
   });
 
-  it('names damaged pages', async () => {
+  it('reports damaged pages', async () => {
     const folder = await folderWith(20);
     tamper(folder, 'VACUUM');
     const bytes = readFileSync(databaseOf(folder));
@@ -57,7 +57,7 @@ describe('verify', { timeout: 60_000 }, () => {
     expect(code).toBe(1);
   });
 
-  it('says so where there is no database, or a foreign or newer one', async () => {
+  it('reports a missing, a foreign and a newer database', async () => {
     const empty = temporaryFolder();
     const none = await oneport(['verify'], empty);
     expect(none).toMatchObject({ code: 78, err: expect.stringContaining('there is no database') });

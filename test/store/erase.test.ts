@@ -24,7 +24,7 @@ async function fill(chat: Chat): Promise<void> {
 }
 
 describe('a deleted text', () => {
-  it('is in no file, no answer and no replay any more', async () => {
+  it('disappears from files, answers and replays', async () => {
     const chat = await startChat();
     await fill(chat);
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];

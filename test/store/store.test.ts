@@ -32,20 +32,20 @@ function say(data: string, rest: Partial<MessageCommand> = {}): MessageCommand {
   return { kind: 'message', room: 'lobby', user: ANN, data, at: 1000, ...rest };
 }
 
-function beat(book: Storage, ...commands: Command[]): readonly Result[] {
-  return applyBatch(commands, book, (error) => {
+function applyAll(storage: Storage, ...commands: Command[]): readonly Result[] {
+  return applyBatch(commands, storage, (error) => {
     throw error;
   });
 }
 
 describe('the log', () => {
-  it('numbers each room by itself, 1, 2, 3, and goes on after it was closed', () => {
+  it('numbers the events of each room 1, 2, 3, also after a restart', () => {
     const dataDir = temporaryFolder();
     const first = new Store(dataDir);
-    beat(first, say('a'), say('b', { room: 'other' }), say('c'));
+    applyAll(first, say('a'), say('b', { room: 'other' }), say('c'));
     first.close();
     const store = openStore(dataDir);
-    beat(store, say('d'));
+    applyAll(store, say('d'));
     expect(store.events.after('lobby', 0, 10).map((event) => [event.id, dataOf(event)])).toEqual([
       [1, 'a'],
       [2, 'c'],
@@ -56,9 +56,9 @@ describe('the log', () => {
     expect(store.epoch).toBe(first.epoch);
   });
 
-  it('reads pages from both sides, ascending', () => {
+  it('reads pages after and before a number, ascending', () => {
     const store = openStore();
-    beat(store, ...Array.from({ length: 10 }, (_, n) => say(`m${n + 1}`)));
+    applyAll(store, ...Array.from({ length: 10 }, (_, n) => say(`m${n + 1}`)));
     expect(store.events.after('lobby', 3, 3).map(({ id }) => id)).toEqual([4, 5, 6]);
     expect(store.events.before('lobby', 4, 2).map(({ id }) => id)).toEqual([2, 3]);
     expect(store.events.after('lobby', 10, 3)).toEqual([]);
@@ -66,7 +66,7 @@ describe('the log', () => {
 
   it('ends a page when its texts reach the limit of bytes, but not before its first event', () => {
     const store = openStore();
-    beat(store, ...Array.from({ length: 10 }, () => say('😀'.repeat(1000))));
+    applyAll(store, ...Array.from({ length: 10 }, () => say('😀'.repeat(1000))));
     const idsOf = (after: number, bytes: number): number[] =>
       store.events.after('lobby', after, 256, bytes).map(({ id }) => id);
     expect(idsOf(0, 12_000)).toEqual([1, 2, 3]);
@@ -77,48 +77,48 @@ describe('the log', () => {
 
   it('never lets the time go back in a room', () => {
     const store = openStore();
-    beat(store, say('now', { at: 5000 }), say('an hour ago', { at: 1000 }), say('later', { at: 6000 }));
+    applyAll(store, say('now', { at: 5000 }), say('an hour ago', { at: 1000 }), say('later', { at: 6000 }));
     expect(store.events.after('lobby', 0, 10).map(({ at }) => at)).toEqual([5000, 5000, 6000]);
   });
 
-  it('keeps what was said as it was said', () => {
+  it('returns a message as it was sent', () => {
     const store = openStore();
-    const [outcome] = beat(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
+    const [result] = applyAll(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
     const event = { id: 1, type: 'chat', user: ANN, data: '<b>héllo</b>\n😀', at: 1000, cid: 'c-1' };
-    expect(outcome).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 1 });
+    expect(result).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 1 });
     expect(store.events.after('lobby', 0, 1)).toEqual([event]);
   });
 });
 
 describe('a cid', () => {
-  it('is one event for ever: in the same beat, in a later one, after a restart', () => {
+  it('names one event for ever: in one batch, in a later one, after a restart', () => {
     const dataDir = temporaryFolder();
     const first = new Store(dataDir);
-    const outcomes = beat(first, say('hi', { cid: 'x' }), say('hi', { cid: 'x', at: 2000 }));
-    expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'duplicate']);
+    const results = applyAll(first, say('hi', { cid: 'x' }), say('hi', { cid: 'x', at: 2000 }));
+    expect(results.map(({ kind }) => kind)).toEqual(['accepted', 'duplicate']);
     first.close();
     const store = openStore(dataDir);
-    expect(beat(store, say('hi', { cid: 'x', at: 9000 }))).toMatchObject([
+    expect(applyAll(store, say('hi', { cid: 'x', at: 9000 }))).toMatchObject([
       { kind: 'duplicate', event: { id: 1, at: 1000 } },
     ]);
     expect(store.events.last('lobby')).toBe(1);
   });
 
-  it('with another text or in another room is refused, and the first stands', () => {
+  it('is refused with another text or in another room', () => {
     const store = openStore();
-    beat(store, say('hi', { cid: 'x' }));
+    applyAll(store, say('hi', { cid: 'x' }));
     const refused = { kind: 'rejected', problem: { code: 'cid_conflict' } };
-    expect(beat(store, say('ho', { cid: 'x' }), say('hi', { cid: 'x', room: 'b' }))).toMatchObject([
+    expect(applyAll(store, say('ho', { cid: 'x' }), say('hi', { cid: 'x', room: 'b' }))).toMatchObject([
       refused,
       refused,
     ]);
     expect(store.events.after('lobby', 0, 9).map(dataOf)).toEqual(['hi']);
   });
 
-  it('belongs to one person: another may use the same', () => {
+  it('may be used by several people', () => {
     const store = openStore();
-    const outcomes = beat(store, say('hi', { cid: 'x' }), say('ho', { cid: 'x', user: BOB }));
-    expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
+    const results = applyAll(store, say('hi', { cid: 'x' }), say('ho', { cid: 'x', user: BOB }));
+    expect(results.map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
   });
 });
 
@@ -143,32 +143,32 @@ describe('a name', () => {
   it('belongs to the first, until not seen for 30 days', () => {
     const store = openStore();
     const other = { ...BOB, name: 'Ann' };
-    expect(beat(store, signIn(ANN), say('hi'))).toMatchObject([{ kind: 'signed-in', user: ANN }, {}]);
-    expect(beat(store, signIn(other, 30 * DAY))).toEqual([{ kind: 'name-taken' }]);
-    beat(store, { kind: 'seen', user: ANN, at: 20 * DAY });
-    expect(beat(store, signIn(other, 49 * DAY))).toEqual([{ kind: 'name-taken' }]);
-    expect(beat(store, signIn(other, 51 * DAY))).toMatchObject([{ kind: 'signed-in', displaced: ANN }]);
+    expect(applyAll(store, signIn(ANN), say('hi'))).toMatchObject([{ kind: 'signed-in', user: ANN }, {}]);
+    expect(applyAll(store, signIn(other, 30 * DAY))).toEqual([{ kind: 'name-taken' }]);
+    applyAll(store, { kind: 'seen', user: ANN, at: 20 * DAY });
+    expect(applyAll(store, signIn(other, 49 * DAY))).toEqual([{ kind: 'name-taken' }]);
+    expect(applyAll(store, signIn(other, 51 * DAY))).toMatchObject([{ kind: 'signed-in', displaced: ANN }]);
     expect(store.people.person(ANN.id)).toMatchObject({ name: 'Ann', ownsName: false });
   });
 
   it('belongs to one who never posted for a day', () => {
     const store = openStore();
     const other = { ...BOB, name: 'Ann' };
-    beat(store, signIn(ANN, 0));
-    expect(beat(store, signIn(other, DAY - 1))).toEqual([{ kind: 'name-taken' }]);
-    beat(store, { kind: 'seen', user: ANN, at: 23 * HOUR });
-    expect(beat(store, signIn(other, 46 * HOUR))).toEqual([{ kind: 'name-taken' }]);
-    expect(beat(store, signIn(other, 47 * HOUR))).toMatchObject([{ kind: 'signed-in', displaced: ANN }]);
+    applyAll(store, signIn(ANN, 0));
+    expect(applyAll(store, signIn(other, DAY - 1))).toEqual([{ kind: 'name-taken' }]);
+    applyAll(store, { kind: 'seen', user: ANN, at: 23 * HOUR });
+    expect(applyAll(store, signIn(other, 46 * HOUR))).toEqual([{ kind: 'name-taken' }]);
+    expect(applyAll(store, signIn(other, 47 * HOUR))).toMatchObject([{ kind: 'signed-in', displaced: ANN }]);
   });
 
   it('must be taken anew by one who lost it, who stays the same person', () => {
     const store = openStore();
-    beat(store, signIn(ANN, 0), signIn({ ...BOB, name: 'Ann' }, 2 * DAY));
-    expect(beat(store, say('still Ann?'))).toMatchObject([
+    applyAll(store, signIn(ANN, 0), signIn({ ...BOB, name: 'Ann' }, 2 * DAY));
+    expect(applyAll(store, say('still Ann?'))).toMatchObject([
       { kind: 'rejected', problem: { code: 'signed_out' } },
     ]);
-    expect(beat(store, signIn(ANN, 2 * DAY, 0))).toEqual([{ kind: 'name-taken' }]);
-    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 2 * DAY, 0), say('I am Anna'))).toMatchObject([
+    expect(applyAll(store, signIn(ANN, 2 * DAY, 0))).toEqual([{ kind: 'name-taken' }]);
+    expect(applyAll(store, signIn({ ...ANN, name: 'Anna' }, 2 * DAY, 0), say('I am Anna'))).toMatchObject([
       { kind: 'signed-in', before: ANN },
       { kind: 'accepted' },
     ]);
@@ -176,11 +176,11 @@ describe('a name', () => {
 
   it('changes with its owner, and the old one is free', () => {
     const store = openStore();
-    beat(store, signIn(ANN));
-    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 1000, 0))).toMatchObject([
+    applyAll(store, signIn(ANN));
+    expect(applyAll(store, signIn({ ...ANN, name: 'Anna' }, 1000, 0))).toMatchObject([
       { kind: 'signed-in', before: ANN },
     ]);
-    expect(beat(store, signIn({ ...BOB, name: 'Ann' }))).toMatchObject([{ kind: 'signed-in' }]);
+    expect(applyAll(store, signIn({ ...BOB, name: 'Ann' }))).toMatchObject([{ kind: 'signed-in' }]);
   });
 
   it('stays reserved for 30 days after signing out, for a day when its owner never posted', () => {
@@ -190,35 +190,35 @@ describe('a name', () => {
     ] as const) {
       const store = openStore();
       const other = { ...BOB, name: 'Ann' };
-      beat(store, signIn(ANN), ...first, signOut(5000));
-      expect(beat(store, say('still here?'), signIn(other, 4999 + reserved))).toMatchObject([
+      applyAll(store, signIn(ANN), ...first, signOut(5000));
+      expect(applyAll(store, say('still here?'), signIn(other, 4999 + reserved))).toMatchObject([
         { kind: 'rejected', problem: { code: 'signed_out' } },
         { kind: 'name-taken' },
       ]);
-      expect(beat(store, signIn(other, 5000 + reserved))).toMatchObject([{ kind: 'signed-in' }]);
+      expect(applyAll(store, signIn(other, 5000 + reserved))).toMatchObject([{ kind: 'signed-in' }]);
     }
   });
 
   it('is not taken by a sign-in that a sign-out has overtaken', () => {
     const store = openStore();
-    beat(store, signIn(ANN), signOut(5000));
-    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 6000, 0))).toEqual([{ kind: 'session-over' }]);
-    expect(beat(store, signIn({ ...BOB, name: 'Anna' }, 6000))).toMatchObject([{ kind: 'signed-in' }]);
+    applyAll(store, signIn(ANN), signOut(5000));
+    expect(applyAll(store, signIn({ ...ANN, name: 'Anna' }, 6000, 0))).toEqual([{ kind: 'session-over' }]);
+    expect(applyAll(store, signIn({ ...BOB, name: 'Anna' }, 6000))).toMatchObject([{ kind: 'signed-in' }]);
   });
 
   it('comes back with the link of a sign-out, and so do the memberships', () => {
     const store = openStore();
     const link = { hash: 'h', expires: 30 * DAY };
-    beat(store, signIn(ANN), say('hi'), signOut(5000, link));
+    applyAll(store, signIn(ANN), say('hi'), signOut(5000, link));
     const redeem = (hash: string, at: number): Command => ({ kind: 'redeem', hash, at });
-    expect(beat(store, redeem('x', 6000), redeem('h', 6000), redeem('h', 6000))).toEqual([
+    expect(applyAll(store, redeem('x', 6000), redeem('h', 6000), redeem('h', 6000))).toEqual([
       { kind: 'link-over' },
       { kind: 'redeemed', user: ANN, generation: 1 },
       { kind: 'link-over' },
     ]);
     expect(store.memberships.list(ANN, 10)).toMatchObject([{ room: 'lobby' }]);
-    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 7000, 0))).toEqual([{ kind: 'session-over' }]);
-    expect(beat(store, signIn({ ...ANN, name: 'Anna' }, 7000, 1), say('back'))).toMatchObject([
+    expect(applyAll(store, signIn({ ...ANN, name: 'Anna' }, 7000, 0))).toEqual([{ kind: 'session-over' }]);
+    expect(applyAll(store, signIn({ ...ANN, name: 'Anna' }, 7000, 1), say('back'))).toMatchObject([
       { kind: 'signed-in' },
       { kind: 'accepted' },
     ]);
@@ -226,9 +226,9 @@ describe('a name', () => {
 
   it('is lost to one who comes back after somebody else took it', () => {
     const store = openStore();
-    beat(store, signIn(ANN, 0), signOut(0, { hash: 'h', expires: 30 * DAY }));
-    beat(store, signIn({ ...BOB, name: 'Ann' }, 2 * DAY));
-    expect(beat(store, { kind: 'redeem', hash: 'h', at: 3 * DAY })).toMatchObject([{ kind: 'redeemed' }]);
+    applyAll(store, signIn(ANN, 0), signOut(0, { hash: 'h', expires: 30 * DAY }));
+    applyAll(store, signIn({ ...BOB, name: 'Ann' }, 2 * DAY));
+    expect(applyAll(store, { kind: 'redeem', hash: 'h', at: 3 * DAY })).toMatchObject([{ kind: 'redeemed' }]);
     expect(store.people.person(ANN.id)).toMatchObject({ signedOut: false, ownsName: false });
   });
 });
@@ -240,21 +240,21 @@ describe('a link to another device', () => {
   });
   it('is over when it expires, when a newer one is made, and when its person signs out', () => {
     const store = openStore();
-    const redeem = (hash: string, at: number) => beat(store, { kind: 'redeem', hash, at })[0]?.kind;
-    beat(store, link('a', 0));
+    const redeem = (hash: string, at: number) => applyAll(store, { kind: 'redeem', hash, at })[0]?.kind;
+    applyAll(store, link('a', 0));
     expect([redeem('a', 599_999), redeem('a', 599_999)]).toEqual(['redeemed', 'link-over']);
-    beat(store, link('b', 0));
+    applyAll(store, link('b', 0));
     expect(redeem('b', 600_000)).toBe('link-over');
-    beat(store, link('c', 0), link('d', 0));
+    applyAll(store, link('c', 0), link('d', 0));
     expect([redeem('c', 1), redeem('d', 1)]).toEqual(['link-over', 'redeemed']);
-    beat(store, link('e', 0), { kind: 'sign-out', user: ANN, generation: 0, link: undefined, at: 1 });
+    applyAll(store, link('e', 0), { kind: 'sign-out', user: ANN, generation: 0, link: undefined, at: 1 });
     expect(redeem('e', 2)).toBe('link-over');
-    expect(beat(store, link('f', 3))).toEqual([{ kind: 'session-over' }]);
+    expect(applyAll(store, link('f', 3))).toEqual([{ kind: 'session-over' }]);
   });
 });
 
-describe('a beat', () => {
-  it('is all or nothing when the disk fails, and every command of it hears so', () => {
+describe('a batch', () => {
+  it('is refused as a whole when the disk fails', () => {
     const store = openStore();
     const failing: Storage = {
       people: store.people,
@@ -267,27 +267,27 @@ describe('a beat', () => {
         }),
     };
     const refused = { kind: 'rejected', problem: { code: 'storage' } };
-    expect(beat(failing, say('a'), say('b'))).toMatchObject([refused, refused]);
+    expect(applyAll(failing, say('a'), say('b'))).toMatchObject([refused, refused]);
     expect(store.writeError).toContain('SQLITE_FULL');
     expect(store.events.last('lobby')).toBe(0);
     store.probe();
     expect(store.writeError).toBeUndefined();
-    expect(beat(store, say('a'))).toMatchObject([{ kind: 'accepted', event: { id: 1 } }]);
+    expect(applyAll(store, say('a'))).toMatchObject([{ kind: 'accepted', event: { id: 1 } }]);
   });
 
-  it('shows that the disk works again only when it wrote something', () => {
+  it('clears the write error only when it wrote something', () => {
     const store = openStore();
-    beat(store, say('a', { cid: 'x' }));
+    applyAll(store, say('a', { cid: 'x' }));
     expect(() => store.transaction(fullDisk)).toThrow(StorageError);
-    expect(beat(store, say('a', { cid: 'x' }))).toMatchObject([{ kind: 'duplicate' }]);
+    expect(applyAll(store, say('a', { cid: 'x' }))).toMatchObject([{ kind: 'duplicate' }]);
     expect(store.writeError).toContain('SQLITE_FULL');
-    beat(store, say('b'));
+    applyAll(store, say('b'));
     expect(store.writeError).toBeUndefined();
   });
 
   it('leaves nothing in memory when it is rolled back', () => {
     const store = openStore();
-    beat(store, say('a'));
+    applyAll(store, say('a'));
     const ann = store.people.person(ANN.id);
     if (!ann) throw new Error('Ann is not there');
     expect(() =>
@@ -297,13 +297,13 @@ describe('a beat', () => {
         fullDisk();
       }),
     ).toThrow(StorageError);
-    expect(beat(store, say('b', { cid: 'x' }), say('c', { room: 'new' }))).toMatchObject([
+    expect(applyAll(store, say('b', { cid: 'x' }), say('c', { room: 'new' }))).toMatchObject([
       { kind: 'accepted', event: { id: 2, at: 1000 } },
       { kind: 'accepted', event: { id: 1, at: 1000 } },
     ]);
   });
 
-  it('comes to the same rows however the commands are cut into batches', () => {
+  it('writes the same rows as the same commands in other batches', () => {
     const command = fc.oneof(
       fc.record({ kind: fc.constant('say'), room: fc.nat(2), cid: fc.nat(20) }),
       fc.record({
@@ -321,11 +321,11 @@ describe('a beat', () => {
           const commands = asked.map(commandOf);
           const [single, batched] = [temporaryFolder(), temporaryFolder()];
           const [one, many] = [new Store(single), new Store(batched)];
-          const outcomes = commands.flatMap((each) => beat(one, each));
-          const cut: Result[] = [];
+          const results = commands.flatMap((each) => applyAll(one, each));
+          const inBatches: Result[] = [];
           for (let from = 0; from < commands.length; from += size)
-            cut.push(...beat(many, ...commands.slice(from, from + size)));
-          expect(cut).toEqual(outcomes);
+            inBatches.push(...applyAll(many, ...commands.slice(from, from + size)));
+          expect(inBatches).toEqual(results);
           for (const store of [one, many]) store.close();
           expect(rowsIn(batched)).toEqual(rowsIn(single));
           expect(verify(databaseFile(batched), () => {}).finding).toBeUndefined();
@@ -338,13 +338,13 @@ describe('a beat', () => {
   it('fails when it would give a number or a cid twice', () => {
     const dataDir = temporaryFolder();
     const first = new Store(dataDir);
-    beat(first, say('a', { cid: 'x' }), say('b'));
+    applyAll(first, say('a', { cid: 'x' }), say('b'));
     first.close();
     const db = new Database(databaseFile(dataDir));
     db.exec('UPDATE rooms SET last = 1');
     db.close();
     const store = openStore(dataDir);
-    expect(codeOf(() => beat(store, say('number 2 again')))).toBe('SQLITE_CONSTRAINT_UNIQUE');
+    expect(codeOf(() => applyAll(store, say('number 2 again')))).toBe('SQLITE_CONSTRAINT_UNIQUE');
     const ann = store.people.person(ANN.id);
     const said = { user: ANN, data: 'a', at: 1, cid: 'x' };
     expect(codeOf(() => store.transaction(() => ann && store.events.append('new', ann, said)))).toBe(
@@ -353,10 +353,10 @@ describe('a beat', () => {
     expect(store.events.after('lobby', 0, 9).map(dataOf)).toEqual(['a', 'b']);
   });
 
-  it('loses only the one command that meets a bug', () => {
+  it('refuses only the command that fails because of a bug', () => {
     const store = openStore();
     const bugs: unknown[] = [];
-    const book: Storage = {
+    const storage: Storage = {
       people: store.people,
       memberships: store.memberships,
       events: {
@@ -373,8 +373,8 @@ describe('a beat', () => {
       },
       transaction: (work) => store.transaction(work),
     };
-    const outcomes = applyBatch([say('a'), say('poison'), say('b')], book, (error) => bugs.push(error));
-    expect(outcomes).toMatchObject([
+    const results = applyBatch([say('a'), say('poison'), say('b')], storage, (error) => bugs.push(error));
+    expect(results).toMatchObject([
       { kind: 'accepted', event: { id: 1 } },
       { kind: 'rejected', problem: { code: 'internal' } },
       { kind: 'accepted', event: { id: 2 } },
@@ -388,13 +388,13 @@ const foreignTables =
   'CREATE TABLE meta (a); CREATE TABLE people (a); CREATE TABLE rooms (a); CREATE TABLE events (a)';
 
 describe('the data folder', () => {
-  it('is held by one store at a time', () => {
+  it('is locked by one store at a time', () => {
     const dataDir = temporaryFolder();
     openStore(dataDir);
     expect(() => new Store(dataDir)).toThrow(LockedError);
   });
 
-  it('of a newer version is refused, and stays as it is', () => {
+  it('is refused unchanged when a newer version wrote it', () => {
     const dataDir = temporaryFolder();
     new Store(dataDir).close();
     const db = new Database(databaseFile(dataDir));
@@ -414,7 +414,7 @@ describe('the data folder', () => {
     ['of our version', `CREATE TABLE notes (text); PRAGMA user_version = ${MIGRATIONS.length}`],
     ['of another application', 'PRAGMA application_id = 252006674; PRAGMA user_version = 1'],
   ];
-  it.each(foreign)('refuses a foreign database %s, and leaves it as it is', (_, sql) => {
+  it.each(foreign)('refuses a foreign database %s, and does not change it', (_, sql) => {
     const dataDir = temporaryFolder();
     const db = new Database(databaseFile(dataDir));
     db.exec(sql);
@@ -426,7 +426,7 @@ describe('the data folder', () => {
     expect(readFileSync(databaseFile(dataDir)).equals(before)).toBe(true);
   });
 
-  it('commits durably: WAL, with a sync of each commit', () => {
+  it('syncs the write-ahead log at each commit', () => {
     const store = openStore();
     expect(store.settings()).toEqual({ journal_mode: 'wal', synchronous: 2 });
     expect(() =>

@@ -13,9 +13,9 @@ import {
   rankCandidates,
 } from '../text/completion.js';
 import { findEmoji } from '../text/emoji.js';
+import { Avatar } from './avatar.js';
 import { loadEmojiIndex } from './emoji-loader.js';
 import { insertText } from './keyboard.js';
-import { Avatar } from './people.js';
 
 export interface Choice {
   readonly key: string;

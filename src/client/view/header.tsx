@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
+import { Avatar } from './avatar.js';
 import {
   AtIcon,
   DropDownIcon,
@@ -16,7 +17,6 @@ import {
   SettingsIcon,
 } from './icons.js';
 import { roomsBeside, touchOnly } from './layout.js';
-import { Avatar } from './people.js';
 import { shortCount } from './room-list.js';
 import { RoomMenu } from './room-menu.js';
 

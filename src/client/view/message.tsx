@@ -7,6 +7,7 @@ import type { ChatEvent, User } from '../../shared/protocol.js';
 import { formatList, t } from '../i18n.js';
 import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
+import { Avatar } from './avatar.js';
 import { ClockIcon, RejectedIcon } from './icons.js';
 import { classNames } from './layout.js';
 import {
@@ -18,7 +19,6 @@ import {
   Toolbar,
 } from './message-actions.js';
 import { MessageText, ReplyCard } from './message-text.js';
-import { Avatar } from './people.js';
 import { fullDate, Timestamp } from './timestamp.js';
 
 interface MessageProps {

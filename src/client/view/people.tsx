@@ -1,11 +1,10 @@
 /** The people in the room. */
 
 import { useSignal } from '@preact/signals';
-import type { User } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { formatList, t } from '../i18n.js';
-import { toneIndexOf } from '../render/rows.js';
 import type { RoomSession } from '../room/session.js';
+import { Avatar } from './avatar.js';
 import { PersonCard, type ShownPerson } from './person-card.js';
 
 interface PeopleProps {
@@ -49,43 +48,6 @@ export function People({ app, onChoose }: PeopleProps) {
       <PersonCard app={app} shown={shownPerson} onChoose={onChoose} />
     </aside>
   );
-}
-
-const avatarToneCount = 8;
-/** Created on demand, because construction takes as long as rendering ten rows. */
-let graphemes: Intl.Segmenter | undefined;
-
-interface AvatarProps {
-  readonly user: User;
-  /** a convenience for the mouse, beside a button that does the same */
-  readonly onClick?: (avatar: Element) => void;
-}
-
-/** The initials of a name in its user's colour. */
-export function Avatar({ user, onClick }: AvatarProps) {
-  return (
-    <span
-      class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`}
-      aria-hidden="true"
-      onClick={onClick && (({ currentTarget }) => onClick(currentTarget))}
-    >
-      {initials(user.name)}
-    </span>
-  );
-}
-
-/** Of the first and the last word. */
-function initials(name: string): string {
-  const words = name.split(/[\s_-]+/).filter((word) => word !== '');
-  const [first = name, last] = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return initial(first) + (last === undefined ? '' : initial(last));
-}
-
-function initial(word: string): string {
-  if (/^[A-Za-z]\w/.test(word)) return word.charAt(0).toUpperCase();
-  graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  for (const { segment } of graphemes.segment(word)) return segment.toLocaleUpperCase();
-  return '';
 }
 
 /** Who is typing. Not announced, because it changes all the time. Keeps its height, so that nothing moves. */

@@ -4,9 +4,9 @@ import { useRef } from 'preact/hooks';
 import type { User } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
+import { Avatar } from './avatar.js';
 import { composerField, insertText } from './keyboard.js';
 import { placePopover } from './layout.js';
-import { Avatar } from './people.js';
 import { searchFor } from './search.js';
 import { shortDate } from './timestamp.js';
 

@@ -1,4 +1,4 @@
-/** Everything that changes leave behind, made wrong one by one: verify names it. */
+/** Plants faults in what changes write, one by one. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -24,39 +24,45 @@ async function changedDatabase(): Promise<string> {
 }
 
 const FAULTS: readonly (readonly [sql: string, words: string])[] = [
-  ['UPDATE events SET target = NULL WHERE target = 2', 'number 6 is a change of nothing'],
-  ['UPDATE events SET target = 6 WHERE target = 1', 'number 8 changes a message that is not there'],
-  ['UPDATE events SET target = 9 WHERE target = 1', 'number 8 changes a message that is not there'],
-  ['UPDATE states SET deleted = NULL', 'number 7 deletes a message that is not deleted by it'],
+  ['UPDATE events SET target = NULL WHERE target = 2', 'number 6 is a change without a target'],
+  ['UPDATE events SET target = 6 WHERE target = 1', 'number 8 changes a message that does not exist'],
+  ['UPDATE events SET target = 9 WHERE target = 1', 'number 8 changes a message that does not exist'],
+  ['UPDATE states SET deleted = NULL', 'number 7 deletes a message that does not name it as its deletion'],
   ["UPDATE events SET person = 2 WHERE type = 'edit'", 'was changed by somebody else'],
-  ["UPDATE events SET data = 'm2' WHERE id = 2", 'number 2 was deleted, and some of its text'],
-  ["UPDATE events SET data = 'x' WHERE id = 6", 'number 2 was deleted, and some of its text'],
+  ["UPDATE events SET data = 'm2' WHERE id = 2", 'number 2 was deleted, but some of its text'],
+  ["UPDATE events SET data = 'x' WHERE id = 6", 'number 2 was deleted, but some of its text'],
   ['UPDATE states SET edited = NULL WHERE edited = 8', 'number 1 does not have the text'],
   [
     "INSERT INTO states (event, edited) SELECT seq, 8 FROM events WHERE data = 'm4'",
-    'number 4 is said to be edited by what is no edit of it',
+    'number 4 names as its last edit an event that is no edit of it',
   ],
   [
     "INSERT INTO states (event, deleted) SELECT seq, 7 FROM events WHERE data = 'm4'",
-    'number 4 is said to be deleted by what is no deletion of it',
+    'number 4 names as its deletion an event that is no deletion of it',
   ],
-  ["UPDATE reactions SET data = '🎉'", 'number 3 has a reaction that nobody gave'],
-  ['DELETE FROM reactions', 'number 3 has other reactions than were given'],
-  ['UPDATE states SET reacted = 2 WHERE reacted = 1', 'number 3 counts its reactions wrongly'],
-  ['DELETE FROM mentions', 'number 1 calls somebody, and is in no list of mentions'],
-  ['UPDATE mentions SET seq = 4', 'number 4 is in a list of mentions, and calls nobody'],
-  ['UPDATE mentions SET id = 4', 'number 1 is in a list of mentions, and calls nobody'],
-  ['UPDATE mentions SET seq = 4, id = 4', 'number 4 is in a list of mentions, and calls nobody'],
+  ["UPDATE reactions SET data = '🎉'", 'number 3 has a reaction without its event'],
+  ['DELETE FROM reactions', 'number 3 has other reactions than its events add up to'],
+  ['UPDATE states SET reacted = 2 WHERE reacted = 1', 'number 3 has a wrong count of reactions'],
+  ['DELETE FROM mentions', 'number 1 mentions somebody but is not listed as a mention'],
+  ['UPDATE mentions SET seq = 4', 'number 4 is listed as a mention but mentions nobody'],
+  ['UPDATE mentions SET id = 4', 'number 1 is listed as a mention but mentions nobody'],
+  ['UPDATE mentions SET seq = 4, id = 4', 'number 4 is listed as a mention but mentions nobody'],
   ['UPDATE events SET messages = 9 WHERE id = 4', 'room lobby: number 4 counts 9 messages, not 4'],
   ['UPDATE rooms SET messages = 6', 'room lobby: it counts 6 messages, but its newest event 5'],
-  ['DELETE FROM deletions', 'number 2 is deleted, and not in the list of deletions'],
-  ['UPDATE deletions SET person = 2', 'number 2 is deleted, and not in the list of deletions'],
-  ['INSERT INTO deletions VALUES (1, 3, 1)', 'number 3 is in the list of deletions, and not deleted'],
-  ['UPDATE members SET own = 1', 'a member counts their own unread messages wrongly'],
-  ['UPDATE members SET own_last = 0', 'a member counts their own unread messages wrongly'],
-  ["UPDATE events SET reply = 4 WHERE data = 'm3'", 'number 3 replies to what is no message before it'],
-  ["UPDATE events SET reply = 6 WHERE data = 'm3'", 'number 3 replies to what is no message before it'],
-  ['UPDATE members SET read = 100', 'number 9 is the last, and somebody has read further'],
+  ['DELETE FROM deletions', 'number 2 is deleted but not listed as deleted'],
+  ['UPDATE deletions SET person = 2', 'number 2 is deleted but not listed as deleted'],
+  ['INSERT INTO deletions VALUES (1, 3, 1)', 'number 3 is listed as deleted but is not'],
+  ['UPDATE members SET own = 1', "the count of a member's own messages above their mark is wrong"],
+  ['UPDATE members SET own_last = 0', "the count of a member's own messages above their mark is wrong"],
+  [
+    "UPDATE events SET reply = 4 WHERE data = 'm3'",
+    'number 3 replies to an event that is no earlier message',
+  ],
+  [
+    "UPDATE events SET reply = 6 WHERE data = 'm3'",
+    'number 3 replies to an event that is no earlier message',
+  ],
+  ['UPDATE members SET read = 100', 'number 9 is the last, but a read mark is beyond it'],
   [
     `PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = rootpage + 1 WHERE name = 'events'`,
     'the file is damaged',
@@ -64,7 +70,7 @@ const FAULTS: readonly (readonly [sql: string, words: string])[] = [
 ];
 
 describe('verify', () => {
-  it('finds a log with changes sound, and names whatever is wrong with them', async () => {
+  it('reports each planted fault of changes, reactions, mentions and marks', async () => {
     const sound = await changedDatabase();
     expect(verify(sound, () => {}).finding).toBeUndefined();
     for (const [sql, words] of FAULTS) {
