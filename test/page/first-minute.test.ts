@@ -111,7 +111,9 @@ describe.runIf(hasChromium)('rooms in the list', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'New room' }).click();
     await page.keyboard.type('attic');
     await page.keyboard.press('Enter');
-    await nav(page).getByRole('link', { name: /^den.*unsent draft/ }).click();
+    await nav(page)
+      .getByRole('link', { name: /^den.*unsent draft/ })
+      .click();
     await eventually(() => page.getByRole('textbox', { name: 'Message' }).inputValue()).toBe(
       'half a thought',
     );
