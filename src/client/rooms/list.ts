@@ -63,7 +63,10 @@ export class RoomListStore {
     this.rooms.follow(name);
     const stops = [
       effect(() => this.rooms.setLast(name, timeline.value.last)),
-      effect(() => this.rooms.setPeople(name, people.value.count)),
+      effect(() => {
+        const { count } = people.value;
+        if (count !== undefined) this.rooms.setPeople(name, count);
+      }),
       effect(() => {
         const unread = unreadAfter(this.rooms.readIn(name), timeline.value.events, me.value);
         this.rooms.setUnread(name, unread.length, unread.filter((event) => concerns(event, me.value)).length);
