@@ -69,7 +69,12 @@ export class App {
     this.#cache = new OfflineCache(this.#database, clock, user);
     this.#backgroundSender = new BackgroundSender({ user, store: this.#outboxStore, clock });
     this.drafts = new Drafts(user, { tab: tabStore, all: localStore });
-    this.#roomList = new RoomListStore({ cache: this.#cache, clock, left: settings.left });
+    this.#roomList = new RoomListStore({
+      cache: this.#cache,
+      clock,
+      left: settings.left,
+      onMissed: (missedRoom, before) => void this.notifications.onRoomMoved(missedRoom, before),
+    });
     this.rooms = this.#roomList.rooms;
     this.#notifier = new TabNotifier(user, { openRoom: (target, id) => this.openRoom(target, id) });
     const { rooms, onChanges } = this.#roomList;

@@ -26,6 +26,7 @@ if (root && user && address) {
   const app = new App(user, address, settings, snapshot);
   app.start(address, snapshot);
   void appearanceReady.then(() => {
+    root.replaceChildren(); // the skeleton
     render(<AppView app={app} />, root);
     afterFirstPaint(showTimes);
   });

@@ -38,8 +38,7 @@ export function signinRoutes(deps: SigninDeps): Router {
   const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the buttons for languages send the name too
-    const cookiesMissing = cameFromForm(ctx) && !sessionOf(ctx, deps);
-    form.render(ctx, { cookiesMissing, name: textOf(name), next: localPath(next) });
+    form.render(ctx, { name: textOf(name), next: localPath(next) });
   });
   router.post('/signin', async (ctx) => {
     if (isJson(ctx)) await signIn(ctx, deps, throttle);
@@ -54,13 +53,9 @@ export function signinRoutes(deps: SigninDeps): Router {
   return router;
 }
 
-/**
- * The form was sent, and its redirect has led back to it: the browser has dropped the cookies. The buttons for languages
- * lead to the form too, but they name a language.
- */
-function cameFromForm(ctx: Koa.Context): boolean {
-  const referer = ctx.get('referer');
-  return ctx.query['lang'] === undefined && URL.canParse(referer) && new URL(referer).pathname === '/signin';
+/** The form came with a cookie, and the browser has dropped it. Programs that post a name have not read the form. */
+function hasDroppedCookies(ctx: Koa.Context): boolean {
+  return bodyField(ctx, 'form') !== undefined && ctx.headers.cookie === undefined;
 }
 
 async function signInByForm(
@@ -69,13 +64,14 @@ async function signInByForm(
   throttle: RateLimiter,
   form: SigninForm,
 ): Promise<void> {
-  const next = localPath(bodyField(ctx, 'next'));
+  const [name, next] = [textOf(bodyField(ctx, 'name')), localPath(bodyField(ctx, 'next'))];
+  if (hasDroppedCookies(ctx)) return form.render(ctx, { cookiesMissing: true, name, next });
   try {
     await signIn(ctx, deps, throttle);
     seeOther(ctx, next);
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
-    form.render(ctx, { error, name: textOf(bodyField(ctx, 'name')), next });
+    form.render(ctx, { error, name, next });
   }
 }
 
@@ -206,7 +202,7 @@ export class SigninForm {
     this.#html = readHtml(publicDir, 'signin.html');
   }
 
-  /** Answers with the form; after an error with its status and an explanation. */
+  /** Answers with the form and a cookie; after an error with its status and an explanation. */
   render(ctx: Koa.Context, { error, cookiesMissing = false, name, next }: FormValues): void {
     const t = chosenTranslations(ctx);
     const { tag } = t.language;
@@ -215,6 +211,7 @@ export class SigninForm {
     const blanks = { title, lead, readers, label: t.signIn.name, enter, error: problem, name, next };
     ctx.status = error?.status ?? 200;
     ctx.set({ ...error?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
+    ctx.cookies.set('form', '1', { httpOnly: true, sameSite: 'lax', path: '/signin' });
     ctx.type = 'html';
     const html = this.#html
       .replace('aria-invalid="false"', `aria-invalid="${error !== undefined}"`)

@@ -42,6 +42,22 @@ test('lists a room that the user was never in when they are mentioned there', ()
   expect(list()).toEqual(['lobby 0', 'den 0']);
 });
 
+test('tells which rooms got events while it was disconnected', () => {
+  rooms.replaceAll([room('lobby', 1, 1), room('den', 1, 1), room('attic', 1, 0, { joined: false })]);
+  rooms.follow('lobby');
+  const before = rooms.list.value;
+  rooms.replaceAll([
+    room('lobby', 2, 1),
+    room('den', 3, 1, { unread: 1 }),
+    room('attic', 2, 0, { joined: false }),
+    room('cellar', 4, 0, { joined: false, mentions: 1 }),
+  ]);
+  expect(rooms.missedSince(before).map(({ room: name, last }) => `${name} ${last}`)).toEqual([
+    'den 1',
+    'cellar 0',
+  ]);
+});
+
 test('never decreases a position, whatever the order of updates', () => {
   rooms.replaceAll([room('lobby', 10, 4)]);
   rooms.setLast('lobby', 12);

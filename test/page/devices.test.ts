@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage } from './people.js';
+import { eventually, openDialog, openPage } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -13,11 +13,6 @@ async function openLink(url: string): Promise<Page> {
   const page = await context.newPage();
   await page.goto(url);
   return page;
-}
-
-async function openDialog(page: Page, item: string): Promise<void> {
-  await page.getByRole('button', { name: 'Menu' }).click();
-  await page.locator('.menu').getByText(item).click();
 }
 
 describe.runIf(hasChromium)('a one-time link', { timeout: 60_000 }, () => {

@@ -7,7 +7,7 @@ import { freePort, hasChromium, openBrowser, say, shows, watch } from '../chromi
 import { temporaryFolder } from '../harness.js';
 import { ROOT, type RunningServer, startServer } from '../process.js';
 import { keptKeys, keptText } from './offline-cache.js';
-import { eventually, openPage, posts, says, visitor } from './people.js';
+import { eventually, openDialog, openPage, posts, says, visitor } from './people.js';
 
 async function stop(server: RunningServer): Promise<void> {
   server.child.kill('SIGKILL');
@@ -95,8 +95,8 @@ describe.runIf(hasChromium)('without network', { timeout: 60_000 }, () => {
     await shows(page, ['1 secret']);
     await page.getByRole('textbox', { name: 'Message' }).fill('half a secret');
     await kept(page);
-    await page.getByRole('button', { name: 'Menu' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).click();
+    await openDialog(page, 'Sign out');
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
     await page.waitForURL(/signin/);
     const pages = () =>
       page.evaluate(async () => {
@@ -113,15 +113,15 @@ describe.runIf(hasChromium)('without network', { timeout: 60_000 }, () => {
     const server = await startServer({ env });
     const { page } = await openPage(server, 'Ann');
     await page.locator('.dot.live').waitFor();
+    await page.evaluate(() => navigator.serviceWorker.ready); // it has the dialog
     await stop(server);
     await say(page, 'not sent yet');
     await page.locator('li.pending.waiting').waitFor();
     await goTo(page, '/r/kitchen');
     await say(page, 'nor this');
     await page.locator('li.pending.waiting').waitFor();
-    await page.getByRole('button', { name: 'Menu' }).click();
-    await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('button', { name: 'Discard 2 unsent messages and sign out?' }).waitFor();
+    await openDialog(page, 'Sign out');
+    await page.getByText('2 unsent messages will be discarded.').waitFor();
   });
 
   it('removes a text that is deleted while another room is shown', async () => {
@@ -137,6 +137,24 @@ describe.runIf(hasChromium)('without network', { timeout: 60_000 }, () => {
     await posts(bob, 'lobby', { type: 'delete', target: 1 });
     await eventually(() => keptText(page)).not.toContain('a slip');
     expect(await keptText(page)).toContain('another');
+  });
+
+  it('removes a text that was deleted while it was disconnected', async () => {
+    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const server = await startServer({ env });
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'lobby', 'a slip', 'another');
+    const { context, page } = await openPage(server, 'Ann');
+    await shows(page, ['1 a slip', '2 another']);
+    await kept(page);
+    await goTo(page, '/r/kitchen');
+    await page.locator('.dot.live').waitFor();
+    await context.setOffline(true);
+    await stop(server);
+    await startServer({ env });
+    await posts(bob, 'lobby', { type: 'delete', target: 1 });
+    await context.setOffline(false);
+    await eventually(() => keptText(page)).not.toContain('a slip');
   });
 
   it('sends a message stored by an older version of the page', async () => {

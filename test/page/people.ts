@@ -31,6 +31,12 @@ export async function onOtherDevice(
   return { context: other, page };
 }
 
+/** Opens a dialog from the menu of the page. */
+export async function openDialog(page: Page, item: string): Promise<void> {
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.locator('.menu').getByText(item).click();
+}
+
 /** A user without a browser. */
 export function visitor(server: RunningServer, name: string): Promise<Visitor> {
   return new Door(server.port).signIn(name);

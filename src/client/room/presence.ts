@@ -36,10 +36,11 @@ export class Presence {
 export interface RoomPeople {
   /** sorted by name; incomplete in large rooms */
   readonly users: readonly User[];
-  readonly count: number;
+  /** undefined until the server has said it */
+  readonly count: number | undefined;
 }
 
-export const noPeople: RoomPeople = { users: [], count: 0 };
+export const noPeople: RoomPeople = { users: [], count: undefined };
 
 export function applyPresence(before: RoomPeople, frame: Frame): RoomPeople {
   switch (frame.type) {
@@ -58,12 +59,12 @@ export function applyPresence(before: RoomPeople, frame: Frame): RoomPeople {
 
 function addPerson({ users, count }: RoomPeople, user: User): RoomPeople {
   if (users.some(({ id }) => id === user.id)) return { users, count };
-  return { users: sortByName([...users, user]), count: count + 1 };
+  return { users: sortByName([...users, user]), count: (count ?? users.length) + 1 };
 }
 
 function removePerson({ users, count }: RoomPeople, user: User): RoomPeople {
   const rest = users.filter(({ id }) => id !== user.id);
-  return { users: rest, count: Math.max(rest.length, count - 1) };
+  return { users: rest, count: Math.max(rest.length, (count ?? users.length) - 1) };
 }
 
 export function isSameUser(a: User | undefined, b: User): boolean {

@@ -66,11 +66,14 @@ export class OfflineCache {
     });
   }
 
-  /** Changes of a room that is not shown; above all, deletions. */
+  /** Changes of a room that is not shown; above all, deletions. A scheduled write would bring the old text back. */
   async applyChanges(room: string, changes: readonly ChangeEvent[]): Promise<void> {
-    const key = `${this.#keyPrefix}room ${room}`;
+    const key = `room ${room}`;
+    const scheduled = this.#pendingWrites.get(key);
+    this.#pendingWrites.delete(key);
     try {
-      await this.#write((store) => putChanged(store, key, changes));
+      await scheduled?.();
+      await this.#write((store) => putChanged(store, this.#keyPrefix + key, changes));
     } catch {}
   }
 

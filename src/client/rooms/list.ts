@@ -16,6 +16,8 @@ export interface RoomListDeps {
   readonly clock: Clock;
   /** rooms that the user has left */
   readonly left: ReadonlySignal<ReadonlySet<string>>;
+  /** A room that is not shown got events after `before` while the page was disconnected. */
+  readonly onMissed?: (room: string, before: number) => void;
   readonly random?: () => number;
 }
 
@@ -24,10 +26,12 @@ export class RoomListStore {
   readonly readPositions: ReadPositionSender;
   readonly #cache: OfflineCache;
   readonly #retry: RetryLatest;
+  readonly #onMissed: (room: string, before: number) => void;
   #epoch: string | undefined;
 
-  constructor({ cache, clock, left, random = Math.random }: RoomListDeps) {
+  constructor({ cache, clock, left, onMissed = () => {}, random = Math.random }: RoomListDeps) {
     this.#cache = cache;
+    this.#onMissed = onMissed;
     this.rooms = new RoomEntries(left);
     this.#retry = new RetryLatest(clock, random);
     this.readPositions = new ReadPositionSender({ rooms: this.rooms, send: api.markRead, clock });
@@ -59,7 +63,10 @@ export class RoomListStore {
     this.rooms.follow(name);
     const stops = [
       effect(() => this.rooms.setLast(name, timeline.value.last)),
-      effect(() => this.rooms.setPeople(name, people.value.count)),
+      effect(() => {
+        const { count } = people.value;
+        if (count !== undefined) this.rooms.setPeople(name, count);
+      }),
       effect(() => {
         const unread = unreadAfter(this.rooms.readIn(name), timeline.value.events, me.value);
         this.rooms.setUnread(name, unread.length, unread.filter((event) => concerns(event, me.value)).length);
@@ -105,7 +112,9 @@ export class RoomListStore {
   async #refreshRooms(isNewest: () => boolean): Promise<boolean> {
     const rooms = await api.rooms();
     if (!rooms || !isNewest()) return false;
+    const before = this.rooms.loaded.peek() ? this.rooms.list.peek() : rooms;
     this.#applyRooms(rooms);
+    for (const { room, last } of this.rooms.missedSince(before)) this.#onMissed(room, last);
     return true;
   }
 
@@ -176,6 +185,16 @@ export class RoomEntries {
       .filter(({ room, joined, last }) => joined && last === 0 && !names.has(room));
     this.#rooms.value = insertJoined(this.#merge(rooms), empty);
     this.#loaded.value = true;
+  }
+
+  /** Rooms that concern the user, are not in view, and had fewer events then. Returns them as they were. */
+  missedSince(before: readonly RoomSummary[]): readonly RoomSummary[] {
+    const known = new Map(before.map((entry) => [entry.room, entry]));
+    return this.list.peek().flatMap(({ room, last, joined, mentions }) => {
+      const previous = known.get(room) ?? newEntry(room);
+      const concernsUser = joined || mentions > previous.mentions;
+      return room !== this.#followed && concernsUser && last > previous.last ? [previous] : [];
+    });
   }
 
   /** The room comes into view, and the user is in it; or no room is in view. */

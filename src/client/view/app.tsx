@@ -45,7 +45,7 @@ export function AppView({ app }: { app: App }) {
       <main>
         <Status app={app} />
         <Timeline app={app} />
-        <Notice session={session} />
+        <Notice app={app} />
         <Composer session={session} app={app} />
       </main>
       {showPeople && <People app={app} />}
@@ -91,11 +91,50 @@ function skipToLog(): void {
   document.querySelector<HTMLElement>('.log')?.focus();
 }
 
+/** How long it is said that files cannot be sent. */
+const fileNoticeMs = 8_000;
+
+/** A file that is dropped or pasted would replace the page, or vanish. */
+function refuseFiles(onFile: () => void): () => void {
+  const stop = new AbortController();
+  const { signal } = stop;
+  const refuseDrag = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = 'none';
+    if (event.type === 'drop') onFile();
+  };
+  for (const name of ['dragenter', 'dragover', 'drop'] as const)
+    document.addEventListener(name, refuseDrag, { signal });
+  const onPaste = ({ clipboardData }: ClipboardEvent) => {
+    const hasFile = (clipboardData?.files.length ?? 0) > 0;
+    if (hasFile && clipboardData?.getData('text/plain') === '') onFile();
+  };
+  document.addEventListener('paste', onPaste, { signal });
+  return () => stop.abort();
+}
+
+/** Returns whether a file was just refused. */
+function useFileNotice(): boolean {
+  const refusals = useSignal(0);
+  useEffect(() => refuseFiles(() => refusals.value++), []);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      refusals.value = 0;
+    }, fileNoticeMs);
+    return () => clearTimeout(timer);
+  }, [refusals.value]);
+  return refusals.value > 0;
+}
+
 /** An error that belongs to no message, or what became of a link to a number. */
-function Notice({ session }: { session: App['session']['value'] }) {
+function Notice({ app }: { app: App }) {
+  const session = app.session.value;
   const problem = session.room.notice.value;
+  const hasFile = useFileNotice();
   const target = session.targetNotice.value;
   const { noNumber, changeOf } = t.value.message;
+  if (hasFile) return <p class="notice info" role="status" children={t.value.composer.noFiles} />;
   if (problem) return <p class="notice" role="alert" children={t.value.problems[problem.code]} />;
   if (!target) return null;
   const { id, of } = target;

@@ -38,7 +38,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
   };
   const isLive = state === 'live';
   const title = isLive ? status.connected : status.disconnected;
-  const peopleLabel = isLive ? header.people(count) : people.title;
+  const peopleLabel = isLive && count !== undefined ? header.people(count) : people.title;
   return (
     <header class="top">
       {!roomsBeside.value && <RoomsButton app={app} show={showRooms} />}

@@ -6,6 +6,7 @@ import { formatList, t } from '../i18n.js';
 import type { RoomSession } from '../room/session.js';
 import { Avatar } from './avatar.js';
 import { PersonCard, type ShownPerson } from './person-card.js';
+import { Skeleton } from './skeleton.js';
 
 interface PeopleProps {
   readonly app: App;
@@ -21,13 +22,13 @@ export function People({ app, onChoose }: PeopleProps) {
   const me = app.me.value?.id;
   const isDisconnected = connection.state.value.state !== 'live' && connection.wasLive;
   const text = t.value.people;
-  const more = people.count - people.users.length;
+  const more = (people.count ?? 0) - people.users.length;
   return (
     <aside class="people" aria-label={text.title}>
       <h2>
         {isDisconnected ? text.before : text.now} <span class="count">{people.count}</span>
       </h2>
-      <ul>
+      <ul aria-busy={people.count === undefined}>
         {people.users.map((user) => (
           <li key={user.id}>
             <button
@@ -43,6 +44,7 @@ export function People({ app, onChoose }: PeopleProps) {
             </button>
           </li>
         ))}
+        {people.count === undefined && !isDisconnected && <Skeleton count={3} />}
         {more > 0 && <li class="more">{text.more(more)}</li>}
       </ul>
       <PersonCard app={app} shown={shownPerson} onChoose={onChoose} />

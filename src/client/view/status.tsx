@@ -126,7 +126,7 @@ function UpdateNotice({ app }: { app: App }) {
 }
 
 /** `navigator.onLine` is reliable only when false. */
-function useOnline(): Signal<boolean> {
+export function useOnline(): Signal<boolean> {
   const online = useSignal(navigator.onLine);
   useEffect(() => {
     const update = () => {

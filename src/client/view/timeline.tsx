@@ -24,6 +24,7 @@ import { TypingIndicator } from './people.js';
 import { PersonCard } from './person-card.js';
 import { handleClick, handlePointerOver, useTouchSelection } from './pointer.js';
 import { type ListEvents, MessageScroller } from './scroller.js';
+import { LoadingMessages } from './skeleton.js';
 import { Day } from './timestamp.js';
 
 /** Each room has its own instance. */
@@ -56,9 +57,10 @@ function RoomTimeline({ session, app }: { session: RoomSession; app: App }) {
         list={listEvents}
       >
         <Beginning
+          session={session}
           older={hasOlder(timeline) || list.hasAbove}
-          empty={timeline.seen === 0 && rows.value.length === 0}
-          name={session.name}
+          rows={rows.value.length}
+          seen={timeline.seen}
         />
         <TimelineRows rows={visibleRows} actions={actions} />
       </MessageScroller>
@@ -161,10 +163,21 @@ function currentRowId(rows: readonly Row[], chosen: number | undefined): number 
   return last;
 }
 
-function Beginning({ older, empty, name }: { older: boolean; empty: boolean; name: string }) {
+interface BeginningProps {
+  readonly session: RoomSession;
+  readonly older: boolean;
+  readonly rows: number;
+  /** undefined while nothing is known of the room */
+  readonly seen: number | undefined;
+}
+
+/** Before the first row, or instead of rows. */
+function Beginning({ session, older, rows, seen }: BeginningProps) {
   const { loadingOlder, start, sayHello } = t.value.message;
+  const { name } = session;
+  if (rows === 0 && seen === undefined) return <LoadingMessages session={session} />;
   if (older) return <li class="beginning">{loadingOlder}</li>;
-  if (!empty) return null;
+  if (rows > 0 || seen !== 0) return null;
   return (
     <li class="beginning empty">
       <strong>{start(name)}</strong>

@@ -260,6 +260,7 @@ export const translations = {
     manyTyping: 'Several people are typing…',
     newMessages: 'New',
     loadingOlder: 'Loading older messages…',
+    notOnDevice: 'These messages aren’t on this device yet. They will load when you’re back online.',
     start: (room: string) => `This is the start of ${isolate(room)}.`,
     sayHello: 'Say hello, or invite people.',
     newBelow: (count: number) => plural(count, 'new message', 'new messages'),
@@ -274,6 +275,7 @@ export const translations = {
     editing: (id: number) => `Editing #${id}`,
     replying: (name: string, id: number) => `Replying to ${isolate(name)}, #${id}`,
     cancel: 'Cancel (Esc)',
+    noFiles: 'Files can’t be sent yet. Share a link instead.',
     emptyEdit: 'To remove a message, use Delete in its menu.',
     suggestions: 'Suggestions',
     suggested: (count: number) =>

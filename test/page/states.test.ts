@@ -1,0 +1,120 @@
+/** What the page shows while it knows little: on slow lines, offline, without cookies, and for files. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium, openBrowser, openProfile, shows } from '../chromium.js';
+import { temporaryFolder } from '../harness.js';
+import { startServer } from '../process.js';
+import { openPage, says, visitor } from './people.js';
+
+const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
+
+async function goTo(page: Page, room: string): Promise<void> {
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type(room);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: room }).waitFor();
+}
+
+/** Sends the page files as if they were dropped or pasted. Resolves with true when the browser leaves them alone. */
+function givesFile(page: Page, type: 'drop' | 'dragover' | 'paste'): Promise<boolean> {
+  return page.evaluate((name) => {
+    const data = new DataTransfer();
+    data.items.add(new File(['x'], 'cat.png', { type: 'image/png' }));
+    const init = { bubbles: true, cancelable: true };
+    const event =
+      name === 'paste'
+        ? new ClipboardEvent(name, { ...init, clipboardData: data })
+        : new DragEvent(name, { ...init, dataTransfer: data });
+    return !(document.querySelector('textarea') ?? document.body).dispatchEvent(event);
+  }, type);
+}
+
+/** Sockets of the kitchen never open. */
+function stallKitchen(): void {
+  const stalled = () => Object.assign(new EventTarget(), { send: () => {}, close: () => {}, readyState: 0 });
+  globalThis.WebSocket = new Proxy(WebSocket, {
+    construct: (socket, [url, protocol]) =>
+      String(url).includes('/r/kitchen') ? stalled() : new socket(url, protocol),
+  });
+}
+
+describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
+  it('has a shape before its script runs', async () => {
+    const server = await start();
+    const context = await (await openBrowser()).newContext();
+    await context.request.post(`${server.origin}/signin`, { data: { name: 'Ann' } });
+    const page = await context.newPage();
+    let sendScript = () => {};
+    const isSlow = new Promise<void>((resolve) => {
+      sendScript = resolve;
+    });
+    await page.route(/\/js\/(main|chunk).*\.js/, async (route) => {
+      await isSlow;
+      await route.continue();
+    });
+    await page.goto(`${server.origin}/r/lobby`, { waitUntil: 'commit' });
+    await page.locator('.boot .skeleton').first().waitFor();
+    sendScript();
+    await page.getByText('This is the start of').waitFor();
+    expect(await page.locator('.skeleton').count()).toBe(0);
+  });
+
+  it('shows neither zeros nor an empty room before it knows the room', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    await page.addInitScript(stallKitchen);
+    await page.reload();
+    await page.locator('.dot.live').waitFor();
+    await goTo(page, 'kitchen');
+    await page.locator('.log .skeleton').first().waitFor();
+    await page.locator('.people .skeleton').first().waitFor();
+    const counts = await page.locator('.top .count, .people .count').allTextContents();
+    expect([counts, await page.getByText('This is the start of').count()]).toEqual([['', ''], 0]);
+  });
+
+  it('says offline that a room is not on this device', async () => {
+    const server = await start();
+    await says(await visitor(server, 'Bob'), 'kitchen', 'soup');
+    const { context, page } = await openPage(server, 'Ann');
+    await page.locator('.dot.live').waitFor();
+    await context.setOffline(true);
+    await goTo(page, 'kitchen');
+    await page.getByText('These messages aren’t on this device yet.').waitFor();
+    await context.setOffline(false);
+    await shows(page, ['1 soup']);
+    expect(await page.getByText('aren’t on this device').count()).toBe(0);
+  });
+
+  it('keeps a dropped file from replacing it, and says that files cannot be sent', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    const notice = page.getByText('Files can’t be sent yet.');
+    expect(await givesFile(page, 'dragover')).toBe(true);
+    expect(await notice.count()).toBe(0);
+    expect(await givesFile(page, 'drop')).toBe(true);
+    await notice.waitFor();
+    await page.reload();
+    await givesFile(page, 'paste');
+    await notice.waitFor();
+  });
+});
+
+describe.runIf(hasChromium)('a browser that blocks cookies', { timeout: 60_000 }, () => {
+  it('is told so at sign-in, and its name stays free', async () => {
+    const server = await start();
+    const profile = temporaryFolder();
+    mkdirSync(join(profile, 'Default'));
+    writeFileSync(
+      join(profile, 'Default', 'Preferences'),
+      JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }),
+    );
+    const page = await (await openProfile(profile)).newPage();
+    await page.goto(`${server.origin}/r/lobby`);
+    for (let n = 0; n < 2; n++) {
+      await page.getByRole('textbox').fill('Ann');
+      await page.getByRole('button', { name: 'Start chatting' }).click();
+      await page.getByText('Your browser blocks cookies').waitFor();
+    }
+    expect((await visitor(server, 'Ann')).user.name).toBe('Ann');
+  });
+});
