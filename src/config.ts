@@ -4,6 +4,8 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { parseRoom } from './shared/parse.js';
+import { DEFAULT_ROOM } from './shared/protocol.js';
 
 export interface Limits {
   /** Messages per second of one user, and the burst before the rate applies; 0 = no limit. */
@@ -16,6 +18,14 @@ export interface Limits {
   readonly signinsPerMinute: number;
   /** Bytes that may wait for one reader before it is disconnected; 0 = no limit. */
   readonly sendBuffer: number;
+}
+
+/** What the pages say of this server. */
+export interface Site {
+  /** Stands in titles, in the sign-in form and under the icon of the installed page. */
+  readonly name: string;
+  /** The room that `/` leads to. */
+  readonly defaultRoom: string;
 }
 
 export interface Config {
@@ -31,6 +41,7 @@ export interface Config {
   /** Peers whose X-Forwarded-For and X-Forwarded-Proto are trusted. */
   readonly trustedProxies: BlockList;
   readonly metricsPublic: boolean;
+  readonly site: Site;
   readonly logLevel: string;
   readonly limits: Limits;
 }
@@ -45,6 +56,8 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
   ['HOST', '127.0.0.1', 'address to listen on'],
   ['PORT', '3000', 'port to listen on; 0 takes a free one'],
   ['DATA_DIR', './data', 'folder of the database; created when missing'],
+  ['SITE_NAME', 'Oneport', 'name of this chat in titles, in the sign-in form and of the installed page'],
+  ['DEFAULT_ROOM', DEFAULT_ROOM, 'room that / leads to'],
   [
     'SESSION_KEYS',
     '',
@@ -97,10 +110,27 @@ export function readConfig(env: Environment): Config {
       parseList(text(env, 'ALLOWED_ORIGINS')).map((raw) => parseOrigin('ALLOWED_ORIGINS', raw)),
     ),
     trustedProxies: readProxies(text(env, 'TRUSTED_PROXIES')),
+    site: readSite(env),
     metricsPublic: oneOf(env, 'METRICS', ['loopback', 'all']) === 'all',
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
     limits: readLimits(env),
   });
+}
+
+const maxSiteNameLength = 60;
+
+function readSite(env: Environment): Site {
+  const [name, rawRoom] = [text(env, 'SITE_NAME'), text(env, 'DEFAULT_ROOM')];
+  if ([...name].length > maxSiteNameLength || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name))
+    throw new ConfigError(
+      `SITE_NAME is ${JSON.stringify(name)}. Use one line of at most ${maxSiteNameLength} characters.`,
+    );
+  const defaultRoom = parseRoom(rawRoom);
+  if (defaultRoom === undefined)
+    throw new ConfigError(
+      `DEFAULT_ROOM is ${JSON.stringify(rawRoom)}. Use the name of a room: at most 64 letters, digits, - or _.`,
+    );
+  return Object.freeze({ name, defaultRoom });
 }
 
 function readLimits(env: Environment): Limits {

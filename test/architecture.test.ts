@@ -13,7 +13,7 @@ const BORDERS: Borders = {
     shared: [],
     client: SHARED,
     worker: [],
-    'config.ts': [],
+    'config.ts': SHARED,
     'session.ts': SHARED,
     'origin.ts': ['config.ts'],
     'version.ts': SHARED,

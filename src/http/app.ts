@@ -39,7 +39,7 @@ export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
   app.silent = true; // errorHandler logs
   app.use(countAnswers(deps));
-  app.use(errorHandler(deps, new ErrorPage(deps.publicDir)));
+  app.use(errorHandler(deps, new ErrorPage(deps.publicDir, deps.config.site)));
   app.use(securityHeaders());
   app.use(guard(deps));
   app.use(bodyReader());

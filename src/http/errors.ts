@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
+import type { Site } from '../config.js';
 import { isObject } from '../shared/parse.js';
 import type { Problem } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
@@ -74,8 +75,8 @@ interface PageError {
 export class ErrorPage {
   readonly #html: string;
 
-  constructor(publicDir: string) {
-    this.#html = readHtml(publicDir, 'error.html');
+  constructor(publicDir: string, site: Site) {
+    this.#html = readHtml(publicDir, 'error.html', site);
   }
 
   /** Whether the client prefers HTML. The API has none. */
