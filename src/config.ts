@@ -20,6 +20,13 @@ export interface Limits {
   readonly sendBuffer: number;
 }
 
+/** Paths of PEM files. */
+export interface TlsFiles {
+  /** The certificate with its chain. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /** What the pages say of this server. */
 export interface Site {
   /** Stands in titles, in the sign-in form and under the icon of the installed page. */
@@ -42,6 +49,8 @@ export interface Config {
   readonly trustedProxies: BlockList;
   readonly metricsPublic: boolean;
   readonly site: Site;
+  /** Undefined: plain HTTP, as behind a proxy. */
+  readonly tls: TlsFiles | undefined;
   readonly logLevel: string;
   readonly limits: Limits;
 }
@@ -74,6 +83,12 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     '127.0.0.1,::1',
     'addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Forwarded-Proto are trusted; "none" trusts no proxy',
   ],
+  [
+    'TLS_CERT',
+    '',
+    'PEM file of the certificate with its chain, for https without a proxy; SIGHUP reads it again',
+  ],
+  ['TLS_KEY', '', 'PEM file of the private key of TLS_CERT'],
   ['METRICS', 'loopback', 'clients that may read /metrics: loopback or all'],
   ['LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent'],
   ['MESSAGE_RATE', '5', 'messages per second of one user; 0 = no limit'],
@@ -99,13 +114,14 @@ export function readConfig(env: Environment): Config {
   if (env['REDIS_URL']) {
     throw new ConfigError('REDIS_URL is set, but this version runs on one node only. Unset it.');
   }
-  const publicOrigin = text(env, 'PUBLIC_ORIGIN');
+  const publicOrigin = readPublicOrigin(env);
   return Object.freeze({
     host: text(env, 'HOST'),
     port: wholeNumber(env, 'PORT', 65_535),
     dataDir: resolve(text(env, 'DATA_DIR')),
     sessionKeys: readKeys(text(env, 'SESSION_KEYS')),
-    publicOrigin: publicOrigin === '' ? undefined : parseOrigin('PUBLIC_ORIGIN', publicOrigin),
+    publicOrigin,
+    tls: readTlsFiles(env, publicOrigin),
     allowedOrigins: new Set(
       parseList(text(env, 'ALLOWED_ORIGINS')).map((raw) => parseOrigin('ALLOWED_ORIGINS', raw)),
     ),
@@ -115,6 +131,25 @@ export function readConfig(env: Environment): Config {
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
     limits: readLimits(env),
   });
+}
+
+function readPublicOrigin(env: Environment): string | undefined {
+  const raw = text(env, 'PUBLIC_ORIGIN');
+  return raw === '' ? undefined : parseOrigin('PUBLIC_ORIGIN', raw);
+}
+
+function readTlsFiles(env: Environment, publicOrigin: string | undefined): TlsFiles | undefined {
+  const [certFile, keyFile] = [text(env, 'TLS_CERT'), text(env, 'TLS_KEY')];
+  if (certFile === '' && keyFile === '') return undefined;
+  if (certFile === '' || keyFile === '') {
+    const [given, missing] = certFile === '' ? ['TLS_KEY', 'TLS_CERT'] : ['TLS_CERT', 'TLS_KEY'];
+    throw new ConfigError(
+      `${given} is set, but ${missing} is not. Set both for https, or none behind a proxy.`,
+    );
+  }
+  if (publicOrigin?.startsWith('http:'))
+    throw new ConfigError(`PUBLIC_ORIGIN is ${publicOrigin}, but TLS_CERT is set. Write https://.`);
+  return Object.freeze({ certFile: resolve(certFile), keyFile: resolve(keyFile) });
 }
 
 const maxSiteNameLength = 60;
