@@ -4,6 +4,8 @@
  */
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { parseRoom } from './shared/parse.js';
+import { DEFAULT_ROOM } from './shared/protocol.js';
 
 export interface Limits {
   /** Messages per second of one user, and the burst before the rate applies; 0 = no limit. */
@@ -16,6 +18,21 @@ export interface Limits {
   readonly signinsPerMinute: number;
   /** Bytes that may wait for one reader before it is disconnected; 0 = no limit. */
   readonly sendBuffer: number;
+}
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  /** The certificate with its chain. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** What the pages say of this server. */
+export interface Site {
+  /** Stands in titles, in the sign-in form and under the icon of the installed page. */
+  readonly name: string;
+  /** The room that `/` leads to. */
+  readonly defaultRoom: string;
 }
 
 export interface Config {
@@ -31,6 +48,9 @@ export interface Config {
   /** Peers whose X-Forwarded-For and X-Forwarded-Proto are trusted. */
   readonly trustedProxies: BlockList;
   readonly metricsPublic: boolean;
+  readonly site: Site;
+  /** Undefined: plain HTTP, as behind a proxy. */
+  readonly tls: TlsFiles | undefined;
   readonly logLevel: string;
   readonly limits: Limits;
 }
@@ -45,6 +65,8 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
   ['HOST', '127.0.0.1', 'address to listen on'],
   ['PORT', '3000', 'port to listen on; 0 takes a free one'],
   ['DATA_DIR', './data', 'folder of the database; created when missing'],
+  ['SITE_NAME', 'Oneport', 'name of this chat in titles, in the sign-in form and of the installed page'],
+  ['DEFAULT_ROOM', DEFAULT_ROOM, 'room that / leads to'],
   [
     'SESSION_KEYS',
     '',
@@ -61,6 +83,12 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     '127.0.0.1,::1',
     'addresses or networks (10.0.0.0/8) whose X-Forwarded-For and X-Forwarded-Proto are trusted; "none" trusts no proxy',
   ],
+  [
+    'TLS_CERT',
+    '',
+    'PEM file of the certificate with its chain, for https without a proxy; SIGHUP reads it again',
+  ],
+  ['TLS_KEY', '', 'PEM file of the private key of TLS_CERT'],
   ['METRICS', 'loopback', 'clients that may read /metrics: loopback or all'],
   ['LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent'],
   ['MESSAGE_RATE', '5', 'messages per second of one user; 0 = no limit'],
@@ -86,21 +114,58 @@ export function readConfig(env: Environment): Config {
   if (env['REDIS_URL']) {
     throw new ConfigError('REDIS_URL is set, but this version runs on one node only. Unset it.');
   }
-  const publicOrigin = text(env, 'PUBLIC_ORIGIN');
+  const publicOrigin = readPublicOrigin(env);
   return Object.freeze({
     host: text(env, 'HOST'),
     port: wholeNumber(env, 'PORT', 65_535),
     dataDir: resolve(text(env, 'DATA_DIR')),
     sessionKeys: readKeys(text(env, 'SESSION_KEYS')),
-    publicOrigin: publicOrigin === '' ? undefined : parseOrigin('PUBLIC_ORIGIN', publicOrigin),
+    publicOrigin,
+    tls: readTlsFiles(env, publicOrigin),
     allowedOrigins: new Set(
       parseList(text(env, 'ALLOWED_ORIGINS')).map((raw) => parseOrigin('ALLOWED_ORIGINS', raw)),
     ),
     trustedProxies: readProxies(text(env, 'TRUSTED_PROXIES')),
+    site: readSite(env),
     metricsPublic: oneOf(env, 'METRICS', ['loopback', 'all']) === 'all',
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
     limits: readLimits(env),
   });
+}
+
+function readPublicOrigin(env: Environment): string | undefined {
+  const raw = text(env, 'PUBLIC_ORIGIN');
+  return raw === '' ? undefined : parseOrigin('PUBLIC_ORIGIN', raw);
+}
+
+function readTlsFiles(env: Environment, publicOrigin: string | undefined): TlsFiles | undefined {
+  const [certFile, keyFile] = [text(env, 'TLS_CERT'), text(env, 'TLS_KEY')];
+  if (certFile === '' && keyFile === '') return undefined;
+  if (certFile === '' || keyFile === '') {
+    const [given, missing] = certFile === '' ? ['TLS_KEY', 'TLS_CERT'] : ['TLS_CERT', 'TLS_KEY'];
+    throw new ConfigError(
+      `${given} is set, but ${missing} is not. Set both for https, or none behind a proxy.`,
+    );
+  }
+  if (publicOrigin?.startsWith('http:'))
+    throw new ConfigError(`PUBLIC_ORIGIN is ${publicOrigin}, but TLS_CERT is set. Write https://.`);
+  return Object.freeze({ certFile: resolve(certFile), keyFile: resolve(keyFile) });
+}
+
+const maxSiteNameLength = 60;
+
+function readSite(env: Environment): Site {
+  const [name, rawRoom] = [text(env, 'SITE_NAME'), text(env, 'DEFAULT_ROOM')];
+  if ([...name].length > maxSiteNameLength || /[\p{Cc}\p{Zl}\p{Zp}]/u.test(name))
+    throw new ConfigError(
+      `SITE_NAME is ${JSON.stringify(name)}. Use one line of at most ${maxSiteNameLength} characters.`,
+    );
+  const defaultRoom = parseRoom(rawRoom);
+  if (defaultRoom === undefined)
+    throw new ConfigError(
+      `DEFAULT_ROOM is ${JSON.stringify(rawRoom)}. Use the name of a room: at most 64 letters, digits, - or _.`,
+    );
+  return Object.freeze({ name, defaultRoom });
 }
 
 function readLimits(env: Environment): Limits {

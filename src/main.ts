@@ -87,6 +87,7 @@ function isDiskError(error: unknown): boolean {
 
 function serve(): void {
   process.umask(0o077); // the data holds the signing keys
+  process.on('SIGHUP', () => server.reload()); // before the long steps of the start, because it would end the process
   const config = startStep(() => readConfig(process.env));
   const logger = createLogger(config.logLevel);
   const server = startStep(
@@ -213,7 +214,10 @@ function addressOf(server: Server, config: Config): string {
   const bound = server.http.address() as AddressInfo; // listening on TCP
   const isWildcard = bound.address === '0.0.0.0' || bound.address === '::';
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return config.publicOrigin ?? `http://${isWildcard ? 'localhost' : host}:${bound.port}`;
+  return (
+    config.publicOrigin ??
+    `${config.tls ? 'https' : 'http'}://${isWildcard ? 'localhost' : host}:${bound.port}`
+  );
 }
 
 function fail(code: number, message: string): never {

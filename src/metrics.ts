@@ -26,9 +26,12 @@ export interface MetricsDeps {
   readonly telemetry: Telemetry;
   /** The database file; its write-ahead log lies beside it. */
   readonly databaseFile: string;
+  /** Seconds since 1970; NaN without TLS. */
+  readonly certificateExpires: () => number;
 }
 
-export function createMetrics({ hub, store, telemetry, databaseFile }: MetricsDeps): Registry {
+export function createMetrics(deps: MetricsDeps): Registry {
+  const { hub, store, telemetry, databaseFile } = deps;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of EXPENSIVE_METRICS) registry.removeSingleMetric(name);
@@ -48,6 +51,11 @@ export function createMetrics({ hub, store, telemetry, databaseFile }: MetricsDe
   );
   gauge('oneport_database_bytes', 'size of the database file', () => sizeOf(databaseFile));
   gauge('oneport_wal_bytes', 'size of the write-ahead log', () => sizeOf(`${databaseFile}-wal`));
+  gauge(
+    'oneport_certificate_expires_seconds',
+    'when the certificate of TLS_CERT expires, in seconds since 1970',
+    deps.certificateExpires,
+  );
   counter('oneport_events_total', 'events committed since the start', () => hub.eventCount);
   counters('oneport_http_requests_total', 'answers by HTTP status', 'status', telemetry.httpByStatus);
   counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);

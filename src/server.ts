@@ -2,7 +2,7 @@
  * Wires the parts on one port. `createServer` opens the store and starts nothing else; the caller calls `listen`.
  * The way of a message: realtime/ or http/, sequencer/, chat/rules (in one transaction of store/), realtime/hub, room.
  */
-import http from 'node:http';
+import type http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -22,6 +22,7 @@ import { CLOSE, type User } from './shared/protocol.js';
 import { databaseFile } from './store/database.js';
 import { Store } from './store/store.js';
 import { Telemetry } from './telemetry.js';
+import { Listener } from './tls.js';
 
 export interface Dependencies {
   readonly logger: Logger;
@@ -39,6 +40,8 @@ export interface Server {
   readonly epoch: string;
   /** Shuts down: refuses new connections, commits and delivers what was sent, closes all sockets with 1012. */
   close(): Promise<void>;
+  /** Reads the certificate again. Open connections stay; a bad certificate changes nothing. */
+  reload(): void;
   /** Ends at once: cuts all sockets. Everything committed is kept. */
   abort(): void;
 }
@@ -57,9 +60,11 @@ const publicDir = fileURLToPath(new URL('../public', import.meta.url));
 /** @throws what opening the store throws */
 export function createServer(config: Config, dependencies: Dependencies): Server {
   const { logger, maxConnections = 0 } = dependencies;
+  const { now = Date.now } = dependencies;
+  const listener = new Listener(httpOptions, config.tls, logger, now);
+  const { server } = listener;
   const store = openStore(config, logger);
-  const server = http.createServer(httpOptions);
-  const telemetry = new Telemetry(logger, dependencies.now ?? Date.now);
+  const telemetry = new Telemetry(logger, now);
   const chat = createChat(config, store, telemetry, dependencies);
   const { hub, sequencer } = chat;
   let draining = false;
@@ -67,7 +72,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     isDraining: () => draining,
     isFull: maxConnections > 0 ? connectionLimit(server, maxConnections) : () => false,
   };
-  attachHttp(server, config, store, chat, state, logger);
+  attachHttp(listener, config, store, chat, state, logger);
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
   const stops = [
     startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
@@ -87,7 +92,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     await closeAllConnections(hub);
     abort();
   };
-  return { http: server, epoch: store.epoch, close, abort };
+  return { http: server, epoch: store.epoch, close, reload: () => listener.reload(), abort };
 }
 
 function openStore(config: Config, logger: Logger): Store {
@@ -161,7 +166,7 @@ interface ServerState {
 
 /** Requests go to Koa. */
 function attachHttp(
-  server: http.Server,
+  listener: Listener,
   config: Config,
   store: Store,
   { hub, submit, sessionCookie, onSeen, now, telemetry }: Chat,
@@ -192,11 +197,13 @@ function attachHttp(
       store,
       telemetry,
       databaseFile: databaseFile(config.dataDir),
+      certificateExpires: () => listener.certificateExpires,
     }),
     publicDir,
     isFull,
   });
   const handle = app.callback();
+  const { server } = listener;
   server.on('request', handle);
   server.on('checkContinue', (request, response) => {
     if (isBodySizeAllowed(request)) response.writeContinue();

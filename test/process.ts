@@ -62,7 +62,7 @@ export async function startServer(options: ProcessOptions = {}): Promise<Running
     server.child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString()));
     void server.exited.then((code) => reject(new Error(`the server ended with ${code}: ${server.errors()}`)));
   });
-  const port = Number(/:(\d+)\s*$/.exec(line.trim())?.[1]);
+  const port = Number(/:(\d+)(?:\/\S*)?\s*$/.exec(line.trim())?.[1]);
   return { ...server, port, origin: `http://127.0.0.1:${port}` };
 }
 

@@ -1,6 +1,6 @@
 /** Maps the address bar (/r/ROOM#ID) to rooms and back. Moving between rooms never loads a page. */
 import { parseRoomSegment, parseWholeNumber } from '../shared/parse.js';
-import { DEFAULT_ROOM } from '../shared/protocol.js';
+import { defaultRoom } from './site.js';
 
 export interface Address {
   readonly room: string;
@@ -10,7 +10,7 @@ export interface Address {
 /** Returns undefined when the URL is not a room's. */
 export function parseAddress({ pathname, hash }: URL | Location): Address | undefined {
   const [, prefix, segment, ...rest] = pathname.split('/');
-  if (pathname === '/') return { room: DEFAULT_ROOM };
+  if (pathname === '/') return { room: defaultRoom };
   const room = prefix === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '', () => true) : undefined;
   const id = parseWholeNumber(hash.slice(1));
   return room === undefined ? undefined : { room, ...(id ? { id } : {}) };

@@ -3,13 +3,7 @@
  * the browser together.
  */
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import {
-  DEFAULT_ROOM,
-  type RoomFrame,
-  type RoomSummary,
-  type SearchPage,
-  type User,
-} from '../shared/protocol.js';
+import type { RoomFrame, RoomSummary, SearchPage, User } from '../shared/protocol.js';
 import { type Address, onNavigate, pushAddress } from './address.js';
 import * as api from './api.js';
 import { browserClock as clock } from './clock.js';
@@ -23,6 +17,7 @@ import { OfflineCache } from './rooms/cache.js';
 import { type RoomEntries, RoomListStore } from './rooms/list.js';
 import { bindUnreadBadge, NotificationPolicy, TabNotifier } from './rooms/notifications.js';
 import { type Settings, setMember } from './settings.js';
+import { defaultRoom } from './site.js';
 import { cacheUser, Drafts, loadCachedUser, localStore, onUserRemoved, tabStore } from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
@@ -122,7 +117,7 @@ export class App {
   /** Stops following a room, and opens another one if it was shown. */
   leaveRoom(room: string): void {
     const next = this.rooms.list.peek().find((entry) => entry.joined && entry.room !== room);
-    if (room === this.#session.peek().name) this.openRoom(next?.room ?? DEFAULT_ROOM);
+    if (room === this.#session.peek().name) this.openRoom(next?.room ?? defaultRoom);
     if (room !== this.#session.peek().name) setMember(this.settings.left, room, true);
   }
 

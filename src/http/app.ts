@@ -39,8 +39,8 @@ export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
   app.silent = true; // errorHandler logs
   app.use(countAnswers(deps));
-  app.use(errorHandler(deps, new ErrorPage(deps.publicDir)));
-  app.use(securityHeaders());
+  app.use(errorHandler(deps, new ErrorPage(deps.publicDir, deps.config.site)));
+  app.use(securityHeaders(deps.config));
   app.use(guard(deps));
   app.use(bodyReader());
   for (const routes of [
@@ -65,8 +65,11 @@ function countAnswers({ telemetry }: AppDeps): Koa.Middleware {
   };
 }
 
+const hstsSeconds = 31_536_000;
+
 /** Allows no script, style or image but our own, and no HTML from strings, so that user input always stays text. */
-function securityHeaders(): Koa.Middleware {
+function securityHeaders({ tls, publicOrigin }: Config): Koa.Middleware {
+  const ownsHost = tls !== undefined && publicOrigin !== undefined && new URL(publicOrigin).port === '';
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -88,7 +91,8 @@ function securityHeaders(): Koa.Middleware {
     },
     // with no-referrer forms would send "Origin: null"
     referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: false, // the proxy that has the certificate says so (nginx.conf)
+    // A proxy that has the certificate says so itself (nginx.conf). It counts for all ports of the host.
+    strictTransportSecurity: ownsHost && { maxAge: hstsSeconds, includeSubDomains: false },
   });
 }
 

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
+import type { Site } from '../config.js';
 import { isObject } from '../shared/parse.js';
 import type { Problem } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
@@ -74,8 +75,8 @@ interface PageError {
 export class ErrorPage {
   readonly #html: string;
 
-  constructor(publicDir: string) {
-    this.#html = readHtml(publicDir, 'error.html');
+  constructor(publicDir: string, site: Site) {
+    this.#html = readHtml(publicDir, 'error.html', site);
   }
 
   /** Whether the client prefers HTML. The API has none. */
@@ -122,12 +123,17 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
 
 /** The listener of 'clientError': answers once, if the peer can still read, a request that the HTTP parser gave up on. */
 export function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
+  if (socket.destroyed || !socket.writable || isConnectionOver(error)) {
     socket.destroy();
     return;
   }
   const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+/** The connection was lost, or TLS failed, so there is nobody to answer. */
+function isConnectionOver({ code = '' }: NodeJS.ErrnoException): boolean {
+  return /^(ECONNRESET|EPROTO|ERR_SSL|ERR_TLS)/.test(code);
 }
 
 const CLIENT_ERROR_STATUS: Readonly<Record<string, string>> = {

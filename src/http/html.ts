@@ -2,12 +2,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Koa from 'koa';
+import type { Site } from '../config.js';
 import { translations as english, type Translations } from '../shared/i18n/en.js';
 import { acceptedLanguages, negotiateLanguage } from '../shared/locale.js';
 import { parseJsonObject } from '../shared/parse.js';
 
-/** Reads a template. Adds preload links for the modules that its script imports, also for those of a language. */
-export function readHtml(publicDir: string, name: string, tag?: string): string {
+/**
+ * Reads a template and fills in what the operator has set. Adds preload links for the modules that its script imports, also
+ * for those of a language.
+ */
+export function readHtml(publicDir: string, name: string, site: Site, tag?: string): string {
   const files = parseJsonObject(readFileSync(join(publicDir, 'js', 'files.json'), 'utf8')) ?? {};
   const html = readFileSync(join(publicDir, name), 'utf8').replace(/\/js\/\w+\.(?:js|css)/g, (path) => {
     const file = files[path];
@@ -16,18 +20,22 @@ export function readHtml(publicDir: string, name: string, tag?: string): string 
   const translations = tag === undefined ? undefined : files[`words ${tag}`];
   const first = [files['first'], translations].flat().filter((file) => typeof file === 'string');
   const links = first.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
-  return html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
+  const linked = html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
+  return linked
+    .replaceAll('{{site}}', () => escapeHtml(site.name))
+    .replaceAll('{{room}}', () => escapeHtml(site.defaultRoom));
 }
 
 /** Fills in `{{placeholders}}`. The values are escaped. */
 export function render(html: string, tag: string, blanks: Readonly<Record<string, string>>): string {
   return html
-    .replace('<html lang="en">', `<html lang="${tag}">`)
+    .replace('<html lang="en"', `<html lang="${tag}"`)
     .replace(/\{\{(\w+)\}\}/g, (_, key: string) => escapeHtml(blanks[key] ?? ''));
 }
 
+/** Escapes braces too, so that no value is taken for a placeholder. */
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+  return text.replace(/[&<>"'{}]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 /** The languages by tag: one for each file of src/shared/i18n. Read when the server starts. */

@@ -63,7 +63,7 @@ export async function endSessions(
 
 export function linkRoutes(deps: LinkDeps): Router {
   const router = new Router();
-  const page = new LinkPage(deps.publicDir);
+  const page = new LinkPage(deps);
   router.post('/api/me/link', async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
     ctx.body = await makeDeviceLink(ctx, deps);
@@ -129,8 +129,8 @@ function hashOf(secret: string): string {
 class LinkPage {
   readonly #html: string;
 
-  constructor(publicDir: string) {
-    this.#html = readHtml(publicDir, 'link.html');
+  constructor({ publicDir, config }: LinkDeps) {
+    this.#html = readHtml(publicDir, 'link.html', config.site);
   }
 
   render(ctx: Koa.Context, person: User, current: User | undefined): void {
@@ -151,8 +151,8 @@ class LinkPage {
 export class ReturnPage {
   readonly #html: string;
 
-  constructor(publicDir: string) {
-    this.#html = readHtml(publicDir, 'return.html');
+  constructor({ publicDir, config }: Pick<LinkDeps, 'publicDir' | 'config'>) {
+    this.#html = readHtml(publicDir, 'return.html', config.site);
   }
 
   render(ctx: Koa.Context, { name }: User, url: string): void {

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Koa from 'koa';
 import Router from 'koa-router';
+import type { Site } from '../config.js';
 import type { Translations } from '../shared/i18n/en.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import {
@@ -30,11 +31,10 @@ export interface PageDeps extends SessionDeps, SnapshotDeps {
 
 export function pageRoutes(deps: PageDeps): Router {
   const router = new Router();
-  const html = new Map(
-    [...languages.values()].map((texts) => [texts.language.tag, loadPieces(texts, deps.publicDir)]),
-  );
+  const { site } = deps.config;
+  const html = new Map([...languages.values()].map((texts) => [texts.language.tag, loadPieces(texts, deps)]));
   router.get('/', (ctx) => {
-    const home = `/r/${DEFAULT_ROOM}`;
+    const home = roomPath(site.defaultRoom);
     ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(home));
   });
   router.get('/r/:room', async (ctx) => {
@@ -43,7 +43,7 @@ export function pageRoutes(deps: PageDeps): Router {
       (name) => deps.log.last(name) > 0,
     );
     if (room === undefined) throw new HttpError(404, 'invalid_room', 'That is not a valid room name.');
-    const address = `/r/${encodeURIComponent(room)}`;
+    const address = roomPath(room);
     if (decodeURIComponent(ctx.path) !== `/r/${room}`) return ctx.redirect(address + ctx.search);
     const session = sessionOf(ctx, deps);
     if (!session) return ctx.redirect(signinUrl(address));
@@ -54,12 +54,19 @@ export function pageRoutes(deps: PageDeps): Router {
   return router;
 }
 
+function roomPath(room: string): string {
+  return `/r/${encodeURIComponent(room)}`;
+}
+
 /** The HTML before, between and after the user's id and the snapshot. */
 type HtmlPieces = readonly [string, string, string];
 
 /** @throws when the template does not match this file */
-function loadPieces({ language: { tag }, signIn }: Translations, publicDir: string): HtmlPieces {
-  const html = render(readHtml(publicDir, 'index.html', tag), tag, { noScript: signIn.noScript });
+function loadPieces(
+  { language: { tag }, signIn }: Translations,
+  { publicDir, config: { site } }: PageDeps,
+): HtmlPieces {
+  const html = render(readHtml(publicDir, 'index.html', site, tag), tag, { noScript: signIn.noScript });
   const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
   const [before, between, after] = three;
   if (before === undefined || between === undefined || after === undefined)
@@ -130,15 +137,15 @@ export function toScriptJson(snapshot: Snapshot): string {
 
 const MANIFEST_FILE = 'manifest.webmanifest';
 
-export function manifestRoute({ publicDir }: { readonly publicDir: string }): Router {
+export function manifestRoute({ publicDir, config }: PageDeps): Router {
   const text = readFileSync(join(publicDir, MANIFEST_FILE), 'utf8');
-  return new Router().get(`/${MANIFEST_FILE}`, (ctx) => sendManifest(ctx, text));
+  return new Router().get(`/${MANIFEST_FILE}`, (ctx) => sendManifest(ctx, text, config.site));
 }
 
 /** Revalidated on each request. */
-function sendManifest(ctx: Koa.Context, text: string): void {
+function sendManifest(ctx: Koa.Context, text: string, site: Site): void {
   const t = translationsFor(ctx);
-  const body = translateManifest(text, t);
+  const body = fillManifest(text, t, site);
   ctx.set({ 'Cache-Control': 'no-cache', 'Content-Language': t.language.tag });
   ctx.type = 'application/manifest+json';
   ctx.etag = createHash('sha256').update(body).digest('base64url');
@@ -147,7 +154,14 @@ function sendManifest(ctx: Koa.Context, text: string): void {
   else ctx.body = body;
 }
 
-function translateManifest(text: string, { language: { tag }, app }: Translations): string {
-  const blanks: Readonly<Record<string, string>> = { ...app, tag };
+function fillManifest(
+  text: string,
+  { language: { tag }, app: { description, lobby } }: Translations,
+  { name, defaultRoom }: Site,
+): string {
+  const blanks: Readonly<Record<string, string>> = {
+    ...{ tag, description, site: name, room: encodeURIComponent(defaultRoom) },
+    roomName: defaultRoom === DEFAULT_ROOM ? lobby : defaultRoom,
+  };
   return text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => JSON.stringify(blanks[key] ?? '').slice(1, -1));
 }

@@ -34,7 +34,7 @@ export interface SigninDeps extends SessionDeps {
 
 export function signinRoutes(deps: SigninDeps): Router {
   const router = new Router();
-  const form = new SigninForm(deps.publicDir);
+  const form = new SigninForm(deps);
   const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the buttons for languages send the name too
@@ -44,7 +44,7 @@ export function signinRoutes(deps: SigninDeps): Router {
     if (isJson(ctx)) await signIn(ctx, deps, throttle);
     else await signInByForm(ctx, deps, throttle, form);
   });
-  const returnPage = new ReturnPage(deps.publicDir);
+  const returnPage = new ReturnPage(deps);
   router.post('/signout', (ctx) => signOut(ctx, deps, returnPage));
   router.patch('/api/me', async (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -198,8 +198,8 @@ interface FormValues {
 export class SigninForm {
   readonly #html: string;
 
-  constructor(publicDir: string) {
-    this.#html = readHtml(publicDir, 'signin.html');
+  constructor({ publicDir, config }: SigninDeps) {
+    this.#html = readHtml(publicDir, 'signin.html', config.site);
   }
 
   /** Answers with the form and a cookie; after an error with its status and an explanation. */

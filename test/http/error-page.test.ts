@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import Koa from 'koa';
 import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { readConfig } from '../../src/config.js';
 import { ErrorPage, errorHandler } from '../../src/http/errors.js';
 import { Telemetry } from '../../src/telemetry.js';
 import { type Env, startChat } from '../harness.js';
@@ -56,7 +57,7 @@ describe('an error', () => {
 
   it('of the server is a page that reveals nothing about it', async () => {
     const app = new Koa();
-    const page = new ErrorPage(fileURLToPath(new URL('../../public', import.meta.url)));
+    const page = new ErrorPage(fileURLToPath(new URL('../../public', import.meta.url)), readConfig({}).site);
     const logger = pino({ level: 'silent' });
     const telemetry = new Telemetry(logger, Date.now);
     app.use(errorHandler({ logger, telemetry }, page)).use(() => {

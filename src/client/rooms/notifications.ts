@@ -11,6 +11,7 @@ import { TabLeader } from '../outbox/leader.js';
 import { webLocks } from '../outbox/sender.js';
 import { isChange } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
+import { siteName } from '../site.js';
 import { concerns, type RoomEntries } from './list.js';
 
 /** `never`: unsupported, or the page came over plain http. */
@@ -264,7 +265,7 @@ export function bindUnreadBadge(current: () => { readonly room: string; readonly
   effect(() => {
     const { room, unread } = current();
     const count = unread > maxBadgeCount ? `${maxBadgeCount}+` : String(unread);
-    document.title = `${unread > 0 ? `(${count}) ` : ''}${room} · Oneport`;
+    document.title = `${unread > 0 ? `(${count}) ` : ''}${room} · ${siteName}`;
     const href = unread > 0 ? unreadIconUrl : iconUrl;
     if (icon && icon.getAttribute('href') !== href) icon.href = href;
   });

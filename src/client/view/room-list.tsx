@@ -7,6 +7,7 @@ import { addressPath } from '../address.js';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import { newEntry } from '../rooms/list.js';
+import { siteName } from '../site.js';
 import { EditIcon, IconButton, Logo, MoreIcon, MutedIcon, PlusIcon } from './icons.js';
 import { classNames } from './layout.js';
 import { RoomMenu } from './room-menu.js';
@@ -27,7 +28,7 @@ export function RoomList({ app, onChoose }: RoomListProps) {
     <nav class="rooms" aria-label={title}>
       <p class="brand">
         <Logo />
-        Oneport
+        <span dir="auto">{siteName}</span>
       </p>
       <button class="find" type="button" aria-keyshortcuts="Control+K Meta+K" onClick={openDialog('switch')}>
         <span>{find}</span>
