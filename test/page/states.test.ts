@@ -31,15 +31,6 @@ function givesFile(page: Page, type: 'drop' | 'dragover' | 'paste'): Promise<boo
   }, type);
 }
 
-/** Sockets of the kitchen never open. */
-function stallKitchen(): void {
-  const stalled = () => Object.assign(new EventTarget(), { send: () => {}, close: () => {}, readyState: 0 });
-  globalThis.WebSocket = new Proxy(WebSocket, {
-    construct: (socket, [url, protocol]) =>
-      String(url).includes('/r/kitchen') ? stalled() : new socket(url, protocol),
-  });
-}
-
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   it('has a shape before its script runs', async () => {
     const server = await start();
@@ -63,7 +54,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
 
   it('shows neither zeros nor an empty room before it knows the room', async () => {
     const { page } = await openPage(await start(), 'Ann');
-    await page.addInitScript(stallKitchen);
+    await page.routeWebSocket(/\/ws\/kitchen/, () => {}); // never says hello
     await page.reload();
     await page.locator('.dot.live').waitFor();
     await goTo(page, 'kitchen');
