@@ -41,6 +41,12 @@ export function canonicalEmoji(raw: string): string | undefined {
 }
 let patterns: { readonly rgi: RegExp; readonly reserved: RegExp; readonly textStyle: RegExp } | undefined;
 
+/** Letters that have no decomposition but that people type without their stroke, or apart. Search folds them. */
+export const PLAIN_LETTERS: Readonly<Record<string, string>> = {
+  ...{ ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th', ø: 'o', ł: 'l', đ: 'd', ð: 'd', ħ: 'h', ŧ: 't', ı: 'i' },
+  ς: 'σ',
+};
+
 /** The characters that a reader sees, one by one. */
 export function* graphemesOf(text: string): Generator<string> {
   segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });

@@ -3,6 +3,8 @@
  * must raise `tokenizerVersion`: the index is then rebuilt.
  */
 
+import { PLAIN_LETTERS } from '../shared/text.js';
+
 export const tokenizerVersion = 1;
 
 /** Scripts without spaces between words, and emoji: each character is a token, so any run of them is found. */
@@ -11,12 +13,7 @@ const SINGLE =
 const SEPARATORS = /[^\p{L}\p{N}\p{M}\p{Extended_Pictographic}]+/gu;
 /** Accents, vowel signs that Arabic and Hebrew mostly omit, and variation selectors of emoji. */
 const MARKS = /[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]|[\ufe00-\ufe0f]/g;
-/** Letters that have no decomposition but that people type without their stroke, or apart. */
-const LETTERS: Readonly<Record<string, string>> = {
-  ...{ ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th', ø: 'o', ł: 'l', đ: 'd', ð: 'd', ħ: 'h', ŧ: 't', ı: 'i' },
-  ς: 'σ',
-};
-const FOLDED_LETTERS = new RegExp(`[${Object.keys(LETTERS).join('')}]`, 'g');
+const FOLDED_LETTERS = new RegExp(`[${Object.keys(PLAIN_LETTERS).join('')}]`, 'g');
 // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII includes the control characters
 const ASCII = /^[\u0000-\u007f]*$/;
 
@@ -81,7 +78,7 @@ function fold(text: string): string {
   const joined = text.replace(GROUPED_DIGITS, (number) => number.replace(GROUP_SEPARATORS, ''));
   if (ASCII.test(joined)) return joined.toLowerCase();
   const plain = joined.normalize('NFKC').toLowerCase().normalize('NFKD').replace(MARKS, '');
-  return plain.replace(FOLDED_LETTERS, (letter) => LETTERS[letter] ?? letter).normalize('NFC');
+  return plain.replace(FOLDED_LETTERS, (letter) => PLAIN_LETTERS[letter] ?? letter).normalize('NFC');
 }
 
 function split(folded: string): string {

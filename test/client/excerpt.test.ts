@@ -19,6 +19,9 @@ describe('searchTerms', () => {
     ['"open end', ['open end']],
     ['  ', []],
     ['from:Ann', []],
+    ['before:2026-01-01 after:2025-01-01 has:link tide', ['tide']],
+    ['tide -ebb -"low tide" -from:Ann', ['tide']],
+    ['from:“Ann Lee” „tide table“', ['tide table']],
   ])('reads %s', (query, terms) => {
     expect(searchTerms(query)).toEqual(terms);
   });
@@ -28,8 +31,23 @@ describe('excerpt', () => {
   it('marks matches in any case', () => {
     expect(show('The Tide and the tide', 'tide')).toBe('The [Tide] and the [tide]');
     expect(show('我家在上海东边', '上海')).toBe('我家在[上海]东边');
-    expect(show('a (b) c', '(b)')).toBe('a [(b)] c');
+    expect(show('a (b) c', '(b)')).toBe('a ([b]) c');
+    expect(show('tide-table, tide\ntable', 'tide table')).toBe('[tide-table], [tide table]');
     expect(show('tides', 'tide', 'tides')).toBe('[tides]');
+  });
+
+  it.each([
+    ['the café', 'cafe', 'the [café]'],
+    ['a cafe\u0301!', 'café', 'a [cafe\u0301]!'],
+    ['in Łódź', 'lodz', 'in [Łódź]'],
+    ['die Straße', 'strasse', 'die [Straße]'],
+    ['I don’t know', 'dont', 'I [don’t] know'],
+    ['ﬁne', 'fine', '[ﬁne]'],
+    ['ship, shipping, township', 'ship', '[ship], [ship]ping, township'],
+    ['我要tea', 'tea', '我要[tea]'],
+    ['ok 👍️', '👍', 'ok [👍️]'],
+  ])('compares as the server does: %j', (text, term, expected) => {
+    expect(show(text, term)).toBe(expected);
   });
 
   it('begins near the first match, and has a limited length', () => {

@@ -1,46 +1,100 @@
-/** Cuts an excerpt around the matches of a search. */
+/** Cuts an excerpt around the matches of a search, which are compared as the server does (tokenize.ts). */
+import { PLAIN_LETTERS } from '../../shared/text.js';
+
 export interface ExcerptPart {
   readonly text: string;
   readonly found: boolean;
 }
+type Range = readonly [start: number, end: number];
 
 /** In code points, before and after the first match. */
 const charsBefore = 60;
 const charsAfter = 240;
 
+/** As on the server (search-query.ts): what is excluded, and what narrows the search down, is in no text. */
+const queryPartPattern = /(-?)(?:(from|in|has|before|after):)?(?:["“”„]([^"“”„]*)["“”„]?|(\S+))/giu;
+
 /** The words and phrases of a query, without filters. */
 export function searchTerms(query: string): readonly string[] {
-  const terms: string[] = [];
-  for (const [, filter, phrase, word] of query.matchAll(
-    /((?:from|in):)?(?:["“”]([^"“”]*)["“”]?|([^\s"“”]+))/giu,
-  )) {
+  return [...query.matchAll(queryPartPattern)].flatMap(([, minus, filter, phrase, word]) => {
     const term = (phrase ?? word ?? '').trim().replace(/\*$/, '');
-    if (!filter && term !== '') terms.push(term);
-  }
-  return terms;
+    return minus || filter || term === '' ? [] : [term];
+  });
 }
 
 export function excerpt(text: string, terms: readonly string[]): readonly ExcerptPart[] {
   const flatText = text.replace(/\s+/gu, ' ');
-  const match = terms.length === 0 ? null : termsPattern(terms).exec(flatText);
-  const start = match ? excerptStart(flatText, match.index) : 0;
-  const part = [...flatText.slice(start)].slice(0, charsBefore + charsAfter).join('');
-  const parts = terms.length === 0 ? [{ text: part, found: false }] : splitMatches(part, termsPattern(terms));
+  const matches = findMatches(flatText, terms);
+  const start = matches[0] ? excerptStart(flatText, matches[0][0]) : 0;
+  const end = start + [...flatText.slice(start)].slice(0, charsBefore + charsAfter).join('').length;
   return [
     ...(start > 0 ? [{ text: '…', found: false }] : []),
-    ...parts,
-    ...(start + part.length < flatText.length ? [{ text: '…', found: false }] : []),
+    ...splitAt(flatText, matches, [start, end]),
+    ...(end < flatText.length ? [{ text: '…', found: false }] : []),
   ];
 }
 
-/** Longest first, so that a term inside another does not split it. */
-function termsPattern(terms: readonly string[]): RegExp {
-  const parts = [...terms].sort((a, b) => b.length - a.length).map((term) => escapeTerm(term));
-  return new RegExp(parts.join('|'), 'giu');
+/** A text without case, accents and punctuation; and where in the original each of its characters begins and ends. */
+interface FoldedText {
+  readonly text: string;
+  readonly origins: readonly Range[];
 }
 
-function escapeTerm(term: string): string {
-  return term.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&').replace(/\s+/gu, '\\s+');
+const wordCharPattern = /[\p{L}\p{N}\p{M}\p{Extended_Pictographic}]/u;
+const apostrophePattern = /['’ʼ]/;
+
+function fold(text: string): FoldedText {
+  let folded = '';
+  const origins: Range[] = [];
+  let at = 0;
+  for (const char of text) {
+    const isSeparator = !wordCharPattern.test(char);
+    const isSkipped = isSeparator && (folded.endsWith(' ') || apostrophePattern.test(char));
+    const plain = isSkipped ? '' : isSeparator ? ' ' : plainForm(char);
+    const [end, last] = [at + char.length, origins.at(-1)];
+    folded += plain;
+    for (let n = 0; n < plain.length; n++) origins.push([at, end]);
+    if (plain === '' && !isSeparator && last) origins[origins.length - 1] = [last[0], end]; // a mark
+    at = end;
+  }
+  return { text: folded, origins };
+}
+
+function plainForm(char: string): string {
+  if (char <= '\u007f') return char.toLowerCase();
+  const plain = char
+    .normalize('NFKD')
+    .replace(/\p{Mn}/gu, '')
+    .toLowerCase();
+  return PLAIN_LETTERS[plain] ?? plain;
+}
+
+/** Scripts without spaces, where a word may begin anywhere. */
+const spacelessPattern =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
+/** In order, without overlaps; of several that begin at one place, the longest. */
+function findMatches(text: string, terms: readonly string[]): readonly Range[] {
+  const folded = fold(text);
+  const words = terms.map((term) => fold(term).text.trim()).filter((term) => term !== '');
+  const all = words.flatMap((word) => matchesOf(word, folded)).sort(([a, b], [c, d]) => a - c || d - b);
+  const matches: Range[] = [];
+  for (const match of all) if (match[0] >= (matches.at(-1)?.[1] ?? 0)) matches.push(match);
+  return matches;
+}
+
+function matchesOf(word: string, { text, origins }: FoldedText): readonly Range[] {
+  const matches: Range[] = [];
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+    const [first, last] = [origins[at], origins[at + word.length - 1]];
+    if (first && last && isWordStart(text, at)) matches.push([first[0], last[1]]);
+  }
+  return matches;
+}
+
+function isWordStart(text: string, at: number): boolean {
+  const [before, first] = [text[at - 1] ?? ' ', text[at] ?? ''];
+  return before === ' ' || spacelessPattern.test(before) || spacelessPattern.test(first);
 }
 
 /** Starts at the beginning of a word if there is one near. */
@@ -52,14 +106,15 @@ function excerptStart(text: string, index: number): number {
   return index - preceding.length + (space >= 0 && space < charsBefore / 2 ? space + 1 : 0);
 }
 
-function splitMatches(text: string, pattern: RegExp): readonly ExcerptPart[] {
+function splitAt(text: string, matches: readonly Range[], [start, end]: Range): readonly ExcerptPart[] {
   const parts: ExcerptPart[] = [];
-  let from = 0;
-  for (const match of text.matchAll(pattern)) {
-    if (match.index > from) parts.push({ text: text.slice(from, match.index), found: false });
-    parts.push({ text: match[0], found: true });
-    from = match.index + match[0].length;
+  let from = start;
+  for (const [first, last] of matches) {
+    if (last > end) break;
+    if (first > from) parts.push({ text: text.slice(from, first), found: false });
+    parts.push({ text: text.slice(first, last), found: true });
+    from = last;
   }
-  if (from < text.length) parts.push({ text: text.slice(from), found: false });
+  if (from < end || parts.length === 0) parts.push({ text: text.slice(from, end), found: false });
   return parts;
 }

@@ -10,10 +10,12 @@ import { LiveAnnouncer } from '../rooms/announcer.js';
 import { Composer } from './composer.js';
 import { Drawer, Panels } from './dialog.js';
 import { Header } from './header.js';
-import { listenToKeys } from './keyboard.js';
+import { CloseIcon, IconButton } from './icons.js';
+import { focusComposer, listenToKeys } from './keyboard.js';
 import { classNames, peopleBeside, roomsBeside } from './layout.js';
 import { People } from './people.js';
 import { RoomList } from './room-list.js';
+import { hasOpenedResult } from './search.js';
 import { Status } from './status.js';
 import { Timeline } from './timeline.js';
 
@@ -136,10 +138,31 @@ function Notice({ app }: { app: App }) {
   const { noNumber, changeOf } = t.value.message;
   if (hasFile) return <p class="notice info" role="status" children={t.value.composer.noFiles} />;
   if (problem) return <p class="notice" role="alert" children={t.value.problems[problem.code]} />;
+  if (hasOpenedResult.value && !target) return <BackToResults app={app} />;
   if (!target) return null;
   const { id, of } = target;
   return (
     <p class="notice info" role="status" children={of === undefined ? noNumber(id) : changeOf(id, of)} />
+  );
+}
+
+function BackToResults({ app }: { app: App }) {
+  const dismiss = () => {
+    hasOpenedResult.value = false;
+    focusComposer();
+  };
+  return (
+    <p class="notice info back">
+      <button
+        class="pill"
+        type="button"
+        onClick={() => app.showDialog('search')}
+        children={t.value.search.back}
+      />
+      <IconButton class="quiet" label={t.value.dialog.close} onClick={dismiss}>
+        <CloseIcon />
+      </IconButton>
+    </p>
   );
 }
 

@@ -1,6 +1,7 @@
 /** Searches the messages of one or all rooms while the user types, and lists the user's mentions. */
 import { type Signal, signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { LIMITS, type SearchHit, type SearchPage } from '../../shared/protocol.js';
 import { addressPath } from '../address.js';
 import type { App } from '../app.js';
@@ -11,12 +12,26 @@ import { consumeEscape } from './keyboard.js';
 import { fullDate, isoDate, shortDate } from './timestamp.js';
 
 /** All pages of a list that were loaded so far, or its state before the first one. */
-type Results = SearchPage | 'empty' | 'loading' | 'failed';
+type Results = SearchPage | 'empty' | 'loading' | 'unfinished' | 'failed';
 
 /** Kept while the page is open, so that the user can return to the results. */
 const query = signal('');
 const everywhere = signal(true);
+const results = signal<Results>('empty');
+let scrollTop = 0;
+/** what the results are of */
+let answered = { question: '', at: 0 };
+/** A result was opened: its room offers the way back. */
+export const hasOpenedResult = signal(false);
+
 const searchDelayMs = 200;
+/** Whoever types has not finished the word: only after this pause it is said that there is nothing. */
+const typingPauseMs = 900;
+/** Results of a question that is asked again later are loaded anew. */
+const maxResultsAgeMs = 60_000;
+/** An empty page may have more behind it, and the index may be behind the log. */
+const continueDelayMs = 1_500;
+const maxContinuations = 20;
 
 /** Opens the search with a query. */
 export function searchFor(app: App, text: string): void {
@@ -26,24 +41,53 @@ export function searchFor(app: App, text: string): void {
 }
 
 export function Search({ app, close }: PanelProps) {
-  const { results, more } = useSearch(app);
+  const more = useSearch(app);
+  const found = results.value;
   const box = useRef<HTMLDivElement>(null);
   const focusResults = () => box.current?.querySelector<HTMLElement>('.results a')?.focus();
-  const { hint } = t.value.search;
+  useLayoutEffect(() => {
+    hasOpenedResult.value = false;
+    // The dialog is not shown before this effect, and hidden elements do not scroll.
+    requestAnimationFrame(() => box.current?.querySelector('.results')?.scrollTo({ top: scrollTop }));
+  }, []);
+  const open = () => {
+    hasOpenedResult.value = true;
+    scrollTop = box.current?.querySelector('.results')?.scrollTop ?? 0;
+    close();
+  };
   return (
     <div class="body" ref={box}>
       <search>
         <form class="query" onSubmit={(event) => event.preventDefault()}>
           <SearchField close={close} focusResults={focusResults} />
           <ScopeChoice app={app} />
-          <p class="visually-hidden" id="search-hint" children={hint} />
         </form>
       </search>
-      <div class="status-text" role="status" children={statusText(results)} />
-      {typeof results === 'object' && (
-        <FoundMessages results={results} terms={searchTerms(query.value)} close={close} onMore={more} />
+      <div class="status-text" id="search-hint" role="status" children={statusText(found)} />
+      {found === 'empty' && <Operators box={box} />}
+      {typeof found === 'object' && (
+        <FoundMessages results={found} terms={searchTerms(query.value)} close={open} onMore={more} />
       )}
     </div>
+  );
+}
+
+/** What narrows a search down. A click begins it in the field. */
+function Operators({ box }: { box: RefObject<HTMLElement | null> }) {
+  const begin = (operator: string) => () => {
+    query.value = `${query.peek()}${operator}`;
+    box.current?.querySelector('input')?.focus();
+  };
+  return (
+    <ul class="operators">
+      {Object.entries(t.value.search.operators).map(([operator, meaning]) => (
+        <li key={operator}>
+          <button type="button" onClick={begin(operator)}>
+            <code>{operator}</code> {meaning}
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
 
@@ -100,51 +144,107 @@ function ScopeChoice({ app }: { app: App }) {
   );
 }
 
-function statusText(results: Results): string {
-  const { hint, busy, failed, none, indexing, found, foundMany } = t.value.search;
-  if (typeof results !== 'object') return { empty: hint, loading: busy, failed }[results];
-  const { length } = results.messages;
-  const count = length === 0 ? none : results.next === undefined ? found(length) : foundMany(length);
-  return results.complete ? count : `${count} ${indexing}`;
+function statusText(found: Results): string {
+  const { hint, busy, failed, none, unfinished, indexing, found: all, foundMany } = t.value.search;
+  if (typeof found !== 'object') return { empty: hint, loading: busy, unfinished, failed }[found];
+  const { length } = found.messages;
+  const count = length === 0 ? none : found.next === undefined ? all(length) : foundMany(length);
+  return found.complete ? count : `${count} ${indexing}`;
 }
 
-function useSearch(app: App) {
-  const results = useSignal<Results>('empty');
-  const request = useRef(0);
-  const load = async (before?: number) => {
-    const id = ++request.current;
-    const room = everywhere.peek() ? {} : { room: app.session.peek().name };
-    const page = await app.search(query.peek().trim(), { ...room, ...(before && { before }) });
-    if (id === request.current) results.value = page ? appendPage(results, page, before) : 'failed';
-  };
+/** Searches while the user types. Returns a function that loads what is older than a number. */
+function useSearch(app: App): (before: number) => void {
+  const request = useRef(new AbortController());
+  const room = everywhere.value ? undefined : app.session.value.name;
+  const question = JSON.stringify([query.value.trim(), room]);
   useEffect(() => {
-    request.current++;
-    if (query.value.trim() === '') {
-      results.value = 'empty';
-      return;
+    const { signal } = request.current;
+    if (query.value.trim() === '') results.value = 'empty';
+    else if (question !== answered.question || Date.now() - answered.at > maxResultsAgeMs) {
+      if (!hasMessages(results.peek())) results.value = 'loading';
+      void ask(app, { question, room, typedAt: Date.now(), signal });
     }
-    if (typeof results.peek() !== 'object') results.value = 'loading';
-    const timer = setTimeout(() => void load(), searchDelayMs);
-    return () => clearTimeout(timer);
-  }, [query.value, everywhere.value, app.session.value]);
-  return { results: results.value, more: (before: number) => void load(before) };
+    return () => {
+      request.current.abort();
+      request.current = new AbortController();
+    };
+  }, [question]);
+  return (before) =>
+    void loadMore(app, { question, room, typedAt: 0, signal: request.current.signal }, before);
 }
 
-function appendPage(results: Signal<Results>, page: SearchPage, before: number | undefined): SearchPage {
-  const previous = results.peek();
+interface Search {
+  readonly question: string;
+  readonly room: string | undefined;
+  readonly typedAt: number;
+  readonly signal: AbortSignal;
+}
+
+async function ask(app: App, search: Search): Promise<void> {
+  await pause(searchDelayMs, search.signal);
+  const page = await findFirst(app, search);
+  if (page?.messages.length === 0) await pause(search.typedAt + typingPauseMs - Date.now(), search.signal);
+  if (search.signal.aborted) return;
+  results.value = page ?? 'failed';
+  scrollTop = 0;
+  answered = { question: page ? search.question : '', at: Date.now() };
+}
+
+/** Goes on while the server has found nothing but has not looked everywhere; at the end again from the newest. */
+async function findFirst(app: App, search: Search): Promise<SearchPage | undefined> {
+  let page = await load(app, search);
+  let isComplete = true;
+  for (let n = 0; n < maxContinuations && page?.messages.length === 0; n++) {
+    isComplete &&= page.complete;
+    if (page.next === undefined && isComplete) break;
+    if (page.next === undefined) isComplete = true;
+    if (!search.signal.aborted) results.value = 'unfinished';
+    await pause(continueDelayMs, search.signal);
+    page = await load(app, search, page.next);
+  }
+  return page;
+}
+
+async function loadMore(app: App, search: Search, before: number): Promise<void> {
+  const page = await load(app, search, before);
+  if (search.signal.aborted) return;
+  results.value = page ? appendPage(results, page, before) : 'failed';
+}
+
+async function load(app: App, { room, signal }: Search, before?: number): Promise<SearchPage | undefined> {
+  if (signal.aborted) return undefined;
+  return app.search(query.peek().trim(), { ...(room !== undefined && { room }), ...(before && { before }) });
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.max(0, ms));
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function hasMessages(found: Results): boolean {
+  return typeof found === 'object' && found.messages.length > 0;
+}
+
+function appendPage(list: Signal<Results>, page: SearchPage, before: number | undefined): SearchPage {
+  const previous = list.peek();
   if (before === undefined || typeof previous !== 'object') return page;
   return { ...page, messages: [...previous.messages, ...page.messages] };
 }
 
 export function Mentions({ app, close }: PanelProps) {
-  const results = useSignal<Results>('loading');
+  const mentions = useSignal<Results>('loading');
   const load = async (before?: number) => {
     const page = await app.mentions(before === undefined ? {} : { before });
-    if (page) results.value = appendPage(results, page, before);
-    else if (typeof results.peek() !== 'object') results.value = 'failed';
+    if (page) mentions.value = appendPage(mentions, page, before);
+    else if (typeof mentions.peek() !== 'object') mentions.value = 'failed';
   };
   useEffect(() => void load(), []);
-  const current = results.value;
+  const current = mentions.value;
   const { none, how, failed } = t.value.mentions;
   const status = current === 'loading' ? t.value.dialog.loading : failed;
   if (typeof current !== 'object') return <p class="status-text" role="status" children={status} />;

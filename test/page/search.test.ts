@@ -1,0 +1,94 @@
+/** Searching on the page, against a real index and against slow ones. */
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium } from '../chromium.js';
+import { temporaryFolder } from '../harness.js';
+import { startServer } from '../process.js';
+import { eventually, openPage, says, texts, visitor } from './people.js';
+
+const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
+
+const box = (page: Page) => page.getByRole('dialog', { name: 'Search' });
+
+async function search(page: Page, query: string): Promise<void> {
+  await page.keyboard.press('Control+Shift+F');
+  await page.keyboard.type(query);
+}
+
+/** Counts requests, and answers those that a function answers. */
+async function answering(page: Page, answer: (n: number) => object | undefined): Promise<() => number> {
+  let count = 0;
+  await page.route('**/api/search?*', async (route) => {
+    const json = answer(++count);
+    await (json ? route.fulfill({ json }) : route.continue());
+  });
+  return () => count;
+}
+
+const scrolled = (page: Page) => page.locator('.results').evaluate((list) => list.scrollTop);
+
+describe.runIf(hasChromium)('the search', { timeout: 60_000 }, () => {
+  it('says how to narrow it down, and begins it', async () => {
+    const server = await start();
+    await says(await visitor(server, 'Bob'), 'kitchen', 'tea at https://tea.example', 'tea');
+    const { page } = await openPage(server, 'Ann');
+    await search(page, 'tea ');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Delete');
+    await box(page)
+      .getByRole('button', { name: /^has:link/ })
+      .click();
+    await page.keyboard.type(' tea from:bob');
+    await box(page).getByText('1 result').waitFor();
+    expect(await box(page).locator('mark').allTextContents()).toEqual(['tea', 'tea']);
+  });
+
+  it('keeps its results and where they were scrolled to while one of them is looked at', async () => {
+    const server = await start();
+    await says(await visitor(server, 'Bob'), 'kitchen', ...texts(40));
+    const { page } = await openPage(server, 'Ann');
+    const requests = await answering(page, () => undefined);
+    await search(page, 'text');
+    await box(page).getByText('40 results').waitFor();
+    await box(page)
+      .getByRole('link', { name: /text 10$/ })
+      .scrollIntoViewIfNeeded();
+    const [before, asked] = [await scrolled(page), requests()];
+    expect(before).toBeGreaterThan(100);
+    await box(page)
+      .getByRole('link', { name: /text 10$/ })
+      .click();
+    await page.getByRole('heading', { name: 'kitchen' }).waitFor();
+    await page.getByRole('button', { name: 'Back to the results' }).click();
+    await box(page).getByText('40 results').waitFor();
+    await eventually(() => scrolled(page)).toBe(before);
+    expect([await box(page).getByRole('searchbox').inputValue(), requests()]).toEqual(['text', asked]);
+  });
+
+  it('does not say that there is nothing while someone types or the index is behind', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    const message = {
+      id: 1,
+      type: 'chat',
+      room: 'lobby',
+      at: 0,
+      data: 'tea',
+      user: { id: 'b', name: 'Bob' },
+    };
+    const answers = [
+      { messages: [], complete: false },
+      { messages: [], complete: true, next: 9 },
+      { messages: [message], complete: true },
+    ];
+    const requests = await answering(page, (n) => answers[n - 1] ?? { messages: [], complete: true });
+    await search(page, 'tea');
+    await box(page).getByText('Nothing found so far').waitFor();
+    await box(page).getByText('1 result').waitFor();
+    expect(requests()).toBe(3);
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('qua');
+    await eventually(async () => requests()).toBe(4);
+    expect(await box(page).getByText('No messages found.').count()).toBe(0);
+    await box(page).getByText('No messages found.').waitFor();
+  });
+});
