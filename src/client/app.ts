@@ -105,6 +105,7 @@ export class App {
   /** Starts what the first paint does not need. */
   #afterFirstPaint(): void {
     this.#notifier.start();
+    this.notifications.start();
     this.#notifier.setVisibleRoom(this.#session.peek().name);
     startServiceWorker((address) => this.#navigate(address, false));
   }

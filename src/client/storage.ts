@@ -4,6 +4,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import { field, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
 import type { KeyValueStore } from './settings.js';
+import { standardSpelling } from './text/emoji.js';
 
 /** Of all tabs. */
 export const localStore = storeOf(() => localStorage);
@@ -133,7 +134,7 @@ const defaultEmoji: readonly string[] = ['👍', '❤️', '😂', '🎉', '😮
 
 /** Most recent first, completed with common ones. */
 export function recentEmoji(): readonly string[] {
-  return [...new Set([...storedEmoji(), ...defaultEmoji])];
+  return [...new Set([...storedEmoji().map(standardSpelling), ...defaultEmoji])];
 }
 
 export function addRecentEmoji(emoji: string): void {

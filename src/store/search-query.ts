@@ -29,7 +29,9 @@ export interface KeyResolver {
   person(skeleton: string): number | undefined;
 }
 
-const PART = /(-?)(?:(from|in|has|before|after):)?(?:["“”„]([^"“”„]*)["“”„]?|(\S+))/giu;
+/** Quotation marks of any language, and the colon of Chinese keyboards. */
+const PART =
+  /(-?)(?:(from|in|has|before|after)[:：])?(?:["“”„«»「」『』]([^"“”„«»「」『』]*)["“”„«»「」『』]?|(\S+))/giu;
 /** A shorter beginning is of no use: most messages have a word with it. */
 const minPrefixCodePoints = 2;
 /** At most four tokens each. FTS5 reads the positions of all tokens of a phrase, so a long one takes long. */

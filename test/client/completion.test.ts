@@ -24,7 +24,10 @@ describe('completionAt', () => {
     ['(@a|', 'person a 1'],
     ['me@example|', undefined],
     ['@ann |x', 'person ann  0'],
-    ['@a b c d|', undefined],
+    ['@Maria de la C|', 'person Maria de la C 0'],
+    ['@a b c d e f g|', undefined],
+    ['你好＠安|', 'person 安 2'],
+    ['a@example ＠|', 'person  10'],
     [':th|', 'emoji th 0'],
     [':t|', undefined],
     ['so :+1|', 'emoji +1 3'],
@@ -58,6 +61,13 @@ describe('completion', () => {
     expect(
       rankCandidates('an', here, [user('Ann'), user('Andy'), user('Carl')]).map(({ name }) => name),
     ).toEqual(['Ann', 'Andy', 'Bob Ann']);
+  });
+
+  it('offers a name from any of its words on', () => {
+    const maria = { id: 'm', name: 'Maria de la Cruz' };
+    for (const query of ['maria de la c', 'de la', 'la cr', 'cruz'])
+      expect([query, rankCandidates(query, [maria], [])]).toEqual([query, [maria]]);
+    expect(rankCandidates('ria', [maria], [])).toEqual([]);
   });
 
   it('ranks an exact name before names that begin with it', () => {

@@ -21,12 +21,13 @@ describe('emoji', () => {
   });
 
   it('are found by shortcode, by name, and in Chinese by any part of it', () => {
-    expect(first(english, 'thumbsup')[0]).toBe('👍️');
+    expect(first(english, 'thumbsup')[0]).toBe('👍');
     expect(first(english, 'tada')[0]).toBe('🎉');
     expect(first(english, 'red heart')[0]).toBe('❤️');
     expect(first(chinese, '笑').length).toBeGreaterThan(3);
     expect(first(chinese, 'tada')[0]).toBe('🎉');
     expect(first(english, 'no such thing at all')).toEqual([]);
+    expect([first(english, '30'), first(english, '100')[0]]).toEqual([[], '💯']);
   });
 
   it.each([
@@ -74,8 +75,10 @@ describe('emoji', () => {
   });
 
   it('are shown large when one to three stand alone', () => {
-    for (const text of ['🎉', '👍🏽 ❤️', '👨‍👩‍👧🎉🎉']) expect(isEmojiOnly(text), text).toBe(true);
-    for (const text of ['🎉🎉🎉🎉', '1', 'a🎉', '12']) expect(isEmojiOnly(text), text).toBe(false);
+    for (const text of ['🎉', '👍🏽 ❤️', '👨‍👩‍👧🎉🎉', '👍️', '⚡️', '☝🏿', '🏳‍🌈'])
+      expect(isEmojiOnly(text), text).toBe(true);
+    for (const text of ['🎉🎉🎉🎉', '1', 'a🎉', '12', '©', '™ ©', ' ', '…'])
+      expect(isEmojiOnly(text), text).toBe(false);
   });
 });
 

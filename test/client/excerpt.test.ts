@@ -22,6 +22,7 @@ describe('searchTerms', () => {
     ['before:2026-01-01 after:2025-01-01 has:link tide', ['tide']],
     ['tide -ebb -"low tide" -from:Ann', ['tide']],
     ['from:“Ann Lee” „tide table“', ['tide table']],
+    ['from：「Ann Lee」 «tide table»', ['tide table']],
   ])('reads %s', (query, terms) => {
     expect(searchTerms(query)).toEqual(terms);
   });

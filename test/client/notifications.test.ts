@@ -5,6 +5,7 @@ import {
   NotificationPolicy,
   type NotificationPolicyDeps,
   type NotifyPermission,
+  notificationText,
 } from '../../src/client/rooms/notifications.js';
 import { Settings } from '../../src/client/settings.js';
 import { ManualClock } from './clock.js';
@@ -60,6 +61,15 @@ function parts(): NotificationPolicyDeps {
         permission = 'granted';
       },
       show: (room, { id }) => calls.push(`${room} ${id}`),
+      update: (room, { id, data }) => calls.push(`${room} ${id} is ${data}`),
+      close: (isOver) => {
+        for (const [room, id] of [
+          ['kitchen', 1],
+          ['kitchen', 2],
+          ['lobby', 2],
+        ] as const)
+          if (isOver(room, id)) calls.push(`close ${room} ${id}`);
+      },
       chime: () => calls.push('ring'),
       isLeader: () => leads,
       isWatched: async (room) => room === watched,
@@ -158,4 +168,28 @@ test('reports the changes of another room to the cache', async () => {
   rooms.setLast('kitchen', 2);
   await policy.onRoomMoved('kitchen', 0);
   expect(erased).toEqual(['kitchen delete 1']);
+});
+
+test('closes the notification of a message that was read', async () => {
+  policy.start();
+  rooms.setLast('kitchen', 2);
+  rooms.setRead('kitchen', 1);
+  expect(calls).toEqual(['close kitchen 1']);
+});
+
+test('closes the notification of a message that was deleted, and updates that of an edited one', async () => {
+  await policy.onEvents('kitchen', [
+    { id: 3, type: 'delete', target: 2, user: bob, at: 3 },
+    { id: 4, type: 'edit', target: 1, data: 'mild', user: bob, at: 4 },
+  ]);
+  expect(calls).toEqual(['close kitchen 2', 'kitchen 1 is mild']);
+});
+
+test.each([
+  ['**bold** and [a link](https://h.test), `code`', 'bold and a link, code'],
+  [`${'a'.repeat(199)}😀!`, `${'a'.repeat(199)}😀…`],
+  [`${'a'.repeat(198)}👨‍👩‍👧!`, `${'a'.repeat(198)}…`],
+  ['> Bob, #1: hey\nyes', 'Bob, #1: hey\nyes'],
+])('has whole characters and no delimiters: %j', (data, text) => {
+  expect(notificationText({ data })).toBe(text);
 });

@@ -4,13 +4,21 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage, says, visitor } from './people.js';
+import { eventually, openPage, posts, says, visitor } from './people.js';
 
 /** Notifications of the service worker, as `title: body`. */
 function shown(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const registration = await navigator.serviceWorker.ready;
     return (await registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`);
+  });
+}
+
+/** Whether each notification alerts although it replaces another one. */
+function alertsAgain(page: Page): Promise<unknown[]> {
+  return page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    return (await registration.getNotifications()).map((shown) => Reflect.get(shown, 'renotify'));
   });
 }
 
@@ -49,6 +57,33 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
     await eventually(async () =>
       [page, other].map((tab) => new URL(tab.url()).pathname + new URL(tab.url()).hash),
     ).toContain('/r/kitchen#3');
+  });
+
+  it('alert each time, follow the text of their message, and close when it was deleted or read', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const bob = await visitor(server, 'Bob');
+    const { context, page } = await openPage(server, 'Ann', 'kitchen');
+    await context.grantPermissions(['notifications'], { origin: server.origin });
+    await page.goto(`${server.origin}/r/lobby`);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.locator('.dot.live').waitFor();
+    await says(bob, 'kitchen', '@Ann, **one**');
+    await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, one']);
+    const [id = 0] = await says(bob, 'kitchen', '@Ann, two');
+    await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, two']);
+    expect(await alertsAgain(page)).toEqual([true]);
+    await posts(bob, 'kitchen', { type: 'edit', target: id, data: '@Ann, 2' });
+    await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, 2']);
+    await posts(bob, 'kitchen', { type: 'delete', target: id });
+    await eventually(() => shown(page)).toEqual([]);
+    await says(bob, 'kitchen', '@Ann, three');
+    await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, three']);
+    await page.bringToFront();
+    await page
+      .getByRole('navigation')
+      .getByRole('link', { name: /^kitchen/ })
+      .click();
+    await eventually(() => shown(page)).toEqual([]);
   });
 
   it('are silent for the room in view, and in "do not disturb"', async () => {

@@ -3,10 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, openBrowser, openProfile, shows } from '../chromium.js';
+import { hasChromium, openBrowser, openProfile, say, shows, signInByForm } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { openPage, says, visitor } from './people.js';
+import { openPage, posts, says, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -89,6 +89,59 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await notice.waitFor();
   });
 });
+
+describe.runIf(hasChromium)('a browser', { timeout: 60_000 }, () => {
+  it('that closed the database without an event still stores unsent messages', async () => {
+    const context = await (await openBrowser()).newContext();
+    await context.addInitScript(recordDatabases);
+    const server = await start();
+    const page = await context.newPage();
+    await signInByForm(page, server.origin, 'Ann');
+    await say(page, 'one');
+    await shows(page, ['1 one']);
+    await context.setOffline(true);
+    await page.evaluate(() => {
+      for (const database of Reflect.get(globalThis, 'databases') as IDBDatabase[]) database.close();
+    });
+    await say(page, 'two');
+    await page.locator('li.pending.waiting').waitFor();
+    expect(await page.getByText('This browser can’t save the message').count()).toBe(0);
+    await page.close();
+    const later = await context.newPage();
+    await context.setOffline(false);
+    await later.goto(`${server.origin}/r/lobby`);
+    await shows(later, ['1 one', '2 two']);
+  });
+
+  it('that translates the page shows edits all the same', async () => {
+    const server = await start();
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'lobby', 'password is hunter2');
+    const { page } = await openPage(server, 'Ann');
+    await shows(page, ['1 password is hunter2']);
+    await page.locator('bdi.text').evaluate((text) => {
+      for (const node of [...text.childNodes]) {
+        const font = document.createElement('font');
+        node.replaceWith(font);
+        font.append(node.textContent ?? '');
+      }
+    });
+    await posts(bob, 'lobby', { type: 'edit', target: 1, data: 'never mind' });
+    await shows(page, ['1 never mind']);
+  });
+});
+
+/** Makes connections to IndexedDB reachable for the test. */
+function recordDatabases(): void {
+  const databases: IDBDatabase[] = [];
+  const { open } = IDBFactory.prototype;
+  IDBFactory.prototype.open = function (...args) {
+    const request = open.apply(this, args);
+    request.addEventListener('success', () => databases.push(request.result));
+    return request;
+  };
+  Object.assign(globalThis, { databases });
+}
 
 describe.runIf(hasChromium)('a browser that blocks cookies', { timeout: 60_000 }, () => {
   it('is told so at sign-in, and its name stays free', async () => {

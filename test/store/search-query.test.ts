@@ -22,6 +22,8 @@ describe('the expression of a query', () => {
     ['tea-pot', '("tea pot" *)'],
     ['"tea pot"', '("tea pot")'],
     ['“tea pot” „mit zucker“', '("tea pot" AND "mit zucker")'],
+    ['«tea pot» 「mit zucker」', '("tea pot" AND "mit zucker")'],
+    ['from：ann', expressionOf('from:ann')],
     ['"tea pot', '("tea pot")'],
     ['tea "hot pot"', '("hot pot" AND "tea" *)'],
     ['tea tea', '("tea" AND "tea" *)'],

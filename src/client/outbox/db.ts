@@ -21,12 +21,20 @@ export class Database {
     mode: IDBTransactionMode,
     work: (objects: IDBObjectStore) => IDBRequest<T> | undefined,
   ): Promise<T | undefined> {
-    const db = await this.#open();
     const durability = store === outboxStoreName ? 'strict' : 'relaxed';
-    const transaction = db.transaction(store, mode, { durability });
+    const begin = (db: IDBDatabase) => db.transaction(store, mode, { durability });
+    const transaction = await this.#open()
+      .then(begin)
+      .catch(() => this.#reopen().then(begin));
     const request = work(transaction.objectStore(store));
     await transactionDone(transaction);
     return request?.result;
+  }
+
+  /** iOS closes connections of pages in the background without an event. */
+  #reopen(): Promise<IDBDatabase> {
+    this.#connection = undefined;
+    return this.#open();
   }
 
   #open(): Promise<IDBDatabase> {

@@ -4,7 +4,8 @@
  */
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ChangeEvent, ChatEvent } from '../../shared/protocol.js';
-import { addressPath } from '../address.js';
+import { excerpt } from '../../shared/text.js';
+import { addressPath, parseAddress } from '../address.js';
 import type { Clock } from '../clock.js';
 import type { LogEvent, Page } from '../decode.js';
 import { TabLeader } from '../outbox/leader.js';
@@ -12,6 +13,7 @@ import { webLocks } from '../outbox/sender.js';
 import { isChange } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
 import { siteName } from '../site.js';
+import { parseMarkdown, plainText } from '../text/markdown.js';
 import { concerns, type RoomEntries } from './list.js';
 
 /** `never`: unsupported, or the page came over plain http. */
@@ -22,11 +24,17 @@ export interface Notifier {
   permission(): NotifyPermission;
   requestPermission(): Promise<void>;
   show(room: string, message: ChatEvent): void;
+  /** Shows another text for a message whose notification is still shown, without an alert. */
+  update(room: string, message: ShownMessage): void;
+  /** Closes notifications, also those of other tabs and of earlier visits. */
+  close(isOver: (room: string, id: number) => boolean): void;
   chime(): void;
   isLeader(): boolean;
   /** Whether any tab shows the room to the user. */
   isWatched(room: string): Promise<boolean>;
 }
+
+export type ShownMessage = Pick<ChatEvent, 'id' | 'user' | 'data'>;
 
 export interface NotificationPolicyDeps {
   /** user id */
@@ -54,6 +62,18 @@ export class NotificationPolicy {
 
   constructor(deps: NotificationPolicyDeps) {
     this.#deps = deps;
+  }
+
+  /** Closes notifications as soon as their message was read, here or on another device. */
+  start(): void {
+    const { rooms, notifier } = this.#deps;
+    const readIn = new Map<string, number>();
+    effect(() => {
+      const advanced = rooms.list.value.filter(({ room, read }) => read > (readIn.get(room) ?? 0));
+      for (const { room, read } of advanced) readIn.set(room, read);
+      if (advanced.length > 0 && notifier.permission() === 'granted')
+        notifier.close((room, id) => id <= (readIn.get(room) ?? 0));
+    });
   }
 
   /** Created on demand, because browsers ask another process for it. */
@@ -86,8 +106,20 @@ export class NotificationPolicy {
     const last = events.at(-1);
     if (!last) return;
     this.#checkedTo.set(room, Math.max(last.id, this.#checkedTo.get(room) ?? 0));
+    this.#applyChanges(room, events.filter(isChange));
     const message = events.findLast((event) => this.#isRelevant(room, event));
     if (message?.type === 'chat') await this.#notify(room, message);
+  }
+
+  /** A notification shows the current text of its message, and nothing of a deleted one. */
+  #applyChanges(room: string, changes: readonly ChangeEvent[]): void {
+    const { notifier } = this.#deps;
+    if (changes.length === 0 || notifier.permission() !== 'granted') return;
+    const deleted = new Set(changes.flatMap(({ type, target }) => (type === 'delete' ? [target] : [])));
+    if (deleted.size > 0) notifier.close((shownRoom, id) => shownRoom === room && deleted.has(id));
+    for (const change of changes)
+      if (change.type === 'edit' && !deleted.has(change.target))
+        notifier.update(room, { id: change.target, user: change.user, data: change.data });
   }
 
   /** Returns true while more events have to be checked. */
@@ -140,11 +172,26 @@ export interface TabNotifierDeps {
 
 const maxBodyChars = 200;
 
+/** Missing in TypeScript's list: with `renotify`, a notification that replaces another one alerts too. */
+interface AlertOptions {
+  readonly renotify?: boolean;
+  readonly silent?: boolean;
+}
+
+/** The text as people read it, without delimiters, cut between two characters. */
+export function notificationText({ data }: Pick<ChatEvent, 'data'>): string {
+  const text = plainText(parseMarkdown(data)).trim();
+  const beginning = excerpt(text, maxBodyChars);
+  return beginning.length < text.length ? `${beginning}…` : beginning;
+}
+
 export class TabNotifier implements Notifier {
   readonly #user: string;
   readonly #leader: TabLeader;
   readonly #openRoom: (room: string, id: number) => void;
   #room = '';
+  /** shown without a service worker */
+  readonly #ownNotifications = new Set<Notification>();
   #releaseLock: (() => void) | undefined;
 
   constructor(user: string, { openRoom }: TabNotifierDeps) {
@@ -192,26 +239,62 @@ export class TabNotifier implements Notifier {
     if (this.permission() !== 'never') await Notification.requestPermission();
   }
 
-  /** Uses the service worker if there is one: phones require it, and it outlives the page. */
-  show(room: string, { id, user, data }: ChatEvent): void {
-    const title = `${user.name} · ${room}`;
-    const body = data.length > maxBodyChars ? `${data.slice(0, maxBodyChars)}…` : data;
-    const options = { body, tag: `oneport ${room}`, icon: '/icon-192.png', data: addressPath({ room, id }) };
-    void this.#showNotification(title, options, () => this.#openRoom(room, id));
+  /** One notification for each room: a later one replaces it, and alerts again. */
+  show(room: string, message: ShownMessage): void {
+    void this.#showNotification(room, message, { renotify: true });
+  }
+
+  async #shown(): Promise<readonly Notification[]> {
+    const registration = await navigator.serviceWorker?.getRegistration();
+    return (await registration?.getNotifications()) ?? [...this.#ownNotifications];
+  }
+
+  async #update(room: string, message: ShownMessage): Promise<void> {
+    const path = addressPath({ room, id: message.id });
+    const isShown = (await this.#shown()).some(({ data }) => data === path);
+    if (isShown) await this.#showNotification(room, message, { silent: true });
+  }
+
+  update(room: string, message: ShownMessage): void {
+    void this.#update(room, message).catch(() => {});
+  }
+
+  close(isOver: (room: string, id: number) => boolean): void {
+    void this.#close(isOver).catch(() => {});
+  }
+
+  async #close(isOver: (room: string, id: number) => boolean): Promise<void> {
+    for (const notification of await this.#shown()) {
+      const path: unknown = notification.data;
+      const address = typeof path === 'string' ? parseAddress(new URL(path, location.href)) : undefined;
+      if (address?.id !== undefined && isOver(address.room, address.id)) notification.close();
+    }
   }
 
   chime(): void {
     playChime();
   }
 
-  async #showNotification(title: string, options: NotificationOptions, openRoom: () => void): Promise<void> {
+  /** Uses the service worker if there is one: phones require it, and it outlives the page. */
+  async #showNotification(room: string, message: ShownMessage, alert: AlertOptions): Promise<void> {
+    const { id, user } = message;
+    const title = `${user.name} · ${room}`;
+    const options: NotificationOptions & AlertOptions = {
+      body: notificationText(message),
+      tag: `oneport ${room}`,
+      icon: '/icon-192.png',
+      data: addressPath({ room, id }),
+      ...alert,
+    };
     const registration = await navigator.serviceWorker?.getRegistration();
     if (registration?.active) return registration.showNotification(title, options);
     const notification = new Notification(title, options);
+    this.#ownNotifications.add(notification);
+    notification.onclose = () => this.#ownNotifications.delete(notification);
     notification.onclick = () => {
       focus();
       notification.close();
-      openRoom();
+      this.#openRoom(room, id);
     };
   }
 

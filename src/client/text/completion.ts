@@ -13,7 +13,7 @@ export interface CompletionQuery {
 /** Names are not searched for further back. */
 const maxLookbackChars = 64;
 /** Names may contain spaces. Excludes mail addresses, times and `a:b`. */
-const personPattern = /(?:^|[^A-Za-z0-9_@./])@((?:[^\s@]+ ){0,2}[^\s@]*)$/u;
+const personPattern = /(?:^|[^A-Za-z0-9_@./])[@＠]((?:[^\s@＠]+ ){0,5}[^\s@＠]*)$/u;
 const emojiPattern =
   /(?:^|[^A-Za-z0-9_:/])[:]((?:[A-Za-z0-9+][\w+-]+|[\p{L}\p{N}_+-]*[^\p{ASCII}\s][\p{L}\p{N}_+-]*))$/u;
 
@@ -42,7 +42,7 @@ export function applyCompletion(
 
 const maxCandidates = 8;
 
-/** Users whose name, or a word of it, starts with the query; present users first. */
+/** Users whose name starts with the query, from its first word or a later one; present users first. */
 export function rankCandidates(
   query: string,
   present: readonly User[],
@@ -63,7 +63,9 @@ const noMatchRank = 3;
 function rankOf(name: string, normalized: string): number {
   if (name === normalized) return 0;
   if (name.startsWith(normalized)) return 1;
-  return name.split(/[\s_.-]/).some((word) => word.startsWith(normalized)) ? 2 : noMatchRank;
+  return name.split(/(?<=[\s_.-])/).some((_, n, words) => words.slice(n).join('').startsWith(normalized))
+    ? 2
+    : noMatchRank;
 }
 
 export function isExactMatch(query: string, name: string): boolean {

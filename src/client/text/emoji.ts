@@ -1,4 +1,6 @@
 /** The emoji index: search, picker and `:shortcodes:`. Its data loads on first use. */
+import { canonicalEmoji, graphemesOf } from '../../shared/text.js';
+
 export interface Emoji {
   readonly char: string;
   readonly label: string;
@@ -40,12 +42,12 @@ export function buildEmojiIndex(
   { groups }: RawGroups,
 ): EmojiIndex {
   const all = emoji.flatMap((raw): Emoji[] => {
-    const { unicode: char, hexcode, label, tags = [], group, skins = [] } = raw;
+    const { unicode, hexcode, label, tags = [], group, skins = [] } = raw;
     if (group === undefined || group === componentGroup) return [];
     const tones = skins.slice(0, skinToneCount).map(({ unicode }) => unicode);
     return [
       {
-        char,
+        char: standardSpelling(unicode),
         label,
         tags,
         group,
@@ -56,6 +58,11 @@ export function buildEmojiIndex(
   });
   const visibleGroups = groups.filter(({ order }) => order !== componentGroup);
   return { all, groups: visibleGroups.map(({ order, message }) => ({ id: order, name: message })) };
+}
+
+/** The data asks for colours (U+FE0F) also where an emoji has them anyway, as no keyboard does. */
+export function standardSpelling(emoji: string): string {
+  return emoji.replace(/^(\p{Emoji_Presentation})\ufe0f$/u, '$1');
 }
 
 /** Order: exact shortcode, shortcode prefix, name prefix, tags, words anywhere. */
@@ -80,6 +87,7 @@ const noMatchRank = 5;
 
 function rankOf({ codes, label, tags }: Emoji, joined: string, queryWords: readonly string[]): number {
   if (codes.includes(joined)) return 0;
+  if (/^\d+$/.test(joined)) return noMatchRank; // `at :30` is a time
   if (codes.some((code) => code.startsWith(joined))) return 1;
   const name = label.toLowerCase();
   if (name.startsWith(queryWords.join(' '))) return 2;
@@ -128,14 +136,19 @@ export function replaceShortcodes(text: string, { all }: EmojiIndex): string {
 /** One to three emoji and nothing else are shown large. */
 export function isEmojiOnly(text: string): boolean {
   if (text.length > 60 || letterPattern.test(text) || !nonAsciiPattern.test(text)) return false;
-  try {
-    emojiOnlyPattern ??= /^(?:\p{RGI_Emoji}\s*){1,3}$/v;
-  } catch {
-    emojiOnlyPattern = /^(?!)/; // unsupported before 2023
-  }
-  return emojiOnlyPattern.test(text);
+  const graphemes = [...graphemesOf(text)].filter((grapheme) => grapheme.trim() !== '');
+  return graphemes.length > 0 && graphemes.length <= maxLargeEmoji && graphemes.every(isEmoji);
 }
-let emojiOnlyPattern: RegExp | undefined;
+const maxLargeEmoji = 3;
+
+/** In any spelling, but not a sign such as `©` that is a letter unless it asks for colours. */
+function isEmoji(grapheme: string): boolean {
+  try {
+    return /\p{Emoji_Presentation}|\ufe0f/u.test(grapheme) && canonicalEmoji(grapheme) !== undefined;
+  } catch {
+    return false; // browsers before 2023
+  }
+}
 /** Quick test for most messages, because the emoji pattern is slow to build. */
 const letterPattern = /[A-Za-z\u00c0-\u1fff\u3040-\u30ff\u3400-\ud7ff]/;
 const nonAsciiPattern = /[\u0080-\uffff]/;

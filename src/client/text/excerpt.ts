@@ -12,7 +12,8 @@ const charsBefore = 60;
 const charsAfter = 240;
 
 /** As on the server (search-query.ts): what is excluded, and what narrows the search down, is in no text. */
-const queryPartPattern = /(-?)(?:(from|in|has|before|after):)?(?:["“”„]([^"“”„]*)["“”„]?|(\S+))/giu;
+const queryPartPattern =
+  /(-?)(?:(from|in|has|before|after)[:：])?(?:["“”„«»「」『』]([^"“”„«»「」『』]*)["“”„«»「」『』]?|(\S+))/giu;
 
 /** The words and phrases of a query, without filters. */
 export function searchTerms(query: string): readonly string[] {

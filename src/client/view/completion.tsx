@@ -41,6 +41,8 @@ export class Completion {
   readonly selected: ReadonlySignal<number> = this.#selected;
   #query: CompletionQuery | undefined;
   #request = 0;
+  /** a query that the server knows nobody for, and so for none that goes on from it */
+  #unmatched: string | undefined;
 
   constructor(deps: CompletionDeps) {
     this.#deps = deps;
@@ -63,6 +65,7 @@ export class Completion {
     this.#query = query;
     const request = ++this.#request;
     if (!query) {
+      this.#unmatched = undefined;
       this.close();
       return;
     }
@@ -99,10 +102,12 @@ export class Completion {
   async #people(query: string, show: (choices: readonly Choice[]) => void): Promise<void> {
     const here = this.#deps.peopleHere();
     show(rankCandidates(query, here, []).map(userChoice));
-    if (query === '') return;
+    if (query === '' || (this.#unmatched !== undefined && query.startsWith(this.#unmatched))) return;
     await new Promise((resolve) => setTimeout(resolve, 120)); // debounce
     if (this.#query?.query !== query) return;
-    show(rankCandidates(query, here, await this.#deps.searchPeople(query)).map(userChoice));
+    const found = await this.#deps.searchPeople(query);
+    if (found.length === 0) this.#unmatched = query;
+    show(rankCandidates(query, here, found).map(userChoice));
   }
 
   #show(choices: readonly Choice[]): void {

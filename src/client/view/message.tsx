@@ -56,7 +56,11 @@ export function Message(props: MessageProps) {
       <div class="body">
         <Author user={event.user} startsGroup={startsGroup} context={context} />
         {event.reply && <ReplyCard reply={event.reply} context={context} />}
-        {isDeleted ? <span class="text">{deleted}</span> : <MessageText event={event} context={context} />}
+        {isDeleted ? (
+          <span class="text">{deleted}</span>
+        ) : (
+          <MessageText key={event.edited} event={event} context={context} />
+        )}
         <Reactions event={event} context={context} />
         {pending.length > 0 && <PendingChanges pending={pending} actions={actions} />}
         {isConfirmingDelete && <DeleteConfirmation event={event} actions={actions} />}
