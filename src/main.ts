@@ -214,10 +214,9 @@ function addressOf(server: Server, config: Config): string {
   const bound = server.http.address() as AddressInfo; // listening on TCP
   const isWildcard = bound.address === '0.0.0.0' || bound.address === '::';
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return (
-    config.publicOrigin ??
-    `${config.tls ? 'https' : 'http'}://${isWildcard ? 'localhost' : host}:${bound.port}`
-  );
+  const scheme = config.tls ? 'https' : 'http';
+  const origin = config.publicOrigin ?? `${scheme}://${isWildcard ? 'localhost' : host}:${bound.port}`;
+  return config.site.basePath === '/' ? origin : origin + config.site.basePath;
 }
 
 function fail(code: number, message: string): never {

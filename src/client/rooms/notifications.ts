@@ -11,7 +11,7 @@ import { TabLeader } from '../outbox/leader.js';
 import { webLocks } from '../outbox/sender.js';
 import { isChange } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
-import { siteName } from '../site.js';
+import { publicPath, siteName } from '../site.js';
 import { concerns, type RoomEntries } from './list.js';
 
 /** `never`: unsupported, or the page came over plain http. */
@@ -196,7 +196,12 @@ export class TabNotifier implements Notifier {
   show(room: string, { id, user, data }: ChatEvent): void {
     const title = `${user.name} · ${room}`;
     const body = data.length > maxBodyChars ? `${data.slice(0, maxBodyChars)}…` : data;
-    const options = { body, tag: `oneport ${room}`, icon: '/icon-192.png', data: addressPath({ room, id }) };
+    const options = {
+      body,
+      tag: `oneport ${room}`,
+      icon: publicPath('/icon-192.png'),
+      data: addressPath({ room, id }),
+    };
     void this.#showNotification(title, options, () => this.#openRoom(room, id));
   }
 
@@ -255,8 +260,8 @@ function playTone(context: AudioContext, frequency: number, from: number): void 
 
 /** Shows the number of unread messages in the title and by the icon. */
 
-const iconUrl = '/icon.svg';
-const unreadIconUrl = '/icon-unread.svg';
+const iconUrl = publicPath('/icon.svg');
+const unreadIconUrl = publicPath('/icon-unread.svg');
 const maxBadgeCount = 99;
 
 /** `current` reads signals. */
