@@ -33,6 +33,8 @@ export interface Site {
   readonly name: string;
   /** The room that `/` leads to. */
   readonly defaultRoom: string;
+  /** The path of everything, with a slash at both ends: `/` or `/chat/`. */
+  readonly basePath: string;
 }
 
 export interface Config {
@@ -77,6 +79,7 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     '',
     'public address, as in https://chat.example.org; requests with another Host header are then refused',
   ],
+  ['BASE_PATH', '/', 'path below which everything is, as in /chat/, when the host has other pages too'],
   ['ALLOWED_ORIGINS', '', 'other origins whose pages may connect, comma separated'],
   [
     'TRUSTED_PROXIES',
@@ -165,7 +168,21 @@ function readSite(env: Environment): Site {
     throw new ConfigError(
       `DEFAULT_ROOM is ${JSON.stringify(rawRoom)}. Use the name of a room: at most 64 letters, digits, - or _.`,
     );
-  return Object.freeze({ name, defaultRoom });
+  return Object.freeze({ name, defaultRoom, basePath: readBasePath(env) });
+}
+
+function readBasePath(env: Environment): string {
+  const raw = text(env, 'BASE_PATH');
+  if (isBasePath(raw)) return raw;
+  const meant = `/${raw.replace(/^\/+|\/+$/g, '')}/`;
+  throw new ConfigError(
+    `BASE_PATH is ${JSON.stringify(raw)}. ${isBasePath(meant) ? `Write ${meant}.` : 'Use letters, digits, "-", "_" and "." between slashes, as in /chat/.'}`,
+  );
+}
+
+/** Segments of dots would be taken out by every client. */
+function isBasePath(path: string): boolean {
+  return /^\/(?:(?!\.{1,2}\/)[\w.-]+\/)*$/.test(path);
 }
 
 function readLimits(env: Environment): Limits {
@@ -212,8 +229,9 @@ function parseOrigin(name: string, raw: string): string {
     if (url.href === `${url.origin}/`)
       throw new ConfigError(`${name} is ${JSON.stringify(raw)}. Write it as browsers do: ${url.origin}.`);
   }
+  const hint = url && url.pathname !== '/' ? ' A path belongs in BASE_PATH.' : '';
   throw new ConfigError(
-    `${name} is ${JSON.stringify(raw)}. Use scheme://host[:port], as in https://chat.example.org.`,
+    `${name} is ${JSON.stringify(raw)}. Use scheme://host[:port], as in https://chat.example.org.${hint}`,
   );
 }
 

@@ -10,6 +10,7 @@ import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT } from './cli/command.js';
 import { backup, exportRoom, restore, verify } from './cli/commands.js';
 import { prettyLine } from './cli/pretty-log.js';
+import { status } from './cli/status.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
@@ -20,7 +21,7 @@ import { VERSION } from './version.js';
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
 
-const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, prove];
+const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, status, prove];
 
 const HELP = `oneport: chat on one port
 
@@ -57,6 +58,7 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
       err: process.stderr,
       env: process.env,
       now: Date.now,
+      screen: () => (process.stdout.isTTY ? process.stdout : undefined),
       onStop: (stop) => process.once('SIGINT', stop).once('SIGTERM', stop),
     });
   } catch (error) {
@@ -214,10 +216,9 @@ function addressOf(server: Server, config: Config): string {
   const bound = server.http.address() as AddressInfo; // listening on TCP
   const isWildcard = bound.address === '0.0.0.0' || bound.address === '::';
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  return (
-    config.publicOrigin ??
-    `${config.tls ? 'https' : 'http'}://${isWildcard ? 'localhost' : host}:${bound.port}`
-  );
+  const scheme = config.tls ? 'https' : 'http';
+  const origin = config.publicOrigin ?? `${scheme}://${isWildcard ? 'localhost' : host}:${bound.port}`;
+  return config.site.basePath === '/' ? origin : origin + config.site.basePath;
 }
 
 function fail(code: number, message: string): never {

@@ -1,10 +1,10 @@
 /**
- * Client address, scheme, Host and Origin of a request, for HTTP and for upgrades. X-Forwarded-For and X-Forwarded-Proto
+ * Client address, scheme, Host, Origin and path of a request, for HTTP and for upgrades. X-Forwarded-For and X-Forwarded-Proto
  * count only when the peer is a trusted proxy. X-Forwarded-Host never counts.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type BlockList, isIP } from 'node:net';
-import type { Config } from './config.js';
+import type { Config, Site } from './config.js';
 
 type OriginPolicy = Pick<Config, 'publicOrigin' | 'allowedOrigins' | 'trustedProxies'>;
 
@@ -93,6 +93,16 @@ export function likelyCause(request: IncomingMessage, policy: OriginPolicy): str
   return isLocalHost(host) && !isLocalHost(url.host)
     ? 'the proxy does not pass Host.'
     : 'a page of another site. If it is yours, add it to ALLOWED_ORIGINS.';
+}
+
+/** Returns the address of a path for browsers: `/chat/signin` for `/signin`. */
+export function publicPath({ basePath }: Site, path: string): string {
+  return basePath + path.slice(1);
+}
+
+/** Returns a browser's path as the routes know it: `/signin` for `/chat/signin`; undefined outside of BASE_PATH. */
+export function pathBelow({ basePath }: Site, path: string): string | undefined {
+  return path.startsWith(basePath) ? path.slice(basePath.length - 1) : undefined;
 }
 
 /** Returns what limits by address count: an IPv4 address, or the /64 network of an IPv6 one, as a household has it. */

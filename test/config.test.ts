@@ -39,6 +39,12 @@ describe('the configuration', () => {
     ['SITE_NAME', 'two\nlines'],
     ['DEFAULT_ROOM', 'two words'],
     ['DEFAULT_ROOM', 'r/kitchen'],
+    ['BASE_PATH', '/chat'],
+    ['BASE_PATH', 'chat/'],
+    ['BASE_PATH', '//chat/'],
+    ['BASE_PATH', '/../'],
+    ['BASE_PATH', '/a b/'],
+    ['BASE_PATH', 'https://chat.example.org/'],
     ['LOG_LEVEL', 'loud'],
     ['METRICS', 'yes'],
     ['REDIS_URL', 'redis://x'],
@@ -52,6 +58,18 @@ describe('the configuration', () => {
   ])('tells how browsers write the origin %s', (origin, expected) =>
     expect(() => readConfig({ PUBLIC_ORIGIN: origin })).toThrow(expected),
   );
+  it.each([
+    ['/chat', 'Write /chat/.'],
+    ['chat/room', 'Write /chat/room/.'],
+    ['/a b/', 'between slashes, as in /chat/.'],
+    ['/./', 'between slashes, as in /chat/.'],
+  ])('tells how the path %s is written', (path, expected) =>
+    expect(() => readConfig({ BASE_PATH: path })).toThrow(expected),
+  );
+  it('sends a path in PUBLIC_ORIGIN to BASE_PATH', () =>
+    expect(() => readConfig({ PUBLIC_ORIGIN: 'https://example.org/chat/' })).toThrow(
+      'A path belongs in BASE_PATH',
+    ));
   it.each(SETTINGS.map(([name]) => name))('takes an empty or blank %s as unset', (name) => {
     for (const value of ['', ' ']) expect(readConfig({ [name]: value })).toEqual(readConfig({}));
   });

@@ -23,14 +23,14 @@ interface Proxy {
   readonly name: string;
   readonly tool: string;
   /** Writes the configuration into a folder; returns the command that runs it in the foreground. */
-  readonly prepare: (folder: string, ports: Ports) => readonly string[];
+  readonly prepare: (folder: string, ports: Ports, shipped: (name: string) => string) => readonly string[];
 }
 
 const PROXIES: readonly Proxy[] = [
   {
     name: 'nginx.conf',
     tool: 'nginx',
-    prepare(folder, { proxy, server }) {
+    prepare(folder, { proxy, server }, shipped) {
       mkdirSync(join(folder, 'logs'));
       const text = shipped('nginx.conf')
         .replaceAll('8080', String(proxy))
@@ -43,7 +43,7 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'deploy/Caddyfile',
     tool: 'caddy',
-    prepare(folder, { proxy, server }) {
+    prepare(folder, { proxy, server }, shipped) {
       const site = shipped('deploy/Caddyfile')
         .replace(/^chat\.example\.org \{/m, `http://127.0.0.1:${proxy} {`)
         .replaceAll('127.0.0.1:3000', `127.0.0.1:${server}`);
@@ -54,7 +54,7 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'deploy/haproxy.cfg',
     tool: 'haproxy',
-    prepare(folder, { proxy, server }) {
+    prepare(folder, { proxy, server }, shipped) {
       const text = shipped('deploy/haproxy.cfg')
         .replace('bind :8080', `bind 127.0.0.1:${proxy}`)
         .replaceAll('127.0.0.1:3000', `127.0.0.1:${server}`)
@@ -66,7 +66,7 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'deploy/apache.conf',
     tool: 'apache2',
-    prepare(folder, { proxy, server }) {
+    prepare(folder, { proxy, server }, shipped) {
       const site = shipped('deploy/apache.conf')
         .replace('*:8080', `*:${proxy}`)
         .replaceAll('127.0.0.1:3000', `127.0.0.1:${server}`);
@@ -85,11 +85,11 @@ const PROXIES: readonly Proxy[] = [
 ];
 
 /** A server with the proxy in front of it. */
-async function startBoth({ prepare }: Proxy, env: Env = {}): Promise<Door> {
+async function startBoth({ prepare }: Proxy, env: Env = {}, read = shipped, base = ''): Promise<Door> {
   const { port: server } = await startServer({ env: { DATA_DIR: temporaryFolder(), ...env } });
   const proxy = await freePort();
   const folder = temporaryFolder();
-  const [command = '', ...args] = prepare(folder, { proxy, server });
+  const [command = '', ...args] = prepare(folder, { proxy, server }, read);
   for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))])
     chmodSync(path, 0o777);
   const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
@@ -103,7 +103,20 @@ async function startBoth({ prepare }: Proxy, env: Env = {}): Promise<Door> {
     if (child.exitCode === null) await once(child, 'exit');
   });
   await untilListening(proxy);
-  return new Door(proxy);
+  return new Door(proxy, base);
+}
+
+/** Reads a file of ours with the change that docs/operations.md gives for a path. */
+function shippedBelowPath(proxy: string): (name: string) => string {
+  const [, table = ''] = shipped('docs/operations.md').split('### Below a path');
+  const row = table.split('\n').find((line) => line.toLowerCase().startsWith(`| ${proxy}`)) ?? '';
+  const changes = [...row.matchAll(/`([^`]+)` instead of `([^`]+)`/g)];
+  expect(changes).not.toHaveLength(0);
+  return (name) =>
+    changes.reduce((text, [, to = '', from = '']) => {
+      expect(text).toContain(from);
+      return text.replaceAll(from, to);
+    }, shipped(name));
 }
 
 /** The status of an upgrade from an address of this machine; the socket stays open until the test is over. */
@@ -156,6 +169,21 @@ for (const proxy of PROXIES) {
       const door = await startBoth(proxy);
       expect((await door.visitor().get('/metrics')).status).toBe(403);
       expect((await door.visitor().get('/healthz')).status).toBe(200);
+    });
+
+    it('serves everything below BASE_PATH, as docs/operations.md says', async () => {
+      const read = shippedBelowPath(proxy.tool.replace(/\d$/, ''));
+      const door = await startBoth(proxy, { BASE_PATH: '/chat/' }, read, '/chat');
+      const ann = await door.signIn('Ann');
+      const page = await (await ann.get('/chat/r/lobby')).text();
+      const [, script = ''] = /<script type="module" src="([^"]+)"/.exec(page) ?? [];
+      expect(script).toMatch(/^\/chat\/js\//);
+      expect((await ann.get(script)).status).toBe(200);
+      const room = await ann.enters('lobby', { headers: { origin: door.origin } });
+      expect((await ann.post('/chat/api/rooms/lobby/messages', { data: 'hi' })).status).toBe(201);
+      await room.sees({ type: 'chat', id: 1, data: 'hi' });
+      expect(await (await ann.get('/healthz')).text()).not.toContain('alive'); // the proxy's own answer
+      expect((await ann.get('/chat/metrics')).status).toBe(403);
     });
 
     it('passes the ping of an idle socket', { timeout: 40_000 }, async () => {

@@ -65,9 +65,12 @@ export async function startChat({
 export class Door {
   readonly origin: string;
   readonly port: number;
+  /** BASE_PATH without its last slash */
+  readonly base: string;
 
-  constructor(port: number) {
+  constructor(port: number, base = '') {
     this.port = port;
+    this.base = base;
     this.origin = `http://127.0.0.1:${port}`;
   }
 
@@ -82,7 +85,7 @@ export class Door {
   }
 
   async signIn(name: string): Promise<Visitor> {
-    const response = await this.post('/signin', { name });
+    const response = await this.post(`${this.base}/signin`, { name });
     if (response.status !== 200)
       throw new Error(`${name} cannot sign in: ${response.status} ${await response.text()}`);
     const user = (await response.json()) as { id: string; name: string };
@@ -155,7 +158,10 @@ export class Visitor {
 
   /** Opens a socket; resolves with it when `hello` has come, or when it was closed. */
   async enters(room: string, options: EnterOptions = {}): Promise<Socket> {
-    const socket = this.knocks(`/ws/${encodeURIComponent(room)}${options.query ?? ''}`, options);
+    const socket = this.knocks(
+      `${this.chat.base}/ws/${encodeURIComponent(room)}${options.query ?? ''}`,
+      options,
+    );
     await Promise.race([socket.sees({ type: 'hello' }).catch(() => {}), socket.closed]);
     return socket;
   }

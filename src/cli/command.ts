@@ -29,6 +29,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** milliseconds since 1970 */
   readonly now: () => number;
+  /** The size of the terminal that shows `out`; undefined when it goes elsewhere. */
+  readonly screen: () => { readonly columns: number; readonly rows: number } | undefined;
   /** Calls back when the operator interrupts; the command then ends by itself. */
   readonly onStop: (stop: () => void) => void;
 }

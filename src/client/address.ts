@@ -1,6 +1,6 @@
 /** Maps the address bar (/r/ROOM#ID) to rooms and back. Moving between rooms never loads a page. */
 import { parseRoomSegment, parseWholeNumber } from '../shared/parse.js';
-import { defaultRoom } from './site.js';
+import { basePath, defaultRoom, publicPath } from './site.js';
 
 export interface Address {
   readonly room: string;
@@ -9,15 +9,16 @@ export interface Address {
 
 /** Returns undefined when the URL is not a room's. */
 export function parseAddress({ pathname, hash }: URL | Location): Address | undefined {
-  const [, prefix, segment, ...rest] = pathname.split('/');
-  if (pathname === '/') return { room: defaultRoom };
+  if (pathname === basePath) return { room: defaultRoom };
+  if (!pathname.startsWith(basePath)) return undefined;
+  const [prefix, segment, ...rest] = pathname.slice(basePath.length).split('/');
   const room = prefix === 'r' && rest.length === 0 ? parseRoomSegment(segment ?? '', () => true) : undefined;
   const id = parseWholeNumber(hash.slice(1));
   return room === undefined ? undefined : { room, ...(id ? { id } : {}) };
 }
 
 export function addressPath({ room, id }: Address): string {
-  return `/r/${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`;
+  return `${publicPath('/r/')}${encodeURIComponent(room)}${id === undefined ? '' : `#${id}`}`;
 }
 
 /** Adds a history entry unless the page is already there. */

@@ -15,6 +15,7 @@ import {
 } from './decode.js';
 import type { PendingMessage } from './outbox/outbox.js';
 import type { SendResult } from './outbox/sender.js';
+import { publicPath } from './site.js';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
@@ -144,7 +145,7 @@ function sendJson(
 
 async function request(path: string, init?: RequestInit): Promise<Response | undefined> {
   try {
-    return await fetch(path, { ...init, redirect: 'error', cache: 'no-store' });
+    return await fetch(publicPath(path), { ...init, redirect: 'error', cache: 'no-store' });
   } catch {
     return undefined;
   }

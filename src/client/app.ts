@@ -17,7 +17,7 @@ import { OfflineCache } from './rooms/cache.js';
 import { type RoomEntries, RoomListStore } from './rooms/list.js';
 import { bindUnreadBadge, NotificationPolicy, TabNotifier } from './rooms/notifications.js';
 import { type Settings, setMember } from './settings.js';
-import { defaultRoom } from './site.js';
+import { defaultRoom, publicPath } from './site.js';
 import { cacheUser, Drafts, loadCachedUser, localStore, onUserRemoved, tabStore } from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
@@ -152,7 +152,7 @@ export class App {
     this.#signingOut = answer.ok;
     if (!answer.ok) return answer;
     await Promise.all([this.#clearLocalData(), this.#backgroundSender.clear()]);
-    if (!answer.value) location.assign('/signin');
+    if (!answer.value) location.assign(publicPath('/signin'));
     return answer;
   }
 

@@ -2,6 +2,8 @@
  * Detects wake-ups and network changes. A laptop that slept with the tab visible fires no event, so a jump of
  * the clock counts too.
  */
+import { publicPath } from './site.js';
+
 const clockCheckMs = 1_000;
 const clockJumpMs = 3_000;
 
@@ -44,7 +46,7 @@ export function redirectToSignin(): boolean {
 }
 
 export function signInUrl(): string {
-  return `/signin?next=${encodeURIComponent(location.pathname)}`;
+  return `${publicPath('/signin')}?next=${encodeURIComponent(location.pathname)}`;
 }
 
 /** The server accepted the connection. */

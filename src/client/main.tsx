@@ -9,6 +9,7 @@ import { parseSnapshot, type Snapshot } from './decode.js';
 import { languages, setLanguage, t } from './i18n.js';
 import { afterFirstPaint, scheduleFrame } from './render/scheduler.js';
 import { Settings } from './settings.js';
+import { basePath } from './site.js';
 import { localStore } from './storage.js';
 import { applyTheme } from './theme.js';
 import { AppView } from './view/app.js';
@@ -30,7 +31,7 @@ if (root && user && address) {
     render(<AppView app={app} />, root);
     afterFirstPaint(showTimes);
   });
-} else location.replace('/'); // not a room's page
+} else location.replace(basePath); // not a room's page
 
 /** Applies theme and language. The cookie `lang` shares the language with the sign-in form. */
 
@@ -57,7 +58,7 @@ function languageFromCookie(): string | undefined {
 function writeLanguageCookie(setting: string): void {
   const age = setting === 'system' ? 0 : cookieMaxAgeS;
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store does not exist on pages over plain http
-  document.cookie = `lang=${setting}; path=/; max-age=${age}; samesite=lax`;
+  document.cookie = `lang=${setting}; path=${basePath}; max-age=${age}; samesite=lax`;
 }
 
 /**

@@ -4,6 +4,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import { field, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
 import type { KeyValueStore } from './settings.js';
+import { storagePrefix } from './site.js';
 import { standardSpelling } from './text/emoji.js';
 
 /** Of all tabs. */
@@ -14,12 +15,24 @@ export const tabStore = storeOf(() => sessionStorage);
 /** Never throws. When the storage is blocked or full, values live as long as the page. */
 function storeOf(storage: () => Storage): KeyValueStore {
   return {
-    get: (key) => attempt(() => storage().getItem(key)) ?? undefined,
+    get: (key) => attempt(() => storage().getItem(storagePrefix + key)) ?? undefined,
     set: (key, value) =>
-      void attempt(() => (value === undefined ? storage().removeItem(key) : storage().setItem(key, value))),
-    keys: () => attempt(() => Object.keys(storage())) ?? [],
-    onChange: (changed) => addEventListener('storage', ({ key }) => key !== null && changed(key)),
+      void attempt(() =>
+        value === undefined
+          ? storage().removeItem(storagePrefix + key)
+          : storage().setItem(storagePrefix + key, value),
+      ),
+    keys: () => attempt(() => Object.keys(storage()))?.flatMap(withoutPrefix) ?? [],
+    onChange: (changed) =>
+      addEventListener('storage', ({ key }) => {
+        for (const own of key === null ? [] : withoutPrefix(key)) changed(own);
+      }),
   };
+}
+
+/** Returns the key, or nothing when it is another chat's. */
+function withoutPrefix(stored: string): readonly string[] {
+  return stored.startsWith(storagePrefix) ? [stored.slice(storagePrefix.length)] : [];
 }
 
 function attempt<T>(access: () => T): T | undefined {

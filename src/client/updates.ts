@@ -5,6 +5,7 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { type Address, parseAddress } from './address.js';
 import * as api from './api.js';
+import { basePath, publicPath } from './site.js';
 
 /** Defined by build.js, equal to version.json. */
 declare const VERSION: string | undefined;
@@ -22,7 +23,7 @@ export async function checkVersion(): Promise<void> {
 
 /** Registers the service worker (src/worker/sw.ts) and handles clicks on notifications. */
 
-const workerUrl = '/sw.js';
+const workerUrl = publicPath('/sw.js');
 
 /** The part of the Trusted Types API that is used here. */
 interface TrustedTypes {
@@ -48,7 +49,7 @@ export function startServiceWorker(navigate: (address: Address) => void): void {
 
 /** A waiting worker of this page's version may take over at once. */
 async function registerWorker(serviceWorker: ServiceWorkerContainer): Promise<void> {
-  const registration = await serviceWorker.register(trustedScriptUrl(workerUrl), { scope: '/' });
+  const registration = await serviceWorker.register(trustedScriptUrl(workerUrl), { scope: basePath });
   const offer = () => registration.waiting?.postMessage({ takeOver: pageVersion });
   const follow = () => registration.installing?.addEventListener('statechange', offer);
   registration.addEventListener('updatefound', follow);
@@ -75,6 +76,6 @@ export async function deleteCachedPage(): Promise<void> {
     const registration = await navigator.serviceWorker?.getRegistration();
     const workers = [registration?.installing, registration?.waiting, registration?.active];
     for (const worker of workers) worker?.postMessage({ forget: true }); // it may be about to cache one
-    for (const name of await caches.keys()) await (await caches.open(name)).delete('/page');
+    for (const name of await caches.keys()) await (await caches.open(name)).delete(publicPath('/page'));
   } catch {}
 }

@@ -1,13 +1,13 @@
 /**
  * The Koa application. A request passes the error handler, the security headers, the checks of host, origin and size, the
- * routes, and the static files, in this order.
+ * routes, and the static files, in this order. BASE_PATH is taken off before the checks.
  */
 import type { IncomingMessage } from 'node:http';
 import Koa from 'koa';
 import helmet from 'koa-helmet';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
-import { isOurHost, isOurOrigin, likelyCause } from '../origin.js';
+import { isOurHost, isOurOrigin, likelyCause, pathBelow } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import type { Telemetry } from '../telemetry.js';
 import { type ApiDeps, apiRoutes } from './api.js';
@@ -41,6 +41,7 @@ export function createApp(deps: AppDeps): Koa {
   app.use(countAnswers(deps));
   app.use(errorHandler(deps, new ErrorPage(deps.publicDir, deps.config.site)));
   app.use(securityHeaders(deps.config));
+  if (deps.config.site.basePath !== '/') app.use(stripBasePath(deps.config));
   app.use(guard(deps));
   app.use(bodyReader());
   for (const routes of [
@@ -94,6 +95,20 @@ function securityHeaders({ tls, publicOrigin }: Config): Koa.Middleware {
     // A proxy that has the certificate says so itself (nginx.conf). It counts for all ports of the host.
     strictTransportSecurity: ownsHost && { maxAge: hstsSeconds, includeSubDomains: false },
   });
+}
+
+/**
+ * Takes BASE_PATH off the path, so that no route has to know it. Probes answer at the root too: a proxy forwards only
+ * BASE_PATH, so they stay inside, and the checks of deploy/ need no setting.
+ */
+function stripBasePath({ site }: Config): Koa.Middleware {
+  return async (ctx, next) => {
+    const path = pathBelow(site, ctx.path);
+    if (path !== undefined) ctx.path = path;
+    else if (`${ctx.path}/` === site.basePath) return ctx.redirect(site.basePath + ctx.search);
+    else if (!PROBE_PATHS.has(ctx.path)) throw new HttpError(404, 'not_found', 'Page not found.');
+    await next();
+  };
 }
 
 /** Checks host, origin and announced size before the body is read. */

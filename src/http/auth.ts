@@ -72,7 +72,7 @@ function setCookie(
       signed: true,
       httpOnly: true,
       sameSite: 'lax',
-      path: '/',
+      path: config.site.basePath,
       secure,
       maxAge,
       overwrite: true,

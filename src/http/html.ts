@@ -22,6 +22,8 @@ export function readHtml(publicDir: string, name: string, site: Site, tag?: stri
   const links = first.map((path) => `    <link rel="modulepreload" href="${path}" />\n`).join('');
   const linked = html.includes('type="module"') ? html.replace('  </head>', `${links}  </head>`) : html;
   return linked
+    .replace(/(?<= (?:href|src)=")\/(?!\/)/g, site.basePath)
+    .replaceAll('{{base}}', site.basePath)
     .replaceAll('{{site}}', () => escapeHtml(site.name))
     .replaceAll('{{room}}', () => escapeHtml(site.defaultRoom));
 }
@@ -68,12 +70,12 @@ export function translationsFor(ctx: Koa.Context): Translations {
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /** The same; a language in the query is stored in the cookie. */
-export function chosenTranslations(ctx: Koa.Context): Translations {
+export function chosenTranslations(ctx: Koa.Context, { basePath: path }: Site): Translations {
   const { lang } = ctx.query;
   const current = translationsFor(ctx);
   const chosen = typeof lang === 'string' ? languages.get(lang) : undefined;
   if (!chosen) return current;
-  const options = { httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+  const options = { path, httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
   ctx.cookies.set('lang', chosen.language.tag, options);
   return chosen;
 }

@@ -7,7 +7,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import type Koa from 'koa';
 import Router from 'koa-router';
 import type { Command, LinkSecret, Result } from '../chat/types.js';
-import { schemeOf } from '../origin.js';
+import type { Site } from '../config.js';
+import { publicPath, schemeOf } from '../origin.js';
 import type { Session } from '../session.js';
 import type { User } from '../shared/protocol.js';
 import { notSignedIn, requireSession, type SessionDeps, sessionOf, setSession } from './auth.js';
@@ -46,7 +47,7 @@ export function describeLink(
   { config }: SessionDeps,
 ): { readonly url: string; readonly expires: number } {
   const origin = config.publicOrigin ?? `${schemeOf(ctx.req, config.trustedProxies)}://${ctx.host}`;
-  return { url: `${origin}/link/${secret}`, expires };
+  return { url: origin + publicPath(config.site, `/link/${secret}`), expires };
 }
 
 /** Ends all sessions of a person; they may come back by the link. @throws HttpError 401, 503 */
@@ -76,7 +77,7 @@ export function linkRoutes(deps: LinkDeps): Router {
   router.post('/link/:secret', async (ctx) => {
     await redeem(ctx, deps);
     ctx.status = 303;
-    ctx.set({ Location: '/', ...privateHeaders });
+    ctx.set({ Location: deps.config.site.basePath, ...privateHeaders });
     ctx.body = '';
   });
   return router;
@@ -128,13 +129,15 @@ function hashOf(secret: string): string {
 /** Says who one would become, and whom that replaces in this browser. */
 class LinkPage {
   readonly #html: string;
+  readonly #site: Site;
 
   constructor({ publicDir, config }: LinkDeps) {
+    this.#site = config.site;
     this.#html = readHtml(publicDir, 'link.html', config.site);
   }
 
   render(ctx: Koa.Context, person: User, current: User | undefined): void {
-    const t = chosenTranslations(ctx);
+    const t = chosenTranslations(ctx, this.#site);
     const { tag } = t.language;
     const { title, lead, once, enter } = t.link;
     const html = this.#html.replace('{{choices}}', languageButtons(tag));

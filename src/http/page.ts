@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type Koa from 'koa';
 import Router from 'koa-router';
 import type { Site } from '../config.js';
+import { publicPath } from '../origin.js';
 import type { Translations } from '../shared/i18n/en.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import {
@@ -34,8 +35,8 @@ export function pageRoutes(deps: PageDeps): Router {
   const { site } = deps.config;
   const html = new Map([...languages.values()].map((texts) => [texts.language.tag, loadPieces(texts, deps)]));
   router.get('/', (ctx) => {
-    const home = roomPath(site.defaultRoom);
-    ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(home));
+    const home = roomPath(site, site.defaultRoom);
+    ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(site, home));
   });
   router.get('/r/:room', async (ctx) => {
     const room = parseRoomSegment(
@@ -43,10 +44,10 @@ export function pageRoutes(deps: PageDeps): Router {
       (name) => deps.log.last(name) > 0,
     );
     if (room === undefined) throw new HttpError(404, 'invalid_room', 'That is not a valid room name.');
-    const address = roomPath(room);
+    const address = roomPath(site, room);
     if (decodeURIComponent(ctx.path) !== `/r/${room}`) return ctx.redirect(address + ctx.search);
     const session = sessionOf(ctx, deps);
-    if (!session) return ctx.redirect(signinUrl(address));
+    if (!session) return ctx.redirect(signinUrl(site, address));
     const pieces = html.get(translationsFor(ctx).language.tag);
     if (!pieces) throw new Error('there is no page in the language that was chosen');
     sendPage(ctx, pieces, await createSnapshot(session.user, room, deps));
@@ -54,8 +55,8 @@ export function pageRoutes(deps: PageDeps): Router {
   return router;
 }
 
-function roomPath(room: string): string {
-  return `/r/${encodeURIComponent(room)}`;
+function roomPath(site: Site, room: string): string {
+  return publicPath(site, `/r/${encodeURIComponent(room)}`);
 }
 
 /** The HTML before, between and after the user's id and the snapshot. */
@@ -81,8 +82,8 @@ function sendPage(ctx: Koa.Context, [before, between, after]: HtmlPieces, snapsh
   ctx.body = before + snapshot.user.id + between + toScriptJson(snapshot) + after;
 }
 
-function signinUrl(next: string): string {
-  return `/signin?next=${encodeURIComponent(next)}`;
+function signinUrl(site: Site, next: string): string {
+  return publicPath(site, `/signin?next=${encodeURIComponent(next)}`);
 }
 
 /**
@@ -157,10 +158,10 @@ function sendManifest(ctx: Koa.Context, text: string, site: Site): void {
 function fillManifest(
   text: string,
   { language: { tag }, app: { description, lobby } }: Translations,
-  { name, defaultRoom }: Site,
+  { name, defaultRoom, basePath }: Site,
 ): string {
   const blanks: Readonly<Record<string, string>> = {
-    ...{ tag, description, site: name, room: encodeURIComponent(defaultRoom) },
+    ...{ tag, description, base: basePath, site: name, room: encodeURIComponent(defaultRoom) },
     roomName: defaultRoom === DEFAULT_ROOM ? lobby : defaultRoom,
   };
   return text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => JSON.stringify(blanks[key] ?? '').slice(1, -1));

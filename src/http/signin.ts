@@ -3,7 +3,8 @@ import type Koa from 'koa';
 import Router from 'koa-router';
 import { parseName, skeleton } from '../chat/names.js';
 import type { Command, Result } from '../chat/types.js';
-import { addressOf, networkOf } from '../origin.js';
+import type { Site } from '../config.js';
+import { addressOf, networkOf, publicPath } from '../origin.js';
 import { newId, type Session } from '../session.js';
 import type { Translations } from '../shared/i18n/en.js';
 import { field, isObject } from '../shared/parse.js';
@@ -35,10 +36,11 @@ export interface SigninDeps extends SessionDeps {
 export function signinRoutes(deps: SigninDeps): Router {
   const router = new Router();
   const form = new SigninForm(deps);
+  const { site } = deps.config;
   const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the buttons for languages send the name too
-    form.render(ctx, { name: textOf(name), next: localPath(next) });
+    form.render(ctx, { name: textOf(name), next: localPath(next, site) });
   });
   router.post('/signin', async (ctx) => {
     if (isJson(ctx)) await signIn(ctx, deps, throttle);
@@ -64,7 +66,8 @@ async function signInByForm(
   throttle: RateLimiter,
   form: SigninForm,
 ): Promise<void> {
-  const [name, next] = [textOf(bodyField(ctx, 'name')), localPath(bodyField(ctx, 'next'))];
+  const name = textOf(bodyField(ctx, 'name'));
+  const next = localPath(bodyField(ctx, 'next'), deps.config.site);
   if (hasDroppedCookies(ctx)) return form.render(ctx, { cookiesMissing: true, name, next });
   try {
     await signIn(ctx, deps, throttle);
@@ -139,7 +142,7 @@ async function signOut(ctx: Koa.Context, deps: SigninDeps, page: ReturnPage): Pr
     const answer = describeLink(ctx, link, deps);
     if (isForm(ctx)) page.render(ctx, session.user, answer.url);
     else ctx.body = answer;
-  } else if (isForm(ctx)) seeOther(ctx, '/signin');
+  } else if (isForm(ctx)) seeOther(ctx, publicPath(deps.config.site, '/signin'));
   else ctx.status = 204;
 }
 
@@ -147,11 +150,12 @@ function isTrue(raw: unknown): boolean {
   return raw === true || raw === 'true' || raw === '1' || raw === 'on';
 }
 
-/** Returns a path of this server; `/` for `//evil`, `/\evil` and `https:…`, which lead elsewhere. */
-export function localPath(raw: unknown): string {
-  if (typeof raw !== 'string' || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(raw)) return '/';
+/** Returns a path of this server; BASE_PATH for `//evil`, `/\evil` and `https:…`, which lead elsewhere. */
+function localPath(raw: unknown, { basePath }: Site): string {
+  if (typeof raw !== 'string' || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(raw)) return basePath;
   const base = 'http://local.invalid';
-  return URL.canParse(raw, base) && new URL(raw, base).origin === base ? raw : '/';
+  const url = URL.canParse(raw, base) ? new URL(raw, base) : undefined;
+  return url?.origin === base && url.pathname.startsWith(basePath) ? raw : basePath;
 }
 
 function seeOther(ctx: Koa.Context, path: string): void {
@@ -197,21 +201,27 @@ interface FormValues {
 
 export class SigninForm {
   readonly #html: string;
+  readonly #site: Site;
 
   constructor({ publicDir, config }: SigninDeps) {
+    this.#site = config.site;
     this.#html = readHtml(publicDir, 'signin.html', config.site);
   }
 
   /** Answers with the form and a cookie; after an error with its status and an explanation. */
   render(ctx: Koa.Context, { error, cookiesMissing = false, name, next }: FormValues): void {
-    const t = chosenTranslations(ctx);
+    const t = chosenTranslations(ctx, this.#site);
     const { tag } = t.language;
     const { title, lead, readers, enter } = t.signIn;
     const problem = error ? explainError(error, name, t) : cookiesMissing ? t.signIn.noCookies : '';
     const blanks = { title, lead, readers, label: t.signIn.name, enter, error: problem, name, next };
     ctx.status = error?.status ?? 200;
     ctx.set({ ...error?.headers, 'Cache-Control': 'no-store', 'Content-Language': tag });
-    ctx.cookies.set('form', '1', { httpOnly: true, sameSite: 'lax', path: '/signin' });
+    ctx.cookies.set('form', '1', {
+      httpOnly: true,
+      sameSite: 'lax',
+      path: publicPath(this.#site, '/signin'),
+    });
     ctx.type = 'html';
     const html = this.#html
       .replace('aria-invalid="false"', `aria-invalid="${error !== undefined}"`)

@@ -8,8 +8,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
-import type { Config } from '../config.js';
-import { addressOf, isOurHost, isOurOrigin, likelyCause, networkOf } from '../origin.js';
+import type { Config, Site } from '../config.js';
+import { addressOf, isOurHost, isOurOrigin, likelyCause, networkOf, pathBelow } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
@@ -93,8 +93,8 @@ export class UpgradeHandler {
   };
 
   #process(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const target = parseUpgradeUrl(request.url ?? '', (room) => this.#deps.hub.roomExists(room));
-    const { limits, trustedProxies } = this.#deps.config;
+    const { limits, site, trustedProxies } = this.#deps.config;
+    const target = parseUpgradeUrl(request.url ?? '', site, (room) => this.#deps.hub.roomExists(room));
     const address =
       limits.connectionsPerAddress > 0 ? networkOf(addressOf(request, trustedProxies)) : undefined;
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
@@ -257,11 +257,13 @@ export function validateHandshake({ method, headers }: IncomingMessage): HttpRef
 /** Parses the URL. Does without `new URL`, which throws on paths that a peer may send. */
 export function parseUpgradeUrl(
   url: string,
+  site: Site,
   roomExists?: (room: string) => boolean,
 ): UpgradeTarget | 'malformed' | 'not_found' {
   if (!url.startsWith('/') || url.startsWith('//') || url.includes('\\')) return 'malformed';
-  const [path = '', query = ''] = splitOnce(url, '?');
-  if (!path.startsWith('/ws/')) return 'not_found';
+  const [fullPath = '', query = ''] = splitOnce(url, '?');
+  const path = pathBelow(site, fullPath);
+  if (!path?.startsWith('/ws/')) return 'not_found';
   const params = new URLSearchParams(query);
   const resume = {
     after: positionParam(params.get('after')),

@@ -10,10 +10,14 @@ declare const self: ServiceWorkerGlobalScope;
 declare const VERSION: string;
 declare const SHELL: readonly string[];
 
-const cachePrefix = 'oneport ';
+/** BASE_PATH of the server. */
+const basePath = new URL('.', location.href).pathname;
+/** Another chat at another path of the origin has caches of its own. */
+const cachePrefix = basePath === '/' ? 'oneport ' : `oneport ${basePath} `;
 const cacheName = cachePrefix + VERSION;
 /** Cache key of the page. Without its snapshot it is the same for all of a user's rooms. */
-const pageKey = '/page';
+const pageKey = `${basePath}page`;
+const shell = SHELL.map((path) => basePath + path.slice(1));
 /** After this time the cached page is used, if there is one. */
 const networkTimeoutMs = 5_000;
 /** A closed page counts as a client for a few seconds on a busy machine. */
@@ -27,9 +31,10 @@ self.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== location.origin) return;
   if (request.mode === 'navigate') {
-    if (url.pathname === '/' || url.pathname.startsWith('/r/')) event.respondWith(respondWithPage(event));
-  } else if (url.pathname.startsWith('/js/')) event.respondWith(respondWithFile(request));
-  else if (SHELL.includes(url.pathname)) event.respondWith(respondFromNetwork(request));
+    if (url.pathname === basePath || url.pathname.startsWith(`${basePath}r/`))
+      event.respondWith(respondWithPage(event));
+  } else if (url.pathname.startsWith(`${basePath}js/`)) event.respondWith(respondWithFile(request));
+  else if (shell.includes(url.pathname)) event.respondWith(respondFromNetwork(request));
 });
 /** The only page of this version: the new worker need not wait for the old one's pages. */
 self.addEventListener('message', (event) => {
@@ -43,9 +48,11 @@ self.addEventListener('notificationclick', (event) => {
 
 async function install(): Promise<void> {
   const cache = await caches.open(cacheName);
-  await cache.addAll(SHELL.map((path) => new Request(path, { cache: 'no-cache' })));
+  await cache.addAll(shell.map((path) => new Request(path, { cache: 'no-cache' })));
   const atSignout = signoutCount;
-  const response = await fetch('/r/lobby', { redirect: 'manual', cache: 'no-cache' }).catch(() => undefined);
+  const response = await fetch(`${basePath}r/lobby`, { redirect: 'manual', cache: 'no-cache' }).catch(
+    () => undefined,
+  );
   if (response?.ok) await cachePage(cache, response, atSignout);
 }
 
@@ -75,9 +82,13 @@ async function deletePage(): Promise<void> {
 }
 
 async function activate(): Promise<void> {
-  const old = (await caches.keys()).filter((name) => name.startsWith(cachePrefix) && name !== cacheName);
+  const old = (await caches.keys()).filter((name) => isOurs(name) && name !== cacheName);
   await Promise.all(old.map((name) => caches.delete(name)));
   await self.clients.claim();
+}
+
+function isOurs(name: string): boolean {
+  return name.startsWith(cachePrefix) && !name.slice(cachePrefix.length).includes(' ');
 }
 
 async function takeOver(): Promise<void> {

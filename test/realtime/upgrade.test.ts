@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { readConfig } from '../../src/config.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 import { parseUpgradeUrl, UpgradeHandler } from '../../src/realtime/upgrade.js';
 import { startChat } from '../harness.js';
@@ -8,7 +9,7 @@ afterEach(() => {
 });
 
 function resumeOf(query: string) {
-  const target = parseUpgradeUrl(`/ws/lobby${query}`);
+  const target = parseUpgradeUrl(`/ws/lobby${query}`, readConfig({}).site);
   if (typeof target === 'string') throw new Error(target);
   return target.resume;
 }
@@ -54,7 +55,7 @@ describe('the upgrade handler', () => {
     const iteration = (): Promise<void> => new Promise(setImmediate);
     const answered: number[] = [];
     const deps = {
-      config: { trustedProxies: { check: () => false }, limits: {} },
+      config: { trustedProxies: { check: () => false }, limits: {}, site: readConfig({}).site },
       hub: { scheduler: new Scheduler() },
       read: (work: () => void) => work(),
     };

@@ -3,9 +3,10 @@
  * it.
  */
 import type { Problem } from '../../shared/protocol.js';
+import { storagePrefix } from '../site.js';
 import type { OutboxStore, PendingMessage, UnsavedMessage } from './outbox.js';
 
-const databaseName = 'oneport';
+const databaseName = `${storagePrefix}oneport`;
 const schemaVersion = 2;
 export const outboxStoreName = 'outbox';
 export const cacheStoreName = 'kept';

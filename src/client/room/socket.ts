@@ -6,6 +6,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import { JSON_SUBPROTOCOL, mayReconnect } from '../../shared/protocol.js';
 import { type Clock, reconnectDelayMs } from '../clock.js';
 import { type Frame, parseFrame } from '../decode.js';
+import { publicPath } from '../site.js';
 
 /** `close` does not wait for the server. */
 export interface Socket {
@@ -190,7 +191,7 @@ export function openWebSocket(url: URL, events: SocketEvents): Socket {
 
 /** Resumes after a number, or asks for the latest events. */
 export function socketUrl(page: URL, room: string, resumeFrom?: { after: number; epoch: string }): URL {
-  const url = new URL(`/ws/${encodeURIComponent(room)}`, page);
+  const url = new URL(publicPath(`/ws/${encodeURIComponent(room)}`), page);
   url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
   if (resumeFrom) {
     url.searchParams.set('after', String(resumeFrom.after));

@@ -12,7 +12,7 @@ import { TabLeader } from '../outbox/leader.js';
 import { webLocks } from '../outbox/sender.js';
 import { isChange } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
-import { siteName } from '../site.js';
+import { publicPath, siteName } from '../site.js';
 import { parseMarkdown, plainText } from '../text/markdown.js';
 import { concerns, type RoomEntries } from './list.js';
 
@@ -282,7 +282,7 @@ export class TabNotifier implements Notifier {
     const options: NotificationOptions & AlertOptions = {
       body: notificationText(message),
       tag: `oneport ${room}`,
-      icon: '/icon-192.png',
+      icon: publicPath('/icon-192.png'),
       data: addressPath({ room, id }),
       ...alert,
     };
@@ -338,8 +338,8 @@ function playTone(context: AudioContext, frequency: number, from: number): void 
 
 /** Shows the number of unread messages in the title and by the icon. */
 
-const iconUrl = '/icon.svg';
-const unreadIconUrl = '/icon-unread.svg';
+const iconUrl = publicPath('/icon.svg');
+const unreadIconUrl = publicPath('/icon-unread.svg');
 const maxBadgeCount = 99;
 
 /** `current` reads signals. */

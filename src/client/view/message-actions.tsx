@@ -2,6 +2,7 @@
 import { computed, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent, User } from '../../shared/protocol.js';
+import { addressPath } from '../address.js';
 import { t } from '../i18n.js';
 import type { PendingMessage } from '../outbox/outbox.js';
 import type { ComposerState } from '../room/composer.js';
@@ -134,7 +135,7 @@ export class MessageActions {
   }
 
   linkTo(id: number): string {
-    return `/r/${encodeURIComponent(this.session.name)}#${id}`;
+    return addressPath({ room: this.session.name, id });
   }
 }
 

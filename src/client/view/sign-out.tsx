@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n.js';
+import { publicPath } from '../site.js';
 import type { PanelProps } from './dialog.js';
 import { LinkWithCode } from './invitation.js';
 
@@ -71,7 +72,7 @@ function Choices({ isBusy, close, signOut }: ChoicesProps) {
 
 /** The page shows nothing else any more: closing leads to the sign-in form. */
 function ReturnLink({ url, name }: { url: string; name: string }) {
-  const leave = () => location.assign('/signin');
+  const leave = () => location.assign(publicPath('/signin'));
   useEffect(() => leave, []);
   return (
     <div class="body sign-out">
