@@ -12,6 +12,7 @@ import type { Config } from './config.js';
 import { createApp, isBodySizeAllowed } from './http/app.js';
 import { PlainConnections, UnreadAnswers } from './http/connections.js';
 import { onClientError } from './http/errors.js';
+import { RequestQueue } from './http/request-queue.js';
 import { createMetrics } from './metrics.js';
 import { isValidRequest } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
@@ -207,8 +208,7 @@ function attachHttp(
     publicDir,
     isFull,
   });
-  const unread = new UnreadAnswers(config.trustedProxies);
-  const answer = createAnswer(app.callback(), connections, unread, telemetry);
+  const answer = createAnswer(app.callback(), connections, config.trustedProxies, telemetry);
   const { server } = listener;
   server.on('request', answer);
   server.on('checkContinue', (request, response) => {
@@ -224,16 +224,20 @@ type RequestListener = (request: http.IncomingMessage, response: http.ServerResp
 function createAnswer(
   handle: ReturnType<ReturnType<typeof createApp>['callback']>,
   connections: PlainConnections,
-  unread: UnreadAnswers,
+  proxies: Config['trustedProxies'],
   telemetry: Telemetry,
 ): RequestListener {
-  return (request, response) => {
-    connections.onRequest(request.socket, response);
+  const unread = new UnreadAnswers(proxies);
+  const queue = new RequestQueue((request, response) => {
     if (isValidRequest(request)) void handle(request, response).then(() => unread.add(request, response));
     else {
       telemetry.answered(400);
       response.writeHead(400, { Connection: 'close' }).end();
     }
+  }, proxies);
+  return (request, response) => {
+    connections.onRequest(request.socket, response);
+    queue.add(request, response);
   };
 }
 

@@ -91,7 +91,8 @@ export class PlainConnections {
     const parseAgain = (): void => {
       socket.off('error', ignore); // the server adds its own listener
       if (socket.destroyed) return;
-      socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+      if (head.length > 0) socket.unshift(head); // without a copy, because it may hold hundreds of requests
+      socket.unshift(headWithoutUpgrade(request));
       server.emit(connectionEvent(server), socket);
     };
     socket.on('error', ignore); // Node has removed its own

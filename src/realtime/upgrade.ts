@@ -207,7 +207,7 @@ export class UpgradeHandler {
   }
 
   #onClose(ws: WebSocket, code: number): void {
-    this.#deps.telemetry.closed(code);
+    this.#deps.telemetry.closed(this.#deps.hub.connections.get(ws)?.closeCode ?? code);
     this.#rejected.delete(ws);
     this.#addresses.remove(ws);
     this.#unsigned.remove(ws);
