@@ -1,16 +1,22 @@
 /**
- * Client address, scheme, Host, Origin and path of a request, for HTTP and for upgrades. X-Forwarded-For and X-Forwarded-Proto
- * count only when the peer is a trusted proxy. X-Forwarded-Host never counts.
+/**
+ * Client address, scheme, Host, Origin and path of a request and whether it is valid, for HTTP and for upgrades.
+ * X-Forwarded-For and X-Forwarded-Proto count only when the peer is a trusted proxy. X-Forwarded-Host never counts.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { type BlockList, isIP } from 'node:net';
+import { type BlockList, isIP, type Socket } from 'node:net';
 import type { Config, Site } from './config.js';
 
 type OriginPolicy = Pick<Config, 'publicOrigin' | 'allowedOrigins' | 'trustedProxies'>;
 
+/** Returns the address of the other end. */
+export function peerOf({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): string {
+  return unmapIPv4(remoteAddress);
+}
+
 /** Returns the address of the client. Behind trusted proxies, that is the right-most address which is not one of them. */
 export function addressOf(request: IncomingMessage, proxies: BlockList): string {
-  const peer = unmapIPv4(request.socket.remoteAddress ?? '');
+  const peer = peerOf(request.socket);
   if (!isTrusted(peer, proxies)) return peer;
   const hops = forwardedAddresses(request.headers).reverse();
   return hops.find((hop) => !isTrusted(hop, proxies)) ?? hops.at(-1) ?? peer;
@@ -21,8 +27,30 @@ export function schemeOf(request: IncomingMessage, proxies: BlockList): 'http' |
   if ('encrypted' in request.socket) return 'https';
   const header = request.headers['x-forwarded-proto'];
   const proto = typeof header === 'string' ? header.split(',')[0]?.trim().toLowerCase() : undefined;
-  const trusted = isTrusted(unmapIPv4(request.socket.remoteAddress ?? ''), proxies);
+  const trusted = isTrusted(peerOf(request.socket), proxies);
   return trusted && (proto === 'https' || proto === 'wss') ? 'https' : 'http';
+}
+
+/**
+ * Returns false for a request that RFC 9112 calls invalid and Node lets through: another version of HTTP, a target that is
+ * none, no Host (Node misses that in an upgrade), two of them, one that is no host, or chunks in HTTP/1.0.
+ */
+export function isValidRequest(request: IncomingMessage): boolean {
+  const { httpVersion, headers, url = '' } = request;
+  if (!TARGET.test(url) || (!url.startsWith('/') && url !== '*' && !URL.canParse(url))) return false;
+  if (httpVersion === '1.0' && 'transfer-encoding' in headers) return false;
+  if (httpVersion === '1.0' && headers.host === undefined) return true;
+  return /^1\.[01]$/.test(httpVersion) && headerCount(request, 'host') === 1 && HOST.test(headers.host ?? '');
+}
+
+/** RFC 9112, 3.2: a path, an address of HTTP, or `*`; none has a fragment. */
+const TARGET = /^(?:\/[^#]*|https?:\/\/[^#]*|\*)$/i;
+/** RFC 9112, 3.2: `uri-host [ ":" port ]`. The name may be empty. */
+const HOST = /^(?:\[[\da-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+
+/** Counts the lines of a header. Node joins or drops all but the first. `name` is in lower case. */
+export function headerCount({ rawHeaders }: IncomingMessage, name: string): number {
+  return rawHeaders.filter((header, n) => n % 2 === 0 && header.toLowerCase() === name).length;
 }
 
 /** Returns the Host header in lower case, without the port that the scheme implies. */
@@ -43,7 +71,7 @@ export function isOurHost(request: IncomingMessage, { publicOrigin }: OriginPoli
 
 /** Returns whether the request comes from this machine, and no proxy says that it forwarded it. */
 export function isDirectAndLocal({ headers, socket }: IncomingMessage): boolean {
-  const peer = unmapIPv4(socket.remoteAddress ?? '');
+  const peer = peerOf(socket);
   return isLoopback(peer) && !FORWARDING_HEADERS.some((name) => name in headers);
 }
 
@@ -138,7 +166,7 @@ function withoutPort(hop: string): string {
   return bracketed ?? plain ?? hop;
 }
 
-function isTrusted(address: string, proxies: BlockList): boolean {
+export function isTrusted(address: string, proxies: BlockList): boolean {
   const version = isIP(address);
   return version !== 0 && proxies.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }

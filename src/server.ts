@@ -10,11 +10,14 @@ import { applyBatch, isLastSeenDue } from './chat/rules.js';
 import type { Command, Result, Storage } from './chat/types.js';
 import type { Config } from './config.js';
 import { createApp, isBodySizeAllowed } from './http/app.js';
+import { PlainConnections, UnreadAnswers } from './http/connections.js';
 import { onClientError } from './http/errors.js';
+import { RequestQueue } from './http/request-queue.js';
 import { createMetrics } from './metrics.js';
+import { isValidRequest } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
 import { Hub } from './realtime/hub.js';
-import { UpgradeHandler } from './realtime/upgrade.js';
+import { offersWebSocket, UpgradeHandler } from './realtime/upgrade.js';
 import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
 import { newInstance, newKey, SessionCookie } from './session.js';
@@ -59,8 +62,7 @@ const publicDir = fileURLToPath(new URL('../public', import.meta.url));
 
 /** @throws what opening the store throws */
 export function createServer(config: Config, dependencies: Dependencies): Server {
-  const { logger, maxConnections = 0 } = dependencies;
-  const { now = Date.now } = dependencies;
+  const { logger, maxConnections = 0, now = Date.now } = dependencies;
   const listener = new Listener(httpOptions, config.tls, logger, now);
   const { server } = listener;
   const store = openStore(config, logger);
@@ -68,9 +70,12 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const chat = createChat(config, store, telemetry, dependencies);
   const { hub, sequencer } = chat;
   let draining = false;
+  const connections = new PlainConnections(config.limits.connectionsPerAddress, config.trustedProxies);
+  connections.attach(server);
   const state = {
     isDraining: () => draining,
-    isFull: maxConnections > 0 ? connectionLimit(server, maxConnections) : () => false,
+    isFull: maxConnections > 0 ? connectionLimit(server, maxConnections, connections) : () => false,
+    connections,
   };
   attachHttp(listener, config, store, chat, state, logger);
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
@@ -162,6 +167,7 @@ function sessionKeys(config: Config, store: Store): readonly string[] {
 interface ServerState {
   readonly isDraining: () => boolean;
   readonly isFull: () => boolean;
+  readonly connections: PlainConnections;
 }
 
 /** Requests go to Koa. */
@@ -170,7 +176,7 @@ function attachHttp(
   config: Config,
   store: Store,
   { hub, submit, sessionCookie, onSeen, now, telemetry }: Chat,
-  { isDraining, isFull }: ServerState,
+  { isDraining, isFull, connections }: ServerState,
   logger: Logger,
 ): void {
   const app = createApp({
@@ -202,14 +208,37 @@ function attachHttp(
     publicDir,
     isFull,
   });
-  const handle = app.callback();
+  const answer = createAnswer(app.callback(), connections, config.trustedProxies, telemetry);
   const { server } = listener;
-  server.on('request', handle);
+  server.on('request', answer);
   server.on('checkContinue', (request, response) => {
     if (isBodySizeAllowed(request)) response.writeContinue();
-    void handle(request, response);
+    answer(request, response);
   });
   server.on('clientError', onClientError);
+}
+
+type RequestListener = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+/** Puts around Koa what concerns every request: whether it is one, and what becomes of its connection and its answer. */
+function createAnswer(
+  handle: ReturnType<ReturnType<typeof createApp>['callback']>,
+  connections: PlainConnections,
+  proxies: Config['trustedProxies'],
+  telemetry: Telemetry,
+): RequestListener {
+  const unread = new UnreadAnswers(proxies);
+  const queue = new RequestQueue((request, response) => {
+    if (isValidRequest(request)) void handle(request, response).then(() => unread.add(request, response));
+    else {
+      telemetry.answered(400);
+      response.writeHead(400, { Connection: 'close' }).end();
+    }
+  }, proxies);
+  return (request, response) => {
+    connections.onRequest(request.socket, response);
+    queue.add(request, response);
+  };
 }
 
 /** Upgrades go to ws. */
@@ -217,7 +246,7 @@ function attachUpgrade(
   server: http.Server,
   config: Config,
   { hub, sessionCookie, onSeen, read, telemetry }: Chat,
-  { isDraining, isFull }: ServerState,
+  { isDraining, isFull, connections }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
   const handler = new UpgradeHandler({
@@ -230,7 +259,11 @@ function attachUpgrade(
     onError: (error) => logger.error({ err: error }, 'failed to open a socket'),
     isClosed: () => isDraining() || isFull(),
   });
-  server.on('upgrade', handler.handle);
+  server.on('upgrade', (request, socket, head) => {
+    connections.release(socket);
+    if (offersWebSocket(request)) handler.handle(request, socket, head);
+    else connections.answerWithoutUpgrade(server, request, socket, head);
+  });
   return handler;
 }
 
@@ -245,15 +278,22 @@ function startStoreTimer(store: Store, telemetry: Telemetry): () => void {
 }
 
 /**
- * Returns a function that tells whether more than `max` sockets are open, upgraded or not. The server counts them itself;
- * a close listener on each would cost 100 bytes. The count arrives a moment later. So it is requested with each new
+ * Connections above the limit that are let in, so that their requests are answered with 503. Above `idle` of them, idle plain
+ * connections are closed; above `all`, new ones are closed at once, so that files can still be opened.
+ */
+const spareConnections = { idle: 128, all: 192 } as const;
+
+/**
+ * Returns a function that tells whether more than `max` sockets are open, upgraded or not. The server counts them itself; a
+ * close listener on each would cost 100 bytes. The count arrives a moment later. So it is requested with each new
  * connection, before its request is answered, and with each call, which notices sockets that closed.
  */
-function connectionLimit(server: http.Server, max: number): () => boolean {
+function connectionLimit(server: http.Server, max: number, connections: PlainConnections): () => boolean {
+  server.maxConnections = max + spareConnections.all;
   let open = 0;
   const count = (): void => {
     server.getConnections((_error, current) => {
-      open = current;
+      open = current - connections.closeIdle(current - max - spareConnections.idle);
     });
   };
   server.on('connection', count);

@@ -54,8 +54,9 @@ export function apiRoutes(deps: ApiDeps): Router {
 export interface LogDeps {
   readonly log: {
     last(room: string): number;
-    after(room: string, id: number, limit: number): RoomEvent[];
-    before(room: string, id: number, limit: number): RoomEvent[];
+    /** Both read no more once the texts have reached `maxBytes`. */
+    after(room: string, id: number, limit: number, maxBytes: number): RoomEvent[];
+    before(room: string, id: number, limit: number, maxBytes: number): RoomEvent[];
   };
   readonly epoch: string;
 }
@@ -90,17 +91,34 @@ function readPage(ctx: Koa.Context, room: string, deps: LogDeps): MessagesPage {
   return messagesPage(room, { after, before, limit }, deps);
 }
 
-/** Returns the events after or before a number, or the latest. */
+/** Returns the events after or before a number, or the latest: those nearest to it that fit into a page. */
 export function messagesPage(
   room: string,
   { after, before, limit }: PageRequest,
   { log, epoch }: LogDeps,
 ): MessagesPage {
   const last = log.last(room);
-  const messages =
-    after === undefined ? log.before(room, before ?? last + 1, limit) : log.after(room, after, limit);
+  const found =
+    after === undefined
+      ? log.before(room, before ?? last + 1, limit, LIMITS.pageBytes).reverse()
+      : log.after(room, after, limit, LIMITS.pageBytes);
+  const messages = takeFitting(found, LIMITS.pageBytes);
+  if (after === undefined) messages.reverse();
   return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };
 }
+
+/** Takes events from the beginning until their JSON fills a page, at least one. */
+export function takeFitting<T>(events: readonly T[], maxBytes: number): T[] {
+  let bytes = PAGE_FRAME_BYTES;
+  const end = events.findIndex((event, n) => {
+    bytes += Buffer.byteLength(JSON.stringify(event)) + 1;
+    return n > 0 && bytes > maxBytes;
+  });
+  return events.slice(0, end < 0 ? events.length : end);
+}
+
+/** The JSON around the events of a page. */
+const PAGE_FRAME_BYTES = 200;
 
 /** Whether the page adjoins the number that it was asked to start from. */
 function isComplete(

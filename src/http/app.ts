@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import Koa from 'koa';
 import helmet from 'koa-helmet';
+import Router from 'koa-router';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { isOurHost, isOurOrigin, likelyCause, pathBelow } from '../origin.js';
@@ -42,6 +43,7 @@ export function createApp(deps: AppDeps): Koa {
   app.use(errorHandler(deps, new ErrorPage(deps.publicDir, deps.config.site)));
   app.use(securityHeaders(deps.config));
   if (deps.config.site.basePath !== '/') app.use(stripBasePath(deps.config));
+  app.use(allowOrigins(deps));
   app.use(guard(deps));
   app.use(bodyReader());
   for (const routes of [
@@ -51,12 +53,25 @@ export function createApp(deps: AppDeps): Koa {
     apiRoutes(deps),
     pageRoutes(deps),
     manifestRoute(deps),
+    socketRoute(),
   ]) {
     app.use(routes.routes());
     app.use(routes.allowedMethods());
   }
   app.use(staticFiles(deps.publicDir));
   return app;
+}
+
+/** Answers a request for a socket whose Upgrade header got lost. Most often a proxy drops it. */
+function socketRoute(): Router {
+  return new Router().get('/ws/:room', () => {
+    throw new HttpError(
+      426,
+      'upgrade_required',
+      'This address is for WebSocket, but the request has no Upgrade header. Behind a proxy, its operator lets the proxy pass Upgrade and Connection.',
+      { Upgrade: 'websocket', Connection: 'Upgrade, close' },
+    );
+  });
 }
 
 function countAnswers({ telemetry }: AppDeps): Koa.Middleware {
@@ -108,6 +123,31 @@ function stripBasePath({ site }: Config): Koa.Middleware {
     else if (`${ctx.path}/` === site.basePath) return ctx.redirect(site.basePath + ctx.search);
     else if (!PROBE_PATHS.has(ctx.path)) throw new HttpError(404, 'not_found', 'Page not found.');
     await next();
+  };
+}
+
+/** What pages of other origins may use, by CORS. */
+const CORS_PATH = /^\/(?:api\/|signin$|signout$)/;
+
+/** Lets the pages of ALLOWED_ORIGINS read answers, and answers their preflight requests. */
+function allowOrigins({ config }: AppDeps): Koa.Middleware {
+  return async (ctx, next) => {
+    if (config.allowedOrigins.size === 0 || !CORS_PATH.test(ctx.path)) return next();
+    ctx.vary('Origin');
+    const origin = ctx.get('Origin');
+    if (!config.allowedOrigins.has(origin)) return next();
+    ctx.set({
+      'Access-Control-Allow-Origin': origin,
+      'Access-Control-Allow-Credentials': 'true',
+      'Access-Control-Expose-Headers': 'Retry-After, Oneport-Position',
+    });
+    if (ctx.method !== 'OPTIONS' || ctx.get('Access-Control-Request-Method') === '') return next();
+    ctx.set({
+      'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
+      'Access-Control-Allow-Headers': 'Content-Type, Last-Event-ID, Oneport-Position',
+      'Access-Control-Max-Age': '600',
+    });
+    ctx.status = 204;
   };
 }
 

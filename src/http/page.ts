@@ -16,7 +16,6 @@ import {
   initialPosition,
   LIMITS,
   type MessagesPage,
-  pageAround,
   type RoomEvent,
   type Snapshot,
   type User,
@@ -99,12 +98,19 @@ export async function createSnapshot(user: User, room: string, deps: SnapshotDep
   const rooms = listRooms(user, deps);
   const entry = rooms.find(({ room: name }) => name === room);
   const mark = entry && initialPosition(entry);
-  const page = messagesPage(
-    room,
-    mark === undefined ? { limit: LIMITS.defaultPageEvents } : pageAround(mark),
-    deps,
-  );
+  const page =
+    mark === undefined
+      ? messagesPage(room, { limit: LIMITS.defaultPageEvents }, deps)
+      : readAround(room, mark, deps);
   return { user, room, page: limitBytes(page, mark ?? page.last), rooms };
+}
+
+/** Reads the events of `pageAround` from the number in both directions, because a page of bytes might not reach it. */
+function readAround(room: string, id: number, { log, epoch }: LogDeps): MessagesPage {
+  const [half, last] = [LIMITS.aroundEvents / 2, log.last(room)];
+  const newer = log.after(room, id, half, LIMITS.snapshotBytes);
+  const older = log.before(room, id + 1, LIMITS.aroundEvents - newer.length, LIMITS.snapshotBytes);
+  return { epoch, last, complete: true, messages: [...older, ...newer] };
 }
 
 /** Keeps the messages around a number that fit, alternately newer and older ones. */

@@ -39,6 +39,8 @@ export class Connection implements Subscriber, Pingable {
   firstBatch = 0;
   /** Whether `left` is sent without delay, because the user will not be back soon: see Presence. */
   leavesAtOnce = false;
+  /** The code with which we closed a flood. Its answer is not read. */
+  closeCode: number | undefined;
   /** When the last typing frame was passed on, as performance.now(). */
   typedAt: number | undefined;
   readonly #ws: WebSocket;
@@ -70,7 +72,7 @@ export class Connection implements Subscriber, Pingable {
   receive(data: RawData, binary: boolean): IncomingCommand | undefined {
     if (this.#state === 'closing') return undefined;
     if (binary) {
-      this.close(CLOSE.binary);
+      this.closeFlood(CLOSE.binary);
       return undefined;
     }
     return this.#json ? this.#parseJson(data.toString()) : this.#parseText(data.toString());
@@ -149,6 +151,16 @@ export class Connection implements Subscriber, Pingable {
     this.#ws.close(code, reason);
   }
 
+  /** Closes a peer that sends too much. Discards what it still sends, because parsing that would delay everybody. */
+  closeFlood(reason: readonly [code: number, reason: string]): void {
+    if (!this.open) return;
+    this.close(reason);
+    this.closeCode = reason[0];
+    this.#socket.removeAllListeners('data'); // the parser of ws
+    this.#socket.resume();
+    this.#socket.end();
+  }
+
   terminate(): void {
     this.#state = 'closing';
     this.#ws.terminate();
@@ -181,7 +193,7 @@ export class Connection implements Subscriber, Pingable {
   #rejectCommand(rejected: Extract<Parsed<never>, { ok: false }> & { readonly cid?: string }): void {
     this.sendError(rejected.problem, rejected.cid);
     this.#protocolErrors = rejected.nonsense ? this.#protocolErrors + 1 : 0;
-    if (this.#protocolErrors === LIMITS.protocolErrors) this.close(CLOSE.protocolError);
+    if (this.#protocolErrors === LIMITS.protocolErrors) this.closeFlood(CLOSE.protocolError);
   }
 }
 

@@ -9,7 +9,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { Config, Site } from '../config.js';
-import { addressOf, isOurHost, isOurOrigin, likelyCause, networkOf, pathBelow } from '../origin.js';
+import {
+  addressOf,
+  headerCount,
+  isOurHost,
+  isOurOrigin,
+  isValidRequest,
+  likelyCause,
+  networkOf,
+  pathBelow,
+} from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseRoomSegment } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
@@ -68,7 +77,7 @@ export class UpgradeHandler {
     this.#wss = new WebSocketServer(WS_OPTIONS);
   }
 
-  /** The listener of 'upgrade'. Requests are queued, because thousands at once would block the event loop. */
+  /** Answers an upgrade to WebSocket. Requests are queued, because thousands at once would block the event loop. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', ignore); // first: Node has removed its own listener
     this.#queue.push([request, socket, head]);
@@ -199,7 +208,7 @@ export class UpgradeHandler {
   }
 
   #onClose(ws: WebSocket, code: number): void {
-    this.#deps.telemetry.closed(code);
+    this.#deps.telemetry.closed(this.#deps.hub.connections.get(ws)?.closeCode ?? code);
     this.#rejected.delete(ws);
     this.#addresses.remove(ws);
     this.#unsigned.remove(ws);
@@ -242,17 +251,30 @@ export interface UpgradeTarget {
   readonly resume: ResumePosition;
 }
 
+/** Whether `websocket` is in the list of protocols. Then it becomes the only one, because the package ws expects that. */
+export function offersWebSocket({ headers }: IncomingMessage): boolean {
+  const offered = headers.upgrade?.split(',').map((protocol) => protocol.trim().toLowerCase());
+  if (!offered?.includes('websocket')) return false;
+  headers.upgrade = 'websocket';
+  return true;
+}
+
 export type HttpRefusal = readonly [status: number, reason: string, headers?: string];
 
-/** Returns the refusal of a request that is no handshake by RFC 6455, 4.2.1. */
-export function validateHandshake({ method, headers }: IncomingMessage): HttpRefusal | undefined {
-  if (headers.upgrade?.toLowerCase() !== 'websocket') return [400, 'Bad Request'];
+/** Returns the refusal of a request that is no handshake by RFC 6455, 4.2.1, or no request by RFC 9112. */
+export function validateHandshake(request: IncomingMessage): HttpRefusal | undefined {
+  const { method, headers, httpVersion } = request;
+  if (!isValidRequest(request) || httpVersion === '1.0') return [400, 'Bad Request'];
   if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
+  if (SINGLE_HEADERS.some((name) => headerCount(request, name) > 1)) return [400, 'Bad Request'];
   if (headers['sec-websocket-version'] !== '13')
-    return [426, 'Upgrade Required', 'Sec-WebSocket-Version: 13\r\n'];
+    return [426, 'Upgrade Required', 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'];
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return [400, 'Bad Request'];
   return undefined;
 }
+
+/** Headers that a handshake has at most once (RFC 6455, 11.3). */
+const SINGLE_HEADERS = ['sec-websocket-key', 'sec-websocket-version'];
 
 /** Parses the URL. Does without `new URL`, which throws on paths that a peer may send. */
 export function parseUpgradeUrl(
@@ -264,18 +286,28 @@ export function parseUpgradeUrl(
   const [fullPath = '', query = ''] = splitOnce(url, '?');
   const path = pathBelow(site, fullPath);
   if (!path?.startsWith('/ws/')) return 'not_found';
-  const params = new URLSearchParams(query);
-  const resume = {
-    after: positionParam(params.get('after')),
-    epoch: params.get('epoch') ?? undefined,
-    history: Math.min(positionParam(params.get('history')) ?? LIMITS.defaultPageEvents, LIMITS.pageEvents),
-  };
+  const resume = parseResumePosition(new URLSearchParams(query));
+  if (!resume) return 'malformed';
   return { room: parseRoomSegment(path.slice('/ws/'.length), roomExists), resume };
 }
 
-/** Returns a whole number, at most 2^53 - 1. Anything else counts as not given. */
+/**
+ * Returns undefined when a parameter has no value, comes twice, or is no number that it may be. A client with a bug would lose
+ * its position without notice if such a parameter counted as absent.
+ */
+function parseResumePosition(params: URLSearchParams): ResumePosition | undefined {
+  for (const name of ['after', 'epoch', 'history'])
+    if (params.getAll(name).length > 1 || params.get(name) === '') return undefined;
+  const after = positionParam(params.get('after'));
+  const history = positionParam(params.get('history') ?? String(LIMITS.defaultPageEvents));
+  if (Number.isNaN(after) || !(Number(history) <= LIMITS.pageEvents)) return undefined;
+  return { after, epoch: params.get('epoch') ?? undefined, history: Number(history) };
+}
+
+/** Returns a whole number, at most 2^53 - 1; NaN for anything else; undefined when it is absent. */
 function positionParam(raw: string | null): number | undefined {
-  return raw !== null && /^\d+$/.test(raw) ? Math.min(Number(raw), Number.MAX_SAFE_INTEGER) : undefined;
+  if (raw === null) return undefined;
+  return /^\d+$/.test(raw) ? Math.min(Number(raw), Number.MAX_SAFE_INTEGER) : Number.NaN;
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -101,7 +101,7 @@ export class ConnectedUser {
   /** Disconnects a user who sends far too much. What waits is dropped. */
   disconnect(): void {
     this.clearQueue();
-    for (const connection of this.connections) connection.close(CLOSE.tooFast);
+    for (const connection of this.connections) connection.closeFlood(CLOSE.tooFast);
   }
 
   /** Drops what waits. */

@@ -228,6 +228,8 @@ export const LIMITS = {
   nameGraphemes: 32,
   /** events in one page of history over HTTP, and of `history` on a socket */
   pageEvents: 500,
+  /** bytes of one page over HTTP, unless its only event is larger */
+  pageBytes: 256 * 1024,
   /** events in a page by default */
   defaultPageEvents: 50,
   /** unread messages that fit on a screen */

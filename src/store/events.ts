@@ -163,10 +163,12 @@ export class EventStore implements EventStorage {
     return this.#events(limitReactions(takeBytes(this.#after.iterate(key, id, limit), maxBytes)));
   }
 
-  /** Returns at most `limit` events right before number `id`, ascending; fewer when they have too many reactions. */
-  before(room: string, id: number, limit: number): RoomEvent[] {
+  /** Returns at most `limit` events right before number `id`, ascending; fewer as above. */
+  before(room: string, id: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): RoomEvent[] {
     const key = this.#counters.keyOf(room);
-    return key === undefined ? [] : this.#events(limitReactions(this.#before.all(key, id, limit)).reverse());
+    if (key === undefined) return [];
+    const rows = limitReactions(takeBytes(this.#before.iterate(key, id, limit), maxBytes));
+    return this.#events(rows.reverse());
   }
 
   /** Writes the changed rows of the rooms. To be called before the commit. */
@@ -367,6 +369,9 @@ export class RoomCounters {
   }
 }
 
+/** Bytes of most messages with their reactions: a page is closed when another one might not fit. */
+const MAX_HIT_BYTES = 64 * 1024;
+
 /** Loads messages of any rooms in their current state by seq, for lists and searches. */
 export class MessageLoader {
   readonly #bySeq: Database.Statement<[number], Row>;
@@ -381,6 +386,23 @@ export class MessageLoader {
       .pluck();
     this.#reactions = changes.reactions;
     this.#replies = replies;
+  }
+
+  /**
+   * Loads messages as `load` does, until their JSON fills a page; `stoppedAt` is then the position of the last one that was loaded. `seqs` are newest
+   * first.
+   */
+  loadPage(seqs: readonly number[], position?: number): { messages: SearchHit[]; stoppedAt?: number } {
+    const messages: SearchHit[] = [];
+    let bytes = 0;
+    for (const [n, seq] of seqs.entries()) {
+      const hits = this.load([seq], position);
+      messages.push(...hits);
+      for (const hit of hits) bytes += Buffer.byteLength(JSON.stringify(hit));
+      if (bytes >= LIMITS.pageBytes - MAX_HIT_BYTES && n < seqs.length - 1)
+        return { messages, stoppedAt: seq };
+    }
+    return { messages };
   }
 
   /** Leaves out messages that were deleted, or edited after the event `position`. */

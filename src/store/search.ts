@@ -32,8 +32,11 @@ export type WorkerMessage =
 
 export interface SearchDeps {
   readonly dataDir: string;
-  /** The messages as they are now, without those that were deleted, or edited after `position`. */
-  readonly load: (seqs: readonly number[], position: number) => SearchHit[];
+  /** A page of the messages as they are now, without those that were deleted, or edited after `position`. */
+  readonly load: (
+    seqs: readonly number[],
+    position: number,
+  ) => { readonly messages: SearchHit[]; readonly stoppedAt?: number };
   /** The worker died. Told once, until the index has been current again. */
   readonly onError: (error: unknown) => void;
 }
@@ -72,8 +75,11 @@ export class Search {
     if (this.#pending.size >= maxPendingSearches) return undefined;
     const answer = await this.#ask(request);
     if (answer === undefined) return { messages: [], complete: false };
-    const { seqs, next, complete, position } = answer;
-    const messages = this.#deps.load(seqs, position);
+    const { seqs, complete, position } = answer;
+    const { messages, stoppedAt } = this.#deps.load(seqs, position);
+    // in a room, `before` is one of its numbers
+    const stopped = request.room === undefined ? stoppedAt : messages.at(-1)?.id;
+    const next = stoppedAt === undefined ? answer.next : stopped;
     return { messages, ...(next === undefined ? {} : { next }), complete };
   }
 

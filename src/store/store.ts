@@ -71,7 +71,7 @@ export class Store implements Storage {
     this.messages = new MessageLoader(this.#db, this.events);
     this.search = new Search({
       dataDir,
-      load: (seqs, position) => this.messages.load(seqs, position),
+      load: (seqs, position) => this.messages.loadPage(seqs, position),
       onError: onSearchError,
     });
     this.#wal = new WalTruncater(this.#db);
@@ -163,8 +163,8 @@ export class Store implements Storage {
   /** Lists the messages that mention a user, newest first, before a position in the log. */
   listMentions(user: User, before: number, limit: number): SearchPage {
     const seqs = this.events.changes.mentions.list(user, before, limit + 1);
-    const next = seqs.length > limit ? seqs[limit - 1] : undefined;
-    const messages = this.messages.load(seqs.slice(0, limit));
+    const { messages, stoppedAt } = this.messages.loadPage(seqs.slice(0, limit));
+    const next = stoppedAt ?? (seqs.length > limit ? seqs[limit - 1] : undefined);
     return { messages, ...(next === undefined ? {} : { next }), complete: true };
   }
 

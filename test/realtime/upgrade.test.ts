@@ -17,11 +17,6 @@ function resumeOf(query: string) {
 describe('the URL of an upgrade', () => {
   it.each([
     ['', undefined],
-    ['?after=', undefined],
-    ['?after=-1', undefined],
-    ['?after=abc', undefined],
-    ['?after=1.5', undefined],
-    ['?after=1e3', undefined],
     ['?after=0', 0],
     ['?after=17', 17],
     ['?after=00000000000000000017', 17],
@@ -31,11 +26,25 @@ describe('the URL of an upgrade', () => {
   ])('%j resumes after %j', (query, after) => expect(resumeOf(query).after).toBe(after));
 
   it('asks for 50 events of history by default, and for 500 at most', () => {
-    expect(['', '?history=0', '?history=7'].map((query) => resumeOf(query).history)).toEqual([50, 0, 7]);
-    expect(['?history=501', `?history=${'9'.repeat(20)}`].map((query) => resumeOf(query).history)).toEqual([
-      500, 500,
-    ]);
+    const queries = ['', '?history=0', '?history=7', '?history=500'];
+    expect(queries.map((query) => resumeOf(query).history)).toEqual([50, 0, 7, 500]);
   });
+
+  it.each([
+    ...[
+      '?after=',
+      '?after',
+      '?after=-1',
+      '?after=abc',
+      '?after=1.5',
+      '?after=1e3',
+      '?after=%201',
+      '?after=1&after=2',
+    ],
+    ...['?history=', '?history=501', `?history=${'9'.repeat(20)}`, '?history=x', '?epoch=', '?epoch'],
+  ])('%s is malformed', (query) =>
+    expect(parseUpgradeUrl(`/ws/lobby${query}`, readConfig({}).site)).toBe('malformed'),
+  );
 
   it('gets complete:false for a number beyond the last, however large', async () => {
     const chat = await startChat();
@@ -66,7 +75,10 @@ describe('the upgrade handler', () => {
     };
     const request = (): void => {
       const socket = { on: () => {}, writable: true, end };
-      const message = { url: '/other', method: 'GET', headers: {}, socket: { remoteAddress: '' } };
+      const message = {
+        ...{ url: '/other', method: 'GET', httpVersion: '1.1', socket: { remoteAddress: '' } },
+        ...{ headers: { host: 'localhost', upgrade: 'websocket' }, rawHeaders: ['Host', 'localhost'] },
+      };
       handler.handle(message as never, socket as never, Buffer.alloc(0));
     };
     for (let n = 0; n < 10; n++) request();

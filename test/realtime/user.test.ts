@@ -61,7 +61,7 @@ describe('a connected user', () => {
   it('drops what waits when it is disconnected, and closes all sockets with 4429', () => {
     const ann = newUser();
     const codes: number[] = [];
-    const socket = { close: ([code]: [number]) => codes.push(code), resume: () => {} };
+    const socket = { closeFlood: ([code]: [number]) => codes.push(code), resume: () => {} };
     ann.addConnection(socket as unknown as Connection);
     ann.inbox.queueFrame(100, () => codes.push(0));
     ann.disconnect();

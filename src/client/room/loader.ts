@@ -73,10 +73,10 @@ export class HistoryLoader {
   /** Returns false when the number could not be loaded, or a later jump replaced this one. */
   async loadAround(id: number): Promise<boolean> {
     const request = ++this.#request;
-    if (!timeline.containsId(this.#timeline, id)) {
-      await this.#load(pageAround(id), (t, page) =>
-        request === this.#request ? timeline.replaceWindow(t, page) : t,
-      );
+    // A page of long messages may end before it reaches the number. The second one begins with it.
+    for (const where of [pageAround(id), { before: id + 1, limit: pageSize }]) {
+      if (timeline.containsId(this.#timeline, id)) break;
+      await this.#load(where, (t, page) => (request === this.#request ? timeline.replaceWindow(t, page) : t));
     }
     if (request !== this.#request || !timeline.containsId(this.#timeline, id)) return false;
     this.#deps.timeline.value = timeline.setPinned(this.#timeline, false);

@@ -1,0 +1,260 @@
+// @ts-check
+/**
+ * npm run attack: the server with 256 MB beside honest people, under each attack alone and then under all of them at once. The
+ * same bytes are sent to a sink as a control, because attacker and server share this machine.
+ */
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import WebSocket from 'ws';
+import { pause } from '../load/clock.js';
+import { machine } from '../proc.js';
+import { quantile } from '../report/numbers.js';
+import { ATTACKERS, allAttacks } from './attacks.js';
+import { Honest, PEOPLE } from './honest.js';
+import { Target } from './target.js';
+
+const GOAL = { p99Ms: 100, growthMb: 64 };
+const ROOM = 'hall';
+const LONG_MESSAGES = 500;
+/** A run that takes longer has a fault. */
+const MOST_MS = 300_000;
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+const HELP = `Attacks the server, and measures what honest people notice.
+
+  node bench/attack/run.js            every attack, then all at once (about three minutes)
+
+  --only TEXT     only attacks whose name has this in it
+  --seconds N     how long each lasts [2.5]
+  --no-all        without all at once
+  --help
+
+Goals: p99 of honest messages and requests ${GOAL.p99Ms} ms, growth of memory ${GOAL.growthMb} MB, nothing lost.
+`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '2.5' },
+    'no-all': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** @typedef {import('./attacker.js').Attack} Attack */
+/** @typedef {import('./attacker.js').Yield} Yield */
+/** @typedef {{ work: string, sessionKey: string, seed: string, honest: string[], ms: number }} Ground */
+
+const say = (/** @type {string} */ line) => void process.stderr.write(`${line}\n`);
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set();
+
+/** @param {string} script */
+function child(script) {
+  const forked = fork(join(HERE, script), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  children.add(forked);
+  forked.on('exit', () => children.delete(forked));
+  return forked;
+}
+
+/** @template T @param {import('node:child_process').ChildProcess} process @returns {Promise<T>} its next message */
+function message(process) {
+  return new Promise((resolve, reject) => {
+    process.once('message', (value) => resolve(/** @type {T} */ (value)));
+    process.once('exit', () => reject(new Error('a process of the attack has ended')));
+  });
+}
+
+/** Signs people in without limits, and fills a room with long messages. @param {Ground} ground */
+async function prepare(ground) {
+  const open = {
+    ...{ MESSAGE_RATE: '0', MESSAGE_BURST: '0', SIGNINS_PER_MINUTE: '0' },
+    ...{ CONNECTIONS_PER_PERSON: '0', CONNECTIONS_PER_ADDRESS: '0' },
+  };
+  const target = await Target.start(ground, undefined, open);
+  const origin = `http://127.0.0.1:${target.port}`;
+  /** @type {string[]} */
+  const cookies = [];
+  for (let n = 0; n < PEOPLE + ATTACKERS; n++) {
+    const body = JSON.stringify({ name: `Person ${n}` });
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${origin}/signin`, { method: 'POST', headers, body });
+    if (response.status !== 200) throw new Error(`a sign-in was answered with ${response.status}`);
+    cookies.push(
+      response.headers
+        .getSetCookie()
+        .map((line) => line.split(';')[0])
+        .join('; '),
+    );
+  }
+  await fill(target.port, cookies[0] ?? '');
+  await target.stop(ground.seed);
+  return cookies;
+}
+
+/** @param {number} port @param {string} cookie @returns {Promise<void>} */
+function fill(port, cookie) {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/big`, 'superchat', { headers: { cookie } });
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('open', () => {
+      const text = JSON.stringify({ type: 'chat', data: '😀'.repeat(4000) });
+      for (let n = 0; n < LONG_MESSAGES; n++) socket.send(text);
+    });
+    socket.on('message', (data) => {
+      if (JSON.parse(String(data)).id !== LONG_MESSAGES) return;
+      socket.terminate();
+      resolve();
+    });
+  });
+}
+
+/** @typedef {{ name: string, got: string, messages: number, requests: number, control: { messages: number, requests: number }, growthMb: number, lost: string, pass: boolean, limit: string }} Row */
+
+/** @param {string} name @param {Attack[]} attacks @param {Ground} ground @returns {Promise<Row>} */
+async function attack(name, attacks, ground) {
+  const target = await Target.start(ground, ground.seed);
+  const attacker = child('attacker.js');
+  const sink = child('sink.js');
+  try {
+    const sinkPort = await message(sink);
+    const honest = await Honest.enter(target.port, ROOM, ground.honest);
+    await pause(800); // compiled by then
+    const control = await flood(attacker, attacks, sinkPort, ground.ms * 0.8);
+    await pause(200);
+    const before = target.rssKb;
+    target.peakKb = before;
+    const real = await flood(attacker, attacks, target.port, ground.ms);
+    const lost = await honest.leave();
+    const growthMb = (target.peakKb - before) / 1024;
+    const dead = target.alive ? '' : 'THE SERVER DIED';
+    const all = [dead, lost].filter(Boolean).join(', ');
+    const { messages, requests } = noticed(honest, real);
+    const slow = Math.max(messages, requests) > GOAL.p99Ms;
+    return {
+      ...{ name, got: describe(real.reached), messages, requests, growthMb, lost: all },
+      control: noticed(honest, control),
+      ...{ pass: !slow && growthMb <= GOAL.growthMb && all === '', limit: target.limit },
+    };
+  } finally {
+    attacker.kill();
+    sink.kill();
+    await target.stop();
+  }
+}
+
+/** @param {import('node:child_process').ChildProcess} attacker @param {Attack[]} attacks @param {unknown} port @param {number} ms */
+async function flood(attacker, attacks, port, ms) {
+  const from = performance.now();
+  attacker.send({ attacks, port, ms });
+  const reached = /** @type {Yield[]} */ (await message(attacker));
+  return { reached, from, to: performance.now() };
+}
+
+/** p99 of what was sent during a flood, also when its answer came later. @param {Honest} honest @param {{ from: number, to: number }} flood */
+function noticed({ times }, { from, to }) {
+  /** @param {import('./honest.js').Time[]} all */
+  const p99 = (all) => {
+    const during = all.filter(({ at }) => at >= from && at <= to).map(({ ms }) => ms);
+    return during.length === 0
+      ? Number.POSITIVE_INFINITY
+      : quantile(
+          during.sort((a, b) => a - b),
+          0.99,
+        );
+  };
+  return { messages: p99(times.messages), requests: p99(times.requests) };
+}
+
+/** @param {Yield[]} reached */
+function describe(reached) {
+  /** @param {'opened' | 'closed' | 'sent' | 'received'} what */
+  const sum = (what) => reached.reduce((total, one) => total + one[what], 0);
+  /** @type {Record<string, number>} */
+  const statuses = {};
+  for (const one of reached)
+    for (const [status, count] of Object.entries(one.statuses))
+      statuses[status] = (statuses[status] ?? 0) + count;
+  const answers = Object.entries(statuses).map(([status, count]) => `${status} ×${count}`);
+  const mb = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(1);
+  return `${sum('opened')} opened, ${sum('closed')} closed; ${mb(sum('sent'))} MB in, ${mb(sum('received'))} out${answers.length > 0 ? `; ${answers.join(', ')}` : ''}`;
+}
+
+/** @param {Row[]} rows */
+function table(rows) {
+  const ms = (/** @type {number} */ value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
+  const lines = rows.map((row) => {
+    const { name, got, messages, requests, control, growthMb, lost, pass } = row;
+    const cells = [
+      ...[name, `${ms(messages)} (${ms(control.messages)})`, `${ms(requests)} (${ms(control.requests)})`],
+      ...[growthMb.toFixed(0), lost || 'nothing', got, pass ? 'pass' : '**fail**'],
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  const head =
+    '| attack | message p99 ms (control) | request p99 ms (control) | memory + MB | lost | what the attacker got | |';
+  return [head, '|---|---|---|---|---|---|---|', ...lines].join('\n');
+}
+
+async function main() {
+  if (values.help) return void process.stdout.write(HELP);
+  const results = fileURLToPath(new URL('../results/', import.meta.url));
+  mkdirSync(results, { recursive: true });
+  const work = mkdtempSync(join(results, 'attack-'));
+  const watchdog = setTimeout(() => {
+    say('the run takes too long: stopping');
+    process.exitCode = 1;
+    end(work);
+    process.exit();
+  }, MOST_MS);
+  const key = randomBytes(32).toString('base64url');
+  /** @type {Ground} */
+  const ground = {
+    work,
+    sessionKey: key,
+    seed: join(work, 'seed'),
+    honest: [],
+    ms: Number(values.seconds) * 1000,
+  };
+  try {
+    say('preparing: people sign in, a room is filled with long messages');
+    const cookies = await prepare(ground);
+    ground.honest = cookies.slice(0, PEOPLE);
+    const attacks = allAttacks(cookies.slice(PEOPLE), ROOM).filter(({ name }) => name.includes(values.only));
+    /** @type {Row[]} */
+    const rows = [];
+    for (const one of attacks) {
+      rows.push(await attack(one.name, [one], ground));
+      say(table(rows.slice(-1)).split('\n').at(-1) ?? '');
+    }
+    if (!values['no-all'] && attacks.length > 1) {
+      rows.push(await attack('all at once', attacks, { ...ground, ms: 2 * ground.ms }));
+      say(table(rows.slice(-1)).split('\n').at(-1) ?? '');
+    }
+    const { cpu, cores, node } = machine();
+    process.stdout.write(`\n${cores} cores of ${cpu}, Node ${node}; ${rows[0]?.limit}\n\n${table(rows)}\n`);
+    process.exitCode = rows.every(({ pass }) => pass) ? 0 : 1;
+  } finally {
+    clearTimeout(watchdog);
+    end(work);
+  }
+}
+
+/** @param {string} work */
+function end(work) {
+  for (const one of children) one.kill();
+  rmSync(work, { recursive: true, force: true });
+}
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
+  process.once(signal, () => {
+    for (const one of children) one.kill();
+    process.exit(130);
+  });
+
+await main();
