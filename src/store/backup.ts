@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
+import { type NamedHead, readHeads } from './chain.js';
 import {
   createDataFolder,
   databaseFile,
@@ -35,6 +36,8 @@ const pagesPerReport = 4096;
 export interface BackupResult {
   readonly bytes: number;
   readonly epoch: string;
+  /** the ends of all chains in the copy */
+  readonly heads: readonly NamedHead[];
 }
 
 export class ExistsError extends Error {}
@@ -72,6 +75,7 @@ async function copyDatabase(
 ): Promise<BackupResult> {
   db.exec('BEGIN');
   const epoch = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck().get() ?? '';
+  const heads = [...readHeads(db)];
   const { totalPages } = await db.backup(part, {
     progress({ totalPages, remainingPages }) {
       report(totalPages - remainingPages, totalPages);
@@ -79,7 +83,7 @@ async function copyDatabase(
     },
   });
   db.exec('COMMIT');
-  return { bytes: totalPages * Number(db.pragma('page_size', { simple: true })), epoch };
+  return { bytes: totalPages * Number(db.pragma('page_size', { simple: true })), epoch, heads };
 }
 
 /** Changes the journal mode, so that readers of the backup create no files beside it. */

@@ -4,6 +4,7 @@
  * message agrees with its changes. It reads one snapshot while a server may write. It stops at the first finding.
  */
 
+import { contentHash, eventHash, type NamedHead, readHeads, ZERO_HASH } from './chain.js';
 import { openReadOnly } from './database.js';
 import Database from './sqlite.js';
 
@@ -13,52 +14,75 @@ export interface VerifyResult {
   readonly rooms: number;
   readonly people: number;
   readonly events: number;
+  /** the ends of all chains, when there is no finding */
+  readonly heads: readonly NamedHead[];
 }
 
 /** Reports the current step, and how many of its events are done when it counts them. */
 export type ReportProgress = (step: string, done?: number, total?: number) => void;
 
-interface Row {
-  readonly seq: number;
-  readonly room: number;
-  readonly name: string;
-  readonly last: number;
-  readonly latest: number;
-  readonly id: number;
-  readonly at: number;
-  readonly messages: number;
-  readonly isMessage: number;
-}
-
 const rowsPerReport = 50_000;
 
-/** @throws OpenError when the file is not a database of Oneport */
-export function verify(file: string, report: ReportProgress): VerifyResult {
+/**
+ * `noted` are heads of an earlier time, which the database must contain.
+ * @throws OpenError when the file is not a database of Oneport
+ */
+export function verify(file: string, report: ReportProgress, noted: readonly NamedHead[] = []): VerifyResult {
   const db = openReadOnly(file);
   try {
     db.pragma('cache_size = -64000'); // 64 MB, because it does not read the file in order
     db.exec('BEGIN');
-    return runChecks(db, report);
+    return runChecks(db, report, noted);
   } catch (error) {
     if (!(error instanceof Database.SqliteError) || !/CORRUPT|NOTADB|IOERR/.test(error.code)) throw error;
-    return { finding: `the file is damaged: ${error.message}`, rooms: 0, people: 0, events: 0 };
+    return { finding: `the file is damaged: ${error.message}`, rooms: 0, people: 0, events: 0, heads: [] };
   } finally {
     db.close();
   }
 }
 
-function runChecks(db: Database.Database, report: ReportProgress): VerifyResult {
+function runChecks(db: Database.Database, report: ReportProgress, noted: readonly NamedHead[]): VerifyResult {
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
   const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
-  const finding =
+  const events = (): string | undefined => {
+    const found = checkEvents(db, counts.events, report);
+    hashFinding = found.hash;
+    return found.place;
+  };
+  let hashFinding: string | undefined;
+  const damage =
     checkPages(db, report) ??
     checkReferences(db, report) ??
-    checkNumbers(db, counts.events, report) ??
+    events() ??
     checkRooms(db) ??
     checkCids(db, report) ??
-    checkChanges(db, report);
-  return { finding, ...counts };
+    checkChanges(db, report) ??
+    hashFinding; // the last, because it says that an event was changed, and the others say in what
+  const finding = damage ?? compareHeads(db, noted);
+  return { finding, ...counts, heads: finding === undefined ? [...readHeads(db)] : [] };
+}
+
+/** A chain alone does not show that its end was cut off, or that somebody wrote all of it anew: heads kept elsewhere do. */
+function compareHeads(db: Database.Database, noted: readonly NamedHead[]): string | undefined {
+  const hashAt = db
+    .prepare<[string, number], string>(
+      'SELECT lower(hex(e.hash)) FROM events e JOIN rooms r USING (room) WHERE r.name = ? AND e.id = ?',
+    )
+    .pluck();
+  const personHashAt = db
+    .prepare<[number], string>('SELECT lower(hex(hash)) FROM people_chain WHERE number = ?')
+    .pluck();
+  for (const { room, last, hash } of noted) {
+    if (last === 0) continue;
+    const found = room === '*' ? personHashAt.get(last) : hashAt.get(room, last);
+    const chain = room === '*' ? 'people' : `room ${room}`;
+    if (found === undefined)
+      return `${chain}: ends before number ${last}, which was noted. Restore a later backup`;
+    if (found !== hash)
+      return `${chain}: number ${last} does not have the noted hash. Restore another backup`;
+  }
+  return undefined;
 }
 
 function checkPages(db: Database.Database, report: ReportProgress): string | undefined {
@@ -81,32 +105,95 @@ function checkReferences(db: Database.Database, report: ReportProgress): string 
   );
 }
 
-function checkNumbers(db: Database.Database, total: number, report: ReportProgress): string | undefined {
-  const rows = db.prepare<[], Row>(`SELECT e.seq, e.room, r.name, r.last, r.at AS latest, e.id, e.at,
-      e.messages, e.type = 'chat' AS isMessage
-    FROM events e CROSS JOIN rooms r USING (room) ORDER BY e.room, e.id`);
-  let done = 0;
-  let previous: Row | undefined;
-  for (const row of rows.iterate()) {
-    const finding = checkSuccessor(previous?.room === row.room ? previous : undefined, row);
-    if (finding) return `room ${row.name}: ${finding}`;
-    previous = row;
-    if (++done % rowsPerReport === 0) report('checking numbers', done, total);
-  }
-  return done < total ? `${total - done} of ${total} events belong to no room` : undefined;
+/** An event with its place and its hash, in the order of the columns. Hashes and salts are in hex. */
+type Row = [
+  ...[seq: number, room: number, id: number, messages: number, type: string, person: number, name: string],
+  ...[at: number, cid: string | null, target: number | null, reply: number | null, data: string | null],
+  ...[content: string, hash: string],
+];
+
+/** A room, and how far the check has come in it. */
+interface CheckedRoom {
+  readonly room: number;
+  readonly name: string;
+  readonly last: number;
+  /** the time of its newest event */
+  readonly at: number;
+  /** the number, the time, the count of messages and the hash of the event that was checked last */
+  id: number;
+  checkedAt: number;
+  messages: number;
+  hash: string;
 }
 
-/** Compares an event with the previous one in its room. */
-function checkSuccessor(previous: Row | undefined, row: Row): string | undefined {
-  const expected = (previous?.id ?? 0) + 1;
-  if (row.id !== expected) return `number ${expected} is missing, ${row.id} comes next`;
-  if (row.id > row.last) return `number ${row.id} is beyond its last, ${row.last}`;
-  if (previous && row.seq <= previous.seq) return `number ${row.id} was stored before number ${previous.id}`;
-  if (previous && row.at < previous.at) return `the time goes back at number ${row.id}`;
-  if (row.at > row.latest) return `number ${row.id} is later than the room itself`;
-  const messages = (previous?.messages ?? 0) + row.isMessage;
-  if (row.messages !== messages) return `number ${row.id} counts ${row.messages} messages, not ${messages}`;
+/** What is wrong with the place of an event; what was changed in one. */
+interface EventFindings {
+  readonly place: string | undefined;
+  readonly hash: string | undefined;
+}
+
+/** Reads the events once, in the one order, which is how they lie in the file. */
+function checkEvents(db: Database.Database, total: number, report: ReportProgress): EventFindings {
+  const rooms = new Map(
+    db
+      .prepare<[], Pick<CheckedRoom, 'room' | 'name' | 'last' | 'at'>>(
+        'SELECT room, name, last, at FROM rooms',
+      )
+      .all()
+      .map((row) => [row.room, { ...row, id: 0, checkedAt: 0, messages: 0, hash: ZERO_HASH }]),
+  );
+  const userIds = new Map(
+    db.prepare<[], [number, string]>('SELECT person, id FROM people').raw().iterate() as Iterable<
+      [number, string]
+    >,
+  );
+  const rows = db.prepare<
+    [],
+    Row
+  >(`SELECT seq, room, id, messages, type, person, name, at, cid, target, reply, data,
+    lower(hex(content)), lower(hex(hash)) FROM events ORDER BY seq`);
+  let [done, hash]: [number, string | undefined] = [0, undefined];
+  for (const row of rows.raw().iterate() as Iterable<Row>) {
+    const room = rooms.get(row[1]);
+    if (!room) return { place: `event ${row[0]} belongs to no room`, hash };
+    const place = checkPlace(room, row, db);
+    if (place) return { place: `room ${room.name}: ${place}`, hash };
+    hash ??= checkHash(room, row, userIds.get(row[5]) ?? '');
+    if (++done % rowsPerReport === 0) report('checking numbers and hashes', done, total);
+  }
+  return { place: undefined, hash };
+}
+
+/** Compares the numbers, times and counts of an event with the previous event of its room. */
+function checkPlace(room: CheckedRoom, row: Row, db: Database.Database): string | undefined {
+  const [, , id, messages, type, , , at] = row;
+  const expected = room.id + 1;
+  if (id !== expected) return misplaced(id, expected, room.room, db);
+  if (id > room.last) return `number ${id} is beyond its last, ${room.last}`;
+  if (at < room.checkedAt) return `the time goes back at number ${id}`;
+  if (at > room.at) return `number ${id} is later than the room itself`;
+  const counted = room.messages + (type === 'chat' ? 1 : 0);
+  if (messages !== counted) return `number ${id} counts ${messages} messages, not ${counted}`;
+  room.id = id;
+  room.checkedAt = at;
+  room.messages = counted;
   return undefined;
+}
+
+function misplaced(id: number, expected: number, room: number, db: Database.Database): string {
+  const exists = db
+    .prepare<[number, number]>('SELECT 1 FROM events WHERE room = ? AND id = ?')
+    .get(room, expected);
+  if (id > expected && exists) return `number ${id} was stored before number ${expected}`;
+  return `number ${expected} is missing, ${id} comes next`;
+}
+
+function checkHash(room: CheckedRoom, row: Row, userId: string): string | undefined {
+  const [, , id, , type, , name, at, cid, target, reply, data, salt, hash] = row;
+  const content = data === '' ? salt : contentHash(salt.slice(0, 32), data, reply);
+  room.hash = eventHash(room.hash, { room: room.name, id, type, target, userId, name, at, cid, content });
+  if (room.hash === hash) return undefined;
+  return `room ${room.name}: number ${id} is not as it was written: its hash does not fit. Restore a backup from before that`;
 }
 
 interface RoomRow {
@@ -115,6 +202,8 @@ interface RoomRow {
   readonly messages: number;
   readonly newest: number;
   readonly counted: number;
+  /** 1: the hash is that of the newest event */
+  readonly isHead: number;
 }
 
 function checkRooms(db: Database.Database): string | undefined {
@@ -122,14 +211,17 @@ function checkRooms(db: Database.Database): string | undefined {
     .prepare<
       [],
       RoomRow
-    >(`SELECT r.name, r.last, r.messages, coalesce(e.id, 0) AS newest, coalesce(e.messages, 0) AS counted
+    >(`SELECT r.name, r.last, r.messages, coalesce(e.id, 0) AS newest, coalesce(e.messages, 0) AS counted,
+        r.hash IS coalesce(e.hash, zeroblob(32)) AS isHead
       FROM rooms r LEFT JOIN events e ON e.room = r.room AND e.id = (SELECT max(id) FROM events WHERE room = r.room)
-      WHERE r.last <> newest OR r.messages <> counted LIMIT 1`)
+      WHERE r.last <> newest OR r.messages <> counted OR NOT isHead LIMIT 1`)
     .get();
   if (!room) return undefined;
   const { name, last, messages, newest, counted } = room;
   if (last !== newest) return `room ${name}: its last is ${last}, but its newest event is ${newest}`;
-  return `room ${name}: it counts ${messages} messages, but its newest event ${counted}`;
+  if (messages !== counted)
+    return `room ${name}: it counts ${messages} messages, but its newest event ${counted}`;
+  return `room ${name}: its hash is not that of its last event, ${last}`;
 }
 
 function checkChanges(db: Database.Database, report: ReportProgress): string | undefined {

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../harness.js';
 import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js';
@@ -6,7 +7,7 @@ import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js
 describe('verify', { timeout: 60_000 }, () => {
   it('reports a sound log, while the server runs and after', async () => {
     const chat = await chatWith(30);
-    const sound = { code: 0, out: 'sound: 31 events in 2 rooms, 1 people\n' };
+    const sound = { code: 0, out: expect.stringMatching(/^sound: 31 events in 2 rooms, 1 people\n/) };
     expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
     await chat.stop();
     expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
@@ -55,6 +56,48 @@ describe('verify', { timeout: 60_000 }, () => {
     const { code, err } = await oneport(['verify'], folder);
     expect(err).toContain('the file is damaged');
     expect(code).toBe(1);
+  });
+
+  it('prints the heads, and compares them with those noted earlier', async () => {
+    const chat = await chatWith(5);
+    const noted = join(temporaryFolder(), 'noted');
+    const { out } = await oneport(['backup', `${noted}.db`], chat.dataDir);
+    writeFileSync(noted, out);
+    const ann = await chat.signIn('Bea');
+    const head = await (await ann.get('/api/rooms/lobby/head')).json();
+    expect(out).toContain(`lobby 5 ${(head as { hash: string }).hash}\n`);
+    expect(head).toMatchObject({ room: 'lobby', epoch: chat.server.epoch, last: 5 });
+    expect(await (await ann.get('/api/rooms/nowhere/head')).json()).toMatchObject({
+      last: 0,
+      hash: '0'.repeat(64),
+    });
+    await ann.post('/api/rooms/lobby/messages', { data: 'after the note' });
+    await chat.stop();
+    const later = await oneport(['verify', '--heads', noted], chat.dataDir);
+    expect(later).toMatchObject({ code: 0, out: expect.stringMatching(/^köln 1 [0-9a-f]{64}\nlobby 6 /m) });
+    expect(later.out).toMatch(/^\* 2 [0-9a-f]{64}\n$/m);
+    const laterNoted = join(temporaryFolder(), 'noted');
+    writeFileSync(laterNoted, `{"heads":["${later.out.split('\n').slice(1, -1).join('","')}"]}`);
+    expect(await oneport(['verify', '--heads', laterNoted, `${noted}.db`], chat.dataDir)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('room lobby: ends before number 6, which was noted'),
+    });
+    writeFileSync(
+      noted,
+      out.replace(/lobby 5 ./, 'lobby 5 x').replace('x', out.includes('lobby 5 0') ? '1' : '0'),
+    );
+    expect(await oneport(['verify', '--heads', noted], chat.dataDir)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('room lobby: number 5 does not have the noted hash'),
+    });
+    writeFileSync(noted, out.replace('* 1', '* 7'));
+    expect(await oneport(['verify', '--heads', noted], chat.dataDir)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('people: ends before number 7, which was noted'),
+    });
+    writeFileSync(noted, 'nothing');
+    expect(await oneport(['verify', '--heads', noted], chat.dataDir)).toMatchObject({ code: 65 });
+    expect(await oneport(['verify', '--heads'], chat.dataDir)).toMatchObject({ code: 64 });
   });
 
   it('reports a missing, a foreign and a newer database', async () => {

@@ -3,8 +3,8 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
-import { openReadOnlyLog } from '../../src/store/events.js';
 import Database from '../../src/store/sqlite.js';
+import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 
@@ -91,12 +91,12 @@ it('reads a room whose mentions are damaged', async () => {
   const path = '/api/rooms/lobby/messages';
   await ann.post(path, { data: 'hi @Ann' });
   await chat.stop();
-  const db = new Database(databaseFile(chat.dataDir));
   for (const damaged of ['{', 'null', '[1, {"id": 2}]']) {
+    const db = new Database(databaseFile(chat.dataDir));
     db.prepare('UPDATE events SET mentions = ?').run(damaged);
-    const log = openReadOnlyLog(databaseFile(chat.dataDir));
-    expect(log.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'hi @Ann', mentions: [] }]);
-    log.close();
+    db.close();
+    const store = new Store(chat.dataDir);
+    expect(store.events.after('lobby', 0, 9)).toMatchObject([{ id: 1, data: 'hi @Ann', mentions: [] }]);
+    store.close();
   }
-  db.close();
 });
