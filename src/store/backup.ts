@@ -28,7 +28,7 @@ import {
   syncFolderOf,
 } from './database.js';
 import Database from './sqlite.js';
-import { type ReportProgress, type VerifyResult, verify } from './verify.js';
+import { type ReportProgress, rebuildDerived, type VerifyResult, verify } from './verify.js';
 
 /** 16 MB. */
 const pagesPerReport = 4096;
@@ -152,6 +152,9 @@ function assertSound(copy: string, file: string, report: ReportProgress): Verify
 function migrateAndVerify(copy: string, file: string, report: ReportProgress): VerifyResult {
   try {
     migrateFile(copy);
+    const result = verify(copy, report);
+    if (!result.isDerived) return result;
+    rebuildDerived(copy, report);
     return verify(copy, report);
   } catch (error) {
     if (error instanceof OpenError) throw new OpenError(error.message.replaceAll(copy, file));
