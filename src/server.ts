@@ -22,6 +22,7 @@ import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
 import { newInstance, newKey, SessionCookie } from './session.js';
 import { CLOSE, type User } from './shared/protocol.js';
+import { formatHead } from './store/chain.js';
 import { databaseFile } from './store/database.js';
 import { Store } from './store/store.js';
 import { Telemetry } from './telemetry.js';
@@ -82,6 +83,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const stops = [
     startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
     startStoreTimer(store, telemetry),
+    startHeadLog(store, logger),
     () => hub.stop(),
   ];
   const abort = (): void => {
@@ -89,6 +91,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     server.close();
     server.closeAllConnections(); // does not include upgraded sockets
     upgradeHandler.terminateAll();
+    logHeads(store, logger);
     store.close();
   };
   const close = async (): Promise<void> => {
@@ -103,11 +106,10 @@ export function createServer(config: Config, dependencies: Dependencies): Server
 function openStore(config: Config, logger: Logger): Store {
   return new Store(
     config.dataDir,
-    (from, to) =>
-      logger.info(
-        { from, to },
-        `migrating database from schema ${from} to ${to} (a few seconds per million messages)`,
-      ),
+    {
+      start: (from, to) => logger.info({ from, to }, `migrating database from schema ${from} to ${to}`),
+      progress: (events) => logger.info({ events }, 'migrating database'),
+    },
     (error) => logger.error({ err: error }, 'restarting the search worker'),
   );
 }
@@ -275,6 +277,30 @@ function startStoreTimer(store: Store, telemetry: Telemetry): () => void {
   }, 1000);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+const headLogIntervalMs = 24 * 3600 * 1000;
+const headsPerLine = 100;
+
+/** Logs the heads once a day: whoever keeps the log can show later that nothing before them was changed. */
+function startHeadLog(store: Store, logger: Logger): () => void {
+  const timer = setInterval(() => logHeads(store, logger), headLogIntervalMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function logHeads(store: Store, logger: Logger): void {
+  try {
+    let heads: string[] = [];
+    for (const head of store.heads()) {
+      heads.push(formatHead(head));
+      if (heads.length < headsPerLine && head.room !== '*') continue;
+      logger.info({ heads }, 'heads of the chains');
+      heads = [];
+    }
+  } catch (error) {
+    logger.error({ err: error }, 'cannot read the heads of the chains');
+  }
 }
 
 /**

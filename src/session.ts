@@ -188,6 +188,20 @@ export function newId(): string {
   return randomBytes(9).toString('base64url');
 }
 
+/** Returns a salt for the hash of an event's content: 16 random bytes in hex. */
+export function newSalt(): string {
+  if (unusedSalts.length === 0)
+    unusedSalts =
+      randomBytes(16 * saltBatch)
+        .toString('hex')
+        .match(/.{32}/g) ?? [];
+  return unusedSalts.pop() ?? '';
+}
+
+/** Salts made at once, because one call of the generator costs as much as hashing a message. */
+const saltBatch = 64;
+let unusedSalts: string[] = [];
+
 /** Returns a new signing key: 32 random bytes. */
 export function newKey(): string {
   return randomBytes(32).toString('base64url');

@@ -167,7 +167,7 @@ function signOut({ user, generation, link, at }: SignOutCommand, storage: Storag
   storage.people.signOut(person, Math.max(generation, person.generation) + 1, seen);
   if (link) storage.people.setLink(person, link, at);
   else {
-    storage.people.deleteLink(person);
+    storage.people.deleteLink(person, at);
     storage.memberships.leaveAll(person); // nobody can come back
   }
   return { kind: 'signed-out', user };
@@ -184,7 +184,7 @@ function redeemLink({ hash, at }: RedeemCommand, storage: Storage): Result {
   const link = storage.people.findLink(hash);
   if (!link || at >= link.expires) return { kind: 'link-over' };
   const { person } = link;
-  storage.people.deleteLink(person);
+  storage.people.deleteLink(person, at);
   if (person.signedOut) signBackIn(person, at, storage);
   else updateLastSeen(person, at, storage);
   const { id, name, generation } = person;

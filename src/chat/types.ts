@@ -30,6 +30,8 @@ interface EventCommandFields {
   readonly user: User;
   /** milliseconds since 1970 */
   readonly at: number;
+  /** 16 random bytes in hex, for the hash of the content (docs/protocol.md, "The chain") */
+  readonly salt: string;
   readonly cid?: string;
 }
 
@@ -160,21 +162,29 @@ export interface UnreadCounts {
   readonly mentions: number;
 }
 
-/** Adds the person, the room and the time to a command from the wire. */
-export function toCommand(posting: PostCommand, room: string, user: User, at: number): EventCommand {
+/** Adds the person, the room, the time and a salt to a command from the wire. */
+export function toCommand(
+  posting: PostCommand,
+  room: string,
+  user: User,
+  origin: CommandOrigin,
+): EventCommand {
   const command =
-    posting.type === 'chat' ? toMessage(posting, room, user, at) : toChange(posting, room, user, at);
+    posting.type === 'chat' ? toMessage(posting, room, user, origin) : toChange(posting, room, user, origin);
   if (posting.cid !== undefined) command.cid = posting.cid;
   return command;
 }
+
+/** What the accepting node adds to a command. */
+export type CommandOrigin = Pick<EventCommand, 'at' | 'salt'>;
 
 function toMessage(
   { data, reply }: PostOfType<'chat'>,
   room: string,
   user: User,
-  at: number,
+  { at, salt }: CommandOrigin,
 ): Writable<MessageCommand> {
-  const command: Writable<MessageCommand> = { kind: 'message', room, user, at, data };
+  const command: Writable<MessageCommand> = { kind: 'message', room, user, at, salt, data };
   if (reply !== undefined) command.reply = reply;
   return command;
 }
@@ -183,10 +193,10 @@ function toChange(
   posting: PostOfType<ChangeEvent['type']>,
   room: string,
   user: User,
-  at: number,
+  { at, salt }: CommandOrigin,
 ): Writable<ChangeCommand> {
   const data = posting.type === 'delete' ? '' : posting.data;
-  return { kind: 'change', room, user, at, type: posting.type, target: posting.target, data };
+  return { kind: 'change', room, user, at, salt, type: posting.type, target: posting.target, data };
 }
 
 /**
@@ -253,7 +263,7 @@ export interface PeopleStorage {
   setLink(person: Person, link: LinkSecret, at: number): void;
   /** Returns the person of a link. */
   findLink(hash: string): { readonly person: Person; readonly expires: number } | undefined;
-  deleteLink(person: Person): void;
+  deleteLink(person: Person, at: number): void;
   updateLastSeen(person: Person, seen: number): void;
 }
 
@@ -296,9 +306,9 @@ export interface Storage {
 }
 
 export interface NewMessage {
-  readonly user: User;
   readonly data: string;
   readonly at: number;
+  readonly salt: string;
   readonly cid?: string;
   readonly mentions?: readonly User[];
   /** number of the message that it replies to: there is one, and it is not deleted */

@@ -1,13 +1,15 @@
 /** `oneport backup FILE`: a consistent copy of the database, also while the server runs. */
 import { once } from 'node:events';
+import { createReadStream, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { readConfig } from '../config.js';
 import { parseRoom } from '../shared/parse.js';
-import type { RoomEvent } from '../shared/protocol.js';
 import { createBackup, ExistsError, restore as putBack } from '../store/backup.js';
+import { formatHead, type NamedHead, parseHeads } from '../store/chain.js';
 import { databaseFile } from '../store/database.js';
-import { openReadOnlyLog } from '../store/events.js';
+import { checkExport, type ExportedEvent, openExport } from '../store/export.js';
 import { verify as check } from '../store/verify.js';
 import {
   type Command,
@@ -17,6 +19,7 @@ import {
   progressReporter,
   singleArgument,
   stepReporter,
+  type Terminal,
 } from './command.js';
 
 export const backup: Command = {
@@ -24,17 +27,24 @@ export const backup: Command = {
   args: 'FILE',
   does: 'copy the database of DATA_DIR to FILE, also while the server runs',
   help: `FILE must not exist. It becomes the database as it was when the command started, and it is on the disk when
-the command ends with 0. It holds the signing keys: whoever reads it can be anyone. Check it with "verify FILE".`,
+the command ends with 0. It holds the signing keys: whoever reads it can be anyone. Check it with "verify FILE". Prints
+the last number and hash of each room: note them elsewhere, and "verify --heads" compares them with any later database.`,
   async run(args, { out, err, env, now }) {
     const file = resolve(singleArgument(args, backup));
     const progress = progressReporter(err, now);
-    const { bytes, epoch } = await createBackup(databaseFile(readConfig(env).dataDir), file, (done, total) =>
-      progress(() => percent(done, total, 'pages copied')),
+    const { bytes, epoch, heads } = await createBackup(
+      databaseFile(readConfig(env).dataDir),
+      file,
+      (done, total) => progress(() => percent(done, total, 'pages copied')),
     ).catch(explain);
-    out.write(`${file}: ${bytes.toLocaleString('en')} bytes, epoch ${epoch}\n`);
+    out.write(`${file}: ${bytes.toLocaleString('en')} bytes, epoch ${epoch}\n${headLines(heads)}`);
     return EXIT.ok;
   },
 };
+
+function headLines(heads: readonly NamedHead[]): string {
+  return heads.map((head) => `${formatHead(head)}\n`).join('');
+}
 
 function explain(error: unknown): never {
   if (error instanceof ExistsError) throw new CommandError(EXIT.cannotCreate, error.message);
@@ -69,24 +79,69 @@ kept beside it as oneport.db.before-restore-TIME; delete it when you no longer w
 
 export const verify: Command = {
   name: 'verify',
-  args: '[FILE]',
-  does: 'check the database of DATA_DIR, or a backup: no number missing, no message twice',
-  help: `Reads one snapshot, also while the server runs: every room counts 1, 2, 3 … to its last without a hole, times
-never go back, every cid of a person is there once, each message is what its changes made of it, deleted text is gone,
-references and indexes are sound. Names the first fault and ends
-with 1 when there is one. The write-ahead log cannot shrink meanwhile: on a large database choose a quiet hour.`,
+  args: '[FILE] [--heads NOTED] | --export EXPORT',
+  does: 'check the database of DATA_DIR, a backup or an export: nothing missing, nothing changed',
+  help: `Reads one snapshot, also while the server runs: every room counts 1, 2, 3 … to its last without a hole, every event is
+as it was written, each message and each person is what their changes made of them, deleted text is gone. Prints the last
+number and hash of each room, and of the people as "*". Names the first fault and ends with 1 when there is one. The
+write-ahead log cannot shrink meanwhile: on a large database choose a quiet hour.
+
+--heads NOTED    also compares with the lines of an earlier "verify" or "backup", or with a log: names a room that ends
+                 before the noted number, or has another hash there
+--export EXPORT  checks a file of "export" alone, without a database`,
   async run(args, terminal) {
+    const { file, heads, exported } = verifyArguments(args);
+    if (exported !== undefined) return verifyExport(exported, terminal);
     const { out, err, env, now } = terminal;
-    const file =
-      args.length === 0 ? databaseFile(readConfig(env).dataDir) : resolve(singleArgument(args, verify));
-    const { finding: fault, rooms, people, events } = check(file, stepReporter(err, now, 'events'));
-    if (fault !== undefined) throw new CommandError(EXIT.fault, `${file}: ${fault}`);
-    out.write(`sound: ${events} events in ${rooms} rooms, ${people} people\n`);
+    const database = file === undefined ? databaseFile(readConfig(env).dataDir) : resolve(file);
+    const noted = heads === undefined ? [] : parseHeads(readFileSync(heads, 'utf8'));
+    if (heads !== undefined && noted.length === 0)
+      throw new CommandError(EXIT.badData, `there are no heads in ${heads}: lines "ROOM LAST HASH".`);
+    const result = check(database, stepReporter(err, now, 'events'), noted);
+    const { finding, rooms, people, events } = result;
+    if (finding !== undefined) throw new CommandError(EXIT.fault, `${database}: ${finding}`);
+    out.write(`sound: ${events} events in ${rooms} rooms, ${people} people\n${headLines(result.heads)}`);
     return EXIT.ok;
   },
 };
 
-/** `oneport export ROOM`: a room's events as JSON Lines, as they were on the wire, ascending. */
+interface VerifyArguments {
+  file?: string;
+  heads?: string;
+  exported?: string;
+}
+
+/** @throws CommandError */
+function verifyArguments(args: readonly string[]): VerifyArguments {
+  const found: VerifyArguments = {};
+  const usage = new CommandError(EXIT.usage, `usage: oneport verify ${verify.args}`);
+  const take = (key: keyof VerifyArguments, value: string | undefined): void => {
+    if (value === undefined || found[key] !== undefined) throw usage;
+    found[key] = value;
+  };
+  const rest = args.values();
+  for (const arg of rest) {
+    if (arg === '--heads') take('heads', rest.next().value);
+    else if (arg === '--export') take('exported', rest.next().value);
+    else take('file', arg.startsWith('--') ? undefined : arg);
+  }
+  if (found.exported !== undefined && Object.keys(found).length > 1) throw usage;
+  return found;
+}
+
+async function verifyExport(path: string, { out }: Terminal): Promise<number> {
+  const file = resolve(path);
+  const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
+  const { finding, heads, events } = await checkExport(lines).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw new CommandError(EXIT.noInput, `there is no file ${file}.`);
+    throw error;
+  });
+  if (finding !== undefined) throw new CommandError(EXIT.fault, `${file}: ${finding}`);
+  out.write(`sound: ${events} events in ${heads.length} rooms\n${headLines(heads)}`);
+  return EXIT.ok;
+}
+
+/** `oneport export ROOM`: a room's events as JSON Lines, as they were said, ascending. */
 
 /** Events read at once. */
 const EXPORT_PAGE_EVENTS = 500;
@@ -95,11 +150,12 @@ export const exportRoom: Command = {
   name: 'export',
   args: 'ROOM',
   does: 'print the events of a room as JSON Lines, also while the server runs',
-  help: `One event a line, ascending by number, as the server sends them: up to the newest at the start of the command.
+  help: `One event a line, ascending by number, as it was said: up to the newest at the start of the command. With the hash of
+each, so that "verify --export" or a script can check the file alone. A deleted message has neither text nor salt.
 Memory stays flat, however long the room. A reader that stops early ("| head") ends it without complaint.`,
   async run(args, { out, err, env, now }) {
     const raw = singleArgument(args, exportRoom);
-    const rooms = openReadOnlyLog(databaseFile(readConfig(env).dataDir));
+    const rooms = openExport(databaseFile(readConfig(env).dataDir));
     const room = parseRoom(raw, (name) => rooms.last(name) > 0) ?? '';
     const last = rooms.last(room);
     if (last === 0) {
@@ -118,9 +174,9 @@ Memory stays flat, however long the room. A reader that stops early ("| head") e
 };
 
 function* pagesOf(
-  read: (after: number) => readonly RoomEvent[],
+  read: (after: number) => readonly ExportedEvent[],
   last: number,
-): Generator<readonly RoomEvent[]> {
+): Generator<readonly ExportedEvent[]> {
   for (let after = 0; after < last; ) {
     const page = read(after).filter(({ id }) => id <= last);
     const newest = page.at(-1);
@@ -132,7 +188,7 @@ function* pagesOf(
 
 /** As fast as the reader reads; ends when it has gone. @throws what writing throws, but EPIPE */
 async function writeAll(
-  pages: Iterable<readonly RoomEvent[]>,
+  pages: Iterable<readonly ExportedEvent[]>,
   out: Writable,
   report: (id: number) => void,
 ): Promise<void> {

@@ -4,6 +4,7 @@ import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';
 import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Config } from '../config.js';
+import { newSalt } from '../session.js';
 import { field, parsePost } from '../shared/parse.js';
 import {
   LIMITS,
@@ -57,6 +58,8 @@ export interface LogDeps {
     /** Both read no more once the texts have reached `maxBytes`. */
     after(room: string, id: number, limit: number, maxBytes: number): RoomEvent[];
     before(room: string, id: number, limit: number, maxBytes: number): RoomEvent[];
+    /** the end of a room's hash chain */
+    head(room: string): { readonly last: number; readonly hash: string };
   };
   readonly epoch: string;
 }
@@ -78,6 +81,11 @@ export function messageRoutes(router: Router, deps: MessageDeps): void {
   router.get('/rooms/:room/messages', (ctx) => {
     requireUser(ctx, deps);
     ctx.body = readPage(ctx, roomParam(ctx, deps.log), deps);
+  });
+  router.get('/rooms/:room/head', (ctx) => {
+    requireUser(ctx, deps);
+    const room = roomParam(ctx, deps.log);
+    ctx.body = { room, epoch: deps.epoch, ...deps.log.head(room) };
   });
   router.post('/rooms/:room/messages', async (ctx) => {
     await postEvent(ctx, requireUser(ctx, deps), deps);
@@ -141,7 +149,7 @@ async function postEvent(
   const post = unwrap(parsePost(body, type));
   if (!takeToken(user, 'data' in post ? post.data : ''))
     throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
-  respondToPost(ctx, await submit(toCommand(post, room, user, now())));
+  respondToPost(ctx, await submit(toCommand(post, room, user, { at: now(), salt: newSalt() })));
 }
 
 function respondToPost(ctx: Koa.Context, result: Result): void {

@@ -6,6 +6,7 @@ import type { RawData, WebSocket } from 'ws';
 import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Limits } from '../config.js';
 import type { Reply } from '../sequencer/sequencer.js';
+import { newSalt } from '../session.js';
 import { CLOSE, type HelloFrame, LIMITS, type PostCommand, type User } from '../shared/protocol.js';
 import { Broadcaster } from './broadcaster.js';
 import { Connection, type ConnectionOptions, textFrame } from './connection.js';
@@ -266,7 +267,8 @@ export class Hub {
 
   #post(connection: Connection, command: PostCommand): void {
     const { room, user } = connection;
-    this.#deps.submit(toCommand(command, room.name, user.profile, this.#deps.now()), (result) =>
+    const origin = { at: this.#deps.now(), salt: newSalt() };
+    this.#deps.submit(toCommand(command, room.name, user.profile, origin), (result) =>
       reply(connection, result, command.cid),
     );
   }

@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
+import { type NamedHead, readHeads } from './chain.js';
 import {
   createDataFolder,
   databaseFile,
@@ -27,7 +28,7 @@ import {
   syncFolderOf,
 } from './database.js';
 import Database from './sqlite.js';
-import { type ReportProgress, type VerifyResult, verify } from './verify.js';
+import { type ReportProgress, rebuildDerived, type VerifyResult, verify } from './verify.js';
 
 /** 16 MB. */
 const pagesPerReport = 4096;
@@ -35,6 +36,8 @@ const pagesPerReport = 4096;
 export interface BackupResult {
   readonly bytes: number;
   readonly epoch: string;
+  /** the ends of all chains in the copy */
+  readonly heads: readonly NamedHead[];
 }
 
 export class ExistsError extends Error {}
@@ -72,6 +75,7 @@ async function copyDatabase(
 ): Promise<BackupResult> {
   db.exec('BEGIN');
   const epoch = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck().get() ?? '';
+  const heads = [...readHeads(db)];
   const { totalPages } = await db.backup(part, {
     progress({ totalPages, remainingPages }) {
       report(totalPages - remainingPages, totalPages);
@@ -79,7 +83,7 @@ async function copyDatabase(
     },
   });
   db.exec('COMMIT');
-  return { bytes: totalPages * Number(db.pragma('page_size', { simple: true })), epoch };
+  return { bytes: totalPages * Number(db.pragma('page_size', { simple: true })), epoch, heads };
 }
 
 /** Changes the journal mode, so that readers of the backup create no files beside it. */
@@ -148,6 +152,9 @@ function assertSound(copy: string, file: string, report: ReportProgress): Verify
 function migrateAndVerify(copy: string, file: string, report: ReportProgress): VerifyResult {
   try {
     migrateFile(copy);
+    const result = verify(copy, report);
+    if (!result.isDerived) return result;
+    rebuildDerived(copy, report);
     return verify(copy, report);
   } catch (error) {
     if (error instanceof OpenError) throw new OpenError(error.message.replaceAll(copy, file));

@@ -2,11 +2,19 @@
 import type Database from 'better-sqlite3';
 import type { Message, NewChange, Person } from '../chat/types.js';
 import type { Reaction, User } from '../shared/protocol.js';
+import { contentHash } from './chain.js';
 import { LIMIT } from './database.js';
 
 interface EditRow {
   readonly seq: number;
   readonly previous: number | null;
+}
+
+/** What the hash of a text is made of; no row once the text is deleted. */
+interface SaltedRow {
+  readonly salt: string;
+  readonly data: string;
+  readonly reply: number | null;
 }
 
 export class Changes {
@@ -16,7 +24,8 @@ export class Changes {
   deletions = 0;
   readonly #setEdited: Database.Statement<[number, number]>;
   readonly #setDeleted: Database.Statement<[number, number]>;
-  readonly #eraseText: Database.Statement<[number]>;
+  readonly #salted: Database.Statement<[number], SaltedRow>;
+  readonly #eraseText: Database.Statement<[string, number]>;
   readonly #addDeletion: Database.Statement<[number]>;
   readonly #findEdit: Database.Statement<[number, number], EditRow>;
 
@@ -27,26 +36,30 @@ export class Changes {
       ON CONFLICT DO UPDATE SET edited = excluded.edited`);
     this.#setDeleted = db.prepare(`INSERT INTO states (event, deleted) VALUES (?, ?)
       ON CONFLICT DO UPDATE SET deleted = excluded.deleted, edited = NULL, reacted = NULL`);
-    this.#eraseText = db.prepare("UPDATE events SET data = '', reply = NULL, mentions = NULL WHERE seq = ?");
+    this.#salted = db.prepare(`SELECT lower(hex(substr(content, 1, 16))) AS salt, data, reply
+      FROM events WHERE seq = ? AND data <> ''`);
+    this.#eraseText =
+      db.prepare(`UPDATE events SET data = '', reply = NULL, mentions = NULL, content = unhex(?)
+      WHERE seq = ?`);
     this.#addDeletion = db.prepare('INSERT INTO deletions SELECT room, id, person FROM events WHERE seq = ?');
     this.#findEdit = db.prepare('SELECT seq, previous FROM events WHERE room = ? AND id = ?');
   }
 
   /** `id` is the number of the change. */
   apply(message: Message, person: Person, made: NewChange, id: number): void {
-    const { type, user, data, mentions } = made;
+    const { type, data, mentions } = made;
     if (type === 'edit') {
       this.#setEdited.run(message.key, id);
       this.mentions.clear(message.roomKey, message.id);
       this.mentions.add(message.roomKey, message.id, message.key, mentions);
     } else if (type === 'delete') this.#delete(message, id);
-    else if (type === 'react') this.reactions.add(message, id, person, user.name, data);
+    else if (type === 'react') this.reactions.add(message, id, person, data);
     else this.reactions.remove(message, person, data);
   }
 
   #delete(message: Message, id: number): void {
     this.deletions++;
-    this.#eraseText.run(message.key);
+    this.#erase(message.key);
     this.#setDeleted.run(message.key, id);
     this.#addDeletion.run(message.key);
     this.#eraseEdits(message);
@@ -59,9 +72,15 @@ export class Changes {
     for (let id = edited; id !== undefined; ) {
       const edit = this.#findEdit.get(roomKey, id);
       if (edit === undefined) return;
-      this.#eraseText.run(edit.seq);
+      this.#erase(edit.seq);
       id = edit.previous ?? undefined;
     }
+  }
+
+  /** The hash of the content takes the place of the salt, so the row does not grow. */
+  #erase(seq: number): void {
+    const row = this.#salted.get(seq);
+    if (row) this.#eraseText.run(contentHash(row.salt, row.data, row.reply), seq);
   }
 }
 
@@ -103,9 +122,9 @@ export class ReactionStore {
     return this.#exists.get(roomKey, id, person.key, emoji) !== undefined;
   }
 
-  /** `event` is the number of the react event; `name` is the name of the person at that time. */
-  add(message: Message, event: number, person: Person, name: string, emoji: string): void {
-    this.#add.run(message.roomKey, message.id, event, person.key, name, emoji);
+  /** `event` is the number of the react event. */
+  add(message: Message, event: number, person: Person, emoji: string): void {
+    this.#add.run(message.roomKey, message.id, event, person.key, person.name, emoji);
     this.#count.run(message.key, 1);
   }
 

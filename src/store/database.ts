@@ -10,7 +10,13 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { APPLICATION_ID, MIGRATIONS, rebuildNameKeys } from './schema.js';
+import {
+  APPLICATION_ID,
+  defineChainFunction,
+  MIGRATIONS,
+  rebuildNameKeys,
+  startPeopleChain,
+} from './schema.js';
 import Database from './sqlite.js';
 
 /** The file cannot be used. `message` names it and says what to do. */
@@ -42,11 +48,14 @@ export function giveToOwner(path: string, dataDir: string): void {
   if (file.uid !== folder.uid || file.gid !== folder.gid) chownSync(path, folder.uid, folder.gid);
 }
 
-/** Called before an existing file is migrated from one schema version to another, which may take seconds. */
-export type OnMigration = (from: number, to: number) => void;
+/** Told of the migration of an existing file, which may take seconds. */
+export interface MigrationReport {
+  start(from: number, to: number): void;
+  progress(events: number): void;
+}
 
 /** Opens the database for the server, and creates or migrates it. @throws OpenError for a newer or foreign file */
-export function openDatabase(file: string, onMigration?: OnMigration): Database.Database {
+export function openDatabase(file: string, report?: MigrationReport): Database.Database {
   const db = new Database(file, { timeout: 1000 });
   try {
     schemaVersion(db, file);
@@ -55,7 +64,7 @@ export function openDatabase(file: string, onMigration?: OnMigration): Database.
     db.pragma('secure_delete = ON'); // deleted content is overwritten with zeros
     db.pragma('cache_size = -16000'); // 16 MB, whatever the size of the file
     db.pragma('foreign_keys = OFF'); // a migration may replace a table that others reference
-    migrate(db, onMigration);
+    migrate(db, report);
     db.pragma('foreign_keys = ON');
     db.pragma('temp_store = MEMORY'); // SQLite's temporary files would be outside of the data folder
     rebuildNameKeys(db);
@@ -137,12 +146,14 @@ function foreignFile(file: string): OpenError {
   return new OpenError(`${file} is not a database of Oneport: set DATA_DIR.`);
 }
 
-function migrate(db: Database.Database, onMigration?: OnMigration): void {
+function migrate(db: Database.Database, report?: MigrationReport): void {
   const version = Number(db.pragma('user_version', { simple: true }));
   if (version === MIGRATIONS.length) return;
-  if (version > 0) onMigration?.(version, MIGRATIONS.length);
+  if (version > 0) report?.start(version, MIGRATIONS.length);
+  defineChainFunction(db, (events) => report?.progress(events));
   db.transaction(() => {
     for (const migration of MIGRATIONS.slice(version)) db.exec(migration);
+    startPeopleChain(db);
     db.pragma(`user_version = ${MIGRATIONS.length}`);
     db.pragma(`application_id = ${APPLICATION_ID}`);
   })();

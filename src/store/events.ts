@@ -11,18 +11,20 @@ import {
   type Reply,
   type RoomEvent,
   type SearchHit,
+  type User,
   type Writable,
 } from '../shared/protocol.js';
 import { excerpt } from '../shared/text.js';
+import { contentHash, eventHash, type HashedEvent, type Head, ZERO_HASH } from './chain.js';
 import { Changes, type ReactionStore } from './changes.js';
-import { LIMIT, openReadOnly } from './database.js';
+import { LIMIT } from './database.js';
 import type { RecentRooms } from './memberships.js';
 import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
 
 /** A new row of `events`. */
 type EventFields = [
   ...[room: number, id: number, messages: number, person: number, name: string, at: number],
-  ...[cid: string | null, mentions: string | null, data: string | null],
+  ...[cid: string | null, mentions: string | null, data: string | null, salt: string, hash: string],
 ];
 
 /** Reactions in one page. A page with more of them ends earlier. */
@@ -41,6 +43,7 @@ export class EventStore implements EventStorage {
   readonly #seqByCid: Database.Statement<[string, number], number>;
   readonly #bySeq: Database.Statement<[number], Row>;
   readonly #last: Database.Statement<[string], number>;
+  readonly #head: Database.Statement<[string], Head>;
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
@@ -50,40 +53,37 @@ export class EventStore implements EventStorage {
     this.replies = new Replies(db);
     this.#recentRooms = recentRooms;
     this.#counters = new RoomCounters(db);
-    const columns = 'room, id, messages, person, name, at, cid, mentions, data';
+    const columns = 'room, id, messages, person, name, at, cid, mentions, data, content, hash';
+    const values = `?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(? || '${'0'.repeat(32)}'), unhex(?)`;
     this.#insertMessage = db.prepare(`INSERT INTO events (${columns}, reply, type)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'chat')`);
+      VALUES (${values}, ?, 'chat')`);
     this.#insertChange = db.prepare(`INSERT INTO events (${columns}, type, target, previous)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      VALUES (${values}, ?, ?, ?)`);
     this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
     this.#seqByCid = db
       .prepare<[string, number], number>('SELECT seq FROM events WHERE cid = ? AND person = ?')
       .pluck();
     this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
+    this.#head = db.prepare('SELECT last, lower(hex(hash)) AS hash FROM rooms WHERE name = ?');
     this.#after = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${LIMIT}`);
     this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
   }
 
   append(room: string, person: Person, message: NewMessage): ChatEvent {
-    const { user, data, at: saidAt, cid, mentions, reply } = message;
+    const { data, cid, mentions, reply, salt } = message;
     this.#recentRooms?.touch(room);
-    const { room: key, last: id, messages, at } = this.#counters.next(room, saidAt, 1);
-    const fields = [
-      key,
-      id,
-      messages,
-      person.key,
-      user.name,
-      at,
-      cid ?? null,
-      mentionsColumn(mentions),
-      data,
-    ] as const;
-    const { lastInsertRowid: seq } = this.#insertMessage.run(...fields, reply ?? null);
+    const counter = this.#counters.next(room, message.at, 1);
+    const { room: key, last: id, messages, at } = counter;
+    const content = contentHash(salt, data, reply ?? null);
+    extendChain(counter, room, person, { type: 'chat', target: null, cid: cid ?? null, content });
+    const { lastInsertRowid: seq } = this.#insertMessage.run(
+      ...([key, id, messages, person.key, person.name, at, cid ?? null] as const),
+      ...([mentionsColumn(mentions), data, salt, counter.hash, reply ?? null] as const),
+    );
     if (mentions !== undefined || reply !== undefined)
       this.changes.mentions.add(key, id, Number(seq), mentions);
-    const event: Writable<ChatEvent> = { id, type: 'chat', user, data, at };
+    const event: Writable<ChatEvent> = { id, type: 'chat', user: toUser(person), data, at };
     if (cid !== undefined) event.cid = cid;
     const shown = reply === undefined ? undefined : this.replies.find(key, reply);
     if (shown) event.reply = shown;
@@ -93,28 +93,23 @@ export class EventStore implements EventStorage {
 
   appendChange(message: Message, person: Person, made: NewChange): ChangeEvent {
     this.#recentRooms?.touch(message.room);
-    const { room: key, last: id, messages, at } = this.#counters.next(message.room, made.at, 0);
-    const { type, user, data, cid, mentions } = made;
+    const counter = this.#counters.next(message.room, made.at, 0);
+    const { room: key, last: id, messages, at } = counter;
+    const { type, cid, mentions, salt } = made;
+    const data = type === 'delete' ? null : made.data;
+    const content = contentHash(salt, data, null);
+    extendChain(counter, message.room, person, { type, target: message.id, cid: cid ?? null, content });
     const previousEdit = type === 'edit' ? (message.edited ?? null) : null;
-    const stored = type === 'delete' ? null : data;
-    const fields = [
-      key,
-      id,
-      messages,
-      person.key,
-      user.name,
-      at,
-      cid ?? null,
-      mentionsColumn(mentions),
-      stored,
-    ] as const;
-    this.#insertChange.run(...fields, type, message.id, previousEdit);
+    this.#insertChange.run(
+      ...([key, id, messages, person.key, person.name, at, cid ?? null] as const),
+      ...([mentionsColumn(mentions), data, salt, counter.hash, type, message.id, previousEdit] as const),
+    );
     this.changes.apply(message, person, made, id);
-    const event = { id, user, target: message.id, at, ...(cid === undefined ? {} : { cid }) };
+    const event = { id, user: toUser(person), target: message.id, at, ...(cid === undefined ? {} : { cid }) };
     if (type === 'delete') return { type, ...event };
     return type === 'edit'
-      ? { type, ...event, data, ...(mentions && { mentions }) }
-      : { type, ...event, data };
+      ? { type, ...event, data: made.data, ...(mentions && { mentions }) }
+      : { type, ...event, data: made.data };
   }
 
   findByCid(person: Person, cid: string): StoredCommand | undefined {
@@ -151,6 +146,11 @@ export class EventStore implements EventStorage {
   /** Returns the newest number of the room, 0 for a room without events. */
   last(room: string): number {
     return this.#last.get(room) ?? 0;
+  }
+
+  /** The end of the room's chain. */
+  head(room: string): Head {
+    return this.#head.get(room) ?? { last: 0, hash: ZERO_HASH };
   }
 
   /**
@@ -208,6 +208,21 @@ export class EventStore implements EventStorage {
   #isDeleted(room: string, id: number): boolean {
     return (this.#row(room, id)?.deleted ?? null) !== null;
   }
+}
+
+/** Makes the hash of the newest event of a room, and keeps it in the room's counter. */
+function extendChain(
+  counter: RoomCounter,
+  room: string,
+  { id: userId, name }: Person,
+  event: Pick<HashedEvent, 'type' | 'target' | 'cid' | 'content'>,
+): void {
+  const { last: id, at, hash } = counter;
+  counter.hash = eventHash(hash, { room, id, at, userId, name, ...event });
+}
+
+function toUser({ id, name }: Person): User {
+  return { id, name };
 }
 
 /** Reads what a reply shows of the message that it replies to. */
@@ -294,6 +309,8 @@ export interface RoomCounter {
   readonly at: number;
   /** Count of chat messages. */
   readonly messages: number;
+  /** hash of the newest event */
+  hash: string;
 }
 
 type CachedCounter = Writable<RoomCounter> & { changed?: boolean };
@@ -310,12 +327,16 @@ export class RoomCounters {
   #changed: CachedCounter[] = [];
   readonly #find: Database.Statement<[string], RoomCounter>;
   readonly #add: Database.Statement<[string, number]>;
-  readonly #update: Database.Statement<[number, number, number, number]>;
+  readonly #update: Database.Statement<[number, number, number, string, number]>;
 
   constructor(db: Database.Database) {
-    this.#find = db.prepare('SELECT room, last, at, messages FROM rooms WHERE name = ?');
+    this.#find = db.prepare(
+      'SELECT room, last, at, messages, lower(hex(hash)) AS hash FROM rooms WHERE name = ?',
+    );
     this.#add = db.prepare('INSERT INTO rooms (name, last, at) VALUES (?, 0, ?)');
-    this.#update = db.prepare('UPDATE rooms SET last = ?, at = ?, messages = ? WHERE room = ?');
+    this.#update = db.prepare(
+      'UPDATE rooms SET last = ?, at = ?, messages = ?, hash = unhex(?) WHERE room = ?',
+    );
   }
 
   /** Counts one more event in the room, and `messages` (0 or 1) more messages. The time of a room never decreases. */
@@ -335,7 +356,7 @@ export class RoomCounters {
   flush(): void {
     for (const counter of this.#changed) {
       counter.changed = false;
-      this.#update.run(counter.last, counter.at, counter.messages, counter.room);
+      this.#update.run(counter.last, counter.at, counter.messages, counter.hash, counter.room);
     }
     this.#changed = [];
   }
@@ -351,7 +372,8 @@ export class RoomCounters {
   }
 
   #create(name: string, at: number): CachedCounter {
-    return { room: Number(this.#add.run(name, at).lastInsertRowid), last: 0, at, messages: 0 };
+    const room = Number(this.#add.run(name, at).lastInsertRowid);
+    return { room, last: 0, at, messages: 0, hash: ZERO_HASH };
   }
 
   /** Returns the key of a room; undefined for a room without events. */
@@ -424,23 +446,4 @@ export class MessageLoader {
     const reply = row.reply === null ? undefined : this.#replies.find(roomKey, row.reply);
     return { ...toChat(row, { reactions, reply }), room };
   }
-}
-
-/** The log for a reader in another process. Each page is one snapshot. */
-export interface ReadOnlyLog {
-  last(room: string): number;
-  after(room: string, id: number, limit: number): readonly RoomEvent[];
-  close(): void;
-}
-
-/** @throws OpenError */
-export function openReadOnlyLog(file: string): ReadOnlyLog {
-  const db = openReadOnly(file);
-  const log = new EventStore(db);
-  const after = db.transaction((room: string, id: number, limit: number) => log.after(room, id, limit));
-  return {
-    last: (room) => log.last(room),
-    after,
-    close: () => db.close(),
-  };
 }

@@ -2,6 +2,7 @@
 import type Database from 'better-sqlite3';
 import type { LinkSecret, PeopleStorage, Person } from '../chat/types.js';
 import type { User } from '../shared/protocol.js';
+import { PeopleChain } from './chain.js';
 import { LIMIT } from './database.js';
 
 interface Row {
@@ -25,6 +26,7 @@ const maxPrefixMatches = 2000;
 export class PeopleStore implements PeopleStorage {
   /** Every message asks for its author. The cache is cleared by each change and each rollback. */
   readonly #cache = new Map<string, Person>();
+  readonly #chain: PeopleChain;
   readonly #byId: Database.Statement<[string], Row>;
   readonly #bySkeleton: Database.Statement<[string], Row>;
   readonly #named: Database.Statement<[string, string, number, number], User>;
@@ -42,6 +44,7 @@ export class PeopleStore implements PeopleStorage {
   readonly #touch: Database.Statement<[number, number]>;
 
   constructor(db: Database.Database) {
+    this.#chain = new PeopleChain(db);
     this.#byId = db.prepare(`${COLUMNS} WHERE id = ?`);
     this.#bySkeleton = db.prepare(`${COLUMNS} WHERE skeleton = ?`);
     this.#named = db.prepare(`SELECT id, name FROM (
@@ -89,9 +92,10 @@ export class PeopleStore implements PeopleStorage {
 
   addPerson({ id, name }: User, skeleton: string | null, seen: number): Person {
     this.clearCache();
-    const { lastInsertRowid } = this.#add.run(id, name, skeleton, seen);
+    const key = Number(this.#add.run(id, name, skeleton, seen).lastInsertRowid);
+    this.#chain.append('sign-in', key, seen);
     return {
-      ...{ key: Number(lastInsertRowid), id, name, lastSeen: seen },
+      ...{ key, id, name, lastSeen: seen },
       ...{ ownsName: skeleton !== null, signedOut: false, generation: 0, hasPosted: false },
     };
   }
@@ -99,8 +103,10 @@ export class PeopleStore implements PeopleStorage {
   rename(person: Person, name: string, skeleton: string, seen: number): void {
     this.clearCache();
     this.#rename.run(name, skeleton, seen, person.key);
+    this.#chain.append('rename', person.key, seen);
   }
 
+  /** The entry of the person who takes the name says it. */
   freeName(person: Person): void {
     this.clearCache();
     this.#free.run(person.key);
@@ -109,11 +115,13 @@ export class PeopleStore implements PeopleStorage {
   signOut(person: Person, generation: number, seen: number): void {
     this.clearCache();
     this.#signOut.run(generation, seen, person.key);
+    this.#chain.append('sign-out', person.key, seen);
   }
 
   signBackIn(person: Person, skeleton: string | null, seen: number): void {
     this.clearCache();
     this.#signBackIn.run(skeleton, seen, person.key);
+    this.#chain.append('return', person.key, seen);
   }
 
   setPosted(person: Person): void {
@@ -124,6 +132,7 @@ export class PeopleStore implements PeopleStorage {
   setLink(person: Person, { hash, expires }: LinkSecret, at: number): void {
     this.#deleteLinksBefore.run(at);
     this.#setLink.run(hash, person.key, expires);
+    this.#chain.append('link', person.key, at);
   }
 
   findLink(hash: string): { readonly person: Person; readonly expires: number } | undefined {
@@ -132,8 +141,8 @@ export class PeopleStore implements PeopleStorage {
     return person && { person, expires: link.expires };
   }
 
-  deleteLink(person: Person): void {
-    this.#deleteLink.run(person.key);
+  deleteLink(person: Person, at: number): void {
+    if (this.#deleteLink.run(person.key).changes > 0) this.#chain.append('unlink', person.key, at);
   }
 
   updateLastSeen(person: Person, seen: number): void {

@@ -89,7 +89,7 @@ function mentionsOf({ mentions }: Row): { readonly mentions?: readonly User[] } 
 }
 
 /** Parses what `mentionsColumn` wrote. A damaged row mentions nobody, because its room must stay readable. */
-function parseMentions(mentions: string): readonly User[] {
+export function parseMentions(mentions: string): readonly User[] {
   try {
     const users: unknown = JSON.parse(mentions);
     return Array.isArray(users) ? users.filter(isUser) : [];

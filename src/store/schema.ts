@@ -2,8 +2,10 @@
  * The schema of the database. Migration k, counted from 1, brings schema k-1 to k. The statements of a released migration
  * never change. `PRAGMA user_version` holds the version of the schema.
  */
+import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { SKELETON_VERSION, skeleton } from '../chat/names.js';
+import { contentHash, eventHash, PeopleChain, ZERO_HASH } from './chain.js';
 
 /** `PRAGMA application_id` of our files, from schema 6 on: "Onep" in ASCII. */
 export const APPLICATION_ID = 0x4f6e6570;
@@ -34,11 +36,18 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
      reply INTEGER,                    -- of a message: number of the message that it replies to
      previous INTEGER,                 -- of an edit: number of the previous edit of that message
      mentions TEXT,                    -- people mentioned in the text as sent: JSON [{"id","name"}]
-     data TEXT                         -- text or emoji as sent; '' once deleted
+     data TEXT,                        -- text or emoji as sent; '' once deleted
+     content BLOB NOT NULL,            -- 32 bytes: salt of the content's hash and 16 zeros; once deleted, that hash
+     hash BLOB NOT NULL                -- extends the room's chain: 32 bytes (chain.ts)
    ) STRICT;
-   INSERT INTO new_events SELECT e.seq, e.room, e.id, c.messages, e.type, e.person, e.name, e.at, e.cid,
-       s.target, NULL, CASE e.type WHEN 'edit' THEN s.edited END, s.mentions, e.data
-     FROM events e JOIN message_counts c USING (seq) LEFT JOIN states s ON s.event = e.seq ORDER BY e.seq;
+   -- chain_event extends a room's chain, so it must run once for each event, in order: the LIMIT keeps the query apart
+   INSERT INTO new_events SELECT seq, room, id, messages, type, person, name, at, cid, target, NULL,
+       CASE type WHEN 'edit' THEN edited END, mentions, data, substr(chain, 1, 32), substr(chain, 33)
+     FROM (SELECT e.*, c.messages, s.target, s.edited, s.mentions,
+         chain_event(r.name, e.id, e.type, s.target, p.id, e.name, e.at, e.cid, e.data) AS chain
+       FROM events e CROSS JOIN message_counts c USING (seq) CROSS JOIN people p USING (person)
+         CROSS JOIN rooms r USING (room) LEFT JOIN states s ON s.event = e.seq
+       ORDER BY e.seq LIMIT -1);
    DROP TABLE message_counts;
 
    CREATE TABLE new_states (           -- messages that were edited, deleted or reacted to
@@ -60,6 +69,8 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
    INSERT INTO new_mentions SELECT m.person, e.room, e.id, e.seq FROM mentions m JOIN events e ON e.seq = m.event;
 
    ALTER TABLE rooms ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;  -- count of chat messages
+   -- the end of the room's chain: the hash of its newest event
+   ALTER TABLE rooms ADD COLUMN hash BLOB NOT NULL DEFAULT x'${ZERO_HASH}';
 
    DROP TABLE mentions;
    DROP TABLE states;
@@ -80,8 +91,8 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
        x.data AS text,                 -- of an edited message: its current text
        CASE WHEN s.edited IS NULL THEN e.mentions ELSE x.mentions END AS mentions
      FROM events e LEFT JOIN states s ON s.event = e.seq LEFT JOIN events x ON x.room = e.room AND x.id = s.edited;
-   UPDATE rooms SET messages =
-     coalesce((SELECT messages FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1), 0);
+   UPDATE rooms SET (messages, hash) = (SELECT messages, hash FROM events e WHERE e.room = rooms.room ORDER BY id DESC LIMIT 1)
+     WHERE last > 0;
    DELETE FROM meta WHERE key = 'placed';`;
 
 /** Schema 6: the search index moves to a file of its own, `search.db`. */
@@ -125,7 +136,57 @@ const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NO
      person INTEGER NOT NULL UNIQUE REFERENCES people,
      expires INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;
-   CREATE INDEX links_expires ON links (expires);`;
+   CREATE INDEX links_expires ON links (expires);
+
+   CREATE TABLE people_chain (         -- what decides the state of people: the state of a person after each change
+     number INTEGER PRIMARY KEY,       -- 1, 2, 3 …
+     seq INTEGER NOT NULL,             -- position in the one order: seq of the last event before it
+     type TEXT NOT NULL,
+     person INTEGER NOT NULL REFERENCES people,
+     name TEXT NOT NULL,
+     skeleton TEXT,
+     signed_out INTEGER NOT NULL,
+     generation INTEGER NOT NULL,
+     link TEXT,                        -- hash of the link that signs in as this person
+     at INTEGER NOT NULL,
+     hash BLOB NOT NULL                -- extends the chain of people: 32 bytes (chain.ts)
+   ) STRICT;`;
+
+type ChainArguments = [
+  ...[room: string, id: number, type: string, target: number | null, userId: string, name: string],
+  ...[at: number, cid: string | null, data: string | null],
+];
+
+/** Events between two reports of the migration. */
+const progressEvents = 100_000;
+
+/**
+ * Defines what migration 6 calls for each event: `chain_event` returns the columns `content` and `hash`. `report` is told
+ * how many events are done.
+ */
+export function defineChainFunction(db: Database.Database, report?: (events: number) => void): void {
+  const heads = new Map<string, string>();
+  let done = 0;
+  db.function('chain_event', { varargs: true }, (...row: unknown[]) => {
+    const [room, id, type, target, userId, name, at, cid, data] = row as ChainArguments; // as the migration calls it
+    const salt = randomBytes(16).toString('hex');
+    const content = contentHash(salt, data, null);
+    const event = { room, id, type, target, userId, name, at, cid, content };
+    const hash = eventHash(heads.get(room) ?? ZERO_HASH, event);
+    heads.set(room, hash);
+    if (++done % progressEvents === 0) report?.(done);
+    return Buffer.from((data === '' ? content : salt.padEnd(64, '0')) + hash, 'hex');
+  });
+}
+
+/** Writes an entry for each person from before the chain of people. */
+export function startPeopleChain(db: Database.Database): void {
+  const people = db.prepare<[], { readonly person: number; readonly seen: number }>(
+    'SELECT person, seen FROM people WHERE NOT EXISTS (SELECT 1 FROM people_chain) ORDER BY person',
+  );
+  const chain = new PeopleChain(db);
+  for (const { person, seen } of people.all()) chain.append('migrate', person, seen);
+}
 
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -262,7 +323,10 @@ export function rebuildNameKeys(db: Database.Database): void {
   const version = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'skeletons'").pluck().get();
   if (version === SKELETON_VERSION) return;
   db.transaction(() => {
-    reassignNameKeys(db, outdatedOwners(db));
+    const changed = reassignNameKeys(db, outdatedOwners(db));
+    const chain = new PeopleChain(db);
+    const at = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM people_chain').pluck().get() ?? 0;
+    for (const person of changed) chain.append('rule', person, at);
     db.prepare("REPLACE INTO meta VALUES ('skeletons', ?)").run(SKELETON_VERSION);
   }).immediate();
 }
@@ -277,8 +341,12 @@ function outdatedOwners(db: Database.Database): NameOwner[] {
   return outdated;
 }
 
-/** When two people would own the same skeleton, the most recently seen one owns it. The other keeps the name without it. */
-function reassignNameKeys(db: Database.Database, people: readonly NameOwner[]): void {
+/**
+ * When two people would own the same skeleton, the most recently seen one owns it. The other keeps the name without it.
+ * Returns the people whose skeleton may have changed.
+ */
+function reassignNameKeys(db: Database.Database, people: readonly NameOwner[]): ReadonlySet<number> {
+  const changed = new Set(people.map(({ person }) => person));
   const set = db.prepare<[string | null, number]>('UPDATE people SET skeleton = ? WHERE person = ?');
   const ownerOf = db.prepare<[string], NameOwner>('SELECT * FROM people WHERE skeleton = ?');
   for (const { person } of people) set.run(null, person);
@@ -286,7 +354,11 @@ function reassignNameKeys(db: Database.Database, people: readonly NameOwner[]): 
     const key = skeleton(name);
     const owner = ownerOf.get(key);
     if (owner && owner.seen >= seen) continue;
-    if (owner) set.run(null, owner.person);
+    if (owner) {
+      set.run(null, owner.person);
+      changed.add(owner.person);
+    }
     set.run(key, person);
   }
+  return changed;
 }

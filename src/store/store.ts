@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
+import { type NamedHead, readHeads } from './chain.js';
 import {
   createDataFolder,
   databaseFile,
   lockDataFolder,
-  type OnMigration,
+  type MigrationReport,
   openDatabase,
   protectDatabase,
 } from './database.js';
@@ -46,14 +47,14 @@ export class Store implements Storage {
   /** @throws LockedError, OpenError, or the file system's error */
   constructor(
     dataDir: string,
-    onMigration?: OnMigration,
+    migration?: MigrationReport,
     onSearchError: (error: unknown) => void = () => {},
   ) {
     createDataFolder(dataDir);
     this.#unlock = lockDataFolder(dataDir);
     try {
       protectDatabase(dataDir);
-      this.#db = openDatabase(databaseFile(dataDir), onMigration);
+      this.#db = openDatabase(databaseFile(dataDir), migration);
       protectDatabase(dataDir); // it may have been created just now
     } catch (error) {
       this.#unlock();
@@ -178,6 +179,11 @@ export class Store implements Storage {
     const value = create();
     this.#db.prepare('INSERT INTO meta VALUES (?, ?)').run(key, value);
     return value;
+  }
+
+  /** Returns the ends of all chains. */
+  heads(): Iterable<NamedHead> {
+    return readHeads(this.#db);
   }
 
   /** Returns the settings that make a commit durable. */

@@ -8,6 +8,8 @@ import { applyChange, applyToReply } from '../../src/shared/reducer.js';
 import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../harness.js';
 
+const SALT = '00'.repeat(16);
+
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 const BOB = { id: 'bbbbbbbbbbbb', name: 'Bob' };
 const HEART = '❤️';
@@ -31,7 +33,7 @@ function apply(store: Store, command: Command): Result {
 
 /** What a posting comes to: the event, or the code of its refusal. */
 function post(store: Store, user: User, posting: PostCommand, room = 'lobby'): RoomEvent | string {
-  const outcome = apply(store, toCommand(posting, room, user, 1000));
+  const outcome = apply(store, toCommand(posting, room, user, { at: 1000, salt: SALT }));
   if (outcome.kind === 'accepted' || outcome.kind === 'duplicate') return outcome.event;
   return outcome.kind === 'rejected' ? outcome.problem.code : outcome.kind;
 }
@@ -122,7 +124,7 @@ describe('a reaction', () => {
     post(store, ANN, { type: 'chat', data: 'hi' });
     const people = Array.from({ length: 501 }, (_, n) => ({ id: `person${n}`, name: `Person ${n}` }));
     const reactions = people.map((user) =>
-      toCommand({ type: 'react', target: 1, data: HEART }, 'lobby', user, 1000),
+      toCommand({ type: 'react', target: 1, data: HEART }, 'lobby', user, { at: 1000, salt: SALT }),
     );
     const outcomes = applyBatch(reactions, store, () => {});
     expect(outcomes.at(-1)).toMatchObject({ kind: 'rejected', problem: { code: 'too_many_reactions' } });

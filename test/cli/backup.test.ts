@@ -15,7 +15,7 @@ describe('backup', { timeout: 60_000 }, () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(await oneport(['verify', file], temporaryFolder())).toMatchObject({
       code: 0,
-      out: 'sound: 21 events in 2 rooms, 1 people\n',
+      out: expect.stringMatching(/^sound: 21 events in 2 rooms, 1 people\n/),
     });
     expect(readdirSync(dirname(file))).toEqual(['backup.db']);
   });

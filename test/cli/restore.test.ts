@@ -45,10 +45,10 @@ describe('restore', { timeout: 60_000 }, () => {
     const previous = readdirSync(folder).filter((name) => name.includes('before-restore'));
     expect(previous).toHaveLength(1);
     expect(await oneport(['verify', join(folder, previous[0] ?? '')], folder)).toMatchObject({
-      out: 'sound: 8 events in 2 rooms, 1 people\n',
+      out: expect.stringMatching(/^sound: 8 events in 2 rooms, 1 people\n/),
     });
     expect(await oneport(['verify'], folder)).toMatchObject({
-      out: 'sound: 3 events in 2 rooms, 1 people\n',
+      out: expect.stringMatching(/^sound: 3 events in 2 rooms, 1 people\n/),
     });
   });
 
@@ -92,7 +92,7 @@ describe('restore', { timeout: 60_000 }, () => {
     const folder = join(temporaryFolder(), 'new');
     expect(await oneport(['restore', backup], folder)).toMatchObject({ code: 0 });
     expect(await oneport(['verify'], folder)).toMatchObject({
-      out: 'sound: 4 events in 2 rooms, 1 people\n',
+      out: expect.stringMatching(/^sound: 4 events in 2 rooms, 1 people\n/),
     });
   });
 });

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../harness.js';
 import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js';
@@ -6,7 +7,7 @@ import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js
 describe('verify', { timeout: 60_000 }, () => {
   it('reports a sound log, while the server runs and after', async () => {
     const chat = await chatWith(30);
-    const sound = { code: 0, out: 'sound: 31 events in 2 rooms, 1 people\n' };
+    const sound = { code: 0, out: expect.stringMatching(/^sound: 31 events in 2 rooms, 1 people\n/) };
     expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
     await chat.stop();
     expect(await oneport(['verify'], chat.dataDir)).toMatchObject(sound);
@@ -16,7 +17,7 @@ describe('verify', { timeout: 60_000 }, () => {
   const faults: readonly (readonly [fault: string, sql: string, words: string])[] = [
     ['a hole', 'DELETE FROM events WHERE id = 7', 'room lobby: number 7 is missing, 8 comes next'],
     ['a missing first number', "DELETE FROM events WHERE data = 'm1'", 'number 1 is missing, 2 comes next'],
-    ['a missing end', "DELETE FROM events WHERE data = 'm20'", 'its last is 20, but its newest event is 19'],
+    ['a missing end', "DELETE FROM events WHERE data = 'm20'", 'position 20, before number 1, is missing'],
     ['a number beyond the last', "UPDATE rooms SET last = 19 WHERE name = 'lobby'", 'is beyond its last, 19'],
     ['a room that lost all', "DELETE FROM events WHERE data = 'alone'", 'room köln: its last is 1'],
     ['time that goes back', "UPDATE events SET at = 5 WHERE data = 'm9'", 'the time goes back at number 9'],
@@ -25,7 +26,7 @@ describe('verify', { timeout: 60_000 }, () => {
       "UPDATE events SET seq = 1000 WHERE data = 'm4'",
       'number 5 was stored before number 4',
     ],
-    ['a nobody', 'DELETE FROM people', 'refers to a row of people that is not there'],
+    ['a nobody', 'DELETE FROM people', 'has an author without an entry in the chain of people'],
     [
       'a cid twice',
       "DROP INDEX events_cid; UPDATE events SET cid = 'c3' WHERE cid = 'c12'",
@@ -55,6 +56,48 @@ describe('verify', { timeout: 60_000 }, () => {
     const { code, err } = await oneport(['verify'], folder);
     expect(err).toContain('the file is damaged');
     expect(code).toBe(1);
+  });
+
+  it('prints the heads, and compares them with those noted earlier', async () => {
+    const chat = await chatWith(5);
+    const noted = join(temporaryFolder(), 'noted');
+    const { out } = await oneport(['backup', `${noted}.db`], chat.dataDir);
+    writeFileSync(noted, out);
+    const ann = await chat.signIn('Bea');
+    const head = await (await ann.get('/api/rooms/lobby/head')).json();
+    expect(out).toContain(`lobby 5 ${(head as { hash: string }).hash}\n`);
+    expect(head).toMatchObject({ room: 'lobby', epoch: chat.server.epoch, last: 5 });
+    expect(await (await ann.get('/api/rooms/nowhere/head')).json()).toMatchObject({
+      last: 0,
+      hash: '0'.repeat(64),
+    });
+    await ann.post('/api/rooms/lobby/messages', { data: 'after the note' });
+    await chat.stop();
+    const later = await oneport(['verify', '--heads', noted], chat.dataDir);
+    expect(later).toMatchObject({ code: 0, out: expect.stringMatching(/^köln 1 [0-9a-f]{64}\nlobby 6 /m) });
+    expect(later.out).toMatch(/^\* 2 [0-9a-f]{64}\n$/m);
+    const laterNoted = join(temporaryFolder(), 'noted');
+    writeFileSync(laterNoted, `{"heads":["${later.out.split('\n').slice(1, -1).join('","')}"]}`);
+    expect(await oneport(['verify', '--heads', laterNoted, `${noted}.db`], chat.dataDir)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('room lobby: ends before number 6, which was noted'),
+    });
+    writeFileSync(
+      noted,
+      out.replace(/lobby 5 (.)/, (_, digit) => `lobby 5 ${digit === '0' ? 1 : 0}`),
+    );
+    expect(await oneport(['verify', '--heads', noted], chat.dataDir)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('room lobby: number 5 does not have the noted hash'),
+    });
+    writeFileSync(noted, out.replace('* 1', '* 7'));
+    expect(await oneport(['verify', '--heads', noted], chat.dataDir)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('people: ends before number 7, which was noted'),
+    });
+    writeFileSync(noted, 'nothing');
+    expect(await oneport(['verify', '--heads', noted], chat.dataDir)).toMatchObject({ code: 65 });
+    expect(await oneport(['verify', '--heads'], chat.dataDir)).toMatchObject({ code: 64 });
   });
 
   it('reports a missing, a foreign and a newer database', async () => {

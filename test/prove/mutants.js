@@ -428,8 +428,7 @@ const mutants = {
   // Shows every message as by Mallory.
   'author-name-replaced': () =>
     withEvents((events) => ({
-      append: (room, person, message) =>
-        events.append(room, person, { ...message, user: { ...message.user, name: 'Mallory' } }),
+      append: (room, person, message) => events.append(room, { ...person, name: 'Mallory' }, message),
     })),
 
   // Confirms a new name and keeps the old one.

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Command, Result } from '../../src/chat/types.js';
 import { LocalSequencer } from '../../src/sequencer/local.js';
 
+const SALT = '00'.repeat(16);
+
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
-const say = (data: string): Command => ({ kind: 'message', room: 'r', user: ANN, data, at: 0 });
+const say = (data: string): Command => ({ kind: 'message', room: 'r', user: ANN, data, at: 0, salt: SALT });
 const SEEN: Result = { kind: 'seen' };
 
 /** A sequencer that logs its calls. */

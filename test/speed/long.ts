@@ -5,6 +5,8 @@ import type { Command } from '../../src/chat/types.js';
 import { Store } from '../../src/store/store.js';
 import { fitWindow, framesWhile, noted, type Spread, spread, watchSpeed } from './probe.js';
 
+const SALT = '00'.repeat(16);
+
 const BEAT = 5_000;
 const YEAR_MS = 365 * 24 * 3600 * 1000;
 const WORDS = 'the quick brown fox jumps over the lazy dog, again and again, and never tires of it'.split(
@@ -35,7 +37,7 @@ function command(n: number, room: string, at: number): Command {
   const user = { id: `filler${who}`, name: `Filler ${who}` };
   const text = WORDS.slice(0, 3 + ((n * 7) % (WORDS.length - 3))).join(' ');
   const data = n % 9 === 0 ? `**${n + 1}** \`${text}\` https://example.org/${n}` : `${n + 1} ${text}`;
-  return { kind: 'message', room, user, data, at, cid: `fill-${n}` };
+  return { kind: 'message', room, user, data, at, salt: SALT, cid: `fill-${n}` };
 }
 
 export interface Read {

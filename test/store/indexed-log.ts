@@ -8,6 +8,8 @@ import { type IndexOptions, type SearchAnswer, SearchIndex } from '../../src/sto
 import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../harness.js';
 
+const SALT = '00'.repeat(16);
+
 export const ANN: User = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 export const BOB: User = { id: 'bbbbbbbbbbbb', name: 'Bob' };
 
@@ -50,21 +52,29 @@ export class IndexedLog {
     { room = 'lobby', user = ANN, at = 0 }: MessageOptions = {},
   ): number[] {
     const list = typeof texts === 'string' ? [texts] : texts;
-    const results = this.apply(...list.map((data) => ({ kind: 'message', room, user, data, at }) as const));
+    const results = this.apply(
+      ...list.map((data) => ({ kind: 'message', room, user, data, at, salt: SALT }) as const),
+    );
     return results.map((result) => (result.kind === 'accepted' ? result.event.id : 0));
   }
 
   edit(target: number, data: string, { room = 'lobby', user = ANN }: MessageOptions = {}): void {
-    this.apply({ kind: 'change', type: 'edit', room, user, target, data, at: 0 });
+    this.apply({ kind: 'change', type: 'edit', room, user, target, data, at: 0, salt: SALT });
   }
 
   delete(target: number, { room = 'lobby', user = ANN }: MessageOptions = {}): void {
-    this.apply({ kind: 'change', type: 'delete', room, user, target, data: '', at: 0 });
+    this.apply({ kind: 'change', type: 'delete', room, user, target, data: '', at: 0, salt: SALT });
   }
 
   rename(user: User, name: string): User {
     const renamed = { ...user, name };
-    this.apply({ kind: 'sign-in', user: renamed, generation: 0, skeleton: skeleton(name), at: 0 });
+    this.apply({
+      kind: 'sign-in',
+      user: renamed,
+      generation: 0,
+      skeleton: skeleton(name),
+      at: 0,
+    });
     return renamed;
   }
 

@@ -8,7 +8,7 @@ import { Store } from '../../src/store/store.js';
 import { temporaryFolder } from '../harness.js';
 
 const user = { id: 'annannannann', name: 'Ann' };
-const common = { room: 'lobby', user, at: 0 };
+const common = { room: 'lobby', user, at: 0, salt: '0f'.repeat(16) };
 /** A word that only this message has. */
 const wordOf = (id: number): string => `w${String(id).padStart(6, '0')}zq`;
 

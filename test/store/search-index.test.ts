@@ -9,6 +9,8 @@ import Database from '../../src/store/sqlite.js';
 import { temporaryFolder } from '../harness.js';
 import { ANN, BOB, IndexedLog } from './indexed-log.js';
 
+const SALT = '00'.repeat(16);
+
 const DAY_MS = 24 * 3600 * 1000;
 
 /** Everything that an index file has, apart from how FTS5 arranged it. */
@@ -99,7 +101,7 @@ class Talk {
         id: `reader${this.#ticks}${place}`.padEnd(12, 'x').slice(0, 12),
         name: `R${this.#ticks++}`,
       };
-      this.log.apply({ kind: 'change', type, room: at, user, target, data: '👍', at: 0 });
+      this.log.apply({ kind: 'change', type, room: at, user, target, data: '👍', at: 0, salt: SALT });
     }
   }
 
@@ -366,7 +368,16 @@ describe('a search', () => {
     const { seqs, position } = log.answer('pearl');
     log.delete(1, { user: BOB });
     log.edit(2, 'sand', { user: BOB });
-    log.apply({ kind: 'change', type: 'react', room: 'lobby', user: ANN, target: 3, data: '👍', at: 0 });
+    log.apply({
+      kind: 'change',
+      type: 'react',
+      room: 'lobby',
+      user: ANN,
+      target: 3,
+      data: '👍',
+      at: 0,
+      salt: SALT,
+    });
     const shown = log.store.messages.load(seqs, position);
     expect(shown.map(({ id, data }) => [id, data])).toEqual([
       [4, 'pearl four'],

@@ -11,6 +11,8 @@ import { Door, temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { ANN } from './indexed-log.js';
 
+const SALT = '00'.repeat(16);
+
 function openStore(folder: string, onSearchError?: (error: unknown) => void): Store {
   const store = new Store(folder, undefined, onSearchError);
   onTestFinished(() => store.close());
@@ -18,7 +20,14 @@ function openStore(folder: string, onSearchError?: (error: unknown) => void): St
 }
 
 function say(store: Store, texts: readonly string[]): void {
-  const message = (data: string): Command => ({ kind: 'message', room: 'lobby', user: ANN, data, at: 0 });
+  const message = (data: string): Command => ({
+    kind: 'message',
+    room: 'lobby',
+    user: ANN,
+    data,
+    at: 0,
+    salt: SALT,
+  });
   applyBatch(texts.map(message), store, (error) => {
     throw error;
   });

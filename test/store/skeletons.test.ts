@@ -2,6 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { databaseFile, openDatabase } from '../../src/store/database.js';
+import { startPeopleChain } from '../../src/store/schema.js';
 import Database from '../../src/store/sqlite.js';
 import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
@@ -17,6 +18,7 @@ function before(...people: readonly Row[]): string {
   db.exec("DELETE FROM meta WHERE key = 'skeletons'");
   const add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
   for (const [id, name, skeleton, daysAgo] of people) add.run(id, name, skeleton, Date.now() - daysAgo * DAY);
+  startPeopleChain(db);
   db.close();
   return folder;
 }

@@ -19,6 +19,8 @@ import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
 import { temporaryFolder } from '../harness.js';
 
+const SALT = '00'.repeat(16);
+
 const ANN = { id: 'aaaaaaaaaaaa', name: 'Ann' };
 const BOB = { id: 'bbbbbbbbbbbb', name: 'Bob' };
 
@@ -29,7 +31,7 @@ function openStore(dataDir = temporaryFolder()): Store {
 }
 
 function say(data: string, rest: Partial<MessageCommand> = {}): MessageCommand {
-  return { kind: 'message', room: 'lobby', user: ANN, data, at: 1000, ...rest };
+  return { kind: 'message', room: 'lobby', user: ANN, data, at: 1000, salt: SALT, ...rest };
 }
 
 function applyAll(storage: Storage, ...commands: Command[]): readonly Result[] {
@@ -292,8 +294,8 @@ describe('a batch', () => {
     if (!ann) throw new Error('Ann is not there');
     expect(() =>
       store.transaction(() => {
-        store.events.append('lobby', ann, { user: ANN, data: 'lost', at: 9000, cid: 'x' });
-        store.events.append('new', ann, { user: ANN, data: 'lost', at: 9000 });
+        store.events.append('lobby', ann, { data: 'lost', at: 9000, salt: SALT, cid: 'x' });
+        store.events.append('new', ann, { data: 'lost', at: 9000, salt: SALT });
         fullDisk();
       }),
     ).toThrow(StorageError);
@@ -346,7 +348,7 @@ describe('a batch', () => {
     const store = openStore(dataDir);
     expect(codeOf(() => applyAll(store, say('number 2 again')))).toBe('SQLITE_CONSTRAINT_UNIQUE');
     const ann = store.people.person(ANN.id);
-    const said = { user: ANN, data: 'a', at: 1, cid: 'x' };
+    const said = { data: 'a', at: 1, salt: SALT, cid: 'x' };
     expect(codeOf(() => store.transaction(() => ann && store.events.append('new', ann, said)))).toBe(
       'SQLITE_CONSTRAINT_UNIQUE',
     );
@@ -461,11 +463,13 @@ function commandOf({ kind, room, cid: n }: Asked, index: number): Command {
   const fields = { room: `room${room}`, user: index % 3 === 0 ? BOB : ANN, at: 1000 + (index % 5) };
   if (kind === 'enter') return { kind, ...fields };
   if (kind === 'read') return { kind, ...fields, id: n };
-  if (kind === 'say') return { kind: 'message', ...fields, data: `m${n}`, cid: `c${n}` };
-  if (kind === 'call') return { kind: 'message', ...fields, data: 'look, @Bob' };
-  if (kind === 'edit') return { kind: 'change', type: kind, ...fields, target: n, data: 'edited, @Ann' };
+  const salt = index.toString(16).padStart(32, '0');
+  if (kind === 'say') return { kind: 'message', salt, ...fields, data: `m${n}`, cid: `c${n}` };
+  if (kind === 'call') return { kind: 'message', salt, ...fields, data: 'look, @Bob' };
+  if (kind === 'edit')
+    return { kind: 'change', salt, type: kind, ...fields, target: n, data: 'edited, @Ann' };
   const type = kind === 'delete' ? 'delete' : 'react';
-  return { kind: 'change', type, ...fields, target: n, data: type === 'react' ? '👍' : '' };
+  return { kind: 'change', salt, type, ...fields, target: n, data: type === 'react' ? '👍' : '' };
 }
 
 /** All rows that must be the same on every node. */

@@ -14,6 +14,8 @@ import { Store } from '../../src/store/store.js';
 import { verify } from '../../src/store/verify.js';
 import { type Frame, temporaryFolder } from '../harness.js';
 
+const SALT = '00'.repeat(16);
+
 const PEOPLE: readonly User[] = ['Ann', 'Bob', 'Cleo'].map((name) => ({ id: `${name}-id`, name }));
 /** Two new rooms for each run, because opening a store for each would take most of the time. */
 let runs = 0;
@@ -46,7 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 function toCommand(store: Store, rooms: readonly string[], { kind, who, room, ...rest }: Step): Command {
   const [user, name] = [PEOPLE[who], rooms[room]];
   if (!user || name === undefined) throw new Error('the step names nobody, or no room');
-  if ('post' in rest) return postCommand(rest.post, name, user, 1000);
+  if ('post' in rest) return postCommand(rest.post, name, user, { at: 1000, salt: SALT });
   if (kind === 'enter') return { kind, room: name, user, at: 1000 };
   const id = Math.round((store.events.last(name) * rest.part) / 100);
   return { kind: 'read', room: name, user, id, at: 1000 };

@@ -92,7 +92,10 @@ describe.each([2, 3, 4, 5])('a database of schema %i', (schema) => {
   it('keeps messages, changes, reactions, mentions and marks, and gains counts of messages', () => {
     const dataDir = laterSchema(schema);
     const migrated: unknown[] = [];
-    const store = new Store(dataDir, (from, to) => migrated.push(from, to));
+    const store = new Store(dataDir, {
+      start: (from, to) => migrated.push(from, to),
+      progress: () => {},
+    });
     expect(migrated).toEqual([schema, MIGRATIONS.length]);
     const first = {
       id: 1,
