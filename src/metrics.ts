@@ -7,8 +7,8 @@ import type { Store } from './store/store.js';
 import type { Telemetry } from './telemetry.js';
 import { VERSION } from './version.js';
 
-/** Left out: each scrape lists every socket, which blocks the event loop for over 60 ms with 18,000. Open files are counted below. */
-const EXPENSIVE_METRICS = [
+/** Excluded, because each scrape would list every socket, which blocks the event loop for over 60 ms with 18,000. */
+const expensiveMetrics = [
   'nodejs_active_handles',
   'nodejs_active_handles_total',
   'nodejs_active_resources',
@@ -34,7 +34,7 @@ export function createMetrics(deps: MetricsDeps): Registry {
   const { hub, store, telemetry, databaseFile } = deps;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  for (const name of EXPENSIVE_METRICS) registry.removeSingleMetric(name);
+  for (const name of expensiveMetrics) registry.removeSingleMetric(name);
   const { gauge, counter, counters } = readersOf(registry);
   if (existsSync(fdFolder)) gauge('process_open_fds', 'Number of open file descriptors.', countOpenFiles);
   const build = { name: 'oneport_build_info', help: 'always 1; the label tells the version' };
@@ -112,16 +112,16 @@ function queuedBytes({ connections }: Hub): number {
   return bytes;
 }
 
-/** Returns 0 when the file is not there. */
+/** Returns 0 when the file does not exist. */
 async function sizeOf(file: string): Promise<number> {
   return (await stat(file).catch(() => ({ size: 0 }))).size;
 }
 
-/** Linux 6.2 and later give the count without a list. Returns NaN when it cannot be read, so that the scrape goes on. */
+/** Counts open files, without a list on Linux 6.2 and later. Returns NaN on an error, so that the scrape continues. */
 async function countOpenFiles(): Promise<number> {
   try {
     const { size } = await stat(fdFolder);
-    return size > 0 ? size : (await readdir(fdFolder)).length - 1; // the open folder itself is one
+    return size > 0 ? size : (await readdir(fdFolder)).length - 1; // excludes the descriptor of the folder itself
   } catch {
     return Number.NaN;
   }

@@ -14,7 +14,7 @@ export function peerOf({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): s
   return unmapIPv4(remoteAddress);
 }
 
-/** Returns the address of the client. Behind trusted proxies, that is the right-most address which is not one of them. */
+/** Returns the address of the client: behind trusted proxies, the right-most address that is not a trusted proxy. */
 export function addressOf(request: IncomingMessage, proxies: BlockList): string {
   const peer = peerOf(request.socket);
   if (!isTrusted(peer, proxies)) return peer;
@@ -59,8 +59,8 @@ function hostOf(request: IncomingMessage, scheme: string): string | undefined {
 }
 
 /**
- * Returns false for a Host that is not PUBLIC_ORIGIN's (DNS rebinding). Without PUBLIC_ORIGIN, a request that comes from
- * this machine without a proxy must name it as localhost or by an address; every other Host is accepted.
+ * Returns false for a Host that is not PUBLIC_ORIGIN's, against DNS rebinding. Without PUBLIC_ORIGIN, a request from this
+ * machine without a proxy must use localhost or an address as Host. Other requests may have any Host.
  */
 export function isOurHost(request: IncomingMessage, { publicOrigin }: OriginPolicy): boolean {
   if (publicOrigin === undefined)
@@ -69,13 +69,13 @@ export function isOurHost(request: IncomingMessage, { publicOrigin }: OriginPoli
   return hostOf(request, protocol.slice(0, -1)) === host;
 }
 
-/** Returns whether the request comes from this machine, and no proxy says that it forwarded it. */
+/** Returns whether the request comes from this machine without a forwarding header of a proxy. */
 export function isDirectAndLocal({ headers, socket }: IncomingMessage): boolean {
   const peer = peerOf(socket);
-  return isLoopback(peer) && !FORWARDING_HEADERS.some((name) => name in headers);
+  return isLoopback(peer) && !forwardingHeaders.some((name) => name in headers);
 }
 
-const FORWARDING_HEADERS = [
+const forwardingHeaders = [
   'forwarded',
   'via',
   'x-forwarded-for',
@@ -91,8 +91,8 @@ export function isLocalHost(host: string): boolean {
 
 /**
  * Returns whether a request with this Origin may use the visitor's cookie: exactly our own origin or an allowed one.
- * A request without Origin comes from no browser, or is a same-origin GET of an old one; Sec-Fetch-Site tells them apart.
- * A page with `Referrer-Policy: no-referrer` sends `null`, and Sec-Fetch-Site again tells whose page it is.
+ * Programs send no Origin, and old browsers send none with a same-origin GET. Then Sec-Fetch-Site must not be `cross-site`.
+ * A page with `Referrer-Policy: no-referrer` sends `null`. Then Sec-Fetch-Site must be `same-origin`.
  */
 export function isOurOrigin(request: IncomingMessage, policy: OriginPolicy): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;
@@ -133,7 +133,7 @@ export function pathBelow({ basePath }: Site, path: string): string | undefined 
   return path.startsWith(basePath) ? path.slice(basePath.length - 1) : undefined;
 }
 
-/** Returns what limits by address count: an IPv4 address, or the /64 network of an IPv6 one, as a household has it. */
+/** Returns the key of limits by address: an IPv4 address, or the /64 network of an IPv6 address, because a household has one. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];
@@ -151,7 +151,7 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-/** Returns the addresses of X-Forwarded-For, client first, from after the last entry that is no address. */
+/** Returns the addresses of X-Forwarded-For after the last entry that is no address, client first. */
 function forwardedAddresses(headers: IncomingHttpHeaders): string[] {
   const header = headers['x-forwarded-for'];
   const hops = (typeof header === 'string' ? header.split(',') : []).map((hop) =>
@@ -160,7 +160,7 @@ function forwardedAddresses(headers: IncomingHttpHeaders): string[] {
   return hops.slice(hops.findLastIndex((hop) => isIP(hop) === 0) + 1);
 }
 
-/** Returns `192.0.2.1` for `192.0.2.1:4711` and `2001:db8::1` for `[2001:db8::1]:4711`, as some proxies write them. */
+/** Returns `192.0.2.1` for `192.0.2.1:4711` and `2001:db8::1` for `[2001:db8::1]:4711`, because some proxies add the port. */
 function withoutPort(hop: string): string {
   const [, bracketed, plain] = /^(?:\[([^\]]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/.exec(hop) ?? [];
   return bracketed ?? plain ?? hop;

@@ -1,6 +1,6 @@
 /**
  * Wires the parts on one port. `createServer` opens the store and starts nothing else; the caller calls `listen`.
- * The way of a message: realtime/ or http/, sequencer/, chat/rules (in one transaction of store/), realtime/hub, room.
+ * The path of a message: realtime/ or http/, sequencer/, chat/rules (in one transaction of store/), realtime/hub, room.
  */
 import type http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
@@ -42,11 +42,11 @@ export interface Dependencies {
 export interface Server {
   readonly http: http.Server;
   readonly epoch: string;
-  /** Shuts down: refuses new connections, commits and delivers what was sent, closes all sockets with 1012. */
+  /** Shuts down: refuses new connections, commits and delivers pending commands, closes all sockets with 1012. */
   close(): Promise<void>;
   /** Reads the certificate again. Open connections stay; a bad certificate changes nothing. */
   reload(): void;
-  /** Ends at once: cuts all sockets. Everything committed is kept. */
+  /** Ends at once: cuts all sockets. Committed data is kept. */
   abort(): void;
 }
 
@@ -116,7 +116,7 @@ function openStore(config: Config, logger: Logger): Store {
 
 type Chat = ReturnType<typeof createChat>;
 
-/** Wires the way from a command to its delivery. */
+/** Wires the path from a command to its delivery. */
 function createChat(config: Config, store: Store, telemetry: Telemetry, dependencies: Dependencies) {
   const { logger, now = Date.now, wrapStorage } = dependencies;
   const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
@@ -127,7 +127,7 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
     epoch,
     limits: config.limits,
     now,
-    unread: (user, room) => memberships.unread(user, room),
+    countUnread: (user, room) => memberships.unread(user, room),
     submit: (command, reply) => sequencer.submit(command, reply),
     onSeen: (user) => onSeen(user),
   });
@@ -155,7 +155,7 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
       const [at, person] = [now(), people.person(user.id)];
       if (!person || isLastSeenDue(person, at)) sequencer.submit({ kind: 'seen', user, at });
     } catch {
-      // the disk cannot be read; reading the log says so
+      // a failing disk is reported by the next read of the log
     }
   };
   const read = (work: () => void): void => store.read(work);
@@ -172,7 +172,7 @@ interface ServerState {
   readonly connections: PlainConnections;
 }
 
-/** Requests go to Koa. */
+/** Attaches Koa to the server. */
 function attachHttp(
   listener: Listener,
   config: Config,
@@ -191,13 +191,13 @@ function attachHttp(
     now,
     submit,
     unreadyReasons: () => [
-      ...(isDraining() ? ['the server is stopping'] : []),
-      ...(isFull() ? ['too many connections: raise the limit of open files'] : []),
-      ...(store.writeError === undefined ? [] : [`the store fails: ${store.writeError}`]),
+      ...(isDraining() ? ['stopping'] : []),
+      ...(isFull() ? ['too many connections (raise the open-file limit)'] : []),
+      ...(store.writeError === undefined ? [] : [`database write failed: ${store.writeError}`]),
     ],
     log: store.events,
     epoch: store.epoch,
-    takeToken: (user, text = '') => hub.takeMessage(user, text),
+    takeToken: (user, text = '') => hub.takeMessageTokens(user, text),
     hub,
     store,
     metrics: createMetrics({
@@ -243,7 +243,7 @@ function createAnswer(
   };
 }
 
-/** Upgrades go to ws. */
+/** Attaches the upgrade handler to the server. */
 function attachUpgrade(
   server: http.Server,
   config: Config,
@@ -259,7 +259,7 @@ function attachUpgrade(
     onSeen,
     read,
     onError: (error) => logger.error({ err: error }, 'failed to open a socket'),
-    isClosed: () => isDraining() || isFull(),
+    isUnavailable: () => isDraining() || isFull(),
   });
   server.on('upgrade', (request, socket, head) => {
     connections.release(socket);
@@ -311,7 +311,7 @@ const spareConnections = { idle: 128, all: 192 } as const;
 
 /**
  * Returns a function that tells whether more than `max` sockets are open, upgraded or not. The server counts them itself; a
- * close listener on each would cost 100 bytes. The count arrives a moment later. So it is requested with each new
+ * close listener on each would cost 100 bytes. The count is asynchronous, so it is requested with each new
  * connection, before its request is answered, and with each call, which notices sockets that closed.
  */
 function connectionLimit(server: http.Server, max: number, connections: PlainConnections): () => boolean {
@@ -329,12 +329,12 @@ function connectionLimit(server: http.Server, max: number, connections: PlainCon
   };
 }
 
-/** Share of the event loop for closing sockets. */
+/** Milliseconds of each turn for closing sockets. */
 const closeBudgetMs = 4;
 /** Milliseconds that clients have to answer the close frame. */
 const closeTimeoutMs = 3000;
 
-/** Writes everything that was committed, then closes all sockets with 1012, upon which clients reconnect. */
+/** Writes all committed events, then closes all sockets with 1012, so that clients reconnect. */
 async function closeAllConnections({ broadcaster, scheduler, connections }: Hub): Promise<void> {
   await broadcaster.whenIdle();
   const open = connections.values();

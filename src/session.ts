@@ -7,9 +7,9 @@ import type { User } from './shared/protocol.js';
 /** The user of a request. */
 export interface Session {
   readonly user: User;
-  /** How often the person had signed out when the cookie was made. */
+  /** The person's count of sign-outs when the cookie was signed. */
   readonly generation: number;
-  /** False: somebody else took their name while they were away. */
+  /** False when somebody else took their name while they were away. */
   readonly ownsName: boolean;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
@@ -17,7 +17,7 @@ export interface Session {
   readonly needsRefresh: boolean;
 }
 
-/** What the store knows of a person beside the cookie. */
+/** The stored data of a person that a cookie is checked against. */
 export interface PersonLookup {
   person(id: string): StoredPerson | undefined;
 }
@@ -29,16 +29,16 @@ interface StoredPerson {
   readonly generation: number;
 }
 
-export const SESSION_SECONDS = 30 * 24 * 3600;
-const REFRESH_AFTER_SECONDS = 24 * 3600;
-const MAX_COOKIE_LENGTH = 4096;
-/** Cookies of one name that are looked at. Browsers send several when another host of the domain sets the same name. */
-const MAX_SAME_NAME = 4;
-const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/; // new ids have 12; older cookies may have others
-/** Verified Cookie headers that are remembered, and the longest of them: at most 8 MB. */
+export const sessionSeconds = 30 * 24 * 3600;
+const refreshAfterSeconds = 24 * 3600;
+const maxCookieLength = 4096;
+/** Cookies of one name that are checked. Browsers send several when another host of the domain sets the same name. */
+const maxCookiesOfOneName = 4;
+const idPattern = /^[A-Za-z0-9_-]{1,64}$/; // new ids have 12; older cookies may have others
+/** Maximum number and length of cached Cookie headers: at most 8 MB in all. */
 const maxCachedHeaders = 16_384;
 const maxCachedHeaderLength = 512;
-const BASE64_PATTERN = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Signs with the newest key and accepts all. `keys` are in order, newest first; `now` is in milliseconds. */
 export class SessionCookie {
@@ -48,9 +48,9 @@ export class SessionCookie {
    * instance keeps two servers on one host apart; `name` alone is what other programs read.
    */
   readonly names: readonly string[];
-  /** The same keys for our own check: Keygrip's draws random bytes and makes two more HMACs, at every upgrade. */
+  /** The same keys for our own check, because Keygrip's draws random bytes and computes two more HMACs at every upgrade. */
   readonly #secrets: readonly KeyObject[];
-  /** What verified headers prove, the least recently used first. After a restart, the same cookies come back at once. */
+  /** The contents of verified headers, the least recently used first. Clients that reconnect send the same cookies again. */
   readonly #cache = new Map<string, readonly SignedSession[]>();
   readonly #people: PersonLookup;
   readonly #now: () => number;
@@ -72,7 +72,7 @@ export class SessionCookie {
     return session?.ownsName ? session : undefined;
   }
 
-  /** The same with those who lost their name. */
+  /** Like `verify`, but also returns sessions of people who lost their name. */
   identify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
     const candidates = this.#cache.get(header) ?? this.#verifySignatures(header);
@@ -87,17 +87,17 @@ export class SessionCookie {
   #toSession(signed: SignedSession): Session | undefined {
     const now = this.#now() / 1000;
     const age = now - signed.iat;
-    const stored = age > SESSION_SECONDS ? undefined : this.#storedUser(signed);
+    const stored = age > sessionSeconds ? undefined : this.#storedUser(signed);
     if (!stored) return undefined;
-    // A signed time in the future means that our own clock was wrong. It makes no session longer.
-    const expiresAt = (Math.min(signed.iat, now) + SESSION_SECONDS) * 1000;
-    const needsRefresh = signed.hasOldKey || age < 0 || age > REFRESH_AFTER_SECONDS;
+    // A signed time in the future means that our clock was wrong. It does not extend the session.
+    const expiresAt = (Math.min(signed.iat, now) + sessionSeconds) * 1000;
+    const needsRefresh = signed.hasOldKey || age < 0 || age > refreshAfterSeconds;
     return { ...stored, generation: signed.generation, expiresAt, needsRefresh };
   }
 
   #cacheHeader(header: string, candidates: readonly SignedSession[]): void {
     if (header.length > maxCachedHeaderLength) return;
-    this.#cache.delete(header); // it becomes the most recently used
+    this.#cache.delete(header); // makes it the most recently used
     this.#cache.set(header, candidates);
     if (this.#cache.size <= maxCachedHeaders) return;
     const oldest = this.#cache.keys().next();
@@ -105,13 +105,13 @@ export class SessionCookie {
   }
 
   /**
-   * Returns what the cookies say that one of our keys signed, the one that counts first. Tries every cookie of a name with
-   * every signature, because a neighbour's may stand before ours. The answer depends on nothing but the header.
+   * Returns the contents of the cookies that one of our keys signed, in order of priority. Tries every cookie of a name with
+   * every signature, because those of a neighbouring host may come first. The result depends only on the header.
    */
   #verifySignatures(header: string): readonly SignedSession[] {
     return this.names.flatMap((name) => {
       const signatures = cookieValues(header, `${name}.sig`);
-      const values = cookieValues(header, name).filter(({ length }) => length <= MAX_COOKIE_LENGTH);
+      const values = cookieValues(header, name).filter(({ length }) => length <= maxCookieLength);
       return values.flatMap((value) =>
         signatures.flatMap((signature) => this.#verifySignature(name, value, signature) ?? []),
       );
@@ -123,15 +123,15 @@ export class SessionCookie {
     return key < 0 ? undefined : parseSession(value, key > 0);
   }
 
-  /** Whether a session has not been ended since it began. */
+  /** Whether no sign-out has ended the session. */
   isCurrent({ user, generation }: Pick<Session, 'user' | 'generation'>): boolean {
     const person = this.#people.person(user.id);
     return !person || (!person.signedOut && generation >= person.generation);
   }
 
-  /** When a session that begins now is over, in milliseconds since 1970. */
+  /** When a session that begins now expires, in milliseconds since 1970. */
   nextExpiry(): number {
-    return (Math.floor(this.#now() / 1000) + SESSION_SECONDS) * 1000;
+    return (Math.floor(this.#now() / 1000) + sessionSeconds) * 1000;
   }
 
   /** Returns the cookie's value for a session that begins now. */
@@ -142,8 +142,8 @@ export class SessionCookie {
   }
 
   /**
-   * Takes the name from the database, because the user may have changed it since the cookie was signed. A person who is
-   * unknown there signed in after the backup that was restored.
+   * Returns the name in the database, because the user may have changed it since the cookie was signed. The database lacks a
+   * person who signed in after the backup that was restored.
    */
   #storedUser(signed: SignedSession): Pick<Session, 'user' | 'ownsName'> | undefined {
     const person = this.#people.person(signed.user.id);
@@ -153,7 +153,7 @@ export class SessionCookie {
   }
 }
 
-/** What a cookie says, whatever the time and whatever became of the user. */
+/** The contents of a cookie, before the checks of its time and its user. */
 interface SignedSession {
   readonly user: User;
   /** When it was signed, in seconds since 1970. */
@@ -163,12 +163,12 @@ interface SignedSession {
 }
 
 function parseSession(value: string, hasOldKey: boolean): SignedSession | undefined {
-  const fields = BASE64_PATTERN.test(value)
+  const fields = base64Pattern.test(value)
     ? parseJsonObject(Buffer.from(value, 'base64').toString())
     : undefined;
   if (!fields) return undefined;
   const [id, name, iat] = [field(fields, 'id'), field(fields, 'name'), field(fields, 'iat')];
-  if (typeof id !== 'string' || !ID_PATTERN.test(id) || typeof name !== 'string' || name === '')
+  if (typeof id !== 'string' || !idPattern.test(id) || typeof name !== 'string' || name === '')
     return undefined;
   if (typeof iat !== 'number' || !Number.isFinite(iat)) return undefined;
   const generation = field(fields, 'gen') ?? 0;
@@ -218,7 +218,7 @@ function cookieValues(header: string, name: string): string[] {
   for (const part of header.split(';')) {
     const at = part.indexOf('=');
     if (at > 0 && part.slice(0, at).trim() === name) values.push(unquote(part.slice(at + 1).trim()));
-    if (values.length === MAX_SAME_NAME) break;
+    if (values.length === maxCookiesOfOneName) break;
   }
   return values;
 }

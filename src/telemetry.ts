@@ -1,6 +1,6 @@
 /**
- * Counts and logs what an operator wants to know: refusals, closes, commits, a failing store. The counts are read by
- * metrics.ts. Log lines of one kind are sampled, so that a flood cannot fill a disk. No line holds a text, a name or a cookie.
+ * Counts and logs refusals, closes, commits and disk errors for the operator. metrics.ts reads the counts. Log lines of one
+ * kind are sampled, so that a flood cannot fill a disk. No line holds a text, a name or a cookie.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
@@ -14,7 +14,7 @@ const slowCommitMs = 500;
 /** Longest header value in a line. */
 const maxFieldLength = 200;
 
-const KNOWN_CLOSES: ReadonlySet<number> = new Set([
+const knownCloseCodes: ReadonlySet<number> = new Set([
   ...Object.values(CLOSE).map(([code]) => code),
   ...[1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 4508],
 ]);
@@ -47,25 +47,25 @@ export class Telemetry {
     increment(this.httpByStatus, String(status));
   }
 
-  /** A request, an upgrade or a command was refused with this error code. */
+  /** Counts a request, an upgrade or a command that was refused with this error code. */
   refused(code: string): void {
     increment(this.refusalsByCode, code);
   }
 
-  /** The same, worth a line: an operator can do something about it. */
+  /** Counts a refusal and logs it, because an operator can act on it. */
   warnRefused(code: string, fields: Fields): void {
     this.refused(code);
     this.#sampled('warn', `refused: ${code}`, { code, ...fields });
   }
 
-  /** A wrong Host or Origin, with what tells a proxy's mistake from another site's page. */
+  /** Logs a wrong Host or Origin, with the headers that distinguish a misconfigured proxy from another site's page. */
   refusedOrigin(code: 'wrong_host' | 'wrong_origin', request: IncomingMessage, likelyCause: string): void {
     this.#sampled('warn', `refused: ${code}`, { code, ...originFields(request), likelyCause });
   }
 
-  /** A peer may close with any code, so unknown ones count as one. */
+  /** Counts a closed socket. Unknown codes count as one, because a peer may close with any code. */
   closed(code: number): void {
-    const known = KNOWN_CLOSES.has(code);
+    const known = knownCloseCodes.has(code);
     increment(this.closesByCode, known ? String(code) : 'other');
     if (known && code > 4000) this.#sampled('info', `closed a socket with ${code}`, { code });
   }
@@ -98,7 +98,7 @@ export class Telemetry {
   }
 }
 
-/** Returns the headers that tell a proxy's mistake from another site's page. */
+/** Returns the headers that distinguish a misconfigured proxy from another site's page. */
 function originFields({ headers }: IncomingMessage): Fields {
   const names = ['host', 'origin', 'x-forwarded-proto', 'x-forwarded-for'] as const;
   const entries = names.map((name) => [name, headers[name]?.toString().slice(0, maxFieldLength)] as const);

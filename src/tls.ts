@@ -1,6 +1,6 @@
 /**
- * TLS with Node alone: the certificate of TLS_CERT and TLS_KEY, read at the start and again on a reload. A reload gives new
- * connections the new certificate; open ones stay. A certificate that cannot be used changes nothing.
+ * TLS with Node alone: the certificate of TLS_CERT and TLS_KEY, read at the start and again on a reload. After a
+ * reload, new connections get the new certificate; open ones stay. An invalid certificate is ignored.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -94,7 +94,7 @@ export class Listener {
     return (this.#certificate?.expiresAt ?? Number.NaN) / 1000;
   }
 
-  /** Reads the files again. Keeps the current certificate when they cannot be used. Logs what it did. */
+  /** Reads the files again. Keeps the current certificate when they are invalid. Logs the result. */
   reload(): void {
     if (!this.#files || !(this.server instanceof https.Server)) {
       this.#logger.info('nothing to reload: TLS_CERT is not set');

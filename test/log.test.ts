@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { prettyLine } from '../src/cli/pretty-log.js';
+import { prettyLine } from '../src/cli/command.js';
 import { isObject, parseJsonObject } from '../src/shared/parse.js';
 import { Telemetry } from '../src/telemetry.js';
 import { Door, temporaryFolder } from './harness.js';

@@ -2,10 +2,10 @@
  * Characters that look alike: a selection from the data of Unicode Technical Standard #39 ("confusables.txt"), for the
  * scripts that are used to imitate Latin names.
  *
- * A row has the character that the others are mapped to, then the others; in capitals where only the capital looks alike,
- * because everything is folded. Invariants: a character is in one row only, and no row maps into another. Characters that
- * folding decomposes are not listed, but their parts are: ″ is two ′. Additions to the standard: i is l (because I is),
- * w is vv, and Ν Η Υ by their capitals.
+ * A row has the character that the others are mapped to, then the others. Capitals stand where only the capital looks alike,
+ * because all characters are case-folded. Invariants: a character is in one row only, and no row maps into another.
+ * Characters that folding decomposes are not listed, but their parts are: ″ is two ′. Additions to the standard: i is l
+ * (because I is), w is vv, and Ν Η Υ by their capitals.
  */
 /** Latin first, then Greek, Cyrillic, Armenian, Cherokee, Lisu, Coptic, Canadian syllables, others. */
 const LATIN: readonly (readonly [string, string])[] = [
@@ -100,13 +100,13 @@ const SMALL_GREEK: ReadonlyMap<string, string> = new Map([
   ['γ', 'y'],
 ]);
 
-/** Among Latin letters readers see the small form as Latin: Steνe looks like Steve. In Greek words the letters fold. */
+/** Between Latin letters, these small Greek letters look Latin: Steνe looks like Steve. In Greek words they are folded. */
 export function foldGreek(text: string): string {
   if (!/\p{Script=Latin}/u.test(text)) return text;
   return text.replace(/[νηυγ]/gu, (letter) => SMALL_GREEK.get(letter) ?? letter);
 }
 
-/** Maps what NFKC would turn into a plain sigma or into a space with an accent, and the white letters that it leaves alone. */
+/** Maps what NFKC would turn into a plain sigma or a space with an accent, and letters that NFKC does not decompose. */
 export function foldBeforeNfkc(text: string): string {
   return text
     .replace(/[ϲϹ]/g, 'c')

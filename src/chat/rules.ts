@@ -2,8 +2,8 @@
  * The rules. Invariant: applying is deterministic. The same commands in the same order give the same storage on every
  * node, so the rules use no clock, no randomness and no I/O but the storage.
  */
-import { type ErrorCode, LIMITS, type Problem } from '../shared/protocol.js';
-import { findMentions } from './mentions.js';
+import { mentionsIn } from '../shared/mentions.js';
+import { type ErrorCode, LIMITS, type Problem, type User } from '../shared/protocol.js';
 import { skeleton } from './names.js';
 import {
   type ChangeCommand,
@@ -13,6 +13,7 @@ import {
   type LinkCommand,
   type Message,
   type MessageCommand,
+  type PeopleStorage,
   type Person,
   type ReadCommand,
   type RedeemCommand,
@@ -24,13 +25,25 @@ import {
   type StoredCommand,
 } from './types.js';
 
-const DAY_MS = 24 * 3600 * 1000;
+const dayMs = 24 * 3600 * 1000;
 /** The server sends a person the unread counts of at most this many rooms. */
-const MAX_FOLLOWED_ROOMS = 500;
-/** How long a name stays with an owner who is away or has signed out. */
-const NAME_RESERVED_MS = { posted: 30 * DAY_MS, silent: DAY_MS } as const;
-/** How much `lastSeen` may lag. Each step is a write. */
-const LAST_SEEN_STEP_MS = { posted: DAY_MS, silent: 15 * 60_000 } as const;
+const maxFollowedRooms = 500;
+/** How long a name is reserved for an owner who is away or has signed out. */
+const nameReservationMs = { posted: 30 * dayMs, silent: dayMs } as const;
+/** Minimum time between two updates of `lastSeen`, because each one is a write. */
+const lastSeenIntervalMs = { posted: dayMs, silent: 15 * 60_000 } as const;
+
+const problems = {
+  nameLost: {
+    code: 'signed_out',
+    message: 'Somebody else took your name while you were away. Sign in with another.',
+  },
+  signedOut: { code: 'signed_out', message: 'You are signed out. Sign in again.' },
+  noMessage: { code: 'no_message', message: 'There is no message with this number in this room.' },
+  deleted: { code: 'deleted', message: 'This message was deleted.' },
+  notAuthor: { code: 'not_yours', message: 'Only the author can edit or delete a message.' },
+  noReaction: { code: 'not_there', message: 'You have not added this reaction.' },
+} as const satisfies Readonly<Record<string, Problem>>;
 
 /**
  * Applies a batch in one transaction. Returns the results in the order of the commands. When the disk fails, every command
@@ -76,8 +89,8 @@ export function apply(command: Command, storage: Storage): Result {
 
 function applyEventCommand(command: EventCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
-  if (person.signedOut) return rejection(SIGNED_OUT);
-  if (!person.ownsName) return rejection(NAMELESS);
+  if (person.signedOut) return rejection(problems.signedOut);
+  if (!person.ownsName) return rejection(problems.nameLost);
   const stored = command.cid === undefined ? undefined : storage.events.findByCid(person, command.cid);
   if (stored) return deduplicate(command, stored);
   const result =
@@ -91,19 +104,32 @@ function applyEventCommand(command: EventCommand, storage: Storage): Result {
 function postMessage(command: MessageCommand, person: Person, storage: Storage): Result {
   const { room, reply } = command;
   const target = reply === undefined ? undefined : storage.events.message(room, reply);
-  if (reply !== undefined && !target) return rejection(NO_MESSAGE);
-  if (target?.deleted) return rejection(DELETED);
+  if (reply !== undefined && !target) return rejection(problems.noMessage);
+  if (target?.deleted) return rejection(problems.deleted);
   const mentions = findMentions(command.data, storage.people);
   const event = storage.events.append(room, person, mentions ? { ...command, mentions } : command);
   storage.memberships.addPost(room, person, event.id);
   if (!person.hasPosted) storage.people.setPosted(person);
-  const called = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
+  const mentionedIds = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
   const messages = storage.events.messageCount(room);
-  return { kind: 'accepted', room, event, mentioned: others(called, person), messages };
+  return { kind: 'accepted', room, event, mentioned: uniqueExcept(mentionedIds, person), messages };
+}
+
+/** Returns the people that a text mentions as `@Name`, compared by skeleton: each once, in text order, at most 20. */
+export function findMentions(
+  text: string,
+  people: Pick<PeopleStorage, 'ownerOf'>,
+): readonly User[] | undefined {
+  const found = new Map<string, User>();
+  for (const { user } of mentionsIn(text, (name) => people.ownerOf(skeleton(name)))) {
+    found.set(user.id, { id: user.id, name: user.name });
+    if (found.size === LIMITS.mentionsPerMessage) break;
+  }
+  return found.size > 0 ? [...found.values()] : undefined;
 }
 
 /** Removes duplicates and the person themselves. */
-function others(ids: readonly string[], person: Person): readonly string[] {
+function uniqueExcept(ids: readonly string[], person: Person): readonly string[] {
   if (ids.length === 0) return ids;
   return [...new Set(ids)].filter((id) => id !== person.id);
 }
@@ -124,13 +150,13 @@ function deduplicate(command: EventCommand, stored: StoredCommand): Result {
 function enterRoom(command: EnterCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
   if (!person.signedOut) storage.memberships.enter(command.room, person);
-  const rooms = storage.memberships.rooms(person, MAX_FOLLOWED_ROOMS);
+  const rooms = storage.memberships.rooms(person, maxFollowedRooms);
   return { kind: 'entered', user: command.user, rooms };
 }
 
 function markRead(command: ReadCommand, storage: Storage): Result {
   const person = ensurePerson(command, storage);
-  if (person.signedOut) return rejection(SIGNED_OUT);
+  if (person.signedOut) return rejection(problems.signedOut);
   const { room, user } = command;
   return { kind: 'read', room, user, mark: storage.memberships.advanceReadMark(room, person, command.id) };
 }
@@ -141,7 +167,7 @@ function signIn(command: SignInCommand, storage: Storage): Result {
   if (person && isOver(person, generation)) return { kind: 'session-over' };
   const owner = storage.people.ownerOf(wanted);
   const displaced = owner && owner.id !== user.id ? owner : undefined;
-  if (displaced && at - displaced.lastSeen < NAME_RESERVED_MS[activity(displaced)])
+  if (displaced && at - displaced.lastSeen < nameReservationMs[activity(displaced)])
     return { kind: 'name-taken' };
   if (displaced) storage.people.freeName(displaced);
   if (person) storage.people.rename(person, user.name, wanted, Math.max(at, person.lastSeen));
@@ -199,7 +225,7 @@ function signBackIn(person: Person, at: number, storage: Storage): void {
   storage.people.signBackIn(person, isFree ? shape : null, Math.max(at, person.lastSeen));
 }
 
-/** Returns the person of a signed cookie. A restored backup may lack them: then adds them, with their name if it is free. */
+/** Returns the person of a signed cookie. Adds the person if a restored backup lacks them, with their name if it is free. */
 function ensurePerson(command: Pick<MessageCommand, 'user' | 'at'>, storage: Storage): Person {
   const person = storage.people.person(command.user.id);
   if (person) return person;
@@ -213,7 +239,7 @@ function activity({ hasPosted }: Pick<Person, 'hasPosted'>): 'posted' | 'silent'
 
 /** Whether `lastSeen` is old enough to be written again. */
 export function isLastSeenDue(person: Pick<Person, 'hasPosted' | 'lastSeen'>, at: number): boolean {
-  return at - person.lastSeen > LAST_SEEN_STEP_MS[activity(person)];
+  return at - person.lastSeen > lastSeenIntervalMs[activity(person)];
 }
 
 function updateLastSeen(person: Person, at: number, storage: Storage): void {
@@ -223,12 +249,6 @@ function updateLastSeen(person: Person, at: number, storage: Storage): void {
 function storageRejection(): Result {
   return reject('storage', 'The server could not save this. Try again soon.');
 }
-
-const NAMELESS: Problem = {
-  code: 'signed_out',
-  message: 'Somebody else took your name while you were away. Sign in with another.',
-};
-const SIGNED_OUT: Problem = { code: 'signed_out', message: 'You are signed out. Sign in again.' };
 
 function reject(code: ErrorCode, message: string): Result {
   return rejection({ code, message });
@@ -241,23 +261,17 @@ function rejection(problem: Problem): Result {
 /** Edits and deletes one's own messages, and adds and removes one's own reactions. A deleted message cannot change. */
 export function changeMessage(command: ChangeCommand, person: Person, storage: Storage): Result {
   const message = storage.events.message(command.room, command.target);
-  const problem = message ? validateChange(command, message, person, storage) : NO_MESSAGE;
-  if (!message || problem) return { kind: 'rejected', problem: problem ?? NO_MESSAGE };
+  const problem = message ? validateChange(command, message, person, storage) : problems.noMessage;
+  if (!message || problem) return { kind: 'rejected', problem: problem ?? problems.noMessage };
   const mentions = command.type === 'edit' ? findMentions(command.data, storage.people) : undefined;
   const isText = command.type === 'edit' || command.type === 'delete';
   const before = isText ? storage.events.mentionedBy(message) : [];
   const event = storage.events.appendChange(message, person, mentions ? { ...command, mentions } : command);
   const after = isText ? storage.events.mentionedBy(message) : [];
-  const mentioned = others([...before, ...after], person);
+  const mentioned = uniqueExcept([...before, ...after], person);
   const { room } = command;
   return { kind: 'accepted', room, event, mentioned, messages: storage.events.messageCount(room) };
 }
-
-const NO_MESSAGE: Problem = {
-  code: 'no_message',
-  message: 'There is no message with this number in this room.',
-};
-const DELETED: Problem = { code: 'deleted', message: 'This message was deleted.' };
 
 function validateChange(
   { type, data }: ChangeCommand,
@@ -265,15 +279,15 @@ function validateChange(
   person: Person,
   storage: Storage,
 ): Problem | undefined {
-  if (message.deleted) return DELETED;
+  if (message.deleted) return problems.deleted;
   switch (type) {
     case 'edit':
     case 'delete':
-      return message.author === person.id ? undefined : NOT_YOURS;
+      return message.author === person.id ? undefined : problems.notAuthor;
     case 'react':
       return validateReaction(message, storage.events.hasReaction(message, person, data));
     case 'unreact':
-      return storage.events.hasReaction(message, person, data) ? undefined : NOT_THERE;
+      return storage.events.hasReaction(message, person, data) ? undefined : problems.noReaction;
   }
 }
 
@@ -285,6 +299,3 @@ function validateReaction(message: Message, exists: boolean): Problem | undefine
     message: `A message can have at most ${LIMITS.reactionsPerMessage} reactions.`,
   };
 }
-
-const NOT_YOURS: Problem = { code: 'not_yours', message: 'Only the author can edit or delete a message.' };
-const NOT_THERE: Problem = { code: 'not_there', message: 'You have not added this reaction.' };

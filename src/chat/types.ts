@@ -1,6 +1,6 @@
 /**
- * Commands, their results, and the storage that the rules write to. The node that accepts a command puts times and ids into
- * it, so that applying it is the same on every node.
+ * Commands, their results, and the storage that the rules write to. The node that accepts a command adds times and ids to
+ * it, so that every node applies it with the same result.
  */
 import type {
   ChangeEvent,
@@ -61,12 +61,12 @@ export interface SignInCommand {
   readonly at: number;
 }
 
-/** Ends all sessions of a person. With `link` they may come back by it. */
+/** Ends all sessions of a person. With `link`, they can sign in again through the link. */
 export interface SignOutCommand {
   readonly kind: 'sign-out';
   readonly user: User;
   readonly generation: number;
-  readonly link: LinkSecret | undefined;
+  readonly link: LinkToken | undefined;
   readonly at: number;
 }
 
@@ -75,12 +75,12 @@ export interface LinkCommand {
   readonly kind: 'link';
   readonly user: User;
   readonly generation: number;
-  readonly link: LinkSecret;
+  readonly link: LinkToken;
   readonly at: number;
 }
 
 /** Only the hash of a link's secret is stored, because whoever has the secret can sign in. */
-export interface LinkSecret {
+export interface LinkToken {
   readonly hash: string;
   readonly expires: number;
 }
@@ -92,7 +92,7 @@ export interface RedeemCommand {
   readonly at: number;
 }
 
-/** Notes that a person is here, which keeps their name. */
+/** Updates the last-seen time of a person, which keeps their name reserved. */
 export interface SeenCommand {
   readonly kind: 'seen';
   readonly user: User;
@@ -116,7 +116,7 @@ export interface ReadCommand {
   readonly at: number;
 }
 
-/** The result of a command. A rejected one changed nothing; `problem` is a mistake of the client, or the disk failed. */
+/** The result of a command. A rejected one changed nothing; `problem` names the client's mistake or the disk error. */
 export type Result =
   | {
       readonly kind: 'accepted';
@@ -199,10 +199,8 @@ function toChange(
   return { kind: 'change', room, user, at, salt, type: posting.type, target: posting.target, data };
 }
 
-/**
- * The storage interface, implemented in store/. Every method reads and writes within the transaction of the batch, so a
- * batch that fails leaves no trace.
- */
+// The storage interface, implemented in store/. Every method reads and writes within the transaction of the batch, so a
+// batch that fails leaves no trace.
 
 export interface Person {
   /** the storage's own key of this person */
@@ -260,7 +258,7 @@ export interface PeopleStorage {
   signBackIn(person: Person, skeleton: string | null, seen: number): void;
   setPosted(person: Person): void;
   /** Replaces the link of a person, and deletes links that have expired at `at`. */
-  setLink(person: Person, link: LinkSecret, at: number): void;
+  setLink(person: Person, link: LinkToken, at: number): void;
   /** Returns the person of a link. */
   findLink(hash: string): { readonly person: Person; readonly expires: number } | undefined;
   deleteLink(person: Person, at: number): void;

@@ -1,8 +1,9 @@
 /**
- * What a command of the operator is, and what it is given: it touches neither `process` nor the environment itself.
- * Exit codes are those of sysexits.h.
+ * What all commands share: their interface, exit codes (sysexits.h), progress, and log lines for a terminal. A command
+ * uses neither `process` nor the environment itself.
  */
 import type { Writable } from 'node:stream';
+import { parseJsonObject } from '../shared/parse.js';
 
 export const EXIT = {
   ok: 0,
@@ -66,14 +67,14 @@ export function singleArgument(args: readonly string[], { name, args: shape }: C
 
 /** Progress of long work on stderr: nothing in the first second, then at most a line a second. */
 
-const PROGRESS_INTERVAL_MS = 1000;
+const progressIntervalMs = 1000;
 
 /** The returned function may be called as often as one likes; the text is only made when it is shown. */
 export function progressReporter(err: Writable, now: () => number): (text: () => string) => void {
   let shown = now();
   return (text) => {
     const at = now();
-    if (at - shown < PROGRESS_INTERVAL_MS) return;
+    if (at - shown < progressIntervalMs) return;
     shown = at;
     err.write(`${text()}\n`);
   };
@@ -96,4 +97,38 @@ export function stepReporter(
     if (done === undefined || total === undefined) err.write(`${step} …\n`);
     else progress(() => `${step}: ${percent(done, total, what)}`);
   };
+}
+
+const levelColors: Readonly<Record<string, string>> = {
+  warn: '\x1b[33m',
+  error: '\x1b[31m',
+  fatal: '\x1b[31m',
+};
+const dim = '\x1b[2m';
+const reset = '\x1b[0m';
+
+/** Formats a JSON log line for a terminal: "12:03:04 WARN refused: wrong_host host=evil.example". */
+export function prettyLine(json: string): string {
+  const line = parseJsonObject(json);
+  if (!line) return json;
+  const { level, time, msg, err, ...fields } = line;
+  const name = String(level);
+  const clock = new Date(String(time)).toLocaleTimeString('en-GB');
+  const head = `${dim}${clock}${reset} ${levelColors[name] ?? ''}${name.toUpperCase().padEnd(5)}${reset} ${String(msg)}`;
+  const rest = Object.entries(fields).map(([key, value]) => ` ${dim}${key}=${reset}${textOf(value)}`);
+  return `${head}${rest.join('')}\n${stackOf(err)}`;
+}
+
+/** Escapes control and format characters, so that no value can move the cursor or turn the text around. */
+function textOf(value: unknown): string {
+  const json = (JSON.stringify(value) ?? '').replace(
+    /[\p{Cc}\p{Cf}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+  return typeof value === 'string' && /^[\w.:/@-]+$/.test(value) ? value : json;
+}
+
+function stackOf(error: unknown): string {
+  const stack = typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : '';
+  return stack === '' ? '' : `${stack.replace(/[^\P{Cc}\n]/gu, '')}\n`;
 }

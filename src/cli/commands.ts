@@ -144,7 +144,7 @@ async function verifyExport(path: string, { out }: Terminal): Promise<number> {
 /** `oneport export ROOM`: a room's events as JSON Lines, as they were said, ascending. */
 
 /** Events read at once. */
-const EXPORT_PAGE_EVENTS = 500;
+const exportPageEvents = 500;
 
 export const exportRoom: Command = {
   name: 'export',
@@ -164,7 +164,7 @@ Memory stays flat, however long the room. A reader that stops early ("| head") e
     }
     const progress = progressReporter(err, now);
     await writeAll(
-      pagesOf((after) => rooms.after(room, after, EXPORT_PAGE_EVENTS), last),
+      pagesOf((after) => rooms.after(room, after, exportPageEvents), last),
       out,
       (id) => progress(() => percent(id, last, 'events')),
     );

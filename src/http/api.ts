@@ -5,7 +5,7 @@ import { skeleton } from '../chat/names.js';
 import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Config } from '../config.js';
 import { newSalt } from '../session.js';
-import { field, parsePost } from '../shared/parse.js';
+import { field, isObject, type Parsed, parsePost, parseRoom, parseWholeNumber } from '../shared/parse.js';
 import {
   LIMITS,
   type MessagesPage,
@@ -17,17 +17,6 @@ import {
 } from '../shared/protocol.js';
 import { requireUser, type SessionDeps } from './auth.js';
 import { HttpError, toError } from './errors.js';
-import {
-  badRequest,
-  intParam,
-  jsonBody,
-  limitParam,
-  optionalRoomParam,
-  type RoomLookup,
-  roomParam,
-  textParam,
-  unwrap,
-} from './params.js';
 import { RateLimiter } from './rate-limiter.js';
 
 export interface ApiDeps extends MessageDeps, RoomDeps, ListDeps, SearchDeps {
@@ -117,7 +106,7 @@ export function messagesPage(
 
 /** Takes events from the beginning until their JSON fills a page, at least one. */
 export function takeFitting<T>(events: readonly T[], maxBytes: number): T[] {
-  let bytes = PAGE_FRAME_BYTES;
+  let bytes = pageFrameBytes;
   const end = events.findIndex((event, n) => {
     bytes += Buffer.byteLength(JSON.stringify(event)) + 1;
     return n > 0 && bytes > maxBytes;
@@ -126,9 +115,9 @@ export function takeFitting<T>(events: readonly T[], maxBytes: number): T[] {
 }
 
 /** The JSON around the events of a page. */
-const PAGE_FRAME_BYTES = 200;
+const pageFrameBytes = 200;
 
-/** Whether the page adjoins the number that it was asked to start from. */
+/** Whether no event lies between the page and the requested number. */
 function isComplete(
   messages: readonly RoomEvent[],
   { after, before, last }: { after: number | undefined; before: number | undefined; last: number },
@@ -165,13 +154,13 @@ export interface RoomListDeps {
   readonly hub: {
     /** resolves when the memberships of this user so far are committed */
     flushMemberships(user: User): Promise<void>;
-    /** count of people in a room now */
+    /** count of users in a room now */
     presenceCount(room: string): number;
   };
   readonly store: {
     readonly memberships: {
       list(user: User, limit: number): readonly UnreadRoom[];
-      /** rooms with mentions of a person who is no member */
+      /** rooms that mention a user who is no member */
       listMentioned(user: User, limit: number): readonly UnreadRoom[];
     };
     readonly recentRooms: {
@@ -190,7 +179,7 @@ export interface RoomDeps extends SessionDeps, RoomListDeps {
 type UnreadRoom = Omit<RoomSummary, 'people' | 'joined'>;
 
 /** Rooms in the list, by membership. */
-const MAX_ROOMS = { joined: 500, others: 100 } as const;
+const maxListedRooms = { joined: 500, others: 100 } as const;
 
 export function roomRoutes(router: Router, deps: RoomDeps): void {
   router.get('/rooms', async (ctx) => {
@@ -203,12 +192,12 @@ export function roomRoutes(router: Router, deps: RoomDeps): void {
   });
 }
 
-/** To be called after `hub.flushMemberships`. */
+/** Call it after `hub.flushMemberships`. */
 export function listRooms(user: User, { hub, store }: RoomListDeps): RoomSummary[] {
-  const joined = store.memberships.list(user, MAX_ROOMS.joined);
-  const mentioned = store.memberships.listMentioned(user, MAX_ROOMS.others);
+  const joined = store.memberships.list(user, maxListedRooms.joined);
+  const mentioned = store.memberships.listMentioned(user, maxListedRooms.others);
   const known = new Set([...joined, ...mentioned].map(({ room }) => room));
-  const recent = store.recentRooms.list(MAX_ROOMS.others - mentioned.length, known);
+  const recent = store.recentRooms.list(maxListedRooms.others - mentioned.length, known);
   const people = (room: string): number => hub.presenceCount(room);
   return [
     ...joined.map((room) => ({ ...room, people: people(room.room), joined: true })),
@@ -241,12 +230,12 @@ export interface ListDeps extends SessionDeps {
 }
 
 /** Limit of a page of mentions or search results. */
-export const MAX_HITS_PER_PAGE = 100;
+export const maxHitsPerPage = 100;
 
 export function listRoutes(router: Router, deps: ListDeps): void {
   router.get('/mentions', (ctx) => {
     const user = requireUser(ctx, deps);
-    ctx.body = deps.store.listMentions(user, beforeParam(ctx), limitParam(ctx, MAX_HITS_PER_PAGE));
+    ctx.body = deps.store.listMentions(user, beforeParam(ctx), limitParam(ctx, maxHitsPerPage));
   });
   router.get('/people', (ctx) => {
     requireUser(ctx, deps);
@@ -279,7 +268,7 @@ export interface SearchDeps extends SessionDeps {
 
 export function searchRoutes(router: Router, deps: SearchDeps): void {
   const { config, now, store, log } = deps;
-  // as many searches as messages per second
+  // allows as many searches as messages per second
   const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);
@@ -303,5 +292,69 @@ function searchParams(ctx: Koa.Context, rooms: RoomLookup) {
   if ([...q].length > LIMITS.queryCodePoints)
     throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
   const [room, before] = [optionalRoomParam(ctx, rooms), intParam(ctx, 'before')];
-  return { q, room, before, limit: limitParam(ctx, MAX_HITS_PER_PAGE) };
+  return { q, room, before, limit: limitParam(ctx, maxHitsPerPage) };
+}
+
+// Parameters of a request, from the path, the query and the body. They throw HttpError 400 or 404.
+
+/** Tells whether a room has messages. */
+interface RoomLookup {
+  last(room: string): number;
+}
+
+function roomParam(ctx: Koa.Context, rooms: RoomLookup): string {
+  const params: unknown = ctx['params'];
+  return toRoom(isObject(params) ? String(params['room']) : '', rooms);
+}
+
+/** The room in the query; undefined when it is absent. */
+function optionalRoomParam(ctx: Koa.Context, rooms: RoomLookup): string | undefined {
+  const raw = textParam(ctx, 'room');
+  return raw === undefined ? undefined : toRoom(raw, rooms);
+}
+
+/** A whole number in the query; undefined when it is absent. */
+function intParam(ctx: Koa.Context, name: string): number | undefined {
+  const raw = textParam(ctx, name);
+  const count = raw === undefined ? undefined : parseWholeNumber(raw);
+  if (raw !== undefined && count === undefined) throw badRequest(`"${name}" must be a whole number.`);
+  return count;
+}
+
+function limitParam(ctx: Koa.Context, most: number): number {
+  const limit = intParam(ctx, 'limit') ?? Math.min(LIMITS.defaultPageEvents, most);
+  if (limit < 1 || limit > most) throw badRequest(`"limit" must be a whole number from 1 to ${most}.`);
+  return limit;
+}
+
+function textParam(ctx: Koa.Context, name: string): string | undefined {
+  const raw = ctx.query[name];
+  if (raw !== undefined && typeof raw !== 'string') throw badRequest(`Send "${name}" only once.`);
+  return raw;
+}
+
+/** The JSON object of the body. `shape` is for the error message. */
+function jsonBody(ctx: Koa.Context, shape: string): Readonly<Record<string, unknown>> {
+  const body: unknown = ctx.request.body;
+  if (ctx.is('json') !== 'json' || !isObject(body)) throw badRequest(`Send a JSON object ${shape}.`);
+  return body;
+}
+
+function unwrap<T>(parsed: Parsed<T>): T {
+  if (parsed.ok) return parsed.value;
+  throw new HttpError(422, parsed.problem.code, parsed.problem.message);
+}
+
+function badRequest(message: string): HttpError {
+  return new HttpError(400, 'bad_request', message);
+}
+
+function toRoom(raw: string, rooms: RoomLookup): string {
+  const room = parseRoom(raw, (name) => rooms.last(name) > 0);
+  if (room !== undefined) return room;
+  throw new HttpError(
+    404,
+    'invalid_room',
+    `Room names use letters, numbers, - and _ (${LIMITS.roomNameLength} at most).`,
+  );
 }

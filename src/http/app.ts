@@ -12,7 +12,7 @@ import { isOurHost, isOurOrigin, likelyCause, pathBelow } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import type { Telemetry } from '../telemetry.js';
 import { type ApiDeps, apiRoutes } from './api.js';
-import { bodyReader, bodyTooLarge, MAX_BODY_BYTES } from './body.js';
+import { bodyReader, bodyTooLarge, maxBodyBytes } from './body.js';
 import { ErrorPage, errorHandler, HttpError } from './errors.js';
 import { type HealthDeps, healthRoutes } from './health.js';
 import { type LinkDeps, linkRoutes } from './links.js';
@@ -32,9 +32,9 @@ export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
   readonly isFull: () => boolean;
 }
 
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Probes of the operator may use any Host. */
-const PROBE_PATHS = new Set(['/healthz', '/readyz', '/metrics']);
+const probePaths = new Set(['/healthz', '/readyz', '/metrics']);
 
 export function createApp(deps: AppDeps): Koa {
   const app = new Koa();
@@ -44,7 +44,7 @@ export function createApp(deps: AppDeps): Koa {
   app.use(securityHeaders(deps.config));
   if (deps.config.site.basePath !== '/') app.use(stripBasePath(deps.config));
   app.use(allowOrigins(deps));
-  app.use(guard(deps));
+  app.use(checkRequest(deps));
   app.use(bodyReader());
   for (const routes of [
     healthRoutes(deps),
@@ -102,12 +102,12 @@ function securityHeaders({ tls, publicOrigin }: Config): Koa.Middleware {
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],
         requireTrustedTypesFor: ["'script'"],
-        trustedTypes: ['oneport'], // for the address of the service worker (src/client/worker.ts)
+        trustedTypes: ['oneport'], // for the address of the service worker (src/client/updates.ts)
       },
     },
     // with no-referrer forms would send "Origin: null"
     referrerPolicy: { policy: 'same-origin' },
-    // A proxy that has the certificate says so itself (nginx.conf). It counts for all ports of the host.
+    // A proxy that has the certificate sends HSTS itself (nginx.conf). HSTS applies to every port of the host.
     strictTransportSecurity: ownsHost && { maxAge: hstsSeconds, includeSubDomains: false },
   });
 }
@@ -121,18 +121,18 @@ function stripBasePath({ site }: Config): Koa.Middleware {
     const path = pathBelow(site, ctx.path);
     if (path !== undefined) ctx.path = path;
     else if (`${ctx.path}/` === site.basePath) return ctx.redirect(site.basePath + ctx.search);
-    else if (!PROBE_PATHS.has(ctx.path)) throw new HttpError(404, 'not_found', 'Page not found.');
+    else if (!probePaths.has(ctx.path)) throw new HttpError(404, 'not_found', 'Page not found.');
     await next();
   };
 }
 
 /** What pages of other origins may use, by CORS. */
-const CORS_PATH = /^\/(?:api\/|signin$|signout$)/;
+const corsPath = /^\/(?:api\/|signin$|signout$)/;
 
 /** Lets the pages of ALLOWED_ORIGINS read answers, and answers their preflight requests. */
 function allowOrigins({ config }: AppDeps): Koa.Middleware {
   return async (ctx, next) => {
-    if (config.allowedOrigins.size === 0 || !CORS_PATH.test(ctx.path)) return next();
+    if (config.allowedOrigins.size === 0 || !corsPath.test(ctx.path)) return next();
     ctx.vary('Origin');
     const origin = ctx.get('Origin');
     if (!config.allowedOrigins.has(origin)) return next();
@@ -152,9 +152,9 @@ function allowOrigins({ config }: AppDeps): Koa.Middleware {
 }
 
 /** Checks host, origin and announced size before the body is read. */
-function guard({ config, isFull: full, telemetry }: AppDeps): Koa.Middleware {
+function checkRequest({ config, isFull: full, telemetry }: AppDeps): Koa.Middleware {
   return async (ctx, next) => {
-    const isProbe = PROBE_PATHS.has(ctx.path);
+    const isProbe = probePaths.has(ctx.path);
     if (!isProbe && full())
       throw new HttpError(503, 'full', 'Too many connections. Try again in a moment.', {
         'Retry-After': '2',
@@ -164,17 +164,17 @@ function guard({ config, isFull: full, telemetry }: AppDeps): Koa.Middleware {
       throw new HttpError(
         403,
         'wrong_host',
-        'This server has another name. Its operator sets PUBLIC_ORIGIN, or lets the proxy pass Host and set X-Forwarded-For.',
+        'The Host header does not match this server. Operator: set PUBLIC_ORIGIN, or configure the proxy to forward Host and X-Forwarded-For.',
       );
     }
-    if (!SAFE_METHODS.has(ctx.method)) assertOwnOrigin(ctx.req, config, telemetry);
+    if (!safeMethods.has(ctx.method)) assertOwnOrigin(ctx.req, config, telemetry);
     await next();
   };
 }
 
 /** Checks the announced size of a body. */
 export function isBodySizeAllowed(request: IncomingMessage): boolean {
-  return Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES;
+  return Number(request.headers['content-length'] ?? 0) <= maxBodyBytes;
 }
 
 function assertOwnOrigin(request: IncomingMessage, config: Config, telemetry: Telemetry): void {
@@ -183,7 +183,7 @@ function assertOwnOrigin(request: IncomingMessage, config: Config, telemetry: Te
     throw new HttpError(
       403,
       'wrong_origin',
-      'This request came from another site. Behind a proxy, the operator lets it pass Host and set X-Forwarded-Proto, or sets PUBLIC_ORIGIN or ALLOWED_ORIGINS.',
+      'This request came from another site. Operator: behind a proxy, forward Host and X-Forwarded-Proto, or set PUBLIC_ORIGIN or ALLOWED_ORIGINS.',
     );
   }
   if (!isBodySizeAllowed(request)) throw bodyTooLarge();

@@ -3,22 +3,22 @@ import Cookies from 'cookies';
 import type Koa from 'koa';
 import type { Config } from '../config.js';
 import { schemeOf } from '../origin.js';
-import { SESSION_SECONDS, type Session, type SessionCookie } from '../session.js';
+import { type Session, type SessionCookie, sessionSeconds } from '../session.js';
 import type { User } from '../shared/protocol.js';
 import { HttpError } from './errors.js';
 
 export interface SessionDeps {
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
-  /** Notes that somebody is here. */
+  /** Updates the user's last-seen time. */
   readonly onSeen: (user: User) => void;
   /** Lets the sockets that were opened with this session's cookie live as long as the new one. */
   readonly onRenewed: (session: Session, expiresAt: number) => void;
 }
 
 /**
- * The session of a request, or undefined. Signs the cookie anew when it grows old or its key is an older one. Notes that
- * the person is here, so that readers keep their names.
+ * Returns the session of a request, or undefined. Renews a cookie that is over a day old or has an older key. Updates the
+ * last-seen time, so that users who only read keep their names.
  */
 export function sessionOf(ctx: Koa.Context, deps: SessionDeps): Session | undefined {
   const session = deps.sessionCookie.verify(ctx.headers.cookie);
@@ -52,7 +52,7 @@ export function setSession(
   { user, generation }: Pick<Session, 'user' | 'generation'>,
   deps: SessionDeps,
 ): void {
-  setCookie(ctx, deps, deps.sessionCookie.sign(user, generation), SESSION_SECONDS * 1000);
+  setCookie(ctx, deps, deps.sessionCookie.sign(user, generation), sessionSeconds * 1000);
 }
 
 export function clearSession(ctx: Koa.Context, deps: SessionDeps): void {

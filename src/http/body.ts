@@ -1,21 +1,21 @@
 /**
- * Request bodies: JSON or a form, of limited size, strictly UTF-8. The body parser reads them as bytes and we decode them,
- * because it would replace invalid UTF-8 by U+FFFD without an error.
+ * Request bodies: JSON or a form, of limited size, strictly UTF-8. The body parser reads them as bytes. We decode them,
+ * because the parser would replace invalid UTF-8 by U+FFFD without an error.
  */
 import bodyParser from '@koa/bodyparser';
 import type Koa from 'koa';
 import { HttpError } from './errors.js';
 
-export const MAX_BODY_BYTES = 64 * 1024;
-const BODY_TYPES = ['application/json', 'application/x-www-form-urlencoded'];
+export const maxBodyBytes = 64 * 1024;
+const bodyTypes = ['application/json', 'application/x-www-form-urlencoded'];
 
 /** Parses the body into `ctx.request.body`: a JSON value or the fields of a form; {} when there is no body. */
 export function bodyReader(): Koa.Middleware {
   const read = bodyParser({
     enableTypes: ['text'],
-    extendTypes: { text: BODY_TYPES },
+    extendTypes: { text: bodyTypes },
     encoding: 'binary',
-    textLimit: MAX_BODY_BYTES,
+    textLimit: maxBodyBytes,
     onError: onReadError,
   });
   return (ctx, next) =>
@@ -26,7 +26,7 @@ export function bodyReader(): Koa.Middleware {
 }
 
 export function bodyTooLarge(): HttpError {
-  return new HttpError(413, 'too_big', `A request body can have at most ${MAX_BODY_BYTES} bytes.`);
+  return new HttpError(413, 'too_big', `A request body can have at most ${maxBodyBytes} bytes.`);
 }
 
 function onReadError(error: Error): void {

@@ -27,7 +27,7 @@ export interface ErrorDeps {
 }
 
 /** Refusals that are logged, because a limit or a setting may be wrong. */
-const LOGGED_CODES = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
+const loggedCodes = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
 
 /** The outermost handler. Answers every error as `{"error":{"code","message"}}`, or as a page to a browser. */
 export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage): Koa.Middleware {
@@ -40,7 +40,7 @@ export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage):
         throw new HttpError(405, 'wrong_method', 'Method not allowed.');
     } catch (error) {
       const httpError = toHttpError(error);
-      if (LOGGED_CODES.has(httpError.code))
+      if (loggedCodes.has(httpError.code))
         telemetry.warnRefused(httpError.code, { status: httpError.status });
       else telemetry.refused(httpError.code);
       if (httpError.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
@@ -52,7 +52,7 @@ export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage):
 function respond(ctx: Koa.Context, httpError: HttpError, page: ErrorPage): void {
   ctx.status = httpError.status;
   ctx.set(httpError.headers);
-  // the rest of a refused body is not read
+  // does not read the rest of a refused body
   if (httpError.status === 413 || httpError.status === 503) ctx.set('Connection', 'close');
   if (page.isWantedBy(ctx)) page.render(ctx, httpError);
   else ctx.body = { error: { code: httpError.code, message: httpError.message } };
@@ -104,10 +104,10 @@ export function tooFast(): HttpError {
 
 /** Returns a rejection of the rules as an HTTP error. */
 export function toError({ code, message }: Problem): HttpError {
-  return new HttpError(STATUS_BY_CODE[code] ?? 400, code, message);
+  return new HttpError(statusByCode[code] ?? 400, code, message);
 }
 
-const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+const statusByCode: Readonly<Record<string, number>> = {
   no_message: 404,
   not_there: 404,
   not_yours: 403,
@@ -121,22 +121,22 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   internal: 500,
 };
 
-/** The listener of 'clientError': answers once, if the peer can still read, a request that the HTTP parser gave up on. */
+/** Answers a request that the HTTP parser rejected ('clientError'), once and only if the peer can still read. */
 export function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (socket.destroyed || !socket.writable || isConnectionOver(error)) {
     socket.destroy();
     return;
   }
-  const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? '400 Bad Request';
+  const status = clientErrorStatus[error.code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
-/** The connection was lost, or TLS failed, so there is nobody to answer. */
+/** Errors without an answer, because the connection was lost or TLS failed. */
 function isConnectionOver({ code = '' }: NodeJS.ErrnoException): boolean {
   return /^(ECONNRESET|EPROTO|ERR_SSL|ERR_TLS)/.test(code);
 }
 
-const CLIENT_ERROR_STATUS: Readonly<Record<string, string>> = {
+const clientErrorStatus: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Content Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',

@@ -8,8 +8,8 @@ import { acceptedLanguages, negotiateLanguage } from '../shared/locale.js';
 import { parseJsonObject } from '../shared/parse.js';
 
 /**
- * Reads a template and fills in what the operator has set. Adds preload links for the modules that its script imports, also
- * for those of a language.
+ * Reads a template and fills in the operator's settings. Adds preload links for the modules that its script imports,
+ * including those of a language.
  */
 export function readHtml(publicDir: string, name: string, site: Site, tag?: string): string {
   const files = parseJsonObject(readFileSync(join(publicDir, 'js', 'files.json'), 'utf8')) ?? {};
@@ -35,7 +35,7 @@ export function render(html: string, tag: string, blanks: Readonly<Record<string
     .replace(/\{\{(\w+)\}\}/g, (_, key: string) => escapeHtml(blanks[key] ?? ''));
 }
 
-/** Escapes braces too, so that no value is taken for a placeholder. */
+/** Escapes braces too, so that a value cannot contain a placeholder. */
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"'{}]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
@@ -67,15 +67,15 @@ export function translationsFor(ctx: Koa.Context): Translations {
   return languages.get(negotiateLanguage(chosen, reads, [...languages.keys()])) ?? english;
 }
 
-const YEAR_MS = 365 * 24 * 3600 * 1000;
+const yearMs = 365 * 24 * 3600 * 1000;
 
-/** The same; a language in the query is stored in the cookie. */
+/** Does the same, and stores a language from the query in the cookie. */
 export function chosenTranslations(ctx: Koa.Context, { basePath: path }: Site): Translations {
   const { lang } = ctx.query;
   const current = translationsFor(ctx);
   const chosen = typeof lang === 'string' ? languages.get(lang) : undefined;
   if (!chosen) return current;
-  const options = { path, httpOnly: false, sameSite: 'lax', maxAge: YEAR_MS, signed: false } as const;
+  const options = { path, httpOnly: false, sameSite: 'lax', maxAge: yearMs, signed: false } as const;
   ctx.cookies.set('lang', chosen.language.tag, options);
   return chosen;
 }

@@ -1,12 +1,12 @@
 /**
- * One-time links that sign in as somebody: on another device, or back after a sign-out. The pages work without JavaScript.
- * Opening a link only shows what it would do, because chat programs and browsers open links by themselves; its form uses
- * it up. Whoever has the secret can sign in, so the server stores only its hash.
+ * One-time links that sign a user in on another device, or again after a sign-out. The pages work without JavaScript.
+ * Opening a link only shows its effect, because chat programs and browsers prefetch links. Submitting its form uses it up.
+ * The server stores only the hash of the secret, because the secret is a full credential.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type Koa from 'koa';
 import Router from 'koa-router';
-import type { Command, LinkSecret, Result } from '../chat/types.js';
+import type { Command, LinkToken, Result } from '../chat/types.js';
 import type { Site } from '../config.js';
 import { publicPath, schemeOf } from '../origin.js';
 import type { Session } from '../session.js';
@@ -30,8 +30,8 @@ export interface LinkDeps extends SessionDeps {
   };
 }
 
-/** A new link. `secret` goes into its URL and nowhere else. */
-export interface NewLink extends LinkSecret {
+/** A new link. `secret` is only in its URL. */
+export interface NewLink extends LinkToken {
   readonly secret: string;
 }
 
@@ -40,7 +40,7 @@ export function createLink(kind: keyof typeof linkLifetimeMs, now: number): NewL
   return { secret, hash: hashOf(secret), expires: now + linkLifetimeMs[kind] };
 }
 
-/** The answer to the person who asked for the link. */
+/** The answer to a request for a link. */
 export function describeLink(
   ctx: Koa.Context,
   { secret, expires }: NewLink,
@@ -50,7 +50,7 @@ export function describeLink(
   return { url: origin + publicPath(config.site, `/link/${secret}`), expires };
 }
 
-/** Ends all sessions of a person; they may come back by the link. @throws HttpError 401, 503 */
+/** Ends all sessions of a user, who can sign in again through the link. @throws HttpError 401, 503 */
 export async function endSessions(
   { user, generation }: Session,
   link: NewLink | undefined,
@@ -96,7 +96,7 @@ async function makeDeviceLink(ctx: Koa.Context, deps: LinkDeps) {
 }
 
 async function redeem(ctx: Koa.Context, deps: LinkDeps): Promise<void> {
-  findLink(ctx, deps); // spares the one order the guesses
+  findLink(ctx, deps); // so that guessed secrets do not reach the sequencer
   const result = await deps.submit({ kind: 'redeem', hash: linkHash(ctx), at: deps.now() });
   if (result.kind === 'rejected') throw toError(result.problem);
   if (result.kind !== 'redeemed') throw linkOver();
@@ -111,7 +111,7 @@ function findLink(ctx: Koa.Context, { store, now }: LinkDeps): { readonly person
   return link;
 }
 
-/** No cache keeps a secret, and no Referer tells it. The policy `no-referrer` would make forms send "Origin: null". */
+/** Keeps the secret out of caches and Referer headers. The policy `no-referrer` would make forms send "Origin: null". */
 const privateHeaders = { 'Cache-Control': 'no-store', 'Referrer-Policy': 'strict-origin' } as const;
 
 function linkOver(): HttpError {
@@ -126,7 +126,7 @@ function hashOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }
 
-/** Says who one would become, and whom that replaces in this browser. */
+/** Shows which user the link signs in, and which user it replaces in this browser. */
 class LinkPage {
   readonly #html: string;
   readonly #site: Site;
@@ -150,7 +150,7 @@ class LinkPage {
   }
 }
 
-/** The answer to the form of a sign-out that asks for a link back. */
+/** The answer to the sign-out form with `return`. */
 export class ReturnPage {
   readonly #html: string;
 

@@ -74,7 +74,7 @@ function loadPieces(
   return [before, between, after];
 }
 
-/** No cache may store it, because it contains messages and names the files of the current build. */
+/** Forbids caching, because the page contains messages and the file names of the current build. */
 function sendPage(ctx: Koa.Context, [before, between, after]: HtmlPieces, snapshot: Snapshot): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
@@ -86,9 +86,9 @@ function signinUrl(site: Site, next: string): string {
 }
 
 /**
- * The snapshot (`Snapshot` in protocol.ts), so that the page shows messages before its first request. Invariants: all of it
- * is from the same moment, so there is no await between its reads; no text in it can end its script element; its size is
- * bounded.
+ * Returns the snapshot (`Snapshot` in protocol.ts), so that the page shows messages before its first request. Invariants: its
+ * parts are from the same moment, so there is no await between its reads. No text in it can end its script element. Its
+ * size is bounded.
  */
 
 export interface SnapshotDeps extends LogDeps, RoomListDeps {}
@@ -113,7 +113,7 @@ function readAround(room: string, id: number, { log, epoch }: LogDeps): Messages
   return { epoch, last, complete: true, messages: [...older, ...newer] };
 }
 
-/** Keeps the messages around a number that fit, alternately newer and older ones. */
+/** Returns as many messages around a number as fit, alternating between newer and older ones. */
 function limitBytes(page: MessagesPage, mark: number): MessagesPage {
   const { messages } = page;
   let room: number = LIMITS.snapshotBytes;
@@ -132,21 +132,21 @@ function limitBytes(page: MessagesPage, mark: number): MessagesPage {
   return { ...page, messages: messages.slice(from, to) };
 }
 
-/** JSON inside a script element, where only `<` has a meaning in HTML. */
+/** Returns JSON for a script element, in which only `<` must be escaped. */
 export function toScriptJson(snapshot: Snapshot): string {
   return JSON.stringify(snapshot).replaceAll('<', '\\u003c');
 }
 
 /**
- * The web manifest in the visitor's language. All languages share one URL, because browsers identify the app by it; so it is
- * requested with cookies (`use-credentials` in the pages).
+ * The web manifest in the visitor's language. All languages share one URL, because browsers identify the app by it. So the
+ * pages request it with cookies (`use-credentials`).
  */
 
-const MANIFEST_FILE = 'manifest.webmanifest';
+const manifestFile = 'manifest.webmanifest';
 
 export function manifestRoute({ publicDir, config }: PageDeps): Router {
-  const text = readFileSync(join(publicDir, MANIFEST_FILE), 'utf8');
-  return new Router().get(`/${MANIFEST_FILE}`, (ctx) => sendManifest(ctx, text, config.site));
+  const text = readFileSync(join(publicDir, manifestFile), 'utf8');
+  return new Router().get(`/${manifestFile}`, (ctx) => sendManifest(ctx, text, config.site));
 }
 
 /** Revalidated on each request. */

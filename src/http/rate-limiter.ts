@@ -1,5 +1,5 @@
 /**
- * Token buckets by key. A bucket starts with `burst` tokens and gets them back evenly, `rate` in each `spanMs`. Full
+ * Token buckets by key. A bucket starts with `burst` tokens and is refilled evenly, `rate` tokens in each `spanMs`. Full
  * buckets are dropped once per span, so memory is bounded by the keys of one span.
  */
 export class RateLimiter {

@@ -22,14 +22,14 @@ import { chosenTranslations, languageButtons, readHtml, render } from './html.js
 import { createLink, describeLink, endSessions, ReturnPage } from './links.js';
 import { RateLimiter } from './rate-limiter.js';
 
-/** Sign-ins from one address before the rate applies: a class behind one address signs in within a minute. */
-const SIGNIN_BURST = 60;
+/** Sign-ins from one address before the rate applies, because a class behind one address signs in within a minute. */
+const signinBurst = 60;
 
 export interface SigninDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
-  /** Takes one command from the person's budget; false when they are too fast. */
+  /** Takes a message token of the user. Returns false when the user is over the limit. */
   readonly takeToken: (user: User, text?: string) => boolean;
 }
 
@@ -37,9 +37,9 @@ export function signinRoutes(deps: SigninDeps): Router {
   const router = new Router();
   const form = new SigninForm(deps);
   const { site } = deps.config;
-  const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, SIGNIN_BURST);
+  const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, signinBurst);
   router.get('/signin', (ctx) => {
-    const { name, next } = ctx.query; // the buttons for languages send the name too
+    const { name, next } = ctx.query; // the language buttons send the name too
     form.render(ctx, { name: textOf(name), next: localPath(next, site) });
   });
   router.post('/signin', async (ctx) => {
@@ -55,7 +55,7 @@ export function signinRoutes(deps: SigninDeps): Router {
   return router;
 }
 
-/** The form came with a cookie, and the browser has dropped it. Programs that post a name have not read the form. */
+/** Whether the browser dropped the cookie that came with the form. Programs that post a name have not loaded the form. */
 function hasDroppedCookies(ctx: Koa.Context): boolean {
   return bodyField(ctx, 'form') !== undefined && ctx.headers.cookie === undefined;
 }
@@ -114,8 +114,8 @@ function nameOf(ctx: Koa.Context): string {
 type Identity = Pick<Session, 'user' | 'generation'>;
 
 /**
- * Takes a name for the person of a session, or for a new one. Undefined when a sign-out has ended that session, before or
- * in the same batch: its cookie would be worthless. @throws HttpError 409, 503
+ * Takes a name for the user of a session, or for a new user. Returns undefined when a sign-out has ended that session, before
+ * or in the same batch, because its cookie would be invalid. @throws HttpError 409, 503
  */
 async function takeName(
   name: string,
@@ -131,7 +131,7 @@ async function takeName(
   return result.kind === 'signed-in' && sessionCookie.isCurrent(result) ? result : undefined;
 }
 
-/** Ends all sessions of the person. With `return` it answers with a link back. */
+/** Ends all sessions of the user. With `return` it answers with a link to sign in again. */
 async function signOut(ctx: Koa.Context, deps: SigninDeps, page: ReturnPage): Promise<void> {
   const session = sessionOf(ctx, deps);
   const link = isTrue(bodyField(ctx, 'return')) ? createLink('return', deps.now()) : undefined;
@@ -150,7 +150,7 @@ function isTrue(raw: unknown): boolean {
   return raw === true || raw === 'true' || raw === '1' || raw === 'on';
 }
 
-/** Returns a path of this server; BASE_PATH for `//evil`, `/\evil` and `https:…`, which lead elsewhere. */
+/** Returns a path of this server; BASE_PATH for `//evil`, `/\evil` and `https:…`, which lead to other sites. */
 function localPath(raw: unknown, { basePath }: Site): string {
   if (typeof raw !== 'string' || !/^\/(?![/\\])[^\\\p{Cc}]*$/u.test(raw)) return basePath;
   const base = 'http://local.invalid';
@@ -185,12 +185,12 @@ function isJson(ctx: Koa.Context): boolean {
   return ctx.is('json') === 'json';
 }
 
-/** Whether the answer is for a browser's form. A program that posts nothing gets the answer of the API. */
+/** Whether to answer with a page. A program that posts an empty body gets the answer of the API. */
 function isForm(ctx: Koa.Context): boolean {
   return ctx.is('urlencoded') === 'urlencoded' || ctx.accepts('json', 'html') === 'html';
 }
 
-/** The sign-in form in the visitor's language. It works without JavaScript, also the choice of a language. */
+/** The sign-in form in the visitor's language. The form and its language buttons work without JavaScript. */
 
 interface FormValues {
   readonly error?: HttpError;

@@ -1,6 +1,6 @@
 /**
  * The files of public/, by koa-static. Only plain files that exist at the start are served, so no path and no symbolic link
- * leads elsewhere. The build compresses the page's files; clients that accept it get those.
+ * leads elsewhere. The build compresses the page's files; clients that accept compression get the compressed files.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import type Koa from 'koa';
 import serve from 'koa-static';
 
 /** Files whose name has a hash of their content (build.js). */
-const HASHED_NAME = /^\/js\/[\w-]+-[A-Z0-9]{8}\.(js|css)(\.map)?$/;
-const IMMUTABLE = 'public, max-age=31536000, immutable';
+const hashedName = /^\/js\/[\w-]+-[A-Z0-9]{8}\.(js|css)(\.map)?$/;
+const immutableCaching = 'public, max-age=31536000, immutable';
 
 export function staticFiles(publicDir: string): Koa.Middleware {
   const files = listFiles(publicDir, '/');
@@ -18,7 +18,7 @@ export function staticFiles(publicDir: string): Koa.Middleware {
   const send = serve(publicDir, { index: false });
   return async (ctx, next) => {
     if (!files.has(ctx.path)) return next();
-    ctx.set('Cache-Control', HASHED_NAME.test(ctx.path) ? IMMUTABLE : 'no-cache'); // revalidated on each request
+    ctx.set('Cache-Control', hashedName.test(ctx.path) ? immutableCaching : 'no-cache'); // revalidated on each request
     ctx.vary('Accept-Encoding');
     await send(ctx, next);
     const tag = tags.get(ctx.path);
@@ -29,7 +29,7 @@ export function staticFiles(publicDir: string): Koa.Middleware {
 
 /** Dates are not enough: after a downgrade the files are older than those in the browsers' caches. */
 function etagsOf(dir: string, files: ReadonlySet<string>): ReadonlyMap<string, string> {
-  const revalidated = [...files].filter((path) => !HASHED_NAME.test(path));
+  const revalidated = [...files].filter((path) => !hashedName.test(path));
   return new Map(revalidated.map((path) => [path, hash(readFileSync(join(dir, path)))]));
 }
 
@@ -38,7 +38,7 @@ function hash(bytes: Buffer): string {
 }
 
 /** Templates, and compressed variants, which are served under the name of the original. */
-const NOT_SERVED = /^\.|\.(html|gz|br)$/;
+const unservedFile = /^\.|\.(html|gz|br)$/;
 
 /** URL paths of all plain files that are served as they are. */
 function listFiles(dir: string, prefix: string): ReadonlySet<string> {
@@ -46,7 +46,7 @@ function listFiles(dir: string, prefix: string): ReadonlySet<string> {
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     const path = posix.join(prefix, entry.name);
     if (entry.isDirectory()) for (const file of listFiles(join(dir, entry.name), path)) files.add(file);
-    else if (entry.isFile() && !NOT_SERVED.test(entry.name)) files.add(path);
+    else if (entry.isFile() && !unservedFile.test(entry.name)) files.add(path);
   }
   return files;
 }

@@ -17,7 +17,7 @@ import {
 } from './history.js';
 import { Model, type TimedState } from './model.js';
 
-/** How long deleted text may stay in the files while none of it goes. */
+/** How long deleted text may stay in the files without any progress. */
 const RESIDUE_TIMEOUT_MS = 15_000;
 const RESIDUE_POLL_MS = 500;
 
@@ -79,7 +79,7 @@ function checkLoggedEvent(event: RoomEvent, check: LogCheck): void {
   invokedAt[id] = invocation?.invokedAt ?? 0;
   if (!invocation && event.type === 'chat' && event.cid === undefined) {
     check.unidentified.push(event.user.id);
-    model.apply(id, event.user, { type: 'chat', data: '' }); // its text is not known
+    model.apply(id, event.user, { type: 'chat', data: '' }); // its text is unknown
   } else if (!invocation || !isResultOf(event, invocation))
     room.violate('invalid', `nobody sent ${id}: ${line}`);
   if (!invocation) return;
@@ -181,7 +181,7 @@ function checkAnswer(invocation: Invocation, { room, ids, settled }: LogCheck): 
     room.violate('inconsistent', `${tag} was answered with "${ackedEvent}", but is "${room.events[id]}"`);
 }
 
-/** A cid conflicts with another command of the same person that has it, and was accepted before. */
+/** A cid conflicts with an earlier accepted command of the same person that has the same cid. */
 function checkConflict(
   { invocation, receivedAt }: Rejection,
   sameCid: readonly Invocation[],
@@ -238,7 +238,7 @@ function checkEdit(event: Extract<RoomEvent, { type: 'edit' }>, { room, model }:
     room.violate('diverged', `${what}, which is not what was sent`);
 }
 
-/** Compares a message as it was read when everything had settled. */
+/** Compares the final state of a message with the model. */
 export function checkMessage(
   source: string,
   id: number,
@@ -254,8 +254,8 @@ export function checkMessage(
 }
 
 /**
- * Adds the mentions, which the first observation tells because they depend on the time, and the reply with the current
- * text of its target.
+ * Adds the mentions as first observed, because they depend on the time, and the reply with the current text of its
+ * target.
  */
 function fullState(
   id: number,
@@ -276,7 +276,7 @@ function fullState(
   };
 }
 
-/** Every state in which a reader received a message is one that the message had at some time. */
+/** Checks that a message had, at some time, each state in which a reader received it. */
 export function checkObservedStates(check: RoomCheck): void {
   const { room, model } = check;
   for (const [id, { states }] of model.messages()) {
@@ -292,7 +292,7 @@ export function checkObservedStates(check: RoomCheck): void {
       room.violate('diverged', `edit ${edit} was received without text, but ${target} is not deleted`);
 }
 
-/** What a reply shows changes with its target. The history has checked it. */
+/** Leaves out the quoted text of a reply, which changes with its target. The history has checked it. */
 function withoutReplyText(message: ChatEvent): ChatEvent {
   return message.reply ? { ...message, reply: { ...message.reply, data: '' } } : message;
 }
@@ -305,7 +305,7 @@ interface Residue {
 
 /**
  * Searches all bytes of the folder's files for these texts. Resolves with undefined once none is left, or with evidence
- * when no more of them go (docs/protocol.md: deleted text leaves the files within seconds).
+ * when the remaining ones stay (docs/protocol.md: deleted text leaves the files within seconds).
  */
 export async function findResidue(folder: string, texts: Iterable<string>): Promise<string | undefined> {
   const markers = new Set(Array.from(texts, markerOf));

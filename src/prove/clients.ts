@@ -1,6 +1,6 @@
 /**
  * The clients of a run. An `HttpClient` is a signed-in person on the HTTP side. A `Subscriber` is a socket in one room
- * that reconnects at its last number. A `LateReader` replays recent events again and again.
+ * that reconnects at its last number. A `LateReader` replays recent events repeatedly.
  */
 import WebSocket from 'ws';
 import { field, isObject } from '../shared/parse.js';
@@ -177,7 +177,7 @@ function toChangeResult(response: HttpResponse | undefined): ChangeResult {
   return response.status >= 200 && response.status < 300 ? 'done' : response.status;
 }
 
-/** Resolves with undefined when the request was cut or the server is down: it may have done what was asked, or not. */
+/** Resolves with undefined when the request was cut or the server is down: it may have processed the request or not. */
 async function send(
   port: number,
   method: string,
@@ -210,7 +210,7 @@ export async function signIn(port: number, name: string): Promise<HttpClient | n
     : result;
 }
 
-/** Who is in a room, by the frames of one connection. */
+/** The users in a room, according to the frames of one connection. */
 class Presence {
   readonly #users = new Map<string, User>();
   #count = 0;
@@ -235,7 +235,7 @@ class Presence {
     }
   }
 
-  /** Returns everyone, sorted by id. A large room tells only how many they are. */
+  /** Returns everyone, sorted by id. A large room sends only a count. */
   describe(): string {
     return describePresence([...this.#users.values()], this.#count);
   }
@@ -254,7 +254,7 @@ export interface Listener {
   onFrame(frame: ServerFrame): void;
 }
 
-/** A reader of a room: one socket after another, each of which resumes at the last number of the one before. */
+/** A reader of a room: one socket after another, each of which resumes at the last number of the previous one. */
 export class Subscriber {
   readonly room: RoomHistory;
   /** number of the newest event received */
@@ -272,7 +272,7 @@ export class Subscriber {
   #ws: WebSocket | undefined;
   /** logical time at which the current connection was opened */
   #connectedAt = 0;
-  /** newest read marks told on the current connection, by room */
+  /** newest read marks received on the current connection, by room */
   readonly #readMarks = new Map<string, number>();
   #epoch: string | undefined;
   #open = false;
@@ -328,7 +328,7 @@ export class Subscriber {
     return true;
   }
 
-  /** Drops the connection without a close frame, and whatever is unread on it. Reconnects after `delayMs`. */
+  /** Drops the connection and its unread data, without a close frame. Reconnects after `delayMs`. */
   disconnect(delayMs: Range = RECONNECT_DELAY_MS): void {
     const ws = this.#ws;
     if (!ws) return; // a reconnection is due already
@@ -338,7 +338,7 @@ export class Subscriber {
     this.#reconnect(delayMs);
   }
 
-  /** From now on the server may close it for good, until it belongs to another person. */
+  /** Allows the server to close the connection for good, until it belongs to another person. */
   expectSignOut(): void {
     this.#signingOut = true;
   }
@@ -435,8 +435,8 @@ const REPLAY_PAUSE_MS: Range = [10, 100];
 const REPLAY_TIMEOUT_MS = 3_000;
 
 /**
- * Connects again and again, each time at a number some events back, like a client after a sleep. So events whose text
- * was just deleted are replayed all the time, from the server's memory and from the log.
+ * Connects repeatedly, each time at a number some events back, like a client after a sleep. So events whose text was just
+ * deleted are replayed constantly, from the server's memory and from the log.
  */
 export class LateReader {
   readonly #room: RoomHistory;

@@ -135,7 +135,7 @@ function formatResult(result: Result): string {
   return `${lines.join('\n')}\n${verdict}\n`;
 }
 
-/** Says what was tried. Each command sent was acknowledged, rejected, or its outcome is unknown. */
+/** Reports the actions of the run. Each command was acknowledged or rejected, or its outcome is unknown. */
 function workRows({ kills, events, history }: Result): readonly Row[] {
   const { invocations, rejections, acknowledged, resent, disconnects } = history;
   const count = (...types: readonly string[]): number =>

@@ -1,4 +1,4 @@
-/** Parses the server's frames and HTTP answers. Never throws and assumes nothing, because the server is under test. */
+/** Parses the server's frames and HTTP answers. Never throws and trusts no field, because the server is under test. */
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import type { ChatEvent, Reaction, Reply, RoomEvent, User } from '../shared/protocol.js';
 
@@ -130,7 +130,7 @@ export function parseUsers(body: unknown, name: string): User[] {
   return list(toFields(body), name).map(parseUser);
 }
 
-/** Treats an unknown type as a message: the checker then finds that nobody sent it. */
+/** Treats an unknown type as a message, which the checker reports because nobody sent it. */
 export function parseEvent(value: unknown): RoomEvent {
   const fields = toFields(value);
   const cid = optionalText(fields, 'cid');
@@ -204,7 +204,7 @@ function list(fields: Fields, name: string): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Returns NaN for a missing number: it equals nothing, so the checker finds it. */
+/** Returns NaN for a missing number. The checker reports it, because NaN equals nothing. */
 function number(fields: Fields, name: string): number {
   const value = field(fields, name);
   return typeof value === 'number' ? value : Number.NaN;

@@ -12,12 +12,12 @@ export type Random = () => number;
 const MIX = { chat: 70, edit: 9, delete: 4, react: 10, unreact: 7 } as const;
 /**
  * Percentages. Changes: of another author's message although the rules forbid it; of a random number, which may not
- * exist. Deletions: of an edited message, because its edits hold text that must go too. Messages: with mentions; replies.
+ * exist. Deletions: of an edited message, because its edits hold text that must be deleted too. Messages: with mentions; replies.
  */
 const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50, mention: 15, reply: 15 } as const;
 /** Most changes come soon: targets are among the newest N messages, the very newest most often. */
 const NEWEST = { own: 10, all: 30, reacted: 100, names: 16 } as const;
-/** Mentions per text, at most. */
+/** Maximum number of mentions in a text. */
 const MAX_MENTIONS = 2;
 const EMOJI = ['👍', '🎉', '😂', '🚀'] as const;
 
@@ -28,7 +28,7 @@ const WORD_SUFFIX = 'zq';
 /** Matches a marker: the end of a word, unique to one message. */
 const MARKER_PATTERN = /[a-y]{10}zq/g;
 export const MARKER_LENGTH = 12;
-/** Stands in every text, so that one search finds all messages. */
+/** Is in every text, so that one search finds all messages. */
 export const COMMON_WORD = 'said';
 /** Letters for names, of which no two look alike, also side by side (`vv` looks like `w`, `rn` like `m`). */
 export const NAME_LETTERS = 'abcdefghjkpqrstuvxyz';
@@ -118,8 +118,8 @@ export function pick<T>(list: readonly T[], random: Random): T | undefined {
 }
 
 /**
- * Returns a text that identifies itself: its tag, mentions, then one random word, repeated. So the server's word is not
- * needed to tell which command brought a text, and any piece of it is recognised in a file.
+ * Returns a text that identifies itself: its tag, mentions, then one random word, repeated. So the checker
+ * knows the command of a text without asking the server, and recognises any piece of it in a file.
  */
 export function messageText(tag: string, names: readonly string[], random: Random): string {
   const start = Array.from({ length: WORD_LETTERS }, () => LETTERS[randomInt(random, 0, LETTERS.length)]);

@@ -156,7 +156,7 @@ export class RoomHistory {
     this.history = history;
   }
 
-  /** Number of the newest event observed. What is sent from now on comes after it. */
+  /** Number of the newest event observed. Later commands get higher numbers. */
   get last(): number {
     return this.events.length - 1;
   }
@@ -177,8 +177,8 @@ export class RoomHistory {
   }
 
   /**
-   * Returns the command that became this event. Without a cid the text tells, unless it was changed since: then an
-   * earlier observation tells, if there is one.
+   * Returns the command that became this event. Without a cid, finds it by the text, or by an earlier
+   * observation if the text was changed since.
    */
   originOf(event: RoomEvent): Invocation | undefined {
     if (event.cid !== undefined) return this.find(event.user.id, event.cid);
@@ -240,7 +240,7 @@ export class RoomHistory {
     this.#checkDeletion(reader, event.type === 'chat' ? event.id : event.target, event.data, connectedAt);
   }
 
-  /** What a reply shows is the start of a text that its target has or had. */
+  /** Checks that a reply quotes the start of a text that its target has or had. */
   #checkReply(reader: string, { id, data }: Reply, connectedAt: number): void {
     if (data === '') return;
     const sender = this.findByText(data);
@@ -260,7 +260,7 @@ export class RoomHistory {
     this.violate('not deleted', `${late}, received "${text}"`);
   }
 
-  /** The first observation of a text's mentions is compared with the people, later ones with the first. */
+  /** Compares the first observation of a text's mentions with the people, and later ones with the first. */
   #checkMentions(event: RoomEvent, mentions: readonly User[], sender: Invocation): void {
     const textId = event.type === 'chat' ? (event.edited ?? event.id) : event.id;
     const first = this.mentions.get(textId);

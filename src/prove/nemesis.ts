@@ -12,7 +12,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 12_000;
-/** A kill proves little before clients have come back, so it waits for an event per N milliseconds of the interval. */
+/** A kill waits for an event per N milliseconds of the interval, because it proves little before clients are back. */
 const MS_PER_EVENT = 20;
 const MAX_AWAITED_EVENTS = 20;
 /** Limits each wait for events after a start. */

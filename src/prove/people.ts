@@ -1,6 +1,6 @@
 /**
- * What is known of people: their names over time and their read marks. Answers get lost, so each change is known only to
- * have happened between two logical times, and each read mark only to be between two numbers.
+ * The names of people over time, and their read marks. Answers get lost, so each change has only an earliest and a latest
+ * logical time, and each read mark a lowest and a highest number.
  */
 import type { User } from '../shared/protocol.js';
 
@@ -32,7 +32,7 @@ export class People {
     this.#add(id, name, takenAfter).takenBy = takenBy;
   }
 
-  /** A person asks for another name at this time. Returns what to call with the time of the confirmation. */
+  /** Notes that a person requests another name at this time. Returns a function to call with the time of the confirmation. */
   rename(userId: string, name: string, at: number): (confirmedAt: number) => void {
     const former = this.#byUser.get(userId)?.at(-1);
     if (former) former.leftAfter = at;

@@ -1,4 +1,4 @@
-/** Checks the server's answers to queries: who is here, the room list with its read marks, search, mentions and names. */
+/** Checks the server's answers to queries: presence, the room list with its read marks, search, mentions and names. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkMessage, type RoomCheck } from './checker.js';
 import { describePresence, type HttpClient, signIn } from './clients.js';
@@ -16,7 +16,7 @@ const INDEX_POLL_MS = 200;
 /** Texts that are searched for by their own word; the names that a stranger tries to take. */
 const SAMPLE = { texts: 100, names: 20 } as const;
 
-/** What must hold in a room list that is requested now: its numbers only grow. */
+/** Lower bounds of a room list that is requested now: its numbers only grow. */
 export interface RoomBounds {
   readonly room: RoomHistory;
   readonly last: number;
@@ -64,7 +64,7 @@ function presenceProblem(writers: readonly Writer[], history: History): string |
   return undefined;
 }
 
-/** Compares every query with the model. All is quiet, and all writers are still connected. */
+/** Compares every query with the model, while no command is pending and all writers are connected. */
 export async function checkQueries(
   writers: readonly Writer[],
   http: HttpClient,
@@ -207,7 +207,7 @@ function compareFound(
   }
 }
 
-/** Names are found, and nobody else can take one. */
+/** Checks that names are found and that nobody else can take one. */
 async function checkNames(writers: readonly Writer[], http: HttpClient, history: History): Promise<void> {
   for (const { http: owner } of sample(writers, SAMPLE.names)) {
     const name = history.people.currentName(owner.userId) ?? '';

@@ -1,6 +1,6 @@
 /**
  * One run: clients send to a real server while the nemesis kills it; then everything settles and the checker compares
- * the result with the model. A run ends early at the first violation, because what follows one proves nothing.
+ * the result with the model. A run ends early at the first violation, because later ones may follow from it.
  */
 import { join } from 'node:path';
 import { databaseFile } from '../store/database.js';
@@ -156,7 +156,7 @@ async function checkRooms(
 
 async function checkReaders(writers: readonly Writer[], http: HttpClient, check: RoomCheck): Promise<void> {
   const [writer] = writers;
-  const replay = writer && (await replayAll(check.room, writer.http)); // a reader of its own would be present
+  const replay = writer && (await replayAll(check.room, writer.http)); // an extra reader would appear in the room
   if (replay) checkView('the final reader', replay.view, check);
   for (const { code, channels } of writers)
     for (const { subscriber } of channels)

@@ -1,6 +1,6 @@
 /**
- * A writer: one person at a time, with a socket in every room, who sends random commands at random times. It changes its
- * name and signs out now and then; after a sign-out it goes on as a new person.
+ * A writer: one person at a time, with a socket in every room, who sends random commands at random times. It sometimes
+ * changes its name or signs out. After a sign-out it continues as a new person.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JSON_SUBPROTOCOL, type PostCommand, TEXT_SUBPROTOCOL } from '../shared/protocol.js';
@@ -70,7 +70,7 @@ export class Channel {
     this.#userId = http.userId;
     const listener = {
       onOpen: () => this.#resend(),
-      onLost: () => this.#unconfirmed.clear(), // nobody will know what became of them
+      onLost: () => this.#unconfirmed.clear(), // their outcome stays unknown
       onFrame: (frame: ServerFrame) => this.#onFrame(frame),
     };
     this.subscriber = new Subscriber(name, room, http, random, listener, protocol);
@@ -167,7 +167,7 @@ export class Writer {
   #sent = 0;
   #generation = 0;
   #quiesced = false;
-  /** No commands now: the person is about to change. */
+  /** Whether sending is paused, because the person is about to change. */
   #paused = false;
   #isListing = false;
   #isChanging = false;
@@ -254,7 +254,7 @@ export class Writer {
     else this.#sendWithCid(channel, tag, seq);
   }
 
-  /** Sends a message once. Without an answer, nobody knows whether it is in the log. */
+  /** Sends a message once. Without an answer, its outcome is unknown. */
   #sendWithoutCid(channel: Channel, tag: string, seq: number | undefined): void {
     const { subscriber } = channel;
     const overHttp = channel !== this.#textChannel && this.#chance('http');
@@ -373,7 +373,7 @@ export class Writer {
     this.#history.renames++;
   }
 
-  /** Signs out once everything is answered, checks that the person can do nothing any more, and goes on as a new one. */
+  /** Signs out once everything is answered, checks that the session is invalid, and continues as a new person. */
   async #signOut(): Promise<void> {
     const former = this.#http;
     this.#paused = true;
@@ -434,7 +434,7 @@ export class Writer {
     return false;
   }
 
-  /** Waits as long as it takes. A run in which this never ends is reported as stuck. */
+  /** Waits without a time limit. A run in which this never ends is reported as stuck. */
   async #waitUntil(condition: () => boolean): Promise<void> {
     await waitUntil(() => condition() || this.#isOver(), Number.POSITIVE_INFINITY);
   }

@@ -8,9 +8,9 @@
 import type { Room } from './room.js';
 import type { Scheduler } from './scheduler.js';
 
-/** Share of the event loop for writing to rooms. */
+/** Milliseconds of each turn for writing to rooms. */
 const writeBudgetMs = 4;
-/** Milliseconds between two checks of the rooms that wait. */
+/** Milliseconds between two checks of delayed rooms. */
 const delayCheckMs = 2;
 
 export class Broadcaster {

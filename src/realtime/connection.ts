@@ -35,7 +35,7 @@ export class Connection implements Subscriber, Pingable {
   readonly user: ConnectedUser;
   readonly room: Room;
   sessionExpiresAt: number;
-  readonly pingSecond: number;
+  readonly pingSlot: number;
   firstBatch = 0;
   /** Whether `left` is sent without delay, because the user will not be back soon: see Presence. */
   leavesAtOnce = false;
@@ -53,12 +53,12 @@ export class Connection implements Subscriber, Pingable {
   #alive = true;
   #protocolErrors = 0;
 
-  /** `sendBuffer`: bytes that may wait for this reader; 0 = no limit. `pingSecond`: see Heartbeat. */
-  constructor(options: ConnectionOptions, room: Room, sendBuffer: number, pingSecond: number) {
+  /** `sendBuffer`: bytes that may wait for this reader; 0 = no limit. `pingSlot`: see Heartbeat. */
+  constructor(options: ConnectionOptions, room: Room, sendBuffer: number, pingSlot: number) {
     this.user = options.user;
     this.room = room;
     this.sessionExpiresAt = options.sessionExpiresAt;
-    this.pingSecond = pingSecond;
+    this.pingSlot = pingSlot;
     this.#ws = options.ws;
     this.#socket = options.socket;
     this.#json = options.json;
@@ -115,7 +115,7 @@ export class Connection implements Subscriber, Pingable {
     this.write(pongFrame(payload));
   }
 
-  /** To be called whenever a frame arrives. */
+  /** Call it whenever a frame arrives. */
   markAlive(): void {
     this.#alive = true;
   }
@@ -128,7 +128,7 @@ export class Connection implements Subscriber, Pingable {
       return;
     }
     this.#alive = false;
-    this.write(PING_FRAME);
+    this.write(pingFrame);
   }
 
   /** Stops reading. */
@@ -192,18 +192,18 @@ export class Connection implements Subscriber, Pingable {
   /** Answers a mistake of the user with an error frame. Closes a client that sends protocol errors in a row. */
   #rejectCommand(rejected: Extract<Parsed<never>, { ok: false }> & { readonly cid?: string }): void {
     this.sendError(rejected.problem, rejected.cid);
-    this.#protocolErrors = rejected.nonsense ? this.#protocolErrors + 1 : 0;
+    this.#protocolErrors = rejected.isProtocolError ? this.#protocolErrors + 1 : 0;
     if (this.#protocolErrors === LIMITS.protocolErrors) this.closeFlood(CLOSE.protocolError);
   }
 }
 
 /** Server frames as bytes (RFC 6455, 5.2): never masked, never fragmented. One Buffer serves all subscribers. */
 
-const FIN_TEXT = 0x81;
-const FIN_PONG = 0x8a;
+const textHeaderByte = 0x81;
+const pongHeaderByte = 0x8a;
 
 /** A ping without payload. */
-const PING_FRAME: Buffer = Buffer.from([0x89, 0x00]);
+const pingFrame: Buffer = Buffer.from([0x89, 0x00]);
 
 /** Returns the text frame, with its header. */
 export function textFrame(frame: ServerFrame): Buffer {
@@ -211,7 +211,7 @@ export function textFrame(frame: ServerFrame): Buffer {
   const size = Buffer.byteLength(json);
   const header = headerSize(size);
   const bytes = Buffer.allocUnsafe(header + size);
-  bytes[0] = FIN_TEXT;
+  bytes[0] = textHeaderByte;
   writeLength(bytes, size);
   bytes.write(json, header, 'utf8');
   return bytes;
@@ -219,7 +219,7 @@ export function textFrame(frame: ServerFrame): Buffer {
 
 /** Returns a pong. `payload` has at most 125 bytes; ws has checked it. */
 function pongFrame(payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([FIN_PONG, payload.length]), payload]);
+  return Buffer.concat([Buffer.from([pongHeaderByte, payload.length]), payload]);
 }
 
 function headerSize(size: number): number {

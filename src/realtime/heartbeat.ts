@@ -15,8 +15,8 @@ const maxBufferedBytes = 512 * 1024 * 1024;
 
 /** What the heartbeat needs of a connection. */
 export interface Pingable {
-  /** From `nextPingSecond`. */
-  readonly pingSecond: number;
+  /** From `assignPingSlot`. */
+  readonly pingSlot: number;
   /** Milliseconds since 1970. */
   readonly sessionExpiresAt: number;
   /** Bytes that the peer has not taken yet. */
@@ -28,7 +28,7 @@ export interface Pingable {
 
 export class Heartbeat {
   readonly #connections: ReadonlyMap<unknown, Pingable>;
-  #nextPingSecond = 0;
+  #assignPingSlot = 0;
   /** Seconds since the start, modulo the ping interval. */
   #second = 0;
   #tick = 0;
@@ -45,12 +45,12 @@ export class Heartbeat {
   }
 
   /** Returns the second of the ping interval in which a new connection is pinged: each in turn, so that pings are even. */
-  nextPingSecond(): number {
-    this.#nextPingSecond = (this.#nextPingSecond + 1) % pingIntervalSeconds;
-    return this.#nextPingSecond;
+  assignPingSlot(): number {
+    this.#assignPingSlot = (this.#assignPingSlot + 1) % pingIntervalSeconds;
+    return this.#assignPingSlot;
   }
 
-  /** To be called `ticksPerSecond` times a second. `now` is in milliseconds since 1970. Returns true when a second ends. */
+  /** Call it `ticksPerSecond` times a second. `now` is in milliseconds since 1970. Returns true when a second ends. */
   tick(now: number): boolean {
     if (this.#tick === 0) this.#beginPass();
     for (let n = 0; n < this.#perTick; n++) {
@@ -75,7 +75,7 @@ export class Heartbeat {
     this.#checked++;
     this.#bufferedBytes += connection.bufferedBytes;
     if (connection.sessionExpiresAt <= now) connection.close(CLOSE.notSignedIn);
-    else if (connection.pingSecond === this.#second) connection.ping();
+    else if (connection.pingSlot === this.#second) connection.ping();
   }
 
   #endPass(): void {

@@ -13,18 +13,18 @@ import { Connection, type ConnectionOptions, textFrame } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
-import { messageCost, ThrottleQueue } from './throttle.js';
+import { messageCost, Throttler } from './throttle.js';
 import { MembershipTracker, type UnreadDeps } from './unread.js';
 import { ConnectedUser } from './user.js';
 
-export interface HubDeps extends Pick<UnreadDeps, 'unread'> {
+export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly log: EventSource;
   readonly epoch: string;
   readonly limits: Limits;
   /** Milliseconds since 1970, for the times of messages. */
   readonly now: () => number;
   readonly submit: (command: Command, reply?: Reply) => void;
-  /** Notes that somebody is here, if it was not noted lately. */
+  /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
 }
 
@@ -36,7 +36,7 @@ export interface ResumePosition {
   readonly history: number;
 }
 
-/** Share of the event loop for entering all who are in a room at its first message. */
+/** Milliseconds of each turn for making members of everyone who was in the room at its first message. */
 const enterBudgetMs = 2;
 
 /** An open socket keeps its owner's name at least this often. */
@@ -53,10 +53,10 @@ export class Hub {
   readonly #deps: HubDeps;
   readonly #rooms = new Map<string, Room>();
   readonly #users = new Map<string, ConnectedUser>();
-  /** Those of them who have no socket. */
+  /** Users without a socket. */
   readonly #idle = new Set<ConnectedUser>();
   #seenCursor = this.#users.values();
-  readonly #throttle = new ThrottleQueue(this.scheduler);
+  readonly #throttler = new Throttler(this.scheduler);
   readonly #replays = new ReplayQueue(this.scheduler);
 
   constructor(deps: HubDeps) {
@@ -96,7 +96,7 @@ export class Hub {
     }
   }
 
-  /** The cookie of some sockets was renewed. Sockets of other devices have other cookies, so they end at their own time. */
+  /** Extends the sockets whose cookie was renewed. Sockets of other devices have other cookies, which expire on their own. */
   renewSession({ id }: User, expiredAt: number, expiresAt: number): void {
     for (const connection of this.#users.get(id)?.connections ?? [])
       if (connection.sessionExpiresAt === expiredAt) connection.sessionExpiresAt = expiresAt;
@@ -110,7 +110,7 @@ export class Hub {
   open(options: ConnectionOptions, roomName: string, resume: ResumePosition): Connection {
     const room = this.#room(roomName);
     const { sendBuffer } = this.#deps.limits;
-    const connection = new Connection(options, room, sendBuffer, this.heartbeat.nextPingSecond());
+    const connection = new Connection(options, room, sendBuffer, this.heartbeat.assignPingSlot());
     this.connections.set(options.ws, connection);
     connection.user.addConnection(connection);
     this.#idle.delete(connection.user);
@@ -134,8 +134,8 @@ export class Hub {
   }
 
   /** Takes tokens for a message that does not come over a socket. Returns false when the user is over the limit. */
-  takeMessage(profile: User, text: string): boolean {
-    return this.user(profile).inbox.takeMessage(performance.now(), messageCost(text));
+  takeMessageTokens(profile: User, text: string): boolean {
+    return this.user(profile).throttle.takeMessageTokens(performance.now(), messageCost(text));
   }
 
   close(ws: WebSocket): void {
@@ -151,9 +151,9 @@ export class Hub {
     this.memberships.onLeave(user);
   }
 
-  /** To be called after each commit, with the results of its batch. */
+  /** Call it after each commit, with the results of its batch. */
   deliver(results: readonly Result[]): void {
-    // first, so that new followers hear of the messages of this batch
+    // first, so that new followers are notified of the messages of this batch
     for (const result of results)
       if (result.kind === 'entered')
         this.memberships.onEntered(this.#users.get(result.user.id), result.rooms);
@@ -170,7 +170,7 @@ export class Hub {
     this.memberships.notifier.run();
   }
 
-  /** Tells rooms who has left and large rooms how many they are, and forgets users without sockets. */
+  /** Sends delayed `left` frames and the counts of large rooms, and drops idle users. */
   everySecond(): void {
     const now = performance.now();
     for (const room of this.#rooms.values())
@@ -179,7 +179,7 @@ export class Hub {
     this.#noteConnected();
   }
 
-  /** Notes that connected users are here: some each second, all of them within `seenCycleSeconds`. */
+  /** Updates the last-seen times of connected users: some each second, all of them within `seenCycleSeconds`. */
   #noteConnected(): void {
     for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
       const { done, value: user } = this.#seenCursor.next();
@@ -190,7 +190,7 @@ export class Hub {
 
   stop(): void {
     this.broadcaster.stop();
-    this.#throttle.stop();
+    this.#throttler.stop();
     this.memberships.stop();
   }
 
@@ -229,13 +229,13 @@ export class Hub {
 
   /** Processes a frame within the user's limit, or queues it. */
   #runOrQueue(connection: Connection, bytes: number, process: () => void): void {
-    const { inbox } = connection.user;
+    const { throttle } = connection.user;
     const now = performance.now();
     connection.markAlive();
     if (!connection.open) return;
-    if (inbox.takeFrame(now)) process();
+    if (throttle.takeFrameToken(now)) process();
     else {
-      inbox.queueFrame(bytes, process);
+      throttle.queueFrame(bytes, process);
       this.#throttleUser(connection, now);
     }
   }
@@ -247,22 +247,22 @@ export class Hub {
   }
 
   #postOrQueue(connection: Connection, command: PostCommand, bytes: number): void {
-    const { inbox } = connection.user;
+    const { throttle } = connection.user;
     const now = performance.now();
     const cost = messageCost('data' in command ? command.data : '');
-    if (inbox.takeMessage(now, cost)) this.#post(connection, command);
+    if (throttle.takeMessageTokens(now, cost)) this.#post(connection, command);
     else {
-      inbox.queueMessage(bytes, cost, () => this.#post(connection, command));
+      throttle.queueMessage(bytes, cost, () => this.#post(connection, command));
       this.#throttleUser(connection, now);
     }
   }
 
-  /** Something of this user waits. */
+  /** Call it when something of this user was queued. */
   #throttleUser(connection: Connection, now: number): void {
     const { user } = connection;
-    if (user.inbox.isOverLimit) user.disconnect();
-    else if (user.inbox.shouldPause(now)) connection.pause();
-    this.#throttle.add(user);
+    if (user.throttle.isOverLimit) user.disconnect();
+    else if (user.throttle.shouldPause(now)) connection.pause();
+    this.#throttler.add(user);
   }
 
   #post(connection: Connection, command: PostCommand): void {
@@ -295,7 +295,7 @@ export class Hub {
     }, enterBudgetMs);
   }
 
-  /** Tells all sockets of this user, whatever room they are in: their other devices show the mark too. */
+  /** Sends the mark to all sockets of the user in any room, because their other devices show it too. */
   #sendReadMark({ room, user: profile, mark }: Extract<Result, { kind: 'read' }>): void {
     const user = this.#users.get(profile.id);
     if (!user) return;
@@ -330,7 +330,7 @@ export class Hub {
     }
   }
 
-  /** Tells every room that lists the user, also one that they are about to leave: they may come back without a frame. */
+  /** Notifies every room that lists the user, also during the leave delay, because they may return without a frame. */
   #rename(before: User, after: User): void {
     const user = this.#users.get(after.id);
     if (!user || before.name === after.name) return;
@@ -352,7 +352,7 @@ function reply(connection: Connection, result: Result, cid: string | undefined):
 /** Milliseconds between two typing frames of one connection that are passed on. */
 const typingIntervalMs = 1000;
 
-/** Tells the other users in a small room. In a large room nobody would look. `now` is performance.now(). */
+/** Sends a typing frame to the others in a small room. Large rooms get none. `now` is performance.now(). */
 function broadcastTyping(connection: Connection, now: number): void {
   const { room, user } = connection;
   const sinceLastMs = now - (connection.typedAt ?? Number.NEGATIVE_INFINITY);

@@ -2,15 +2,15 @@
  * The users in a room. A second socket of a user is no second user. In a small room, everyone is told who joins and
  * leaves. In a large room that would be quadratic, so its users are only counted, at most once a second.
  *
- * A user who closes their last socket stays listed for some seconds, and is back without a frame when they return.
- * Reconnects and reloads therefore tell nobody, and neither does a client that opens and closes sockets all the time.
+ * A user who closes their last socket stays listed for some seconds. If they return in time, no frame is sent. So reconnects
+ * and reloads are silent, and so is a client that opens and closes sockets all the time.
  */
 import { LIMITS, type ServerFrame, type User } from '../shared/protocol.js';
 import { textFrame } from './connection.js';
 
 /**
  * A room of N thousand users gets its count every N seconds, because one count to 18,000 users is 18,000 writes. The size
- * at that moment decides, so a room that fills up is not told all the while.
+ * at that moment decides, so a room that is filling up does not get an update every second.
  */
 const usersPerSecond = 1000;
 const maxCountIntervalSeconds = 10;
@@ -99,7 +99,7 @@ export class Presence<P extends Present = Present> {
     return this.#encodedList;
   }
 
-  /** To be called once a second. Returns the frames for the others. `now` is performance.now(). */
+  /** Call it once a second. Returns the frames for the others. `now` is performance.now(). */
   takeUpdates(now: number): readonly ServerFrame[] {
     const frames: (ServerFrame | undefined)[] = [];
     for (const [user, leavesAt] of this.#leaving) {

@@ -39,7 +39,7 @@ export interface ReplayPage {
 
 /** Writes of one slice: about 1 ms. */
 const writesPerSlice = 128;
-/** A room waits after a batch for a multiple of the time it took to write: see Broadcaster. */
+/** After a batch, a room waits `factor` times as long as the write took: see Broadcaster. */
 const flushDelay = { factor: 2, minMs: 1, maxMs: 25 } as const;
 const replayPageEvents = 256;
 const replayPageBytes = 128 * 1024;
@@ -48,7 +48,7 @@ export class Room {
   readonly name: string;
   readonly presence = new Presence<ConnectedUser>();
   readonly subscribers = new Set<Subscriber>();
-  /** Whether the broadcaster has it in its queue. */
+  /** Whether the room is in the broadcaster's queue. */
   queued = false;
   /** When the next batch may begin, as performance.now(). */
   nextFlushAt = 0;
@@ -72,7 +72,7 @@ export class Room {
     this.last = log.last(name);
   }
 
-  /** Queues a committed event. Events come in the order of their numbers; should one not, the log decides. */
+  /** Queues a committed event. Events arrive in the order of their numbers. If one is missing, it is read from the log. */
   publish(event: RoomEvent): void {
     if (event.id !== this.last + 1) this.#publishFromLog(event.id);
     else this.#queueEvent(event);
@@ -172,13 +172,13 @@ function concat(frames: readonly Buffer[]): Buffer {
   return frames.length === 1 && only ? only : Buffer.concat(frames);
 }
 
-/** Frames and bytes of one room that are cached at most. */
+/** Maximum number and bytes of cached frames per room. */
 const maxCachedFrames = 1024;
 const maxCachedBytes = 1024 * 1024;
 
 /**
- * The frames of a room that were written or replayed last, by number. When thousands of subscribers reconnect, or some
- * read far back at the same time, each event is read from the database and encoded once.
+ * The most recently sent frames of a room, by number. When thousands of subscribers reconnect, or several read old events
+ * at the same time, each event is read from the database and encoded once.
  */
 export class FrameCache {
   readonly #frames = new Map<number, Buffer>();
@@ -218,7 +218,7 @@ export class FrameCache {
   }
 }
 
-/** Share of the event loop for replays. */
+/** Milliseconds of each turn for replays. */
 const replayBudgetMs = 2;
 
 interface Replay {

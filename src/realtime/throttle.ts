@@ -62,7 +62,7 @@ export function messageCost(text: string): number {
   return Math.max(1, Math.ceil(Buffer.byteLength(text) / bytesPerToken));
 }
 
-/** A frame or a message that waits for tokens. It is processed even when its socket has closed by then. */
+/** A frame or a message that waits for tokens. It is processed even if its socket has closed meanwhile. */
 interface Queued {
   readonly bytes: number;
   readonly cost: number;
@@ -70,27 +70,30 @@ interface Queued {
 }
 
 export const queueLimits = {
-  /** Reading pauses while frames wait, or this many bytes or messages. It resumes when no frame and half of that waits. */
+  /**
+   * Pauses reading when a frame is queued, or this many bytes or messages. Resumes when no frame and less than half is
+   * queued.
+   */
   pauseBytes: 64 * 1024,
   pauseMessages: 1000,
   /** Pauses only after this time: data behind a paused socket is invisible, so a flood of any size would go undetected. */
   pauseAfterMs: 2000,
-  /** A user who has this much waiting is disconnected (4429). */
+  /** Disconnects a user (4429) with this much queued. */
   disconnectBytes: 2 * 1024 * 1024,
   disconnectCount: 2000,
 } as const;
 
 /**
- * What one user sends. Every frame costs a token of one bucket; each message in it costs tokens of a second one. Frames
- * do not wait behind messages, so that a ping is answered while many messages wait.
+ * Limits what one user sends. Every frame costs a token of one bucket; each message in it costs tokens of a second one.
+ * Frames do not wait behind messages, so that a ping is answered while many messages wait.
  */
-export class Inbox {
+export class UserThrottle {
   readonly #frameBucket: TokenBucket;
   readonly #messageBucket: TokenBucket;
   readonly #frames: Queued[] = [];
   readonly #messages: Queued[] = [];
   #bytes = 0;
-  /** Since when enough waits to pause reading, as performance.now(). */
+  /** When the queue became long enough to pause reading, as performance.now(). */
   #congestedSince: number | undefined;
 
   constructor(limits: Limits) {
@@ -99,12 +102,12 @@ export class Inbox {
   }
 
   /** Takes a token for a frame. Returns false while others wait, because frames are processed in order. */
-  takeFrame(now: number): boolean {
+  takeFrameToken(now: number): boolean {
     return this.#frames.length === 0 && this.#frameBucket.take(now);
   }
 
-  /** Takes the tokens for a message. Returns false while others wait: no message overtakes them. */
-  takeMessage(now: number, cost: number): boolean {
+  /** Takes the tokens for a message. Returns false while others wait, because messages are processed in order. */
+  takeMessageTokens(now: number, cost: number): boolean {
     return this.#messages.length === 0 && this.#messageBucket.take(now, cost);
   }
 
@@ -118,7 +121,7 @@ export class Inbox {
     this.#bytes += bytes;
   }
 
-  /** Runs what the limits allow by now. */
+  /** Runs queued items within the limits. */
   runQueued(now: number): void {
     this.#run(this.#frames, this.#frameBucket, now);
     this.#run(this.#messages, this.#messageBucket, now);
@@ -142,19 +145,19 @@ export class Inbox {
     return this.#bytes >= queueLimits.disconnectBytes || this.count >= queueLimits.disconnectCount;
   }
 
-  /** Returns whether both buckets are full and nothing waits, so that a new inbox would be the same. */
+  /** Returns whether both buckets are full and nothing waits, so that a new throttle would behave the same. */
   isIdle(now: number): boolean {
     return this.count === 0 && this.#frameBucket.isFull(now) && this.#messageBucket.isFull(now);
   }
 
-  /** Returns whether reading must pause. To be called whenever something is queued. */
+  /** Returns whether reading must pause. Call it whenever something is queued. */
   shouldPause(now: number): boolean {
     if (!this.#exceeds(queueLimits.pauseBytes, queueLimits.pauseMessages)) return false;
     this.#congestedSince ??= now;
     return now - this.#congestedSince >= queueLimits.pauseAfterMs;
   }
 
-  /** Returns whether reading may go on. To be called whenever something was run. */
+  /** Returns whether reading may resume. Call it after `runQueued`. */
   mayResume(): boolean {
     if (this.#exceeds(queueLimits.pauseBytes / 2, queueLimits.pauseMessages / 2)) return false;
     this.#congestedSince = undefined;
@@ -174,24 +177,24 @@ export class Inbox {
   }
 }
 
-/** Bytes that may wait of all users together. Each user has a limit, but hundreds of flooding users only have this one. */
+/** Limit of queued bytes of all users. It stops hundreds of users who each stay below their own limit. */
 const maxQueuedBytes = 64 * 1024 * 1024;
-/** Milliseconds between two passes over the users of whom something waits. */
+/** Milliseconds between two passes over users with queued frames or messages. */
 const passIntervalMs = 50;
-/** Share of the event loop for what waited. */
+/** Milliseconds of each turn for running queued items. */
 const throttleBudgetMs = 2;
 
-/** What the queue needs of a user. */
+/** What the throttler needs of a user. */
 export type ThrottledUser = Pick<ConnectedUser, 'queuedBytes' | 'runQueued' | 'disconnect'>;
 
-/** The users of whom something waits. One timer serves them all, and runs only while there are any. */
-export class ThrottleQueue {
+/** The users with queued frames or messages. One timer serves them all, and runs only while there are any. */
+export class Throttler {
   readonly #scheduler: Scheduler;
   readonly #users = new Set<ThrottledUser>();
   #timer: NodeJS.Timeout | undefined;
   /** Users that the current pass has still to visit. */
   #cursor: Iterator<ThrottledUser> = [].values();
-  /** Bytes that the users visited in this pass have waiting. */
+  /** Queued bytes of the users visited in this pass. */
   #queuedBytes = 0;
   #stopped = false;
 
@@ -219,7 +222,7 @@ export class ThrottleQueue {
     this.#scheduler.runSliced(this.#visitNext, throttleBudgetMs);
   };
 
-  /** Runs what the user's limits allow by now. Removes a user of whom nothing waits any more. */
+  /** Runs queued items within the user's limits. Removes users whose queues are empty. */
   readonly #visitNext = (now: number): boolean => {
     const next = this.#cursor.next();
     if (next.done) {

@@ -1,9 +1,9 @@
 /**
- * Tells users what is unread in rooms that they are not looking at, by `room` frames: at most once a second for each room,
- * and at once when they are mentioned or replied to.
+ * Sends unread counts for rooms that a user is not in, as `room` frames. Sends at most one a second for each room. A mention
+ * or a reply is sent at once.
  *
- * A room tells its followers: members with a socket in another room. So a room of 18,000 users who are in no other room
- * tells nobody, and its messages cost nothing here.
+ * A room notifies its followers: members with a socket in another room. So a room of 18,000 users who are in no other room
+ * notifies nobody, and its messages cost nothing here.
  */
 import type { Command, UnreadCounts } from '../chat/types.js';
 import type { Reply } from '../sequencer/sequencer.js';
@@ -16,8 +16,8 @@ export interface UnreadDeps {
   readonly submit: (command: Command, reply?: Reply) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Counts what is committed; undefined when the room has no messages. */
-  readonly unread: (user: User, room: string) => StoredCounts | undefined;
+  /** Returns the committed counts; undefined when the room has no messages. */
+  readonly countUnread: (user: User, room: string) => StoredCounts | undefined;
   readonly scheduler: Scheduler;
 }
 
@@ -27,7 +27,7 @@ interface StoredCounts extends UnreadCounts {
   readonly messages: number;
 }
 
-/** Keeps who is a member of which room, for the users who are connected. */
+/** Keeps the memberships of connected users in memory. */
 export class MembershipTracker {
   readonly notifier: UnreadNotifier;
   readonly #deps: UnreadDeps;
@@ -41,7 +41,7 @@ export class MembershipTracker {
 
   /** The user has opened a socket in this room, or was in it when it got its first message. */
   onEnter(user: ConnectedUser, room: string): void {
-    this.#updateHome(user);
+    this.#updateFollowedRooms(user);
     if (user.rooms?.includes(room)) return;
     this.#pending.set(user, (this.#pending.get(user) ?? 0) + 1);
     this.#deps.submit({ kind: 'enter', room, user: user.profile, at: this.#deps.now() }, () =>
@@ -73,7 +73,7 @@ export class MembershipTracker {
 
   /** The user has closed a socket. */
   onLeave(user: ConnectedUser): void {
-    this.#updateHome(user);
+    this.#updateFollowedRooms(user);
     if (user.connectionCount > 0) return;
     for (const room of user.rooms ?? []) this.notifier.remove(room, user);
     user.rooms = undefined;
@@ -101,7 +101,7 @@ export class MembershipTracker {
   }
 
   /** Invariant: a user follows each of their rooms but the one that all their sockets are in. */
-  #updateHome(user: ConnectedUser): void {
+  #updateFollowedRooms(user: ConnectedUser): void {
     const [before, now] = [user.onlyRoom, onlyRoomOf(user)];
     user.onlyRoom = now;
     if (!user.rooms || before === now) return;
@@ -121,7 +121,7 @@ function onlyRoomOf({ connections }: ConnectedUser): string | undefined {
 }
 
 /** An event of a room, and the connected users that it concerns. */
-export interface RoomNews {
+export interface RoomUpdate {
   readonly room: string;
   readonly event: RoomEvent;
   /** Chat messages in the room so far. */
@@ -132,47 +132,47 @@ export interface RoomNews {
 }
 
 interface FollowedRoom {
-  /** Followers with what was counted for them last; undefined when that must be counted again. */
-  readonly users: Map<ConnectedUser, Standing | undefined>;
+  /** Followers with their last counts; undefined when they must be counted again. */
+  readonly users: Map<ConnectedUser, CachedCounts | undefined>;
   last: number;
   messages: number;
-  /** How many deletions this room had since it is followed. */
+  /** Deletions in this room since it has followers. */
   deletions: number;
-  /** When its followers were told last, as performance.now(). */
-  toldAt: number;
+  /** When its followers were last notified, as performance.now(). */
+  notifiedAt: number;
 }
 
 /** Counts of one follower, kept so that a message needs no query for each of them. */
-interface Standing extends StoredCounts {
+interface CachedCounts extends StoredCounts {
   readonly deletions: number;
   /** Their own messages since. */
   own: number;
 }
 
-interface Notice {
+interface Notification {
   readonly room: string;
   readonly users: IterableIterator<ConnectedUser>;
 }
 
-/** Milliseconds between two notices of one room, and between two checks for those that are due. */
-const noticeIntervalMs = 1000;
+/** Milliseconds between two notifications of one room, and between two checks for those that are due. */
+const notifyIntervalMs = 1000;
 const dueCheckMs = 100;
-/** Users who are told in one step: about 1 ms when each must be counted. */
+/** Users notified in one step: about 1 ms when each must be counted. */
 const usersPerStep = 50;
-/** Share of the event loop. */
-const noticeBudgetMs = 2;
+/** Milliseconds of each turn for sending notifications. */
+const notifyBudgetMs = 2;
 
 export class UnreadNotifier {
-  readonly #deps: Pick<UnreadDeps, 'unread' | 'scheduler'>;
+  readonly #deps: Pick<UnreadDeps, 'countUnread' | 'scheduler'>;
   readonly #rooms = new Map<string, FollowedRoom>();
-  /** Rooms with news that their followers were not told of. */
+  /** Rooms with events of which their followers have not been notified. */
   readonly #changed = new Set<string>();
-  /** Users to be told at once, and of which rooms. */
+  /** Users to notify at once, and the rooms. */
   readonly #urgent = new Map<ConnectedUser, Set<string>>();
-  readonly #notices: Notice[] = [];
+  readonly #notifications: Notification[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(deps: Pick<UnreadDeps, 'unread' | 'scheduler'>) {
+  constructor(deps: Pick<UnreadDeps, 'countUnread' | 'scheduler'>) {
     this.#deps = deps;
   }
 
@@ -180,13 +180,13 @@ export class UnreadNotifier {
     const followed = this.#rooms.get(room);
     if (followed) followed.users.set(user, undefined);
     else {
-      const toldAt = Number.NEGATIVE_INFINITY;
+      const notifiedAt = Number.NEGATIVE_INFINITY;
       this.#rooms.set(room, {
         users: new Map([[user, undefined]]),
         last: 0,
         messages: 0,
         deletions: 0,
-        toldAt,
+        notifiedAt,
       });
     }
   }
@@ -197,8 +197,8 @@ export class UnreadNotifier {
     if (users?.size === 0) this.#rooms.delete(room);
   }
 
-  /** To be called for each committed event; `run` sends what came of them. */
-  onEvent({ room, event, messages, author, mentioned }: RoomNews): void {
+  /** Call it for each committed event; `run` sends the resulting updates. */
+  onEvent({ room, event, messages, author, mentioned }: RoomUpdate): void {
     for (const user of mentioned) this.addUrgent(room, user);
     const followed = this.#rooms.get(room);
     if (!followed) return;
@@ -210,13 +210,13 @@ export class UnreadNotifier {
     this.#changed.add(room);
   }
 
-  /** The counts of this user in this room changed: they have read on, or were mentioned. */
+  /** Call it when the counts of this user in this room changed: they read the room, or were mentioned. */
   invalidate(room: string, user: ConnectedUser): void {
     const users = this.#rooms.get(room)?.users;
     if (users?.has(user)) users.set(user, undefined);
   }
 
-  /** Makes `run` tell this user at once. */
+  /** Makes `run` notify this user at once. */
   addUrgent(room: string, user: ConnectedUser): void {
     this.invalidate(room, user);
     const rooms = this.#urgent.get(user);
@@ -224,19 +224,19 @@ export class UnreadNotifier {
     else this.#urgent.set(user, new Set([room]));
   }
 
-  /** Starts the notices that are due. */
+  /** Starts the notifications that are due. */
   run(): void {
-    if (this.#urgent.size > 0) this.#deps.scheduler.runSliced(this.#tellUrgent, noticeBudgetMs);
+    if (this.#urgent.size > 0) this.#deps.scheduler.runSliced(this.#notifyUrgent, notifyBudgetMs);
     const now = performance.now();
     for (const room of this.#changed) {
       const followed = this.#rooms.get(room);
-      if (followed && now - followed.toldAt < noticeIntervalMs) continue;
+      if (followed && now - followed.notifiedAt < notifyIntervalMs) continue;
       this.#changed.delete(room);
       if (!followed) continue;
-      followed.toldAt = now;
-      this.#notices.push({ room, users: followed.users.keys() });
+      followed.notifiedAt = now;
+      this.#notifications.push({ room, users: followed.users.keys() });
     }
-    if (this.#notices.length > 0) this.#deps.scheduler.runSliced(this.#tellFollowers, noticeBudgetMs);
+    if (this.#notifications.length > 0) this.#deps.scheduler.runSliced(this.#notifyFollowers, notifyBudgetMs);
     if (this.#changed.size > 0) this.#timer ??= setTimeout(this.#retry, dueCheckMs);
   }
 
@@ -249,30 +249,30 @@ export class UnreadNotifier {
     this.run();
   };
 
-  readonly #tellUrgent = (): boolean => {
+  readonly #notifyUrgent = (): boolean => {
     const [next] = this.#urgent;
     if (!next) return false;
     const [user, rooms] = next;
     this.#urgent.delete(user);
-    for (const room of rooms) this.#tell(user, room);
+    for (const room of rooms) this.#notify(user, room);
     return this.#urgent.size > 0;
   };
 
-  /** Tells some followers of one room; the rooms take turns. */
-  readonly #tellFollowers = (): boolean => {
-    const notice = this.#notices.shift();
-    if (!notice) return false;
+  /** Notifies some followers of one room; the rooms take turns. */
+  readonly #notifyFollowers = (): boolean => {
+    const notification = this.#notifications.shift();
+    if (!notification) return false;
     for (let n = 0; n < usersPerStep; n++) {
-      const { done, value: user } = notice.users.next();
-      if (done) return this.#notices.length > 0;
-      this.#tell(user, notice.room);
+      const { done, value: user } = notification.users.next();
+      if (done) return this.#notifications.length > 0;
+      this.#notify(user, notification.room);
     }
-    this.#notices.push(notice);
+    this.#notifications.push(notification);
     return true;
   };
 
   /** Writes to the sockets that are not in the room; those in it see the messages. */
-  #tell(user: ConnectedUser, room: string): void {
+  #notify(user: ConnectedUser, room: string): void {
     if (user.connectionCount === 0 || onlyRoomOf(user) === room) return;
     const counts = this.#countsOf(user, room);
     if (!counts) return;
@@ -290,19 +290,19 @@ export class UnreadNotifier {
     return stored && { last: stored.last, unread: stored.unread, mentions: stored.mentions };
   }
 
-  /** A notice is not worth an exception, for instance when the disk fails. */
+  /** Ignores read errors, because the next update counts again. */
   #count(user: User, room: string): StoredCounts | undefined {
     try {
-      return this.#deps.unread(user, room);
+      return this.#deps.countUnread(user, room);
     } catch {
       return undefined;
     }
   }
 }
 
-/** The store may have been ahead of the room, when the counts were taken while a batch was being delivered. */
+/** The stored counts may include events that the room has not delivered yet, if they were read while a batch was delivered. */
 function currentCounts(
-  known: Standing,
+  known: CachedCounts,
   { last, messages }: FollowedRoom,
 ): UnreadCounts & { readonly last: number } {
   const since = Math.max(0, messages - known.messages);

@@ -26,7 +26,7 @@ import type { Telemetry } from '../telemetry.js';
 import type { Hub, ResumePosition } from './hub.js';
 
 /** The types of ws lack `closeTimeout` (milliseconds). */
-const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
+const wsOptions: ServerOptions & { readonly closeTimeout: number } = {
   noServer: true,
   clientTracking: false,
   perMessageDeflate: false,
@@ -38,12 +38,15 @@ const WS_OPTIONS: ServerOptions & { readonly closeTimeout: number } = {
   handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
 };
 
-/** Share of the event loop for admitting sockets, and of one read transaction. */
+/** Milliseconds of each turn for opening sockets, and of one read transaction. */
 const admitBudgetMs = 4;
 const admitStepMs = 1;
 
-/** Sockets of one address that are not signed in, at most. They are open only until their close code was read. */
-const maxUnsignedPerAddress = 64;
+/**
+ * Maximum number of sockets of one address that are not signed in. They stay open only until the client has read the close
+ * code.
+ */
+const maxUnauthenticatedPerAddress = 64;
 
 export interface UpgradeDeps {
   readonly config: Config;
@@ -51,11 +54,11 @@ export interface UpgradeDeps {
   readonly hub: Hub;
   readonly telemetry: Telemetry;
   /** Whether new sockets are refused with 503. */
-  readonly isClosed: () => boolean;
+  readonly isUnavailable: () => boolean;
   readonly onError: (error: unknown) => void;
-  /** Runs what reads the database in one transaction: a lock of its own for each read would take as long as the read. */
+  /** Runs `work` in one read transaction, because a lock for each read would cost as much as the read. */
   readonly read: (work: () => void) => void;
-  /** Records the day on which a user was last here. */
+  /** Updates the user's last-seen time. */
   readonly onSeen: (user: User) => void;
 }
 
@@ -66,7 +69,7 @@ export class UpgradeHandler {
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof createHandlers>;
   readonly #addresses = new AddressCounts();
-  readonly #unsigned = new AddressCounts();
+  readonly #unauthenticated = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
   /** Sockets that were upgraded only to receive a close code, and are still open. */
   readonly #rejected = new Set<WebSocket>();
@@ -74,7 +77,7 @@ export class UpgradeHandler {
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
     this.#handlers = createHandlers(deps.hub, (ws, code) => this.#onClose(ws, code));
-    this.#wss = new WebSocketServer(WS_OPTIONS);
+    this.#wss = new WebSocketServer(wsOptions);
   }
 
   /** Answers an upgrade to WebSocket. Requests are queued, because thousands at once would block the event loop. */
@@ -117,7 +120,7 @@ export class UpgradeHandler {
     target: ReturnType<typeof parseUpgradeUrl>,
     address: string | undefined,
   ): HttpRefusal | undefined {
-    const { config, isClosed, telemetry } = this.#deps;
+    const { config, isUnavailable, telemetry } = this.#deps;
     if (target === 'malformed') return [400, 'Bad Request'];
     if (target === 'not_found') return [404, 'Not Found'];
     const wrong = !isOurHost(request, config)
@@ -130,7 +133,7 @@ export class UpgradeHandler {
       telemetry.refusedOrigin(wrong, request, likelyCause(request, config));
       return [403, 'Forbidden'];
     }
-    if (isClosed()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
+    if (isUnavailable()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
     if (address !== undefined && this.#isOverLimit(address, request.headers.cookie)) {
       telemetry.warnRefused('too_many_connections', { address });
       return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
@@ -142,7 +145,7 @@ export class UpgradeHandler {
   #isOverLimit(address: string, cookie: string | undefined): boolean {
     const { config, sessionCookie, onError } = this.#deps;
     if (this.#addresses.count(address) >= config.limits.connectionsPerAddress) return true;
-    if (this.#unsigned.count(address) < maxUnsignedPerAddress) return false;
+    if (this.#unauthenticated.count(address) < maxUnauthenticatedPerAddress) return false;
     try {
       return sessionCookie.verify(cookie) === undefined;
     } catch (error) {
@@ -166,10 +169,10 @@ export class UpgradeHandler {
     socket.cork(); // sends the 101 response and the first frames in one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has added its own listener
-      this.#listen(ws);
+      this.#attachListeners(ws);
       if (address !== undefined) this.#addresses.add(ws, address);
       try {
-        this.#admit(ws, socket, target, { cookie, address });
+        this.#openConnection(ws, socket, target, { cookie, address });
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, CLOSE.serverError);
@@ -178,7 +181,7 @@ export class UpgradeHandler {
     socket.uncork();
   }
 
-  #admit(
+  #openConnection(
     ws: WebSocket,
     socket: Duplex,
     { room, resume }: UpgradeTarget,
@@ -186,12 +189,12 @@ export class UpgradeHandler {
   ): void {
     const { sessionCookie, hub, onSeen } = this.#deps;
     const session = sessionCookie.verify(cookie);
-    if (!session && address !== undefined) this.#unsigned.add(ws, address);
+    if (!session && address !== undefined) this.#unauthenticated.add(ws, address);
     const user = session && hub.user(session.user);
     if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
     else if (!session || !user) this.#closeWith(ws, CLOSE.notSignedIn);
-    else if (!user.mayOpen(performance.now())) this.#closeWith(ws, CLOSE.tooFast);
-    else if (!user.hasRoom) this.#closeWith(ws, CLOSE.tooManyConnections);
+    else if (!user.allowConnect(performance.now())) this.#closeWith(ws, CLOSE.tooFast);
+    else if (!user.isBelowConnectionLimit) this.#closeWith(ws, CLOSE.tooManyConnections);
     else {
       onSeen(session.user);
       hub.open(
@@ -211,11 +214,11 @@ export class UpgradeHandler {
     this.#deps.telemetry.closed(this.#deps.hub.connections.get(ws)?.closeCode ?? code);
     this.#rejected.delete(ws);
     this.#addresses.remove(ws);
-    this.#unsigned.remove(ws);
+    this.#unauthenticated.remove(ws);
   }
 
-  /** To be called first, because an 'error' event without a listener would end the process. */
-  #listen(ws: WebSocket): void {
+  /** Call it first, because an 'error' event without a listener would end the process. */
+  #attachListeners(ws: WebSocket): void {
     ws.on('error', ignore); // ws closes the socket with the right code
     ws.on('message', this.#handlers.message);
     ws.on('ping', this.#handlers.ping);
@@ -266,7 +269,7 @@ export function validateHandshake(request: IncomingMessage): HttpRefusal | undef
   const { method, headers, httpVersion } = request;
   if (!isValidRequest(request) || httpVersion === '1.0') return [400, 'Bad Request'];
   if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
-  if (SINGLE_HEADERS.some((name) => headerCount(request, name) > 1)) return [400, 'Bad Request'];
+  if (singleHeaders.some((name) => headerCount(request, name) > 1)) return [400, 'Bad Request'];
   if (headers['sec-websocket-version'] !== '13')
     return [426, 'Upgrade Required', 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'];
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return [400, 'Bad Request'];
@@ -274,7 +277,7 @@ export function validateHandshake(request: IncomingMessage): HttpRefusal | undef
 }
 
 /** Headers that a handshake has at most once (RFC 6455, 11.3). */
-const SINGLE_HEADERS = ['sec-websocket-key', 'sec-websocket-version'];
+const singleHeaders = ['sec-websocket-key', 'sec-websocket-version'];
 
 /** Parses the URL. Does without `new URL`, which throws on paths that a peer may send. */
 export function parseUpgradeUrl(

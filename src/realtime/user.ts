@@ -1,16 +1,16 @@
 /**
- * A user who is connected or was a moment ago: one object for all their sockets, with one inbox. Most users have one
- * socket and send little, so the inbox and the set of sockets are made on demand.
+ * A user who is connected or was a moment ago: one object for all their sockets, with one throttle. Most users have one
+ * socket and send little, so the throttle and the set of sockets are created on demand.
  */
 import type { Limits } from '../config.js';
 import { CLOSE, type User } from '../shared/protocol.js';
 import type { Connection } from './connection.js';
-import { Inbox } from './throttle.js';
+import { UserThrottle } from './throttle.js';
 
 /** Sockets that one user may open within the interval; further ones are closed with 4429. */
-const maxOpens = 60;
-const opensIntervalMs = 10_000;
-/** How long a user without sockets is remembered. Invariant: at least `opensIntervalMs` and the leave delay of Presence. */
+const maxConnectsPerInterval = 60;
+const connectIntervalMs = 10_000;
+/** How long a user without sockets is remembered. Invariant: at least `connectIntervalMs` and the leave delay of Presence. */
 const forgetAfterMs = 10_000;
 
 export class ConnectedUser {
@@ -23,10 +23,10 @@ export class ConnectedUser {
   /** Their only socket, or all of them when they have several: a Set takes 180 bytes. */
   #only: Connection | undefined;
   #several: Set<Connection> | undefined;
-  #inbox: Inbox | undefined;
-  /** Sockets opened since `#opensSince`, which is performance.now(). */
-  #opens = 0;
-  #opensSince = Number.NEGATIVE_INFINITY;
+  #throttler: UserThrottle | undefined;
+  /** Sockets opened since `#connectsSince`, which is performance.now(). */
+  #connects = 0;
+  #connectsSince = Number.NEGATIVE_INFINITY;
   /** When the last socket closed, as performance.now(). */
   #disconnectedAt = Number.NEGATIVE_INFINITY;
 
@@ -57,55 +57,55 @@ export class ConnectedUser {
     if (this.connectionCount === 0) this.#disconnectedAt = now;
   }
 
-  /** Counts an attempt to open a socket. Returns false when there were too many lately. `now` is performance.now(). */
-  mayOpen(now: number): boolean {
+  /** Counts an attempt to open a socket. Returns false if there were too many in this interval. `now` is performance.now(). */
+  allowConnect(now: number): boolean {
     if (this.#limits.connectionsPerPerson === 0) return true;
-    if (now - this.#opensSince >= opensIntervalMs) {
-      this.#opensSince = now;
-      this.#opens = 0;
+    if (now - this.#connectsSince >= connectIntervalMs) {
+      this.#connectsSince = now;
+      this.#connects = 0;
     }
-    return ++this.#opens <= maxOpens;
+    return ++this.#connects <= maxConnectsPerInterval;
   }
 
-  /** Whether another socket fits into the limit of open ones. */
-  get hasRoom(): boolean {
+  /** Whether the user may have another open socket. */
+  get isBelowConnectionLimit(): boolean {
     const { connectionsPerPerson } = this.#limits;
     return connectionsPerPerson === 0 || this.connectionCount < connectionsPerPerson;
   }
 
-  get inbox(): Inbox {
-    this.#inbox ??= new Inbox(this.#limits);
-    return this.#inbox;
+  get throttle(): UserThrottle {
+    this.#throttler ??= new UserThrottle(this.#limits);
+    return this.#throttler;
   }
 
   get queuedBytes(): number {
-    return this.#inbox?.bytes ?? 0;
+    return this.#throttler?.bytes ?? 0;
   }
 
-  /** Whether nothing is lost with this object: no limit is in use, and they left some time ago. */
+  /** Whether this object may be deleted: no limit is in use, and the user left some time ago. */
   isIdle(now: number): boolean {
     return (
       now - this.#disconnectedAt >= forgetAfterMs &&
-      now - this.#opensSince >= opensIntervalMs &&
-      (this.#inbox?.isIdle(now) ?? true)
+      now - this.#connectsSince >= connectIntervalMs &&
+      (this.#throttler?.isIdle(now) ?? true)
     );
   }
 
-  /** Runs what the limits allow by now, and reads again when little is left. Returns whether nothing waits any more. */
+  /** Runs queued items within the limits, and resumes reading when the queue is short. Returns whether the queue is empty. */
   runQueued(now: number): boolean {
-    this.inbox.runQueued(now);
-    if (this.inbox.mayResume()) for (const connection of this.connections) connection.resume();
-    return this.inbox.count === 0;
+    this.throttle.runQueued(now);
+    if (this.throttle.mayResume()) for (const connection of this.connections) connection.resume();
+    return this.throttle.count === 0;
   }
 
-  /** Disconnects a user who sends far too much. What waits is dropped. */
+  /** Disconnects a user who sends far too much, and drops what is queued. */
   disconnect(): void {
     this.clearQueue();
     for (const connection of this.connections) connection.closeFlood(CLOSE.tooFast);
   }
 
-  /** Drops what waits. */
+  /** Drops what is queued. */
   clearQueue(): void {
-    this.#inbox?.clear();
+    this.#throttler?.clear();
   }
 }

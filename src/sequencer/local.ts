@@ -8,7 +8,7 @@ import type { BatchHandler, Reply, Sequencer } from './sequencer.js';
 
 /** Applying this many takes about 10 ms. */
 const maxBatchCommands = 1000;
-const STOPPING: Result = {
+const stoppingResult: Result = {
   kind: 'rejected',
   problem: { code: 'stopping', message: 'The server is restarting. Try again in a moment.' },
 };
@@ -27,7 +27,7 @@ export class LocalSequencer implements Sequencer {
 
   submit(command: Command, reply?: Reply): void {
     if (this.#closed) {
-      reply?.(STOPPING);
+      reply?.(stoppingResult);
       return;
     }
     this.#commands.push(command);

@@ -20,7 +20,7 @@ interface Rejected {
   readonly ok: false;
   readonly problem: Problem;
   /** a mistake that only a faulty program makes; some in a row close the socket */
-  readonly nonsense?: true;
+  readonly isProtocolError?: true;
 }
 
 const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
@@ -216,7 +216,7 @@ function reject(code: ErrorCode, message: string): Rejected {
 }
 
 function protocolError(code: ErrorCode, message: string): Rejected {
-  return { ok: false, problem: { code, message }, nonsense: true };
+  return { ok: false, problem: { code, message }, isProtocolError: true };
 }
 
 function codePoints(text: string): number {

@@ -259,16 +259,16 @@ export const CLOSE = {
   invalidRoom: [4000, 'invalid room'],
   notSignedIn: [4001, 'not signed in'],
   signedOut: [4002, 'signed out'],
-  tooManyConnections: [4003, 'too many connections of this person'],
+  tooManyConnections: [4003, 'too many connections'],
   removed: [4004, 'removed by a moderator'],
-  protocolError: [4400, 'commands that make no sense'],
+  protocolError: [4400, 'repeated malformed commands'],
   binary: [1003, 'text only'],
   policy: [1008, 'policy'],
   serverError: [1011, 'server error'],
   restart: [1012, 'restart'],
   tooFast: [4429, 'sends far too fast'],
   tooSlow: [4508, 'reads too slowly'],
-  newEpoch: [4510, 'the log changed'],
+  newEpoch: [4510, 'log replaced'],
 } as const;
 
 /** Whether a client may reconnect after a close code: not when a person must act first, or when the client is wrong. */

@@ -1,7 +1,7 @@
 /**
- * Copies the database at one moment, while a server may write. The read transaction stays open during the whole copy:
- * otherwise SQLite would start over at each commit of the server, and never end under constant writing. The copy gets its
- * name once it is complete and synced.
+ * Copies the database at one moment, while a server may write. The read transaction stays open during the whole copy,
+ * because otherwise SQLite would start over at each commit of the server and never finish under constant writes. The copy
+ * gets its name once it is complete and synced.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -52,7 +52,7 @@ export async function createBackup(
   const db = openReadOnly(from);
   const part = `${to}.partial`;
   try {
-    closeSync(openSync(part, 'w', 0o600)); // for its owner only, because it contains the signing keys
+    closeSync(openSync(part, 'w', 0o600)); // readable by its owner only, because it contains the signing keys
     const copied = await copyDatabase(db, part, report);
     leaveWalMode(part);
     syncFile(part);
@@ -98,9 +98,9 @@ function assertAbsent(file: string): void {
 }
 
 /**
- * Puts a backup in the place of the database. The folder is locked meanwhile, so no server runs on it. A copy of the
- * backup is checked and gets a new epoch. Then one rename replaces the database, so that a power cut leaves the previous
- * database or the new one.
+ * Replaces the database by a backup. The folder is locked meanwhile, so no server runs on it. A copy of the backup is
+ * checked and gets a new epoch. Then one rename replaces the database, so that a power cut leaves the previous database or
+ * the new one.
  */
 
 export interface RestoreResult extends VerifyResult {
@@ -163,7 +163,7 @@ function migrateAndVerify(copy: string, file: string, report: ReportProgress): V
   }
 }
 
-/** With a new epoch, clients that have seen more than the backup holds load again instead of mixing two histories. */
+/** Sets a new epoch, so that clients with events that the backup lacks reload their rooms instead of mixing two histories. */
 function setNewEpoch(copy: string): string {
   const epoch = randomBytes(9).toString('base64url');
   const db = new Database(copy);
@@ -186,7 +186,7 @@ function replaceDatabase(copy: string, database: string, suffix: string): string
   return previous;
 }
 
-/** Links the database, with the content of its write-ahead log, under a second name, so that the first is never missing. */
+/** Links the database under a second name, after a checkpoint of its write-ahead log, so that the first is never missing. */
 function keepPrevious(database: string, previous: string): void {
   if (!checkpoint(database) && existsSync(`${database}-wal`))
     copyFileSync(`${database}-wal`, `${previous}-wal`);
@@ -198,7 +198,7 @@ function keepPrevious(database: string, previous: string): void {
   syncFolderOf(previous);
 }
 
-/** Returns false when the file is too damaged; it is then kept as it is. */
+/** Returns false when the file is too damaged. It is then kept unchanged. */
 function checkpoint(database: string): boolean {
   try {
     const db = new Database(database);

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import type { Message, NewChange, Person } from '../chat/types.js';
 import type { Reaction, User } from '../shared/protocol.js';
 import { contentHash } from './chain.js';
-import { LIMIT } from './database.js';
+import { limitClause } from './database.js';
 
 interface EditRow {
   readonly seq: number;
@@ -175,7 +175,7 @@ export class MentionStore {
     this.#list = db
       .prepare<[string, number, number], number>(
         `SELECT seq FROM mentions WHERE person = (SELECT person FROM people WHERE id = ?) AND seq < ?
-          ORDER BY seq DESC ${LIMIT}`,
+          ORDER BY seq DESC ${limitClause}`,
       )
       .pluck();
   }

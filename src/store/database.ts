@@ -115,12 +115,12 @@ function schemaVersion(db: Database.Database, file: string): number {
     if (!isOurs(db, version)) throw foreignFile(file);
     if (version <= MIGRATIONS.length) return version;
     throw new OpenError(
-      `${file} was written by a newer Oneport (schema ${version}, this one knows ${MIGRATIONS.length}): run that version, or set DATA_DIR.`,
+      `${file} was written by a newer Oneport (schema ${version}, this one knows ${MIGRATIONS.length}). Run that version or newer, or set DATA_DIR to another folder.`,
     );
   } catch (error) {
     if (error instanceof Database.SqliteError && /NOTADB|CORRUPT/.test(error.code)) {
       throw new OpenError(
-        `${file} is not a sound database (${error.message}): restore a backup, or set DATA_DIR.`,
+        `${file} is damaged or not a SQLite database (${error.message}). Restore a backup, or set DATA_DIR to another folder.`,
       );
     }
     throw error;
@@ -143,7 +143,7 @@ function isOurs(db: Database.Database, version: number): boolean {
 }
 
 function foreignFile(file: string): OpenError {
-  return new OpenError(`${file} is not a database of Oneport: set DATA_DIR.`);
+  return new OpenError(`${file} is not an Oneport database. Set DATA_DIR to another folder.`);
 }
 
 function migrate(db: Database.Database, report?: MigrationReport): void {
@@ -160,10 +160,9 @@ function migrate(db: Database.Database, report?: MigrationReport): void {
 }
 
 /**
- * Locks the data folder for one server. The lock is SQLite's lock on a file of its own: the kernel releases it however the
- * process ends, and it does not block readers of the database (backup, verify).
+ * Another server holds the lock on the data folder. The lock is SQLite's lock on a file of its own: the kernel releases it
+ * however the process ends, and it does not block readers of the database (backup, verify).
  */
-
 export class LockedError extends Error {}
 
 export function lockFile(dataDir: string): string {
@@ -196,7 +195,7 @@ export function syncFile(file: string): void {
   }
 }
 
-/** Syncs the folder of a file, so that the file's name outlasts a power cut. To be called after a rename. */
+/** Syncs the folder of a file, so that the file's name outlasts a power cut. Call it after a rename. */
 export function syncFolderOf(file: string): void {
   const descriptor = openSync(dirname(file), 'r');
   try {
@@ -207,7 +206,7 @@ export function syncFolderOf(file: string): void {
 }
 
 /**
- * `LIMIT` with a parameter. Written as a sum, because SQLite (3.53) plans with the value of a bare parameter: it would
- * compile the statement again at every run, which takes five times as long as a small query.
+ * `LIMIT` with a parameter. Adds 0, because SQLite 3.53 recompiles the statement on each run if the limit is a bare
+ * parameter. Recompiling takes five times as long as a small query.
  */
-export const LIMIT = 'LIMIT ? + 0';
+export const limitClause = 'LIMIT ? + 0';

@@ -17,9 +17,9 @@ import {
 import { excerpt } from '../shared/text.js';
 import { contentHash, eventHash, type HashedEvent, type Head, ZERO_HASH } from './chain.js';
 import { Changes, type ReactionStore } from './changes.js';
-import { LIMIT } from './database.js';
+import { limitClause } from './database.js';
 import type { RecentRooms } from './memberships.js';
-import { mentionsColumn, type Row, SELECT_EVENTS, toChat, toEvent } from './rows.js';
+import { mentionsColumn, type Row, selectEvents, toChat, toEvent } from './rows.js';
 
 /** A new row of `events`. */
 type EventFields = [
@@ -59,15 +59,17 @@ export class EventStore implements EventStorage {
       VALUES (${values}, ?, 'chat')`);
     this.#insertChange = db.prepare(`INSERT INTO events (${columns}, type, target, previous)
       VALUES (${values}, ?, ?, ?)`);
-    this.#byNumber = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id = ?`);
+    this.#byNumber = db.prepare(`${selectEvents} WHERE e.room = ? AND e.id = ?`);
     this.#seqByCid = db
       .prepare<[string, number], number>('SELECT seq FROM events WHERE cid = ? AND person = ?')
       .pluck();
-    this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
+    this.#bySeq = db.prepare(`${selectEvents} WHERE e.seq = ?`);
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
     this.#head = db.prepare('SELECT last, lower(hex(hash)) AS hash FROM rooms WHERE name = ?');
-    this.#after = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${LIMIT}`);
-    this.#before = db.prepare(`${SELECT_EVENTS} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${LIMIT}`);
+    this.#after = db.prepare(`${selectEvents} WHERE e.room = ? AND e.id > ? ORDER BY e.id ${limitClause}`);
+    this.#before = db.prepare(
+      `${selectEvents} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${limitClause}`,
+    );
   }
 
   append(room: string, person: Person, message: NewMessage): ChatEvent {
@@ -171,12 +173,12 @@ export class EventStore implements EventStorage {
     return this.#events(rows.reverse());
   }
 
-  /** Writes the changed rows of the rooms. To be called before the commit. */
+  /** Writes the changed rows of the rooms. Call it before the commit. */
   flush(): void {
     this.#counters.flush();
   }
 
-  /** To be called after a rollback, because the cached rows may be wrong. */
+  /** Call it after a rollback, because the cached rows may be wrong. */
   clearCache(): void {
     this.#counters.clearCache();
   }
@@ -352,7 +354,7 @@ export class RoomCounters {
     return counter;
   }
 
-  /** Writes the changed rows. To be called before the commit. */
+  /** Writes the changed rows. Call it before the commit. */
   flush(): void {
     for (const counter of this.#changed) {
       counter.changed = false;
@@ -402,7 +404,7 @@ export class MessageLoader {
   readonly #replies: Replies;
 
   constructor(db: Database.Database, { changes, replies }: Pick<EventStore, 'changes' | 'replies'>) {
-    this.#bySeq = db.prepare(`${SELECT_EVENTS} WHERE e.seq = ?`);
+    this.#bySeq = db.prepare(`${selectEvents} WHERE e.seq = ?`);
     this.#seqOf = db
       .prepare<[number, number], number>('SELECT seq FROM events WHERE room = ? AND id = ?')
       .pluck();

@@ -2,7 +2,7 @@
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
 import { contentHash, eventHash, type NamedHead, ZERO_HASH } from './chain.js';
-import { LIMIT, openReadOnly } from './database.js';
+import { limitClause, openReadOnly } from './database.js';
 import { parseMentions } from './rows.js';
 
 /** One line of an export. */
@@ -58,7 +58,7 @@ export function openExport(file: string): ExportReader {
   >(`SELECT e.id, e.type, p.id AS userId, e.name, e.target,
       e.reply, e.data, e.mentions, e.at, e.cid, lower(hex(e.content)) AS content, lower(hex(e.hash)) AS hash
     FROM events e CROSS JOIN people p USING (person)
-    WHERE e.room = (SELECT room FROM rooms WHERE name = ?) AND e.id > ? ORDER BY e.id ${LIMIT}`);
+    WHERE e.room = (SELECT room FROM rooms WHERE name = ?) AND e.id > ? ORDER BY e.id ${limitClause}`);
   return {
     last: (room) => last.get(room) ?? 0,
     after: (room, id, limit) => after.all(room, id, limit).map((row) => toExported(room, row)),

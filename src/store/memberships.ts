@@ -1,10 +1,10 @@
-/** Who is a member of which room, up to which number they have read it, and how much is unread. */
+/** The members of rooms, their read marks and their unread counts. */
 import type Database from 'better-sqlite3';
 import type { MembershipStorage, Person, ReadMark, UnreadCounts } from '../chat/types.js';
 import type { User } from '../shared/protocol.js';
-import { LIMIT } from './database.js';
+import { limitClause } from './database.js';
 
-/** A room with what is unread in it for one person. `read` is 0 when they never read it. */
+/** A room with its unread counts for one person. `read` is 0 when they never read it. */
 export interface UnreadRoom extends UnreadCounts {
   readonly room: string;
   readonly last: number;
@@ -31,16 +31,16 @@ interface Position {
 }
 
 /**
- * Rooms of one person that they never posted in. Beyond that the room that has been quiet for longest is forgotten, with
- * its mark. A room that they posted in never is, because `own` could not be counted again.
+ * Maximum number of rooms of one person in which they never posted. Above it, the least recently active one is deleted with
+ * its read mark. Rooms with own posts are kept, because `own` could not be counted again.
  */
 const maxSilentRooms = 1000;
 
 /**
- * Columns of a `RoomRow`, for a person `p`, a room `r` and a membership `m` if there is one. No part depends on how many
- * messages are unread, but on how many of them are mentions, deleted or one's own.
+ * Columns of a `RoomRow`, for a person `p`, a room `r` and a membership `m` if there is one. The cost grows with unread
+ * mentions and deletions, not with unread messages.
  */
-const UNREAD_COLUMNS = `r.name AS room, r.last, r.messages, m.read,
+const unreadColumns = `r.name AS room, r.last, r.messages, m.read,
   r.messages - coalesce((SELECT messages FROM events WHERE room = r.room AND id = m.read), 0) - m.own
     - (SELECT count(*) FROM deletions d WHERE d.room = r.room AND d.id > m.read AND d.person <> p.person) AS unread,
   (SELECT count(*) FROM mentions n JOIN events e ON e.seq = n.seq WHERE n.person = p.person AND n.room = r.room
@@ -50,7 +50,7 @@ const UNREAD_COLUMNS = `r.name AS room, r.last, r.messages, m.read,
 interface RoomAccess {
   /** Returns the key of a room from memory, because every message asks for it. */
   roomKey(room: string): number | undefined;
-  /** Brings the rows of the rooms up to date within a transaction. */
+  /** Writes the changed rows of the rooms within a transaction. */
   flush(): void;
 }
 
@@ -84,7 +84,7 @@ export class MembershipStore implements MembershipStorage {
       .prepare<[number], number>('SELECT count(*) FROM members WHERE person = ? AND own_last = 0')
       .pluck();
     this.#deleteOldest = db.prepare(`DELETE FROM members WHERE person = ? AND room IN (
-      SELECT room FROM members JOIN rooms USING (room) WHERE person = ? AND own_last = 0 ORDER BY at, room ${LIMIT})`);
+      SELECT room FROM members JOIN rooms USING (room) WHERE person = ? AND own_last = 0 ORDER BY at, room ${limitClause})`);
     this.#position = db.prepare(`SELECT r.room, r.last, m.read, coalesce(m.own, 0) AS own,
         coalesce(m.own_last, 0) AS ownLast
       FROM rooms r LEFT JOIN members m ON m.person = ? AND m.room = r.room WHERE r.name = ?`);
@@ -98,12 +98,12 @@ export class MembershipStore implements MembershipStorage {
     this.#leaveAll = db.prepare('DELETE FROM members WHERE person = ?');
     this.#roomNames = db
       .prepare<[number, number], string>(
-        `SELECT r.name FROM members m JOIN rooms r USING (room) WHERE m.person = ? ORDER BY r.at DESC ${LIMIT}`,
+        `SELECT r.name FROM members m JOIN rooms r USING (room) WHERE m.person = ? ORDER BY r.at DESC ${limitClause}`,
       )
       .pluck();
-    this.#list = db.prepare(`SELECT ${UNREAD_COLUMNS} FROM people p CROSS JOIN members m USING (person)
-      CROSS JOIN rooms r USING (room) WHERE p.id = ? ORDER BY r.at DESC, r.room DESC ${LIMIT}`);
-    this.#one = db.prepare(`SELECT ${UNREAD_COLUMNS} FROM rooms r CROSS JOIN people p
+    this.#list = db.prepare(`SELECT ${unreadColumns} FROM people p CROSS JOIN members m USING (person)
+      CROSS JOIN rooms r USING (room) WHERE p.id = ? ORDER BY r.at DESC, r.room DESC ${limitClause}`);
+    this.#one = db.prepare(`SELECT ${unreadColumns} FROM rooms r CROSS JOIN people p
       LEFT JOIN members m ON m.person = p.person AND m.room = r.room WHERE r.name = ? AND p.id = ?`);
     this.#nextMention = db
       .prepare<[string, number], number>(
@@ -111,7 +111,7 @@ export class MembershipStore implements MembershipStorage {
           ORDER BY room LIMIT 1`,
       )
       .pluck();
-    this.#notMember = db.prepare(`SELECT ${UNREAD_COLUMNS} FROM people p CROSS JOIN rooms r
+    this.#notMember = db.prepare(`SELECT ${unreadColumns} FROM people p CROSS JOIN rooms r
       LEFT JOIN members m ON m.person = p.person AND m.room = r.room
       WHERE p.id = ? AND r.room = ? AND m.read IS NULL`);
   }
@@ -139,8 +139,8 @@ export class MembershipStore implements MembershipStorage {
   }
 
   /**
-   * Own messages above a new mark. Counts in the shorter of two ranges, below or above it, so that all marks of one person
-   * together cost no more than reading the room once.
+   * Counts own messages above a new mark, in the shorter of the two ranges below and above it. This bounds the total cost of
+   * all marks of a person to one scan of the room.
    */
   #ownAbove(mark: number, person: Person, { room, read, own, ownLast }: Position): number {
     if (own === 0 || mark >= ownLast) return 0;
@@ -159,7 +159,7 @@ export class MembershipStore implements MembershipStorage {
     return this.#roomNames.all(person.key, limit);
   }
 
-  /** What is unread for a person in a room; of a room that they are no member of only mentions are. */
+  /** Returns the unread counts of a person in a room. For non-members only mentions count as unread. */
   unread({ id }: Pick<User, 'id'>, room: string): (UnreadRoom & { readonly messages: number }) | undefined {
     const row = this.#one.get(room, id);
     return row && { ...toUnreadRoom(row), messages: row.messages };
@@ -170,7 +170,7 @@ export class MembershipStore implements MembershipStorage {
     return this.#list.all(user.id, limit).map(toUnreadRoom);
   }
 
-  /** Rooms with mentions of somebody who is no member, at most `limit`. */
+  /** Returns at most `limit` rooms that mention a user who is no member. */
   listMentioned({ id }: User, limit: number): UnreadRoom[] {
     const found: UnreadRoom[] = [];
     for (
@@ -196,11 +196,6 @@ function toUnreadRoom({ room, last, read, unread, mentions }: RoomRow): UnreadRo
   return { room, last, read: read ?? 0, unread: unread ?? mentions, mentions };
 }
 
-/**
- * The most recently active rooms. They are kept in memory because an index on the time would be written with every
- * message. A transaction that was rolled back may leave a room here; only its place in the list is then wrong.
- */
-
 export interface RecentRoom {
   readonly room: string;
   readonly last: number;
@@ -209,6 +204,10 @@ export interface RecentRoom {
 /** Rooms in the list. It may grow to twice as many before the oldest half is dropped. */
 const maxRecentRooms = 1000;
 
+/**
+ * The most recently active rooms. They are kept in memory, because an index on the time would be written with every message.
+ * A transaction that was rolled back may leave a room here. Then only its place in the list is wrong.
+ */
 export class RecentRooms {
   readonly #last: Database.Statement<[string], number>;
   /** The least recently active first. */
@@ -217,7 +216,7 @@ export class RecentRooms {
   constructor(db: Database.Database) {
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
     const newest = db.prepare<[number], string>(
-      `SELECT name FROM rooms ORDER BY at DESC, room DESC ${LIMIT}`,
+      `SELECT name FROM rooms ORDER BY at DESC, room DESC ${limitClause}`,
     );
     this.#rooms = new Set(newest.pluck().all(maxRecentRooms).reverse());
   }

@@ -1,9 +1,9 @@
 /** The people in SQLite: their names, when they were last here, whether they signed out. */
 import type Database from 'better-sqlite3';
-import type { LinkSecret, PeopleStorage, Person } from '../chat/types.js';
+import type { LinkToken, PeopleStorage, Person } from '../chat/types.js';
 import type { User } from '../shared/protocol.js';
 import { PeopleChain } from './chain.js';
-import { LIMIT } from './database.js';
+import { limitClause } from './database.js';
 
 interface Row {
   readonly key: number;
@@ -17,7 +17,7 @@ interface Row {
 }
 
 const maxCachedPeople = 1000;
-const COLUMNS = `SELECT person AS key, id, name, seen AS lastSeen, skeleton IS NOT NULL AS ownsName,
+const selectPeople = `SELECT person AS key, id, name, seen AS lastSeen, skeleton IS NOT NULL AS ownsName,
   signed_out AS signedOut, generation, posted AS hasPosted FROM people`;
 
 /** Names that are examined for one prefix; a longer prefix finds the others. */
@@ -45,12 +45,12 @@ export class PeopleStore implements PeopleStorage {
 
   constructor(db: Database.Database) {
     this.#chain = new PeopleChain(db);
-    this.#byId = db.prepare(`${COLUMNS} WHERE id = ?`);
-    this.#bySkeleton = db.prepare(`${COLUMNS} WHERE skeleton = ?`);
+    this.#byId = db.prepare(`${selectPeople} WHERE id = ?`);
+    this.#bySkeleton = db.prepare(`${selectPeople} WHERE skeleton = ?`);
     this.#named = db.prepare(`SELECT id, name FROM (
         SELECT id, name, seen, person FROM people
-        WHERE skeleton >= ? AND skeleton < ? AND signed_out = 0 ${LIMIT})
-      ORDER BY seen DESC, person DESC ${LIMIT}`);
+        WHERE skeleton >= ? AND skeleton < ? AND signed_out = 0 ${limitClause})
+      ORDER BY seen DESC, person DESC ${limitClause}`);
     this.#add = db.prepare('INSERT INTO people (id, name, skeleton, seen) VALUES (?, ?, ?, ?)');
     this.#rename = db.prepare('UPDATE people SET name = ?, skeleton = ?, seen = ? WHERE person = ?');
     this.#free = db.prepare('UPDATE people SET skeleton = NULL WHERE person = ?');
@@ -59,7 +59,7 @@ export class PeopleStore implements PeopleStorage {
       'UPDATE people SET signed_out = 0, skeleton = ?, seen = ? WHERE person = ?',
     );
     this.#setPosted = db.prepare('UPDATE people SET posted = 1 WHERE person = ?');
-    this.#byKey = db.prepare(`${COLUMNS} WHERE person = ?`);
+    this.#byKey = db.prepare(`${selectPeople} WHERE person = ?`);
     this.#setLink = db.prepare('INSERT OR REPLACE INTO links (hash, person, expires) VALUES (?, ?, ?)');
     this.#findLink = db.prepare('SELECT person, expires FROM links WHERE hash = ?');
     this.#deleteLink = db.prepare('DELETE FROM links WHERE person = ?');
@@ -76,7 +76,7 @@ export class PeopleStore implements PeopleStorage {
     return person;
   }
 
-  /** To be called after a change or a rollback, because the cached rows may be wrong. */
+  /** Call it after a change or a rollback, because the cached rows may be wrong. */
   clearCache(): void {
     this.#cache.clear();
   }
@@ -129,7 +129,7 @@ export class PeopleStore implements PeopleStorage {
     this.#setPosted.run(person.key);
   }
 
-  setLink(person: Person, { hash, expires }: LinkSecret, at: number): void {
+  setLink(person: Person, { hash, expires }: LinkToken, at: number): void {
     this.#deleteLinksBefore.run(at);
     this.#setLink.run(hash, person.key, expires);
     this.#chain.append('link', person.key, at);

@@ -4,7 +4,7 @@
  * the derived tables anew.
  */
 import type Database from 'better-sqlite3';
-import { findMentions } from '../chat/mentions.js';
+import { findMentions } from '../chat/rules.js';
 import { LIMITS, type User } from '../shared/protocol.js';
 import {
   contentHash,

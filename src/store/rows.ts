@@ -1,4 +1,4 @@
-/** Rows of `events`, and how they become events on the wire: a message in its current state, a change as it was made. */
+/** Converts rows of `events` to events on the wire: a message in its current state, a change as it was sent. */
 import { isObject } from '../shared/parse.js';
 import type {
   ChangeEvent,
@@ -30,8 +30,8 @@ export interface Row {
   readonly reacted: number | null;
 }
 
-/** Selects `Row`s of events `e` with what became of each message. */
-export const SELECT_EVENTS = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name,
+/** Selects `Row`s of events `e` with the current state of each message. */
+export const selectEvents = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name,
     e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted
   FROM current_events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
@@ -45,7 +45,7 @@ export function toEvent(row: Row, extras: MessageExtras): RoomEvent {
   return row.type === 'chat' ? toChat(row, extras) : toChange(row, row.type);
 }
 
-/** Builds the event field by field: with spreads, a page waits mostly for garbage collection. */
+/** Builds the event field by field: spreads would spend most of a page's time in garbage collection. */
 export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent {
   const { id, at, cid, deleted, edited, mentions } = row;
   const gone = deleted !== null;

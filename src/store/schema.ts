@@ -4,21 +4,21 @@
  */
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
-import { SKELETON_VERSION, skeleton } from '../chat/names.js';
+import { skeleton, skeletonVersion } from '../chat/names.js';
 import { contentHash, eventHash, PeopleChain, ZERO_HASH } from './chain.js';
 
 /** `PRAGMA application_id` of our files, from schema 6 on: "Onep" in ASCII. */
 export const APPLICATION_ID = 0x4f6e6570;
 
 /**
- * Schema 6: unique indexes enforce that a number of a room and a cid of a person are there once. The new `events` has the
- * count of messages so far. `numbers` and `cids` are dropped.
+ * Schema 6: unique indexes enforce one event for each (room, number) and each (cid, person). The new `events` has the count
+ * of messages so far. `numbers` and `cids` are dropped.
  *
  * Invariant: a row of `events` never grows, and texts are in no other table. When a row grows, SQLite rebuilds its page and
  * leaves old copies of its neighbours in the gap, which `secure_delete` does not overwrite: deleted texts would stay. So
  * `states` holds the state of a message, as numbers only. Its current text is that of its last edit.
  */
-const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
+const schema6Events = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
    INSERT INTO message_counts
      SELECT seq, sum(type = 'chat') OVER (PARTITION BY room ORDER BY seq) FROM events;
 
@@ -96,14 +96,14 @@ const REBUILD_EVENTS = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KE
    DELETE FROM meta WHERE key = 'placed';`;
 
 /** Schema 6: the search index moves to a file of its own, `search.db`. */
-const DROP_SEARCH_TABLES = `DROP TABLE words;
+const schema6Search = `DROP TABLE words;
    DROP TABLE outdated;
    DROP TABLE frequent;
    DROP TABLE shorthand;
    DELETE FROM meta WHERE key IN ('words', 'indexed', 'frequent');`;
 
 /** Schema 7: what unread counts need besides the counts of messages. */
-const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAULT 0;      -- own messages above the read mark
+const schema7 = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAULT 0;      -- own messages above the read mark
    ALTER TABLE members ADD COLUMN own_last INTEGER NOT NULL DEFAULT 0; -- number of the newest own message; 0: none
    -- people who posted are members, unless they signed out
    INSERT OR IGNORE INTO members (person, room)
@@ -125,8 +125,8 @@ const COUNT_UNREAD = `ALTER TABLE members ADD COLUMN own INTEGER NOT NULL DEFAUL
    INSERT INTO deletions SELECT e.room, e.id, e.person FROM states s JOIN events e ON e.seq = s.event
      WHERE s.deleted IS NOT NULL ORDER BY e.room, e.id;`;
 
-/** Schema 8: sign-outs that people may come back from, links, and names that are free again after a day. */
-const SIGN_OUT_AND_RETURN = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs; cookies of an earlier generation are invalid
+/** Schema 8: reversible sign-outs, sign-in links, and the one-day reservation of names that never posted. */
+const schema8 = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAULT 0; -- count of sign-outs; cookies of an earlier generation are invalid
    ALTER TABLE people ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;     -- 1: has posted a message
    UPDATE people SET posted = 1 WHERE person IN (SELECT person FROM events WHERE type = 'chat');
    UPDATE people SET seen = seen + 86400000 WHERE posted = 0; -- it had been stored to the day
@@ -300,12 +300,12 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;
    INSERT INTO words (words, rank) VALUES ('automerge', 0);`,
 
-  `${DROP_SEARCH_TABLES}
-   ${REBUILD_EVENTS}`,
+  `${schema6Search}
+   ${schema6Events}`,
 
-  COUNT_UNREAD,
+  schema7,
 
-  SIGN_OUT_AND_RETURN,
+  schema8,
 ];
 
 interface NameOwner {
@@ -316,22 +316,22 @@ interface NameOwner {
 }
 
 /**
- * Computes the skeletons of all names again when the file was written by a version with another rule (chat/names.ts). The
- * schema stays the same.
+ * Recomputes the skeletons of all names if the file was written by a version that computed them differently
+ * (chat/names.ts). The schema stays the same.
  */
 export function rebuildNameKeys(db: Database.Database): void {
   const version = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'skeletons'").pluck().get();
-  if (version === SKELETON_VERSION) return;
+  if (version === skeletonVersion) return;
   db.transaction(() => {
     const changed = reassignNameKeys(db, outdatedOwners(db));
     const chain = new PeopleChain(db);
     const at = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM people_chain').pluck().get() ?? 0;
     for (const person of changed) chain.append('rule', person, at);
-    db.prepare("REPLACE INTO meta VALUES ('skeletons', ?)").run(SKELETON_VERSION);
+    db.prepare("REPLACE INTO meta VALUES ('skeletons', ?)").run(skeletonVersion);
   }).immediate();
 }
 
-/** Returns the people whose name has another skeleton by now, the most recently seen first. */
+/** Returns the people whose stored skeleton is outdated, the most recently seen first. */
 function outdatedOwners(db: Database.Database): NameOwner[] {
   const owners = db.prepare<[], NameOwner>(
     'SELECT person, name, skeleton, seen FROM people WHERE skeleton IS NOT NULL ORDER BY seen DESC, person',

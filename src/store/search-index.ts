@@ -1,13 +1,13 @@
 /**
- * The search index: FTS5 tables in `search.db`, filled behind the log. It follows the log by position: all events up to
- * `position` are applied, and both are written in one transaction. It reads each message as it is now, which may be newer
- * than the position, so applying a change twice changes nothing. The file has nothing that the log has not: it is rebuilt
- * when it is missing, damaged, of another log, or written by other rules.
+ * The search index: FTS5 tables in `search.db`, which follow the log. All events up to `position` are applied, and their
+ * tokens are written in the same transaction as `position`. It indexes the current text, which may be newer than
+ * `position`, so applying a change twice is harmless. The file is derived from the log. It is rebuilt when it is missing
+ * or damaged, or belongs to another log or version.
  */
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { SKELETON_VERSION, skeleton } from '../chat/names.js';
-import { databaseFile, LIMIT, openReadOnly } from './database.js';
+import { skeleton, skeletonVersion } from '../chat/names.js';
+import { databaseFile, limitClause, openReadOnly } from './database.js';
 import {
   acceptsTokens,
   hasDates,
@@ -21,8 +21,8 @@ import Database from './sqlite.js';
 import {
   hasLink,
   keyToken,
-  LINK_TOKEN,
-  MESSAGE_TOKEN,
+  linkToken,
+  messageToken,
   nameToken,
   tokenizeMessage,
   tokenizerVersion,
@@ -31,7 +31,7 @@ import {
 export interface SearchRequest {
   readonly q: string;
   readonly room: string | undefined;
-  /** a number of that room, or without a room a seq: only older messages are looked for */
+  /** Finds only messages below this number of the room; without a room, below this seq. */
   readonly before: number | undefined;
   readonly limit: number;
 }
@@ -39,7 +39,7 @@ export interface SearchRequest {
 export interface SearchAnswer {
   /** newest first */
   readonly seqs: readonly number[];
-  /** what to give as `before` for more */
+  /** the `before` of the next page */
   readonly next?: number;
   readonly complete: boolean;
   /** the seq up to which the index had applied the log */
@@ -47,7 +47,7 @@ export interface SearchAnswer {
 }
 
 export interface IndexOptions {
-  /** version of the Unicode tables in use: with other ones the same text may have other tokens */
+  /** version of the Unicode tables, because another version may tokenize the same text differently */
   readonly unicode: string;
   /** milliseconds */
   readonly now?: () => number;
@@ -55,7 +55,7 @@ export interface IndexOptions {
   readonly partitionSize?: number;
 }
 
-interface EventRow {
+interface IndexedRow {
   readonly seq: number;
   readonly room: number;
   readonly type: string;
@@ -68,7 +68,7 @@ interface EventRow {
 }
 
 interface State {
-  readonly stamp: string;
+  readonly fingerprint: string;
   readonly position: number;
 }
 
@@ -81,9 +81,9 @@ interface Range {
 const indexVersion = 1;
 const batchRows = 256;
 const maxCachedNames = 10_000;
-const SELECT_EVENTS = `SELECT seq, room, type, person, name, at, target, coalesce(text, data, '') AS text, deleted
+const selectIndexedEvents = `SELECT seq, room, type, person, name, at, target, coalesce(text, data, '') AS text, deleted
   FROM current_events`;
-const SCHEMA = `CREATE TABLE state (stamp TEXT NOT NULL, position INTEGER NOT NULL) STRICT;
+const indexSchema = `CREATE TABLE state (stamp TEXT NOT NULL, position INTEGER NOT NULL) STRICT;
   -- the first and the last message of each day
   CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT`;
 
@@ -122,39 +122,45 @@ export class SearchIndex {
     return this.#sql.end.get() ?? 0;
   }
 
-  /** Applies events until the clock shows `until`, or up to `end`. */
-  follow(until: number, end = Number.MAX_SAFE_INTEGER): void {
+  /** Applies events up to `end`, or until `deadline` (performance.now()). */
+  follow(deadline: number, end = Number.MAX_SAFE_INTEGER): void {
     const start = this.#position;
     this.#db.transaction(() => {
-      let rows: EventRow[];
+      let rows: IndexedRow[];
       do {
         rows = this.#sql.next.all(this.#position, batchRows);
         for (const row of rows) {
           this.#apply(row);
-          if (this.#now() > until) break;
+          if (this.#now() > deadline) break;
         }
-      } while (rows.length > 0 && this.#position < end && this.#now() <= until);
+      } while (rows.length > 0 && this.#position < end && this.#now() <= deadline);
       if (this.#position > start) this.#sql.setPosition.run(this.#position);
-      for (const partition of this.#partitions.values()) partition.erase();
+      for (const partition of this.#partitions.values()) partition.purgeRemoved();
     })();
   }
 
-  /** Empties the write-ahead log after texts were removed, because it holds the pages as they were before. */
+  /** Empties the write-ahead log after texts were removed, because it holds the previous pages. */
   truncateWal(): void {
     if (!this.#hasResidue) return;
     const [state] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]; // SQLite's own answer
     this.#hasResidue = state?.busy !== 0;
   }
 
-  /** Finds messages, newest first, until the clock shows `until`. @param end what it must know of the log to be complete */
-  find({ q, room, before, limit }: SearchRequest, until: number, end = this.end): SearchAnswer {
+  /** Finds messages, newest first, until `deadline`. @param end the seq that must be indexed for a complete answer */
+  find({ q, room, before, limit }: SearchRequest, deadline: number, end = this.end): SearchAnswer {
     const position = this.#position;
     const query = parseQuery(q);
     const expression = toExpression(query, room, this.#keys);
     if (expression === undefined) return { seqs: [], complete: position >= end, position };
-    const { seqs, rest } = this.#scan(expression, query, this.#range(query, room, before), limit + 1, until);
+    const { seqs, continueBefore } = this.#scan(
+      expression,
+      query,
+      this.#range(query, room, before),
+      limit + 1,
+      deadline,
+    );
     const isFull = seqs.length > limit;
-    const next = this.#toCursor(room, isFull ? (seqs[limit - 1] ?? 0) : rest);
+    const next = this.#toCursor(room, isFull ? (seqs[limit - 1] ?? 0) : continueBefore);
     const complete = position >= end && (isFull || next === undefined);
     return { seqs: seqs.slice(0, limit), ...(next === undefined ? {} : { next }), complete, position };
   }
@@ -164,7 +170,7 @@ export class SearchIndex {
     this.#log.close();
   }
 
-  #apply(row: EventRow): void {
+  #apply(row: IndexedRow): void {
     if (row.type === 'chat') {
       this.#sql.addToDay.run(toDay(row.at), row.seq, row.seq);
       if (row.deleted === null)
@@ -173,23 +179,21 @@ export class SearchIndex {
     this.#position = row.seq;
   }
 
-  /** Brings the tokens of a changed message to its current text. */
-  #replace({ room, target }: EventRow): void {
+  /** Replaces the tokens of a changed message by those of its current text. */
+  #replace({ room, target }: IndexedRow): void {
     const row = target === null ? undefined : this.#sql.byNumber.get(room, target);
     if (!row) return;
     const tokens = row.deleted === null ? this.#tokensOf(row) : undefined;
     if (this.#partition(this.#partitionOf(row.seq)).replace(row.seq, tokens)) this.#hasResidue = true;
   }
 
-  #tokensOf({ room, person, name, text }: EventRow): string {
+  #tokensOf({ room, person, name, text }: IndexedRow): string {
     const author = [keyToken('person', person), this.#nameToken(name)];
-    const link = hasLink(text) ? [LINK_TOKEN] : [];
-    return [MESSAGE_TOKEN, keyToken('room', room), ...author, ...link, tokenizeMessage(text)]
-      .join(' ')
-      .trim();
+    const link = hasLink(text) ? [linkToken] : [];
+    return [messageToken, keyToken('room', room), ...author, ...link, tokenizeMessage(text)].join(' ').trim();
   }
 
-  /** Making a skeleton takes as long as all else of a message. */
+  /** Caches name tokens, because computing a skeleton takes half of the time to index a message. */
   #nameToken(name: string): string {
     const known = this.#nameTokens.get(name);
     if (known !== undefined) return known;
@@ -211,23 +215,24 @@ export class SearchIndex {
     return partition;
   }
 
-  /** Goes back through the partitions. `rest`: the seq below which it did not look; 0: it looked at the whole range. */
+  /** Scans the partitions, newest first. `continueBefore` is the seq where the next page starts; 0 at the end of the range. */
   #scan(
     expression: string,
     query: Query,
     { from, to }: Range,
     count: number,
-    until: number,
-  ): { readonly seqs: number[]; readonly rest: number } {
+    deadline: number,
+  ): { readonly seqs: number[]; readonly continueBefore: number } {
     const seqs: number[] = [];
     for (let number = this.#partitionOf(to - 1); number >= this.#partitionOf(from); number--) {
       for (const hit of this.#partition(number).match(expression, from, to)) {
         if (this.#accepts(query, hit)) seqs.push(hit.seq);
-        if (seqs.length === count || this.#now() > until) return { seqs, rest: hit.seq };
+        if (seqs.length === count || this.#now() > deadline) return { seqs, continueBefore: hit.seq };
       }
-      if (this.#now() > until) return { seqs, rest: Math.max(number * this.#partitionSize, from) };
+      if (this.#now() > deadline)
+        return { seqs, continueBefore: Math.max(number * this.#partitionSize, from) };
     }
-    return { seqs, rest: 0 };
+    return { seqs, continueBefore: 0 };
   }
 
   #accepts(query: Query, { seq, tokens }: HitRow): boolean {
@@ -235,7 +240,7 @@ export class SearchIndex {
     return isInTime && acceptsTokens(query, tokens);
   }
 
-  /** Where the query looks. Days only bound it, because the clock may have gone back. */
+  /** Returns the range to scan. The days only limit it, because the clock may have gone back. */
   #range(query: Query, room: string | undefined, before: number | undefined): Range {
     const end = Math.min(this.#position + 1, before === undefined ? Infinity : this.#toSeq(room, before));
     if (!hasDates(query)) return { from: 0, to: end };
@@ -243,14 +248,14 @@ export class SearchIndex {
     return { from: days?.first ?? 0, to: Math.min(end, (days?.last ?? -1) + 1) };
   }
 
-  /** The seq right after the newest event below `before`, which is a number of the room or a seq. */
+  /** Converts a `before` cursor to a seq: in a room, to the seq after the newest event with a lower number. */
   #toSeq(room: string | undefined, before: number): number {
     if (room === undefined) return before;
     const { key, last } = this.#sql.room.get(room) ?? { key: 0, last: 0 };
     return (this.#sql.seqOf.get(key, Math.min(before - 1, last)) ?? -1) + 1;
   }
 
-  /** What to give as `before` for events below a seq: of a room its first number from there on. */
+  /** Converts a seq to a `before` cursor: in a room, to its first number at or after the seq. */
   #toCursor(room: string | undefined, seq: number): number | undefined {
     if (seq === 0) return undefined;
     if (room === undefined) return seq;
@@ -268,8 +273,10 @@ export class SearchIndex {
 function prepareStatements(log: Database.Database, db: Database.Database) {
   return {
     end: log.prepare<[], number | null>('SELECT max(seq) FROM events').pluck(),
-    next: log.prepare<[number, number], EventRow>(`${SELECT_EVENTS} WHERE seq > ? ORDER BY seq ${LIMIT}`),
-    byNumber: log.prepare<[number, number], EventRow>(`${SELECT_EVENTS} WHERE room = ? AND id = ?`),
+    next: log.prepare<[number, number], IndexedRow>(
+      `${selectIndexedEvents} WHERE seq > ? ORDER BY seq ${limitClause}`,
+    ),
+    byNumber: log.prepare<[number, number], IndexedRow>(`${selectIndexedEvents} WHERE room = ? AND id = ?`),
     seqOf: log.prepare<[number, number], number>('SELECT seq FROM events WHERE room = ? AND id = ?').pluck(),
     room: log.prepare<[string], { key: number; last: number }>(
       'SELECT room AS key, last FROM rooms WHERE name = ?',
@@ -293,8 +300,9 @@ interface HitRow {
 }
 
 /**
- * One FTS5 table, for the messages of so many events. FTS5 cannot be interrupted, and of words that never meet it reads
- * everything, whatever the bounds of the rowid. So much is searched between two looks at the clock, and rebuilt at once.
+ * One FTS5 table for `partitionSize` consecutive events. FTS5 cannot be interrupted: a query for words that never occur
+ * together reads the whole table, whatever the bounds of the rowid. So a search checks its deadline between partitions,
+ * and a rebuild covers one partition.
  */
 class Partition {
   readonly #sql: ReturnType<typeof preparePartition>;
@@ -315,7 +323,7 @@ class Partition {
     this.#sql.insert.run(seq, tokens);
   }
 
-  /** @param tokens undefined: none any more @returns whether it removed any */
+  /** @param tokens undefined for a deleted message @returns whether it removed any */
   replace(seq: number, tokens: string | undefined): boolean {
     const stored = this.#sql.tokens.get(seq);
     if (stored === tokens) return false;
@@ -327,28 +335,28 @@ class Partition {
     return stored !== undefined;
   }
 
-  /** Ends a transaction: what it removed is in the file no more. */
-  erase(): void {
-    if (this.#removed.size > 0 && this.#showsRemoved()) this.#sql.rebuild.run();
+  /** Rebuilds the table if a removed token is still in the file. Call it before the commit. */
+  purgeRemoved(): void {
+    if (this.#removed.size > 0 && this.#stillContainsRemoved()) this.#sql.rebuild.run();
     this.#removed.clear();
   }
 
   /**
-   * FTS5's secure-delete takes tokens out of its pages. But it has a directory with the first token of each page, or as
-   * much of it as tells it from the one before, and leaves that. So some of the removed tokens could still be read.
+   * FTS5's secure-delete removes tokens from its pages. It keeps the segment index, which holds a prefix of the first token
+   * of each page. A removed token could still be read there.
    */
-  #showsRemoved(): boolean {
-    const directory = this.#sql.directory.all().map((start) => start.toString('latin1'));
+  #stillContainsRemoved(): boolean {
+    const segmentIndex = this.#sql.segmentIndex.all().map((start) => start.toString('latin1'));
     return [...this.#removed].some((token) => {
       const bytes = Buffer.from(token).toString('latin1');
-      const isMost = (start: string): boolean =>
+      const isLongPrefix = (start: string): boolean =>
         start.length >= bytes.length * 0.75 && bytes.startsWith(start);
-      return directory.some(isMost) && this.#sql.has.get(`"${token}"`) === undefined;
+      return segmentIndex.some(isLongPrefix) && this.#sql.has.get(`"${token}"`) === undefined;
     });
   }
 }
 
-/** The tokenizer has only to split at spaces. */
+/** FTS5 only splits at spaces, because `tokenize.ts` has done the rest. */
 function partitionSchema(table: string): string {
   return `CREATE VIRTUAL TABLE ${table} USING fts5 (tokens, columnsize = 0, prefix = '2 3', tokenize = 'ascii');
     INSERT INTO ${table} (${table}, rank) VALUES ('secure-delete', 1)`;
@@ -363,7 +371,7 @@ function preparePartition(db: Database.Database, table: string) {
     // the driver binds numbers as REAL, which FTS5 does not take for a bound of the rowid
     match: db.prepare<[string, number, number], HitRow>(`SELECT rowid AS seq, tokens FROM ${table}
       WHERE ${table} MATCH ? AND rowid >= CAST(? AS INTEGER) AND rowid < CAST(? AS INTEGER) ORDER BY rowid DESC`),
-    directory: db
+    segmentIndex: db
       .prepare<[], Buffer>(`SELECT substr(term, 2) FROM ${table}_idx WHERE length(term) > 1`)
       .pluck(),
     rebuild: db.prepare<[]>(`INSERT INTO ${table} (${table}) VALUES ('rebuild')`),
@@ -383,16 +391,16 @@ export function isDamage(error: unknown): boolean {
   return error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 }
 
-/** The file as it is when it fits the log and the rules, else an empty one. */
+/** Opens the index. Replaces it with an empty one if it does not match the log and version. */
 function openIndex(dataDir: string, unicode: string, log: Database.Database): Database.Database {
   const epoch = log.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck().get();
-  const stamp = [indexVersion, tokenizerVersion, SKELETON_VERSION, unicode, epoch].join(' ');
+  const fingerprint = [indexVersion, tokenizerVersion, skeletonVersion, unicode, epoch].join(' ');
   const end = log.prepare<[], number | null>('SELECT max(seq) FROM events').pluck().get() ?? 0;
   const file = searchFile(dataDir);
   const state = existsSync(file) ? readStateOf(file) : undefined;
-  const isUsable = state?.stamp === stamp && state.position <= end;
+  const isUsable = state?.fingerprint === fingerprint && state.position <= end;
   if (!isUsable) removeSearchFile(dataDir);
-  closeSync(openSync(file, 'a', 0o600)); // for its owner only: it has the texts of the messages
+  closeSync(openSync(file, 'a', 0o600)); // readable by its owner only, because it has the texts of the messages
   const db = new Database(file);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL'); // a power cut may take the last transactions, and the position with them
@@ -400,8 +408,8 @@ function openIndex(dataDir: string, unicode: string, log: Database.Database): Da
   db.pragma('cache_size = -8000'); // 8 MB
   if (isUsable) return db;
   db.transaction(() => {
-    db.exec(SCHEMA);
-    db.prepare('INSERT INTO state (stamp, position) VALUES (?, 0)').run(stamp);
+    db.exec(indexSchema);
+    db.prepare('INSERT INTO state (stamp, position) VALUES (?, 0)').run(fingerprint);
   })();
   return db;
 }
@@ -421,5 +429,5 @@ function readStateOf(file: string): State | undefined {
 
 function readState(db: Database.Database): State | undefined {
   const exists = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'state'").get() !== undefined;
-  return exists ? db.prepare<[], State>('SELECT stamp, position FROM state').get() : undefined;
+  return exists ? db.prepare<[], State>('SELECT stamp AS fingerprint, position FROM state').get() : undefined;
 }

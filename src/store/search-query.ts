@@ -1,10 +1,10 @@
 /** The query language of search (docs/protocol.md, Search), and the FTS5 expression of a query. */
 import { skeleton } from '../chat/names.js';
 import { parseRoom } from '../shared/parse.js';
-import { keyToken, LINK_TOKEN, MESSAGE_TOKEN, nameToken, tokenize } from './tokenize.js';
+import { keyToken, linkToken, messageToken, nameToken, tokenize } from './tokenize.js';
 
 interface Terms {
-  /** words, and the words of phrases with one space between each two */
+  /** words, and phrases as words separated by spaces */
   readonly phrases: string[];
   /** skeletons of names */
   readonly from: string[];
@@ -16,9 +16,9 @@ interface Terms {
 export interface Query {
   readonly required: Terms;
   readonly excluded: Terms;
-  /** the last word, if words that begin with it match too; else '' */
+  /** the last word, if it also matches words that begin with it; else '' */
   prefix: string;
-  /** milliseconds since 1970, the former inclusive, the latter exclusive */
+  /** milliseconds since 1970; `since` is inclusive, `until` exclusive */
   since: number;
   until: number;
 }
@@ -29,21 +29,21 @@ export interface KeyResolver {
   person(skeleton: string): number | undefined;
 }
 
-/** Quotation marks of any language, and the colon of Chinese keyboards. */
-const PART =
+/** One part of a query. Allows the quotation marks of any language, and the colon of Chinese keyboards. */
+const queryPartPattern =
   /(-?)(?:(from|in|has|before|after)[:：])?(?:["“”„«»「」『』]([^"“”„«»「」『』]*)["“”„«»「」『』]?|(\S+))/giu;
-/** A shorter beginning is of no use: most messages have a word with it. */
+/** Shorter prefixes are useless, because most messages have a word with them. */
 const minPrefixCodePoints = 2;
-/** At most four tokens each. FTS5 reads the positions of all tokens of a phrase, so a long one takes long. */
-const PHRASE_PIECES = /[^ ]+(?: [^ ]+){0,3}/g;
-const DAY_MS = 24 * 3600 * 1000;
+/** Splits phrases into at most four tokens each, because FTS5 reads the positions of all tokens of a phrase. */
+const phrasePiecePattern = /[^ ]+(?: [^ ]+){0,3}/g;
+const dayMs = 24 * 3600 * 1000;
 
-/** Never fails: what cannot be searched for is ignored. */
+/** Never fails: ignores unsearchable characters. */
 export function parseQuery(text: string): Query {
   const [required, excluded] = [noTerms(), noTerms()];
   const query = { required, excluded, prefix: '', since: -Infinity, until: Infinity };
   let lastWord = '';
-  for (const [, minus, key = '', quoted, bare = ''] of text.matchAll(PART)) {
+  for (const [, minus, key = '', quoted, bare = ''] of text.matchAll(queryPartPattern)) {
     const isRequired = minus === '';
     const terms = isRequired ? required : excluded;
     const [filter, value] = [key.toLowerCase(), quoted ?? bare];
@@ -64,13 +64,13 @@ export function toExpression(query: Query, room: string | undefined, keys: KeyRe
   const wanted = [...required.phrases.flatMap(pieces), ...prefixPieces(prefix), ...toFilters(required, keys)];
   if (wanted.length === 0 && !hasDates(query)) return undefined;
   if (room !== undefined) wanted.push(quote(keyToken('room', keys.room(room) ?? 0)));
-  if (wanted.length === 0) wanted.push(quote(MESSAGE_TOKEN));
+  if (wanted.length === 0) wanted.push(quote(messageToken));
   const unwanted = [...excluded.phrases.filter(isShort).flatMap(pieces), ...toFilters(excluded, keys)];
   const expression = `(${[...new Set(wanted)].join(' AND ')})`;
   return unwanted.length === 0 ? expression : `${expression} NOT (${unwanted.join(' OR ')})`;
 }
 
-/** Whether tokens that match the expression match the query: of long phrases the expression has only pieces. */
+/** Whether tokens that match the expression match the query: the expression contains only pieces of long phrases. */
 export function acceptsTokens({ required, excluded, prefix }: Query, tokens: string): boolean {
   const text = ` ${tokens} `;
   const hasPhrase = (phrase: string): boolean => !isShort(phrase) && text.includes(` ${phrase} `);
@@ -88,7 +88,7 @@ export function hasDates({ since, until }: Query): boolean {
 
 /** Days since 1970. */
 export function toDay(at: number): number {
-  return Math.floor(at / DAY_MS);
+  return Math.floor(at / dayMs);
 }
 
 function noTerms(): Terms {
@@ -107,7 +107,7 @@ function addFilter(terms: Terms, key: string, value: string): boolean {
 /** @returns false when it is no date */
 function addDate(query: Query, key: string, value: string): boolean {
   const day = /^\d{4}-\d\d-\d\d$/.test(value) ? Date.parse(value) : Number.NaN;
-  // Date.parse takes February 31 for a day in March
+  // Date.parse turns February 31 into a day in March
   if (Number.isNaN(day) || !new Date(day).toISOString().startsWith(value)) return false;
   if (key === 'before') query.until = Math.min(query.until, day);
   else if (key === 'after') query.since = Math.max(query.since, day);
@@ -119,11 +119,11 @@ function canBePrefix(word: string): boolean {
   return [...word.slice(word.lastIndexOf(' ') + 1)].length >= minPrefixCodePoints;
 }
 
-/** What the filters of each kind want: any of their tokens. A key that is unknown is 0, which no message has. */
+/** Returns one OR group for each kind of filter. An unknown key becomes 0, which matches no message. */
 function toFilters({ from, rooms, hasLink }: Terms, keys: KeyResolver): string[] {
   const people = from.flatMap((name) => [nameToken(name), keyToken('person', keys.person(name) ?? 0)]);
   const inRooms = rooms.map((name) => keyToken('room', keys.room(name) ?? 0));
-  return [people, inRooms, hasLink ? [LINK_TOKEN] : []]
+  return [people, inRooms, hasLink ? [linkToken] : []]
     .filter(({ length }) => length > 0)
     .map((tokens) => `(${tokens.map(quote).join(' OR ')})`);
 }
@@ -133,7 +133,7 @@ function isShort(phrase: string): boolean {
 }
 
 function pieces(phrase: string): string[] {
-  return (phrase.match(PHRASE_PIECES) ?? []).map(quote);
+  return (phrase.match(phrasePiecePattern) ?? []).map(quote);
 }
 
 function prefixPieces(prefix: string): string[] {
@@ -141,7 +141,7 @@ function prefixPieces(prefix: string): string[] {
   return all.map((piece, n) => (n === all.length - 1 ? `${piece} *` : piece));
 }
 
-/** Keeps what people type from being FTS5's own language. No token has a quotation mark. */
+/** Quotes user input, so that FTS5 does not parse it as operators. No token contains a quotation mark. */
 function quote(phrase: string): string {
   return `"${phrase}"`;
 }

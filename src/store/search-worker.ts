@@ -1,31 +1,31 @@
 /**
- * The thread of search. It reads `oneport.db` over its own connection, follows it into `search.db`, and runs one search at a
- * time. Any error ends it, and the main thread starts another. A damaged `search.db` is removed first, so the next one
- * builds it anew.
+ * The search thread. It reads `oneport.db` over its own connection, indexes it into `search.db`, and runs one search at a
+ * time. Any error ends the thread, and the main thread starts another. A damaged `search.db` is removed first, so the next
+ * thread rebuilds it.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { RUN_STATES, type WorkerCommand, type WorkerMessage, type WorkerOptions } from './search.js';
 import { isDamage, removeSearchFile, SearchIndex } from './search-index.js';
 
-/** Looks for commands after so much indexing. */
-const sliceMs = 50;
-/** At this rate the messages need the processors themselves: it indexes one slice a second. */
+/** Milliseconds of indexing between two checks for commands. */
+const indexSliceMs = 50;
+/** Events per ms above which indexing slows to one slice a second, to leave the CPU to the server. */
 const busyEventsPerMs = 0.2;
 const busyPauseMs = 1000;
-/** A search waits so long for the index to be current, unless it is far behind. */
-const waitMs = 1000;
+/** Milliseconds that a search waits for the index to be current, unless it is far behind. */
+const indexWaitMs = 1000;
 const maxEventsToWaitFor = 20_000;
-/** A search takes so long before it answers with what it has. */
-const searchMs = 80;
+/** Time limit of a search. Then it returns a partial result. */
+const searchBudgetMs = 80;
 
 const { dataDir, runState } = workerData as WorkerOptions; // search.ts made it
 let isScheduled = false;
 let wasCurrent = false;
 
 const { unicode = '', icu = '' } = process.versions;
-const index = guard(() => new SearchIndex(dataDir, { unicode: `${unicode} ${icu}` }));
+const index = exitOnError(() => new SearchIndex(dataDir, { unicode: `${unicode} ${icu}` }));
 let lastSlice = { end: index.end, at: performance.now() };
-parentPort?.on('message', (command: WorkerCommand) => guard(() => run(command)));
+parentPort?.on('message', (command: WorkerCommand) => exitOnError(() => run(command)));
 scheduleSlice();
 
 function run(command: WorkerCommand): void {
@@ -40,12 +40,12 @@ function scheduleSlice(delayMs = 0): void {
   isScheduled = true;
   setTimeout(() => {
     isScheduled = false;
-    if (isRunning()) guard(followSlice);
+    if (isRunning()) exitOnError(followSlice);
   }, delayMs);
 }
 
 function followSlice(): void {
-  index.follow(performance.now() + sliceMs);
+  index.follow(performance.now() + indexSliceMs);
   if (index.position < index.end) {
     scheduleSlice(isBusy() ? busyPauseMs : 0);
     return;
@@ -55,7 +55,7 @@ function followSlice(): void {
   wasCurrent = true;
 }
 
-/** By the events since the last slice. */
+/** Whether the log grew faster than `busyEventsPerMs` since the last slice. */
 function isBusy(): boolean {
   const slice = { end: index.end, at: performance.now() };
   const rate = (slice.end - lastSlice.end) / (slice.at - lastSlice.at);
@@ -64,13 +64,13 @@ function isBusy(): boolean {
 }
 
 function find({ id, request, expiresAt }: WorkerCommand & { readonly kind: 'find' }): void {
-  if (Date.now() > expiresAt) return; // nobody waits for it any more
+  if (Date.now() > expiresAt) return; // its caller has timed out
   const { end } = index;
-  const deadline = performance.now() + waitMs;
+  const deadline = performance.now() + indexWaitMs;
   const canWait = end - index.position < maxEventsToWaitFor;
   while (canWait && isRunning() && index.position < end && performance.now() < deadline)
-    index.follow(performance.now() + sliceMs, end);
-  post({ kind: 'answer', id, answer: index.find(request, performance.now() + searchMs, end) });
+    index.follow(performance.now() + indexSliceMs, end);
+  post({ kind: 'answer', id, answer: index.find(request, performance.now() + searchBudgetMs, end) });
 }
 
 function stop(): void {
@@ -84,8 +84,8 @@ function isRunning(): boolean {
   return Atomics.load(runState, 0) === RUN_STATES.running;
 }
 
-/** @throws what the work throws */
-function guard<T>(work: () => T): T {
+/** Marks the thread as stopped and removes a damaged index when `work` fails. @throws what `work` throws */
+function exitOnError<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * Search, as the main thread has it: a worker thread finds, and the messages that it found are loaded here. A search takes no
- * time of the event loop and never waits for ever: without the worker, or past a time limit, the answer is empty and not
- * complete. The worker starts with the first search or tick; one that died starts again after a delay.
+ * The main thread's side of search. A worker thread finds the messages, and this thread loads them. A search does not block
+ * the event loop and always ends: after a timeout or without the worker, it returns no messages and `complete: false`. The
+ * worker starts with the first search or tick. After an error it is restarted with a delay.
  */
 import { Worker } from 'node:worker_threads';
 import type { SearchHit, SearchPage } from '../shared/protocol.js';
@@ -37,7 +37,7 @@ export interface SearchDeps {
     seqs: readonly number[],
     position: number,
   ) => { readonly messages: SearchHit[]; readonly stoppedAt?: number };
-  /** The worker died. Told once, until the index has been current again. */
+  /** Reports that the worker failed: once, until the index has been current again. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -45,10 +45,10 @@ const maxPendingSearches = 64;
 const searchTimeoutMs = 3000;
 const stopTimeoutMs = 3000;
 const restartDelayMs = { first: 1000, longest: 60_000 } as const;
-/** Keeps 30 MB that V8 would take while the index is built; it takes no longer. */
+/** Limits the young generation. This saves 30 MB while the index is built and does not slow it down. */
 const resourceLimits = { maxYoungGenerationSizeMb: 4 } as const;
-/** A thread needs JavaScript: where this file runs as TypeScript, as in tests, the worker is that of the build. */
-const WORKER = new URL(
+/** A worker thread needs JavaScript, so in tests, which run this file as TypeScript, the compiled worker is used. */
+const workerUrl = new URL(
   import.meta.url.endsWith('.ts') ? '../../dist/store/search-worker.js' : './search-worker.js',
   import.meta.url,
 );
@@ -56,21 +56,21 @@ const WORKER = new URL(
 export class Search {
   readonly #deps: SearchDeps;
   readonly #runState = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  /** Called with the answer, or without one when there will be none. */
+  /** Resolvers of running searches; called without an answer when the worker fails. */
   readonly #pending = new Map<number, (answer?: SearchAnswer) => void>();
   #worker: Worker | undefined;
   #lastId = 0;
-  #hasNews = false;
+  #logHasGrown = false;
   #isClosed = false;
   #isCurrent = false;
-  #deaths = 0;
+  #failures = 0;
   #restartAt = 0;
 
   constructor(deps: SearchDeps) {
     this.#deps = deps;
   }
 
-  /** @returns undefined when too many searches wait already */
+  /** @returns undefined when too many searches are pending */
   async find(request: SearchRequest): Promise<SearchPage | undefined> {
     if (this.#pending.size >= maxPendingSearches) return undefined;
     const answer = await this.#ask(request);
@@ -88,19 +88,19 @@ export class Search {
     return !this.#isCurrent;
   }
 
-  /** The log has grown. */
+  /** Notes that the log has grown. */
   notify(): void {
-    this.#hasNews = true;
+    this.#logHasGrown = true;
   }
 
-  /** Once a second: the index follows the log. */
+  /** Makes the index follow the log. Call it once a second. */
   tick(): void {
-    const isStarted = this.#worker !== undefined || this.#start(); // at its start it follows by itself
-    if (isStarted && this.#hasNews) this.#send({ kind: 'follow' });
-    this.#hasNews = false;
+    const isStarted = this.#worker !== undefined || this.#start(); // a new worker follows the log at once
+    if (isStarted && this.#logHasGrown) this.#send({ kind: 'follow' });
+    this.#logHasGrown = false;
   }
 
-  /** Waits until the worker has closed its files: the last one to close a database removes its write-ahead log. */
+  /** Waits until the worker has closed its files, because the last connection to close removes the write-ahead log. */
   close(): void {
     this.#isClosed = true;
     this.#settleAll();
@@ -134,36 +134,36 @@ export class Search {
     for (const settle of [...this.#pending.values()]) settle();
   }
 
-  /** @returns whether it is time to start */
+  /** @returns false when closed, or while the restart delay lasts */
   #start(): boolean {
     if (this.#isClosed || performance.now() < this.#restartAt) return false;
     Atomics.store(this.#runState, 0, RUN_STATES.running);
     const workerData: WorkerOptions = { dataDir: this.#deps.dataDir, runState: this.#runState };
-    const worker = new Worker(WORKER, { name: 'search', workerData, execArgv: [], resourceLimits });
-    worker.unref(); // a search that waits has a timer
+    const worker = new Worker(workerUrl, { name: 'search', workerData, execArgv: [], resourceLimits });
+    worker.unref(); // each pending search has a timer, which keeps the process alive
     let cause: unknown = new Error('the search worker ended');
     worker.on('error', (error) => {
       cause = error;
     });
-    worker.on('exit', () => this.#onDeath(cause));
+    worker.on('exit', () => this.#onExit(cause));
     worker.on('message', (message: WorkerMessage) => {
       if (message.kind === 'answer') this.#pending.get(message.id)?.(message.answer);
       else {
         this.#isCurrent = true;
-        this.#deaths = 0;
+        this.#failures = 0;
       }
     });
     this.#worker = worker;
     return true;
   }
 
-  #onDeath(cause: unknown): void {
+  #onExit(cause: unknown): void {
     this.#worker = undefined;
     this.#isCurrent = false;
     this.#settleAll();
     if (this.#isClosed) return;
     const { first, longest } = restartDelayMs;
-    this.#restartAt = performance.now() + Math.min(first * 2 ** this.#deaths, longest);
-    if (this.#deaths++ === 0) this.#deps.onError(cause);
+    this.#restartAt = performance.now() + Math.min(first * 2 ** this.#failures, longest);
+    if (this.#failures++ === 0) this.#deps.onError(cause);
   }
 }

@@ -9,7 +9,7 @@ import type BetterSqlite3 from 'better-sqlite3';
 /** No driver fits the running Node. `message` says what to do; main.ts adds the version. */
 export class DriverError extends Error {}
 
-const PACKAGES = ['better-sqlite3', 'sqlite-node20'];
+const driverPackages = ['better-sqlite3', 'sqlite-node20'];
 
 const Database: typeof BetterSqlite3 = loadDriver();
 declare namespace Database {
@@ -23,10 +23,10 @@ export default Database;
 
 function loadDriver(): typeof BetterSqlite3 {
   const require = createRequire(import.meta.url);
-  for (const name of PACKAGES) {
+  for (const name of driverPackages) {
     try {
       const driver = require(name) as typeof BetterSqlite3; // the package's types say so
-      new driver(':memory:').close(); // loads the binary, which an install under another Node leaves unfit
+      new driver(':memory:').close(); // loads the binary, which fails if the package was installed under another Node version
       return driver;
     } catch {
       // the other package may fit
@@ -35,7 +35,7 @@ function loadDriver(): typeof BetterSqlite3 {
   return missingDriver();
 }
 
-/** Fails when the first database is opened, so that the start can answer with one line. */
+/** Throws when the first database is opened, so that main.ts can print one line. */
 function missingDriver(): typeof BetterSqlite3 {
   class Missing {
     static readonly SqliteError = class extends Error {};

@@ -21,7 +21,7 @@ import { Search } from './search.js';
 import Database from './sqlite.js';
 
 /** SQLite's codes for failures of the disk or the machine; other codes are bugs. */
-const DISK_ERROR = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
+const diskErrorCode = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
 
 const probeBytes = 64 * 1024;
 
@@ -36,7 +36,7 @@ export class Store implements Storage {
   readonly recentRooms: RecentRooms;
   readonly search: Search;
   readonly #db: Database.Database;
-  readonly #wal: WalTruncater;
+  readonly #wal: WalCheckpointer;
   readonly #begin: Database.Statement<[]>;
   readonly #beginRead: Database.Statement<[]>;
   readonly #commit: Database.Statement<[]>;
@@ -75,7 +75,7 @@ export class Store implements Storage {
       load: (seqs, position) => this.messages.loadPage(seqs, position),
       onError: onSearchError,
     });
-    this.#wal = new WalTruncater(this.#db);
+    this.#wal = new WalCheckpointer(this.#db);
     this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
   }
 
@@ -129,14 +129,14 @@ export class Store implements Storage {
     this.events.clearCache();
   }
 
-  /** To be called once a second: continues the search index, empties the write-ahead log, and retries a disk that failed. */
+  /** Continues the search index, empties the write-ahead log, and retries a disk that failed. Call it once a second. */
   tick(): void {
     this.search.tick();
     if (this.writeError !== undefined) this.probe();
     else this.#wal.tick(this.events.changes.deletions);
   }
 
-  /** Keeps the error: a small write may fit where the commit did not. The next tick finds out. */
+  /** Keeps the error, because this write may succeed where the commit failed. The next tick decides. */
   #overwriteFailedCommit(): void {
     const { writeError } = this;
     this.probe();
@@ -144,8 +144,8 @@ export class Store implements Storage {
   }
 
   /**
-   * Writes as much as a long message takes, so that a disk that works again is noticed without a message, and one that has
-   * room for a few bytes only is not taken for one.
+   * Writes 64 KiB, the size of a long message, to detect that the disk works again. A smaller write could succeed on a disk
+   * that is nearly full.
    */
   probe(): void {
     try {
@@ -199,7 +199,7 @@ export class Store implements Storage {
   }
 
   #toStorageError(error: unknown): unknown {
-    if (!(error instanceof Database.SqliteError) || !DISK_ERROR.test(error.code)) return error;
+    if (!(error instanceof Database.SqliteError) || !diskErrorCode.test(error.code)) return error;
     this.writeError = `${error.code}: ${error.message}`;
     return new StorageError(this.writeError, { cause: error });
   }
@@ -209,24 +209,24 @@ export class Store implements Storage {
 const truncateDelaySeconds = 3;
 
 /**
- * Empties the write-ahead log soon after a deletion, because the log holds the deleted text. Not after each deletion,
- * because it costs a sync of the database. It never waits for a reader (backup, verify), but tries again later.
+ * Empties the write-ahead log soon after a deletion, because the log holds the deleted text. It does not do so after each
+ * deletion, because that costs a sync of the database. It never waits for a reader (backup, verify), but retries later.
  */
-export class WalTruncater {
+export class WalCheckpointer {
   readonly #db: Database.Database;
   /** The count of deletions at the last success; -1 because a server that was killed may have left deleted text. */
-  #truncatedAt = -1;
+  #truncatedDeletions = -1;
   #seconds = 0;
 
   constructor(db: Database.Database) {
     this.#db = db;
   }
 
-  /** To be called once a second with the count of deletions since the start. */
+  /** Call it once a second with the count of deletions since the start. */
   tick(deletions: number): void {
-    if (deletions === this.#truncatedAt || ++this.#seconds < truncateDelaySeconds) return;
+    if (deletions === this.#truncatedDeletions || ++this.#seconds < truncateDelaySeconds) return;
     this.#seconds = 0;
-    if (this.#truncate()) this.#truncatedAt = deletions;
+    if (this.#truncate()) this.#truncatedDeletions = deletions;
   }
 
   #truncate(): boolean {

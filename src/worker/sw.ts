@@ -61,7 +61,7 @@ let signoutCount = 0;
 
 async function cachePage(cache: Cache, response: Response, atSignout: number): Promise<void> {
   const headers = new Headers(response.headers);
-  for (const name of ['content-length', 'content-encoding']) headers.delete(name); // they describe the response as sent
+  for (const name of ['content-length', 'content-encoding']) headers.delete(name); // they describe the original bytes
   const html = withoutSnapshot(await response.text());
   if (html !== undefined && atSignout === signoutCount)
     await cache.put(pageKey, new Response(html, { headers }));
@@ -99,7 +99,7 @@ async function takeOver(): Promise<void> {
   }
 }
 
-/** From the network, or from the cache when the network fails or the server is broken. */
+/** Returns the page from the network, or from the cache when the network or the server fails. */
 async function respondWithPage(event: FetchEvent): Promise<Response> {
   const atSignout = signoutCount;
   const fetched = fetch(event.request);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findMentions } from '../../src/chat/mentions.js';
 import { skeleton } from '../../src/chat/names.js';
+import { findMentions } from '../../src/chat/rules.js';
 import type { Person } from '../../src/chat/types.js';
 
 function peopleOf(...names: string[]) {

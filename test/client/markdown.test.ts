@@ -1,8 +1,8 @@
 /** Messages as trees: what is recognised, what stays as written, where links lead, and that no text takes long. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findMentions } from '../../src/chat/mentions.js';
 import { skeleton } from '../../src/chat/names.js';
+import { findMentions } from '../../src/chat/rules.js';
 import {
   foldText,
   type MarkdownNode,

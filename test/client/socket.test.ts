@@ -137,7 +137,7 @@ describe('reconnecting', () => {
 
   test('reports 4510 before the next attempt, which opens at the new position', () => {
     live();
-    last().events.onClosed(4510, 'the log changed');
+    last().events.onClosed(4510, 'log replaced');
     expect([closes, lines.length]).toEqual([[4510], 1]);
     clock.advance(500);
     expect(lines.length).toBe(2);

@@ -2,7 +2,7 @@
 import Keygrip from 'keygrip';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Connection } from '../../src/realtime/connection.js';
-import { Inbox } from '../../src/realtime/throttle.js';
+import { UserThrottle } from '../../src/realtime/throttle.js';
 import { startChat } from '../harness.js';
 
 /** Lets the server's clock jump; returns the function that does. */
@@ -193,7 +193,7 @@ describe('a room', () => {
     let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
     const pauses = vi.spyOn(Connection.prototype, 'pause');
-    const queued = vi.spyOn(Inbox.prototype, 'queueFrame');
+    const queued = vi.spyOn(UserThrottle.prototype, 'queueFrame');
     onTestFinished(() => [clock, pauses, queued].forEach((spy) => void spy.mockRestore()));
     const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });
     const room = await (await chat.signIn('Ann')).enters('lobby');

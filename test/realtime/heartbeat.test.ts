@@ -19,7 +19,7 @@ class Crowd {
   connect({ sessionExpiresAt = Number.POSITIVE_INFINITY, bufferedBytes = 0 }: FakeOptions = {}) {
     const connection = {
       key: this.#next++,
-      pingSecond: this.heartbeat.nextPingSecond(),
+      pingSlot: this.heartbeat.assignPingSlot(),
       sessionExpiresAt,
       bufferedBytes,
       /** ticks at which it was pinged */

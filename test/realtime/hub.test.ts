@@ -11,7 +11,7 @@ function startHub() {
     limits: readConfig({}).limits,
     now: () => 0,
     submit: () => {},
-    unread: () => undefined,
+    countUnread: () => undefined,
     onSeen: () => {},
   });
   const enter = (name: string) => {

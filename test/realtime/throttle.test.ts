@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 import {
-  Inbox,
   messageCost,
   queueLimits,
   type ThrottledUser,
-  ThrottleQueue,
+  Throttler,
   TokenBucket,
+  UserThrottle,
 } from '../../src/realtime/throttle.js';
 
 const MIB = 1024 * 1024;
@@ -46,102 +46,106 @@ describe('the cost of a message', () => {
   });
 });
 
-/** An inbox at the default limits whose bursts are used up at 0, and the runs of what it queued. */
+/** A throttle at the default limits whose bursts are used up at 0, and the runs of what it queued. */
 function usedUp() {
   const log: string[] = [];
-  const inbox = new Inbox(readConfig({}).limits);
-  while (inbox.takeFrame(0));
-  while (inbox.takeMessage(0, 1));
+  const throttle = new UserThrottle(readConfig({}).limits);
+  while (throttle.takeFrameToken(0));
+  while (throttle.takeMessageTokens(0, 1));
   const queueFrames = (count: number, bytes = 60): void => {
-    for (let n = 0; n < count; n++) inbox.queueFrame(bytes, () => log.push('frame'));
+    for (let n = 0; n < count; n++) throttle.queueFrame(bytes, () => log.push('frame'));
   };
   const queueMessages = (count: number, bytes = 60, cost = 1): void => {
-    for (let n = 0; n < count; n++) inbox.queueMessage(bytes, cost, () => log.push('message'));
+    for (let n = 0; n < count; n++) throttle.queueMessage(bytes, cost, () => log.push('message'));
   };
-  return { inbox, log, queueFrames, queueMessages };
+  return { throttle, log, queueFrames, queueMessages };
 }
 
-describe('an inbox', () => {
+describe('the throttle of a user', () => {
   it('takes 200 frames at once and 50 a second, and 10 messages at once and 5 a second', () => {
     const { limits } = readConfig({});
-    const count = (take: (inbox: Inbox, now: number) => boolean): number[] => {
-      const inbox = new Inbox(limits);
+    const count = (take: (throttle: UserThrottle, now: number) => boolean): number[] => {
+      const throttle = new UserThrottle(limits);
       return [0, 1000].map((now) => {
         let taken = 0;
-        while (take(inbox, now)) taken++;
+        while (take(throttle, now)) taken++;
         return taken;
       });
     };
-    expect(count((inbox, now) => inbox.takeFrame(now))).toEqual([200, 50]);
-    expect(count((inbox, now) => inbox.takeMessage(now, 1))).toEqual([10, 5]);
+    expect(count((throttle, now) => throttle.takeFrameToken(now))).toEqual([200, 50]);
+    expect(count((throttle, now) => throttle.takeMessageTokens(now, 1))).toEqual([10, 5]);
   });
 
   it('takes at least twice as many frames as messages', () => {
-    const inbox = new Inbox(readConfig({ MESSAGE_RATE: '100', MESSAGE_BURST: '1000' }).limits);
-    for (let n = 0; n < 2000; n++) expect(inbox.takeFrame(0)).toBe(true);
-    expect(inbox.takeFrame(0)).toBe(false);
-    for (let n = 0; n < 200; n++) expect(inbox.takeFrame(1000)).toBe(true);
+    const throttle = new UserThrottle(readConfig({ MESSAGE_RATE: '100', MESSAGE_BURST: '1000' }).limits);
+    for (let n = 0; n < 2000; n++) expect(throttle.takeFrameToken(0)).toBe(true);
+    expect(throttle.takeFrameToken(0)).toBe(false);
+    for (let n = 0; n < 200; n++) expect(throttle.takeFrameToken(1000)).toBe(true);
   });
 
   it('has no limit for frames where there is none for messages', () => {
-    const inbox = new Inbox(readConfig({ MESSAGE_RATE: '0' }).limits);
-    for (let n = 0; n < 10_000; n++) expect(inbox.takeFrame(0)).toBe(true);
+    const throttle = new UserThrottle(readConfig({ MESSAGE_RATE: '0' }).limits);
+    for (let n = 0; n < 10_000; n++) expect(throttle.takeFrameToken(0)).toBe(true);
   });
 
   it('lets nothing overtake what waits, and no frame wait behind a message', () => {
-    const { inbox, log, queueFrames, queueMessages } = usedUp();
+    const { throttle, log, queueFrames, queueMessages } = usedUp();
     queueMessages(2);
-    expect(inbox.takeMessage(1000, 1)).toBe(false);
-    expect(inbox.takeFrame(1000)).toBe(true);
+    expect(throttle.takeMessageTokens(1000, 1)).toBe(false);
+    expect(throttle.takeFrameToken(1000)).toBe(true);
     queueFrames(1);
-    expect(inbox.takeFrame(2000)).toBe(false);
-    inbox.runQueued(2000);
+    expect(throttle.takeFrameToken(2000)).toBe(false);
+    throttle.runQueued(2000);
     expect(log).toEqual(['frame', 'message', 'message']);
-    expect([inbox.takeFrame(2000), inbox.takeMessage(2000, 1)]).toEqual([true, true]);
+    expect([throttle.takeFrameToken(2000), throttle.takeMessageTokens(2000, 1)]).toEqual([true, true]);
   });
 
   it('runs a message when the bucket has the tokens that it costs', () => {
-    const { inbox, log, queueMessages } = usedUp();
+    const { throttle, log, queueMessages } = usedUp();
     queueMessages(1, 4000, 4);
     queueMessages(1);
     for (const now of [600, 800, 1000]) {
-      inbox.runQueued(now);
+      throttle.runQueued(now);
       log.push(`at ${now}`);
     }
     expect(log).toEqual(['at 600', 'message', 'at 800', 'message', 'at 1000']);
   });
 
   it('pauses reading when frames have waited for two seconds, and resumes when none waits', () => {
-    const { inbox, queueFrames } = usedUp();
+    const { throttle, queueFrames } = usedUp();
     queueFrames(150);
-    expect([0, 1999, 2000, 9000].map((now) => inbox.shouldPause(now))).toEqual([false, false, true, true]);
-    inbox.runQueued(2000);
-    expect([inbox.count, inbox.mayResume()]).toEqual([50, false]);
-    inbox.runQueued(3000);
-    expect([inbox.count, inbox.mayResume()]).toEqual([0, true]);
-    expect(inbox.shouldPause(3000)).toBe(false);
+    expect([0, 1999, 2000, 9000].map((now) => throttle.shouldPause(now))).toEqual([false, false, true, true]);
+    throttle.runQueued(2000);
+    expect([throttle.count, throttle.mayResume()]).toEqual([50, false]);
+    throttle.runQueued(3000);
+    expect([throttle.count, throttle.mayResume()]).toEqual([0, true]);
+    expect(throttle.shouldPause(3000)).toBe(false);
   });
 
   it('pauses reading two seconds after 1,000 messages wait, and resumes below half of that', () => {
-    const { inbox, queueMessages } = usedUp();
+    const { throttle, queueMessages } = usedUp();
     queueMessages(999);
-    expect(inbox.shouldPause(0)).toBe(false);
+    expect(throttle.shouldPause(0)).toBe(false);
     queueMessages(1);
-    expect([0, 1999, 2000].map((now) => inbox.shouldPause(now))).toEqual([false, false, true]);
-    for (let now = 200; now <= 100_000; now += 200) inbox.runQueued(now);
-    expect([inbox.count, inbox.mayResume(), inbox.shouldPause(100_000)]).toEqual([500, false, false]);
+    expect([0, 1999, 2000].map((now) => throttle.shouldPause(now))).toEqual([false, false, true]);
+    for (let now = 200; now <= 100_000; now += 200) throttle.runQueued(now);
+    expect([throttle.count, throttle.mayResume(), throttle.shouldPause(100_000)]).toEqual([
+      500,
+      false,
+      false,
+    ]);
     queueMessages(500);
-    expect(inbox.shouldPause(100_000)).toBe(true); // reading has not resumed
-    for (let now = 100_200; now <= 200_200; now += 200) inbox.runQueued(now);
-    expect([inbox.count, inbox.mayResume()]).toEqual([499, true]);
+    expect(throttle.shouldPause(100_000)).toBe(true); // reading has not resumed
+    for (let now = 100_200; now <= 200_200; now += 200) throttle.runQueued(now);
+    expect([throttle.count, throttle.mayResume()]).toEqual([499, true]);
     queueMessages(600);
-    expect([inbox.shouldPause(201_000), inbox.shouldPause(203_000)]).toEqual([false, true]);
+    expect([throttle.shouldPause(201_000), throttle.shouldPause(203_000)]).toEqual([false, true]);
   });
 
   it('pauses reading when 64 KiB wait', () => {
-    const { inbox, queueMessages } = usedUp();
+    const { throttle, queueMessages } = usedUp();
     queueMessages(4, 16_384);
-    expect([inbox.shouldPause(0), inbox.shouldPause(2000)]).toEqual([false, true]);
+    expect([throttle.shouldPause(0), throttle.shouldPause(2000)]).toEqual([false, true]);
   });
 
   it('is over the limit with 2,000 frames and messages, or 2 MiB', () => {
@@ -149,13 +153,13 @@ describe('an inbox', () => {
     many.queueFrames(queueLimits.disconnectCount - 1000);
     many.queueMessages(999);
     long.queueFrames(31, 64 * 1024);
-    expect([many.inbox.isOverLimit, long.inbox.isOverLimit]).toEqual([false, false]);
+    expect([many.throttle.isOverLimit, long.throttle.isOverLimit]).toEqual([false, false]);
     many.queueMessages(1);
     long.queueFrames(1, 64 * 1024);
-    expect([many.inbox.isOverLimit, long.inbox.isOverLimit]).toEqual([true, true]);
-    many.inbox.clear();
-    many.inbox.runQueued(60_000);
-    expect([many.log, many.inbox.count, many.inbox.bytes]).toEqual([[], 0, 0]);
+    expect([many.throttle.isOverLimit, long.throttle.isOverLimit]).toEqual([true, true]);
+    many.throttle.clear();
+    many.throttle.runQueued(60_000);
+    expect([many.log, many.throttle.count, many.throttle.bytes]).toEqual([[], 0, 0]);
   });
 });
 
@@ -180,42 +184,42 @@ function many<T>(count: number, make: () => T): T[] {
   return Array.from({ length: count }, make);
 }
 
-describe('the throttle queue', () => {
+describe('the throttler', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
   it('visits each user in every pass until nothing of theirs waits, then stops its timer', () => {
-    const queue = new ThrottleQueue(new Scheduler());
+    const throttler = new Throttler(new Scheduler());
     const [one, two] = [userOf(1000, 1), userOf(1000, 3)];
-    for (const user of [one, two]) queue.add(user);
+    for (const user of [one, two]) throttler.add(user);
     vi.advanceTimersByTime(10 * passMs);
     expect([one.visits, two.visits]).toEqual([1, 3]);
     expect(vi.getTimerCount()).toBe(0);
-    queue.add(one);
+    throttler.add(one);
     vi.advanceTimersByTime(passMs);
     expect(one.visits).toBe(2);
   });
 
   it('disconnects the users with the longest queues when all queues together exceed 64 MiB', () => {
-    const queue = new ThrottleQueue(new Scheduler());
+    const throttler = new Throttler(new Scheduler());
     const [floods, others] = [many(32, () => userOf(1.9 * MIB, 100)), many(8, () => userOf(1000, 100))];
-    for (const user of [...floods, ...others]) queue.add(user);
+    for (const user of [...floods, ...others]) throttler.add(user);
     vi.advanceTimersByTime(passMs);
     expect([...floods, ...others].some(({ disconnected }) => disconnected)).toBe(false); // 61 MiB
     floods.push(...many(8, () => userOf(1.9 * MIB, 100)));
-    for (const user of floods) queue.add(user);
+    for (const user of floods) throttler.add(user);
     vi.advanceTimersByTime(2 * passMs);
     expect(floods.every(({ disconnected }) => disconnected)).toBe(true);
     expect(others.some(({ disconnected }) => disconnected)).toBe(false);
-    queue.stop();
+    throttler.stop();
   });
 
   it('does nothing after it was stopped', () => {
-    const queue = new ThrottleQueue(new Scheduler());
+    const throttler = new Throttler(new Scheduler());
     const [one, two] = [userOf(1, 9), userOf(1, 9)];
-    queue.add(one);
-    queue.stop();
-    queue.add(two);
+    throttler.add(one);
+    throttler.stop();
+    throttler.add(two);
     vi.advanceTimersByTime(10 * passMs);
     expect([one.visits, two.visits]).toEqual([0, 0]);
   });

@@ -235,7 +235,7 @@ function setUp() {
     submit: () => {},
     now: () => 0,
     scheduler: new Scheduler(),
-    unread: ({ id }, room) => {
+    countUnread: ({ id }, room) => {
       counted.push(`${id} ${room}`);
       return { last, messages: last, unread: last - 1, mentions: 0 };
     },

@@ -36,15 +36,15 @@ describe('a connected user', () => {
 
   it('may open 60 sockets in ten seconds, and more in the next ten', () => {
     const ann = newUser();
-    for (let n = 0; n < 60; n++) expect(ann.mayOpen(longAgo + n)).toBe(true);
-    expect([ann.mayOpen(longAgo + 60), ann.mayOpen(longAgo + 9_999)]).toEqual([false, false]);
-    expect(ann.mayOpen(longAgo + 10_000)).toBe(true);
+    for (let n = 0; n < 60; n++) expect(ann.allowConnect(longAgo + n)).toBe(true);
+    expect([ann.allowConnect(longAgo + 60), ann.allowConnect(longAgo + 9_999)]).toEqual([false, false]);
+    expect(ann.allowConnect(longAgo + 10_000)).toBe(true);
   });
 
   it('is idle until a message is sent, and again once the burst is full', () => {
     const ann = newUser();
     expect(ann.isIdle(longAgo)).toBe(true);
-    ann.inbox.takeMessage(longAgo, 1);
+    ann.throttle.takeMessageTokens(longAgo, 1);
     expect(ann.isIdle(longAgo)).toBe(false);
     expect(ann.isIdle(longAgo + 200)).toBe(true);
   });
@@ -53,7 +53,7 @@ describe('a connected user', () => {
     const [ann, bob] = [newUser(), newUser()];
     ann.addConnection(one);
     ann.removeConnection(one, longAgo);
-    bob.mayOpen(longAgo);
+    bob.allowConnect(longAgo);
     for (const user of [ann, bob])
       expect([9_999, 10_000].map((ms) => user.isIdle(longAgo + ms))).toEqual([false, true]);
   });
@@ -63,7 +63,7 @@ describe('a connected user', () => {
     const codes: number[] = [];
     const socket = { closeFlood: ([code]: [number]) => codes.push(code), resume: () => {} };
     ann.addConnection(socket as unknown as Connection);
-    ann.inbox.queueFrame(100, () => codes.push(0));
+    ann.throttle.queueFrame(100, () => codes.push(0));
     ann.disconnect();
     expect(ann.runQueued(longAgo)).toBe(true);
     expect([codes, ann.queuedBytes]).toEqual([[4429], 0]);
@@ -74,8 +74,8 @@ describe('a connected user', () => {
     let resumed = 0;
     const socket = { resume: () => resumed++ };
     ann.addConnection(socket as unknown as Connection);
-    while (ann.inbox.takeFrame(0));
-    for (let n = 0; n < 10; n++) ann.inbox.queueFrame(100, () => {});
+    while (ann.throttle.takeFrameToken(0));
+    for (let n = 0; n < 10; n++) ann.throttle.queueFrame(100, () => {});
     expect(ann.runQueued(100)).toBe(false);
     expect(resumed).toBe(0);
     expect(ann.runQueued(200)).toBe(true);

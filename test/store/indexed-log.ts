@@ -23,7 +23,7 @@ export interface FindOptions {
   readonly room?: string;
   readonly before?: number | undefined;
   readonly limit?: number;
-  readonly until?: number;
+  readonly deadline?: number;
 }
 
 export class IndexedLog {
@@ -93,8 +93,8 @@ export class IndexedLog {
     this.#index = new SearchIndex(this.folder, { unicode: '17', ...this.#options, ...options });
   }
 
-  answer(q: string, { room, before, limit = 50, until = Infinity }: FindOptions = {}): SearchAnswer {
-    return this.#index.find({ q, room, before, limit }, until);
+  answer(q: string, { room, before, limit = 50, deadline = Infinity }: FindOptions = {}): SearchAnswer {
+    return this.#index.find({ q, room, before, limit }, deadline);
   }
 
   /** Lets the index catch up. @returns what a search finds, as "room number", or only the number for the lobby */

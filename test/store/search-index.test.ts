@@ -328,7 +328,7 @@ describe('a search', () => {
     const found: number[] = [];
     let calls = 0;
     for (let before: number | undefined; ; ) {
-      const answer = log.answer('pearl', { before, until: now, ...(here && { room: here }) });
+      const answer = log.answer('pearl', { before, deadline: now, ...(here && { room: here }) });
       found.push(...answer.seqs);
       calls++;
       if (answer.complete) break;
@@ -345,8 +345,8 @@ describe('a search', () => {
     log.say(Array.from({ length: 100 }, () => 'dust'));
     log.say('dust', { room: 'attic' });
     log.index.follow(Infinity);
-    expect(log.answer('pearl', { room: 'attic', until: now })).toMatchObject({ seqs: [], complete: true });
-    expect(log.answer('pearl', { until: now })).toMatchObject({ seqs: [], complete: false });
+    expect(log.answer('pearl', { room: 'attic', deadline: now })).toMatchObject({ seqs: [], complete: true });
+    expect(log.answer('pearl', { deadline: now })).toMatchObject({ seqs: [], complete: false });
   });
 
   it('is not complete before the index has the whole log', () => {

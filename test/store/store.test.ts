@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
 import {
   type Command,
-  type LinkSecret,
+  type LinkToken,
   type MessageCommand,
   type Result,
   type Storage,
@@ -134,7 +134,7 @@ describe('a name', () => {
     skeleton: user.name.toLowerCase(),
     at,
   });
-  const signOut = (at: number, link?: LinkSecret): Command => ({
+  const signOut = (at: number, link?: LinkToken): Command => ({
     kind: 'sign-out',
     user: ANN,
     generation: 0,
@@ -422,9 +422,9 @@ describe('the data folder', () => {
     db.exec(sql);
     db.close();
     const before = readFileSync(databaseFile(dataDir));
-    expect(() => new Store(dataDir)).toThrow('is not a database of Oneport');
-    expect(() => openReadOnly(databaseFile(dataDir))).toThrow('is not a database of Oneport');
-    expect(() => migrateFile(databaseFile(dataDir))).toThrow('is not a database of Oneport');
+    expect(() => new Store(dataDir)).toThrow('is not an Oneport database');
+    expect(() => openReadOnly(databaseFile(dataDir))).toThrow('is not an Oneport database');
+    expect(() => migrateFile(databaseFile(dataDir))).toThrow('is not an Oneport database');
     expect(readFileSync(databaseFile(dataDir)).equals(before)).toBe(true);
   });
 

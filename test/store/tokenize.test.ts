@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   hasLink,
   keyToken,
-  LINK_TOKEN,
-  MESSAGE_TOKEN,
+  linkToken,
+  messageToken,
   nameToken,
   tokenize,
   tokenizeMessage,
@@ -77,8 +77,8 @@ describe('tokens of keys and names', () => {
     const tokens = [
       ...keys.flatMap((key) => [keyToken('room', key), keyToken('person', key)]),
       ...['ann', 'o.brien', 'obrien', 'o-brien', '小明', ''].map(nameToken),
-      MESSAGE_TOKEN,
-      LINK_TOKEN,
+      messageToken,
+      linkToken,
     ];
     expect(new Set(tokens).size).toBe(tokens.length);
     for (const token of tokens) expect(tokenize(token)).not.toBe(token);

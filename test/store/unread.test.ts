@@ -175,7 +175,7 @@ function connectAll(store: Store, rooms: readonly string[]) {
     submit: () => {},
     now: () => 0,
     scheduler: new Scheduler(),
-    unread: (user, name) => store.memberships.unread(user, name),
+    countUnread: (user, name) => store.memberships.unread(user, name),
   });
   const frames = new Map<string, Frame>();
   const users = new Map(
