@@ -37,16 +37,21 @@ export function schemeOf(request: IncomingMessage, proxies: BlockList): 'http' |
  */
 export function isValidRequest(request: IncomingMessage): boolean {
   const { httpVersion, headers, url = '' } = request;
-  if (!TARGET.test(url) || (!url.startsWith('/') && url !== '*' && !URL.canParse(url))) return false;
+  if (!requestTargetPattern.test(url) || (!url.startsWith('/') && url !== '*' && !URL.canParse(url)))
+    return false;
   if (httpVersion === '1.0' && 'transfer-encoding' in headers) return false;
   if (httpVersion === '1.0' && headers.host === undefined) return true;
-  return /^1\.[01]$/.test(httpVersion) && headerCount(request, 'host') === 1 && HOST.test(headers.host ?? '');
+  return (
+    /^1\.[01]$/.test(httpVersion) &&
+    headerCount(request, 'host') === 1 &&
+    hostPattern.test(headers.host ?? '')
+  );
 }
 
 /** RFC 9112, 3.2: a path, an address of HTTP, or `*`; none has a fragment. */
-const TARGET = /^(?:\/[^#]*|https?:\/\/[^#]*|\*)$/i;
+const requestTargetPattern = /^(?:\/[^#]*|https?:\/\/[^#]*|\*)$/i;
 /** RFC 9112, 3.2: `uri-host [ ":" port ]`. The name may be empty. */
-const HOST = /^(?:\[[\da-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
+const hostPattern = /^(?:\[[\da-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*)(?::\d*)?$/i;
 
 /** Counts the lines of a header. Node joins or drops all but the first. `name` is in lower case. */
 export function headerCount({ rawHeaders }: IncomingMessage, name: string): number {
@@ -133,7 +138,7 @@ export function pathBelow({ basePath }: Site, path: string): string | undefined 
   return path.startsWith(basePath) ? path.slice(basePath.length - 1) : undefined;
 }
 
-/** Returns the key of limits by address: an IPv4 address, or the /64 network of an IPv6 address, because a household has one. */
+/** Returns the key of limits by address: an IPv4 address, or an IPv6 /64 network, because a household has one. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = '', tail] = address.split('%')[0]?.split('::') ?? [];

@@ -1,6 +1,6 @@
 /**
- * `oneport status [URL]`: how a running server is, from its /healthz, /readyz and /metrics. On a terminal it is a live view;
- * elsewhere it is printed once.
+ * `oneport status [URL]`: shows the state of a running server, from its /healthz, /readyz and /metrics. On a terminal it is a
+ * live view; elsewhere it is printed once.
  */
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
@@ -11,7 +11,7 @@ import { type Command, CommandError, EXIT, type Terminal } from './command.js';
 
 const refreshMs = 1000;
 const requestTimeoutMs = 3000;
-/** Seconds that the lines and the commit times cover. */
+/** Seconds that the graphs and the commit times cover. */
 const historySeconds = 60;
 
 export const status: Command = {
@@ -39,7 +39,7 @@ Ends with 0 when the server is ready to accept messages, and with 1 when it is n
 interface Target {
   /** Ends with a slash. */
   readonly url: URL;
-  /** Whether the certificate has to name the host. That of our own server does not name the loopback address. */
+  /** Whether the certificate must name the host. Our own server's certificate does not name the loopback address. */
   readonly verifies: boolean;
 }
 
@@ -71,7 +71,7 @@ function ownUrl({ host, port, tls, site }: Config): URL {
   return new URL(`${tls ? 'https' : 'http'}://${authority}:${port}${site.basePath}`);
 }
 
-/** What the server said at one moment. */
+/** The server's answers at one moment. */
 interface Reading {
   readonly url: string;
   /** Milliseconds since 1970. */
@@ -164,7 +164,7 @@ function reasonsOf({ status: code, body }: Answer): readonly string[] {
     : [`/readyz answered ${code}`];
 }
 
-/** Escapes what would control the terminal. */
+/** Escapes control characters. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
 }
@@ -182,15 +182,15 @@ function printJson(reading: Reading, { out }: Terminal): number {
   return exitCodeOf(reading);
 }
 
-const SHOW_SCREEN = '\x1b[?1049h\x1b[?25l';
-const LEAVE_SCREEN = '\x1b[?25h\x1b[?1049l';
+const showScreen = '\x1b[?1049h\x1b[?25l';
+const leaveScreen = '\x1b[?25h\x1b[?1049l';
 
-/** Shows the view until the operator interrupts. Leaves the last one on the terminal. */
+/** Shows the view until the operator interrupts it. Leaves the last one on the terminal. */
 async function watch(target: Target, { out, now, onStop, screen }: Terminal): Promise<number> {
   const stop = new AbortController();
   onStop(() => stop.abort());
   const readings: Reading[] = [];
-  out.write(SHOW_SCREEN);
+  out.write(showScreen);
   while (!stop.signal.aborted) {
     const from = now();
     readings.push(await read(target, from));
@@ -202,21 +202,21 @@ async function watch(target: Target, { out, now, onStop, screen }: Terminal): Pr
     await setTimeout(rest, undefined, { signal: stop.signal }).catch(() => {});
   }
   const last = readings.at(-1);
-  out.write(`${LEAVE_SCREEN}${view(readings, screen()?.columns ?? 0).join('\n')}\n`);
+  out.write(`${leaveScreen}${view(readings, screen()?.columns ?? 0).join('\n')}\n`);
   return last ? exitCodeOf(last) : EXIT.fault;
 }
 
-const GREEN = '\x1b[32m';
-const RED = '\x1b[31m';
-const YELLOW = '\x1b[33m';
-const RESET = '\x1b[0m';
+const green = '\x1b[32m';
+const red = '\x1b[31m';
+const yellow = '\x1b[33m';
+const reset = '\x1b[0m';
 
-/** A line of the view; `values` are drawn beside it, one for each reading. */
+/** A line of the view, with a graph of `values`, one for each reading. */
 interface Row {
   readonly name: string;
   readonly text: string;
   readonly values?: readonly number[];
-  /** Whether an operator should look at it. */
+  /** Whether the line is a warning. */
   readonly isBad?: boolean;
 }
 
@@ -224,22 +224,22 @@ interface Row {
 export function view(readings: readonly Reading[], columns: number): readonly string[] {
   const newest = readings.at(-1);
   if (!newest) return [];
-  const paint = (color: string, text: string): string => (columns > 0 ? color + text + RESET : text);
+  const paint = (color: string, text: string): string => (columns > 0 ? color + text + reset : text);
   const { version, url, failure, reasons } = newest;
   const state =
     failure !== undefined
-      ? paint(RED, `not reachable: ${failure}`)
+      ? paint(red, `not reachable: ${failure}`)
       : reasons.length > 0
-        ? paint(RED, `not ready: ${reasons.join('; ')}`)
-        : paint(GREEN, 'ready');
+        ? paint(red, `not ready: ${reasons.join('; ')}`)
+        : paint(green, 'ready');
   const head = `Oneport${version === undefined ? '' : ` ${version}`} at ${url}  ${state}`;
   const shown = readings.filter(({ metrics }) => metrics.size > 0);
-  const missing = failure === undefined && newest.metrics.size === 0 ? ['', NO_METRICS] : [];
+  const missing = failure === undefined && newest.metrics.size === 0 ? ['', noMetrics] : [];
   const rows = shown.length > 0 ? rowsOf(shown).map((row) => lineOf(row, columns, paint)) : [];
   return [head, ...missing, ...(rows.length > 0 ? ['', ...rows] : [])];
 }
 
-const NO_METRICS =
+const noMetrics =
   'The numbers are missing: /metrics answers on the machine of the server only. Run this there, or set METRICS=all.';
 
 const nameWidth = 13;
@@ -250,18 +250,18 @@ function lineOf(row: Row, columns: number, paint: (color: string, text: string) 
   const width = Math.min(historySeconds, columns - nameWidth - textWidth - 1);
   const label = name.padEnd(nameWidth);
   const fits = columns === 0 ? text : text.slice(0, Math.max(0, columns - nameWidth));
-  const shown = isBad ? paint(YELLOW, fits) : fits;
+  const shown = isBad ? paint(yellow, fits) : fits;
   if (width < 5 || values.length < 2 || fits.length > textWidth) return label + shown;
   return `${label}${shown}${' '.repeat(textWidth - fits.length)} ${sparkline(values.slice(-width))}`;
 }
 
-const BARS = '▁▂▃▄▅▆▇█';
+const bars = '▁▂▃▄▅▆▇█';
 
-/** A bar for each value, the highest for the greatest; empty bars for zero and for what is unknown. */
+/** A bar for each value, the highest for the greatest; empty bars for zero and for unknown values. */
 export function sparkline(values: readonly number[]): string {
   const max = Math.max(...values.filter(Number.isFinite), 0);
   return values
-    .map((value) => BARS[max > 0 && value > 0 ? Math.round((value / max) * (BARS.length - 1)) : 0])
+    .map((value) => bars[max > 0 && value > 0 ? Math.round((value / max) * (bars.length - 1)) : 0])
     .join('');
 }
 
@@ -389,13 +389,13 @@ function plural(value: number, what: string): string {
   return `${count(value)} ${what}${value === 1 ? '' : 's'}`;
 }
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 function bytes(value: number): string {
   if (!Number.isFinite(value)) return '?';
-  const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3));
+  const power = Math.min(byteUnits.length - 1, Math.floor(Math.log10(Math.max(1, value)) / 3));
   const scaled = value / 1000 ** power;
-  return `${scaled.toFixed(power === 0 || scaled >= 100 ? 0 : 1)} ${UNITS[power]}`;
+  return `${scaled.toFixed(power === 0 || scaled >= 100 ? 0 : 1)} ${byteUnits[power]}`;
 }
 
 function milliseconds(seconds: number): string {

@@ -1,6 +1,6 @@
 /**
- * Plain HTTP connections, and answers that wait for their reader. Nobody has to sign in to hold either, so both are limited by
- * address. What is given up first belongs to the address that holds most, so that one address cannot push out another.
+ * Plain HTTP connections, and answers that wait for their reader. Both need no sign-in, so they are limited by address. The
+ * address that holds most loses first, so that one address cannot displace another.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
@@ -14,10 +14,10 @@ interface Address {
   readonly idle: Set<Duplex>;
 }
 
-/** An answer is cut when its reader takes nothing of it for this long. */
+/** Milliseconds without progress after which an answer is cut. */
 const unreadTimeoutMs = 30_000;
 
-/** The event upon which the server begins to read requests. */
+/** The event that makes the server read requests. */
 function connectionEvent(server: Server): 'connection' | 'secureConnection' {
   return 'setSecureContext' in server ? 'secureConnection' : 'connection';
 }
@@ -63,13 +63,13 @@ export class PlainConnections {
     if (oldest !== socket || !isTrusted(peer, this.#proxies)) oldest?.destroy();
   }
 
-  /** The socket has become a WebSocket, or is about to be read anew. */
+  /** Call it when the socket has become a WebSocket, or is about to be parsed again. */
   release(socket: Duplex): void {
     socket.off('close', this.#onClose);
     this.#remove(socket);
   }
 
-  /** To be called for each request. */
+  /** Call it for each request. */
   onRequest(socket: Duplex, response: ServerResponse): void {
     this.#newestResponse.set(socket, response);
     const address = this.#addressOf.get(socket);
@@ -81,10 +81,9 @@ export class PlainConnections {
   }
 
   /**
-   * Answers a request for a protocol that we do not speak as if it asked for none (RFC 9110, 7.8): the HTTP parser reads it
-   * once more, without what it says of an upgrade. Node hands every upgrade to the listener of 'upgrade', without the body.
-   * (`shouldUpgradeCallback` would do, but only from Node 24.9 on.) Waits for the previous response, because the parser that
-   * starts anew does not know of it.
+   * Ignores an upgrade to a protocol that we do not support (RFC 9110, 7.8): the HTTP parser reads the request again, without
+   * its upgrade headers. Node hands every upgrade to the listener of 'upgrade', without the body. (`shouldUpgradeCallback`
+   * needs Node 24.9.) Waits for the previous response, because the new parser does not know of it.
    */
   answerWithoutUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const ignore = (): void => {};
@@ -141,19 +140,19 @@ function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMe
   for (const [n, name] of rawHeaders.entries()) {
     const value = rawHeaders[n + 1] ?? '';
     const kept = /^connection$/i.test(name) ? withoutUpgrade(value) : value;
-    if (n % 2 === 0 && kept !== '' && !UPGRADE_HEADER.test(name)) lines.push(`${name}: ${kept}`);
+    if (n % 2 === 0 && kept !== '' && !upgradeHeaderPattern.test(name)) lines.push(`${name}: ${kept}`);
   }
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-const UPGRADE_HEADER = /^(upgrade|http2-settings)$/i;
+const upgradeHeaderPattern = /^(upgrade|http2-settings)$/i;
 
 function withoutUpgrade(connection: string): string {
   const options = connection.split(',').map((option) => option.trim());
-  return options.filter((option) => !UPGRADE_HEADER.test(option)).join(', ');
+  return options.filter((option) => !upgradeHeaderPattern.test(option)).join(', ');
 }
 
-/** Bytes of answers that wait for their readers, all together. */
+/** Limit of the bytes of all answers that wait for their readers. */
 const maxUnreadBytes = 16 * 1024 * 1024;
 
 interface Unread {
@@ -163,8 +162,8 @@ interface Unread {
 }
 
 /**
- * Answers that the kernel does not take yet, because their readers are slow or do not read. Over the limit, the oldest one of
- * the address with the most bytes is cut.
+ * Answers that the kernel does not accept yet, because their readers are slow or do not read. Over the limit, the oldest
+ * answer of the address with the most bytes is cut.
  */
 export class UnreadAnswers {
   readonly #answers = new Set<Unread>();
@@ -176,7 +175,7 @@ export class UnreadAnswers {
     this.#proxies = proxies;
   }
 
-  /** To be called when an answer was written. */
+  /** Call it when an answer was written. */
   add(request: IncomingMessage, response: ServerResponse): void {
     const bytes = response.writableLength;
     if (bytes === 0 || response.writableFinished || response.destroyed) return;

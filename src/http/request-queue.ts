@@ -1,7 +1,7 @@
 /**
- * Shares the event loop between the addresses that send requests. Without it, an address with a few hundred requests at once
- * would delay everybody by their sum. A connection's requests run one after the other, because a client may send thousands
- * without waiting for an answer.
+ * Shares the event loop between the addresses that send requests. Otherwise an address with a few hundred requests at once
+ * would delay all others by their total time. The requests of a connection run one after the other, because a client may send
+ * thousands without waiting for an answer.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
@@ -12,13 +12,13 @@ type Waiting = readonly [request: IncomingMessage, response: ServerResponse];
 
 /** Milliseconds of an iteration of the event loop after which no further request begins. */
 const turnMs = 4;
-/** Requests that begin in one iteration at most, when requests wait. */
+/** Maximum number of requests that begin in one iteration while others wait. */
 const maxPerTurn = 16;
 
 export class RequestQueue {
   readonly #handle: RequestHandler;
   readonly #proxies: BlockList;
-  /** Requests that wait for their turn, by address. The address that comes next is the first. */
+  /** Requests that wait for their turn, by address. The first address is the next. */
   readonly #waiting = new Map<string, Waiting[]>();
   /** Requests that wait for the previous answer on their connection. */
   readonly #pipelined = new WeakMap<Socket, Waiting[]>();

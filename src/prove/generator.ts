@@ -12,7 +12,7 @@ export type Random = () => number;
 const MIX = { chat: 70, edit: 9, delete: 4, react: 10, unreact: 7 } as const;
 /**
  * Percentages. Changes: of another author's message although the rules forbid it; of a random number, which may not
- * exist. Deletions: of an edited message, because its edits hold text that must be deleted too. Messages: with mentions; replies.
+ * exist. Deletions: of an edited message, because its edits hold text that must go too. Messages: with mentions; replies.
  */
 const PERCENT = { foreignTarget: 8, strayTarget: 4, editedTarget: 50, mention: 15, reply: 15 } as const;
 /** Most changes come soon: targets are among the newest N messages, the very newest most often. */

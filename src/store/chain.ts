@@ -1,12 +1,12 @@
 /**
- * Hash chains: one for each room, and one for what decides the state of people. A hash covers the previous one, so whoever
- * knows the last hash can tell whether anything before it was changed. Contract, with vectors: docs/protocol.md, "The chain".
+ * Hash chains: one for each room, and one for the state of people. Each hash covers the previous one, so the last hash shows
+ * whether an earlier entry was changed. Contract, with vectors: docs/protocol.md, "The chain".
  */
 import { hash } from 'node:crypto';
 import type Database from 'better-sqlite3';
 
-/** Stands for the hash before the first entry. */
-export const ZERO_HASH = '0'.repeat(64);
+/** The previous hash of the first entry. */
+export const zeroHash = '0'.repeat(64);
 
 /** The number and the hash of the last entry of a chain. */
 export interface Head {
@@ -19,7 +19,7 @@ export interface NamedHead extends Head {
   readonly room: string;
 }
 
-/** What the hash of an event covers, beside the previous hash. */
+/** The fields that the hash of an event covers, besides the previous hash. */
 export interface HashedEvent {
   readonly room: string;
   readonly id: number;
@@ -35,7 +35,7 @@ export interface HashedEvent {
   readonly content: string;
 }
 
-/** The salt keeps a deleted text from being guessed: without it, each guess could be hashed and compared. */
+/** The salt protects deleted texts: without it, a guess could be hashed and compared. */
 export function contentHash(salt: string, data: string | null, reply: number | null): string {
   return sha256(salt + JSON.stringify([data, reply]));
 }
@@ -58,10 +58,10 @@ export function* readHeads(db: Database.Database): Generator<NamedHead> {
   yield { room: '*', ...readPeopleHead(db) };
 }
 
-/** Stored beside the chain of people, as `last` is beside a room's events: it shows when the end was cut off. */
+/** The stored length of the chain of people. It shows when the end was cut off, as a room's `last` does. */
 export function readPeopleHead(db: Database.Database): Head {
   const value = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'people_head'").pluck().get();
-  const [last = '0', hash = ZERO_HASH] = value?.split(' ') ?? [];
+  const [last = '0', hash = zeroHash] = value?.split(' ') ?? [];
   return { last: Number(last), hash };
 }
 
@@ -102,9 +102,9 @@ export type PersonEntryType =
   | 'link'
   /** the link was used or revoked */
   | 'unlink'
-  /** a new version compares names in another way */
+  /** a new version compares names differently */
   | 'rule'
-  /** was there before Oneport kept this chain */
+  /** the person existed before Oneport kept this chain */
   | 'migrate';
 
 export function personHash(previous: string, entry: PersonEntry): string {
@@ -148,11 +148,11 @@ export class PeopleChain {
     this.#setHead = db.prepare("REPLACE INTO meta VALUES ('people_head', ?)");
   }
 
-  /** To be called within the transaction, after the row of the person was written. */
+  /** Call it within the transaction, after the row of the person was written. */
   append(type: PersonEntryType, person: number, at: number): void {
     const state = this.#state.get(person);
     if (!state) return;
-    const previous = this.#last.get() ?? { last: 0, hash: ZERO_HASH };
+    const previous = this.#last.get() ?? { last: 0, hash: zeroHash };
     const [number, seq] = [previous.last + 1, this.#lastSeq.get() ?? 0];
     const signedOut = state.signedOut === 1;
     const hash = personHash(previous.hash, { ...state, signedOut, number, seq, type, at });

@@ -15,7 +15,7 @@ import {
   type Writable,
 } from '../shared/protocol.js';
 import { excerpt } from '../shared/text.js';
-import { contentHash, eventHash, type HashedEvent, type Head, ZERO_HASH } from './chain.js';
+import { contentHash, eventHash, type HashedEvent, type Head, zeroHash } from './chain.js';
 import { Changes, type ReactionStore } from './changes.js';
 import { limitClause } from './database.js';
 import type { RecentRooms } from './memberships.js';
@@ -152,7 +152,7 @@ export class EventStore implements EventStorage {
 
   /** The end of the room's chain. */
   head(room: string): Head {
-    return this.#head.get(room) ?? { last: 0, hash: ZERO_HASH };
+    return this.#head.get(room) ?? { last: 0, hash: zeroHash };
   }
 
   /**
@@ -375,7 +375,7 @@ export class RoomCounters {
 
   #create(name: string, at: number): CachedCounter {
     const room = Number(this.#add.run(name, at).lastInsertRowid);
-    return { room, last: 0, at, messages: 0, hash: ZERO_HASH };
+    return { room, last: 0, at, messages: 0, hash: zeroHash };
   }
 
   /** Returns the key of a room; undefined for a room without events. */
@@ -394,7 +394,7 @@ export class RoomCounters {
 }
 
 /** Bytes of most messages with their reactions: a page is closed when another one might not fit. */
-const MAX_HIT_BYTES = 64 * 1024;
+const maxHitBytes = 64 * 1024;
 
 /** Loads messages of any rooms in their current state by seq, for lists and searches. */
 export class MessageLoader {
@@ -413,8 +413,8 @@ export class MessageLoader {
   }
 
   /**
-   * Loads messages as `load` does, until their JSON fills a page; `stoppedAt` is then the position of the last one that was loaded. `seqs` are newest
-   * first.
+   * Loads messages as `load` does, until their JSON fills a page. `stoppedAt` is then the position of the last loaded one.
+   * `seqs` are newest first.
    */
   loadPage(seqs: readonly number[], position?: number): { messages: SearchHit[]; stoppedAt?: number } {
     const messages: SearchHit[] = [];
@@ -423,8 +423,7 @@ export class MessageLoader {
       const hits = this.load([seq], position);
       messages.push(...hits);
       for (const hit of hits) bytes += Buffer.byteLength(JSON.stringify(hit));
-      if (bytes >= LIMITS.pageBytes - MAX_HIT_BYTES && n < seqs.length - 1)
-        return { messages, stoppedAt: seq };
+      if (bytes >= LIMITS.pageBytes - maxHitBytes && n < seqs.length - 1) return { messages, stoppedAt: seq };
     }
     return { messages };
   }

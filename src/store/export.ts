@@ -1,7 +1,7 @@
-/** Events of a room as they were said, with what recomputes the hash chain; and the check of such a file. */
+/** Exports the events of a room as they were sent, with the fields that the hash chain needs; and checks such a file. */
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
-import { contentHash, eventHash, type NamedHead, ZERO_HASH } from './chain.js';
+import { contentHash, eventHash, type NamedHead, zeroHash } from './chain.js';
 import { limitClause, openReadOnly } from './database.js';
 import { parseMentions } from './rows.js';
 
@@ -40,7 +40,7 @@ interface Row {
   readonly hash: string;
 }
 
-/** The log for a reader in another process. Each page sees what is committed by then. */
+/** The log for a reader in another process. Each page includes all events committed before it is read. */
 export interface ExportReader {
   last(room: string): number;
   /** At most `limit` events after number `id`, ascending. */
@@ -83,7 +83,7 @@ function toExported(room: string, row: Row): ExportedEvent {
 }
 
 export interface ExportResult {
-  /** the first line that does not fit; undefined: every line fits */
+  /** the first line that does not fit; undefined when every line fits */
   readonly finding: string | undefined;
   readonly heads: readonly NamedHead[];
   readonly events: number;
@@ -104,7 +104,7 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
 
 function checkEvent(event: ExportedEvent, heads: Map<string, NamedHead>): string | undefined {
   const { room, id, type, user, target, reply, data, at, cid, salt } = event;
-  const head = heads.get(room) ?? { last: 0, hash: ZERO_HASH };
+  const head = heads.get(room) ?? { last: 0, hash: zeroHash };
   if (id !== head.last + 1) return `room ${room}: number ${head.last + 1} is missing, ${id} comes next`;
   const content = salt === undefined ? event.content : contentHash(salt, data ?? null, reply ?? null);
   const fields = { room, id, type, target: target ?? null, userId: user.id, name: user.name };
@@ -117,7 +117,7 @@ function checkEvent(event: ExportedEvent, heads: Map<string, NamedHead>): string
   return undefined;
 }
 
-const FIELD_TYPES: Readonly<Record<string, RegExp>> = {
+const fieldTypes: Readonly<Record<string, RegExp>> = {
   ...{
     room: /string/,
     type: /string/,
@@ -134,6 +134,6 @@ const FIELD_TYPES: Readonly<Record<string, RegExp>> = {
 function parseExported(line: string): ExportedEvent | undefined {
   const fields = parseJsonObject(line);
   if (!fields || !isObject(field(fields, 'user'))) return undefined;
-  const fits = Object.entries(FIELD_TYPES).every(([name, type]) => type.test(typeof field(fields, name)));
+  const fits = Object.entries(fieldTypes).every(([name, type]) => type.test(typeof field(fields, name)));
   return fits ? (fields as unknown as ExportedEvent) : undefined; // the types of its fields were checked
 }

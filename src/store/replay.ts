@@ -1,7 +1,7 @@
 /**
- * Replays the log: applies all events and all entries of the chain of people by the rules, in memory, and tells where they
- * break a rule, where a hash does not fit, and where a derived table differs from what they add up to. It can also write
- * the derived tables anew.
+ * Replays the log: applies all events and all entries of the chain of people by the rules, in memory. Reports where they
+ * break a rule, where a hash is wrong, and where a derived table differs from the result. It can also rebuild the derived
+ * tables.
  */
 import type Database from 'better-sqlite3';
 import { findMentions } from '../chat/rules.js';
@@ -12,13 +12,13 @@ import {
   type PersonEntryType,
   personHash,
   readPeopleHead,
-  ZERO_HASH,
+  zeroHash,
 } from './chain.js';
 import { mentionsColumn, parseMentions } from './rows.js';
 
 export interface Finding {
   readonly text: string;
-  /** Only what can be made anew from the log differs. */
+  /** Whether only data that can be rebuilt from the log differs. */
   readonly isDerived: boolean;
 }
 
@@ -66,23 +66,23 @@ interface RoomFields {
   readonly hash: string;
 }
 
-/** A room as its events make it. */
+/** The state of a room after its events. */
 class RoomReplay {
   readonly row: RoomFields;
   id = 0;
   at = 0;
   messages = 0;
-  hash = ZERO_HASH;
+  hash = zeroHash;
   /** by number: the author of a message, 0 for a change; and the position in the one order */
   readonly authors: number[] = [0];
   readonly seqs: number[] = [0];
   readonly changed = new Map<number, ChangedMessage>();
-  /** people that the current text of a message mentions, and those that it replies to */
+  /** people that the current text of a message mentions or replies to */
   readonly mentioned = new Map<number, readonly number[]>();
   readonly repliedTo = new Map<number, number>();
   /** by person */
   readonly members = new Map<number, Membership>();
-  /** numbers of messages and edits whose text is gone */
+  /** numbers of messages and edits without a text */
   readonly erased = new Set<number>();
 
   constructor(row: RoomFields) {
@@ -126,16 +126,16 @@ interface EntryRow {
   readonly hash: string;
 }
 
-/** People as the entries of their chain make them. */
+/** The state of all people after the entries of their chain. */
 class PeopleReplay {
   readonly states = new Map<number, PersonState>();
-  /** Up to this position the log is older than the chain of people, so it does not tell who had which name. */
+  /** Up to this position the log is older than the chain of people, so the owners of names are unknown. */
   readonly startsAt: number;
   finding: Finding | undefined;
   readonly #owners = new Map<string, number>();
   readonly #entries: readonly EntryRow[];
   #next = 0;
-  #hash = ZERO_HASH;
+  #hash = zeroHash;
 
   constructor(db: Database.Database) {
     this.#entries = db
@@ -162,7 +162,7 @@ class PeopleReplay {
     return key === undefined || !state ? undefined : { key, ...state };
   }
 
-  /** To be called when all entries are applied. */
+  /** Call it when all entries are applied. */
   end(db: Database.Database, lastSeq: number): Finding | undefined {
     const [head, last] = [readPeopleHead(db), this.#entries.at(-1)];
     if (this.finding) return this.finding;
@@ -211,11 +211,11 @@ interface Membership {
   ownLast: number;
 }
 
-/** Columns of an event that are derived, as they should be. */
+/** Expected values of an event's derived columns. */
 type Correction = [messages: number, previous: number | null, mentions: string | null, seq: number];
 
 export class Replay {
-  /** Breaks of a rule by the first event that breaks one, or the first difference. */
+  /** The first event that breaks a rule, or the first difference. */
   finding: Finding | undefined;
   readonly #db: Database.Database;
   readonly #rooms: ReadonlyMap<number, RoomReplay>;
@@ -225,7 +225,7 @@ export class Replay {
   readonly #posters = new Set<number>();
   readonly #corrections: Correction[] = [];
   #seq = 0;
-  /** Apart, because other findings say more about the same event. */
+  /** Kept apart, because other findings say more about the same event. */
   #hashFinding: Finding | undefined;
 
   constructor(db: Database.Database) {
@@ -342,7 +342,7 @@ export class Replay {
     return users.flatMap(({ id }) => this.#personKeys.get(id) ?? []);
   }
 
-  /** The column `mentions` as it should be. Before the chain of people nobody knows it, but it must be readable. */
+  /** Checks the column `mentions`. Before the chain of people its value is unknown, but it must be readable. */
   #mentionsOf({ seq, type, data, mentions }: EventFields): string | null {
     if (data === '' || data === null || (type !== 'chat' && type !== 'edit')) return null;
     if (seq <= this.#people.startsAt) {
@@ -377,7 +377,7 @@ export class Replay {
     return undefined;
   }
 
-  /** A text is gone exactly when its message is deleted. */
+  /** Checks that a text is missing exactly when its message is deleted. */
   #checkErased(): Finding | undefined {
     for (const { row, changed, erased } of this.#rooms.values()) {
       const gone = new Set<number>();
@@ -401,7 +401,7 @@ export class Replay {
     return undefined;
   }
 
-  /** Writes the derived tables anew. To be called after `run` has found no damage. */
+  /** Rebuilds the derived tables. Call it after `run` has found no damage. */
   rebuild(): void {
     const write = this.#db.prepare<Correction>(
       'UPDATE events SET messages = ?, previous = ?, mentions = ? WHERE seq = ?',
@@ -497,7 +497,7 @@ export class Replay {
     };
   }
 
-  /** Somebody who signed out without a way back has no memberships. */
+  /** Checks that a person who signed out without a link has no memberships. */
   #memberTable(): DerivedTable {
     const rows = [...this.#rooms.values()].flatMap((replay) =>
       [...replay.members.values()].flatMap(({ person, room, read, own, ownLast }) =>
@@ -539,7 +539,7 @@ export class Replay {
     };
   }
 
-  /** A link that has expired may be gone. */
+  /** Allows a link that has expired to be missing. */
   #linkTable(): DerivedTable {
     const links = this.#db
       .prepare<[], [number, string]>('SELECT person, hash FROM links ORDER BY person')
@@ -622,11 +622,11 @@ function checkHash(room: RoomReplay, event: EventFields, userId: string): Findin
   return damage(`room ${room.row.name}: number ${id} is not as it was written: its hash does not fit`);
 }
 
-const CHANGE_TYPES: ReadonlySet<string> = new Set(['edit', 'delete', 'react', 'unreact']);
+const changeTypes: ReadonlySet<string> = new Set(['edit', 'delete', 'react', 'unreact']);
 
-/** What a type of event must have and must not have. */
+/** Checks which fields a type of event must and must not have. */
 function checkFields({ id, type, target, reply, data }: EventFields): string | undefined {
-  if (type !== 'chat' && !CHANGE_TYPES.has(type)) return `number ${id} has the unknown type ${type}`;
+  if (type !== 'chat' && !changeTypes.has(type)) return `number ${id} has the unknown type ${type}`;
   if (type === 'chat' && target !== null) return `number ${id} is a message, but has a target`;
   if (type !== 'chat' && target === null) return `number ${id} is a change without a target`;
   if (type !== 'chat' && reply !== null) return `number ${id} is a change, but replies`;
@@ -681,7 +681,7 @@ function clampMark(read: number, { row }: RoomReplay): number {
 
 type Cell = string | number | null;
 
-/** A table that the log determines, with its rows as they should be, in the order of its primary key. */
+/** A table that the log determines, with its expected rows in the order of its primary key. */
 interface DerivedTable {
   readonly name: string;
   readonly columns: string;

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import { skeleton, skeletonVersion } from '../chat/names.js';
-import { contentHash, eventHash, PeopleChain, ZERO_HASH } from './chain.js';
+import { contentHash, eventHash, PeopleChain, zeroHash } from './chain.js';
 
 /** `PRAGMA application_id` of our files, from schema 6 on: "Onep" in ASCII. */
 export const APPLICATION_ID = 0x4f6e6570;
@@ -70,7 +70,7 @@ const schema6Events = `CREATE TEMP TABLE message_counts (seq INTEGER PRIMARY KEY
 
    ALTER TABLE rooms ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;  -- count of chat messages
    -- the end of the room's chain: the hash of its newest event
-   ALTER TABLE rooms ADD COLUMN hash BLOB NOT NULL DEFAULT x'${ZERO_HASH}';
+   ALTER TABLE rooms ADD COLUMN hash BLOB NOT NULL DEFAULT x'${zeroHash}';
 
    DROP TABLE mentions;
    DROP TABLE states;
@@ -172,7 +172,7 @@ export function defineChainFunction(db: Database.Database, report?: (events: num
     const salt = randomBytes(16).toString('hex');
     const content = contentHash(salt, data, null);
     const event = { room, id, type, target, userId, name, at, cid, content };
-    const hash = eventHash(heads.get(room) ?? ZERO_HASH, event);
+    const hash = eventHash(heads.get(room) ?? zeroHash, event);
     heads.set(room, hash);
     if (++done % progressEvents === 0) report?.(done);
     return Buffer.from((data === '' ? content : salt.padEnd(64, '0')) + hash, 'hex');

@@ -10,7 +10,7 @@ import Database from './sqlite.js';
 export interface VerifyResult {
   /** The first finding; undefined when the database is sound. */
   readonly finding: string | undefined;
-  /** Only derived tables differ from the log: `restore` rebuilds them. */
+  /** Whether only derived tables differ from the log, which `restore` rebuilds. */
   readonly isDerived: boolean;
   readonly rooms: number;
   readonly people: number;
@@ -25,8 +25,8 @@ export type ReportProgress = (step: string, done?: number, total?: number) => vo
 const eventsPerReport = 50_000;
 
 /**
- * `noted` are heads of an earlier time, which the database must contain.
- * @throws OpenError when the file is not a database of Oneport
+ * `noted` are earlier heads, which the database must contain.
+ * @throws OpenError when the file is not an Oneport database
  */
 export function verify(file: string, report: ReportProgress, noted: readonly NamedHead[] = []): VerifyResult {
   const db = openReadOnly(file);
@@ -60,7 +60,7 @@ function runChecks(db: Database.Database, report: ReportProgress, noted: readonl
   return { finding, isDerived, ...counts, heads };
 }
 
-/** Writes the derived tables of a database anew. The log must be sound. */
+/** Rebuilds the derived tables of a database. The log must be sound. */
 export function rebuildDerived(file: string, report: ReportProgress): void {
   report('rebuilding what is derived from the log');
   const db = openDatabase(file);
@@ -83,7 +83,7 @@ function checkLog(db: Database.Database, total: number, report: ReportProgress):
   return replay.finding;
 }
 
-/** A chain alone does not show that its end was cut off, or that somebody wrote all of it anew: heads kept elsewhere do. */
+/** Compares the chains with heads kept elsewhere, because a chain alone shows neither a cut end nor a complete rewrite. */
 function compareHeads(db: Database.Database, noted: readonly NamedHead[]): string | undefined {
   const hashAt = db
     .prepare<[string, number], string>(

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { apply } from '../../src/chat/rules.js';
 import { toCommand } from '../../src/chat/types.js';
 import type { PostCommand } from '../../src/shared/protocol.js';
-import { contentHash, eventHash, ZERO_HASH } from '../../src/store/chain.js';
+import { contentHash, eventHash, zeroHash } from '../../src/store/chain.js';
 import { databaseFile } from '../../src/store/database.js';
 import Database from '../../src/store/sqlite.js';
 import { Store } from '../../src/store/store.js';
@@ -45,11 +45,11 @@ describe('the chain', () => {
     const content = contentHash(SALT, 'Grüße, 世界 "👍"\n\u007f\u2028', null);
     expect(content).toBe('cd1743d599377fb1e621f900dec9b6105f03131555132a7540130d5fd17da0d3');
     const event = { room: 'lobby', id: 1, type: 'chat', target: null, at: 1000, cid: 'c1', content };
-    expect(eventHash(ZERO_HASH, { ...event, userId: ANN.id, name: ANN.name })).toBe(
+    expect(eventHash(zeroHash, { ...event, userId: ANN.id, name: ANN.name })).toBe(
       '54e4b4de1b1446523f537bbe9c1c85ad483630f99deb6b314ef24aac3412021c',
     );
     const store = openStore();
-    expect(store.events.head('lobby')).toEqual({ last: 0, hash: ZERO_HASH });
+    expect(store.events.head('lobby')).toEqual({ last: 0, hash: zeroHash });
     say(store, ...SAID);
     expect(store.events.head('lobby')).toEqual({
       last: 3,
