@@ -273,7 +273,7 @@ export const translations = {
     loadingOlder: 'Loading older messages…',
     notOnDevice: 'These messages aren’t on this device yet. They will load when you’re back online.',
     start: (room: string) => `This is the start of ${isolate(room)}.`,
-    sayHello: 'Say hello, or invite people.',
+    sayHello: 'Say hello, or invite people with this link:',
     newBelow: (count: number) => plural(count, 'new message', 'new messages'),
     toLatest: 'Jump to latest',
   },

@@ -257,7 +257,7 @@ export const translations: Translations = {
     loadingOlder: '正在加载更早的消息…',
     notOnDevice: '这些消息还没有保存到此设备，恢复联网后会自动加载。',
     start: (room) => `${quote(room)}里还没有消息。`,
-    sayHello: '来打个招呼，或邀请他人加入吧。',
+    sayHello: '来打个招呼，或用链接邀请他人加入吧：',
     newBelow: (count) => `${numeral(count)} 条新消息`,
     toLatest: '回到最新消息',
   },
