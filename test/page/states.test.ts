@@ -1,4 +1,5 @@
 /** What the page shows while it knows little: on slow lines, offline, without cookies, and for files. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -89,6 +90,34 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await notice.waitFor();
   });
 });
+
+/** Whether the text is drawn in colour in the font of the page. */
+function isColoured(page: Page, text: string): Promise<boolean> {
+  return page.evaluate(async (drawn) => {
+    const font = `40px ${getComputedStyle(document.body).fontFamily}`;
+    await document.fonts.load(font, drawn);
+    const context = new OffscreenCanvas(64, 64).getContext('2d');
+    if (!context) throw new Error('no canvas');
+    context.font = font;
+    context.fillText(drawn, 4, 48);
+    const { data } = context.getImageData(0, 0, 64, 64);
+    return data.some((value, n) => n % 4 === 0 && Math.abs(value - (data[n + 1] ?? 0)) > 40);
+  }, text);
+}
+
+describe.runIf(hasChromium && hasColourFont())('emoji', { timeout: 60_000 }, () => {
+  it('are in colour', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    for (const emoji of ['😂', '👍', '⏰', '⭐', '❤️', '🏳️‍🌈'])
+      expect([emoji, await isColoured(page, emoji)]).toEqual([emoji, true]);
+    for (const text of ['1', '#', '©', 'a'])
+      expect([text, await isColoured(page, text)]).toEqual([text, false]);
+  });
+});
+
+function hasColourFont(): boolean {
+  return /emoji/i.test(spawnSync('fc-list', [':color=true', 'family']).stdout?.toString() ?? '');
+}
 
 describe.runIf(hasChromium)('a browser', { timeout: 60_000 }, () => {
   it('that closed the database without an event still stores unsent messages', async () => {
