@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser, openProfile, say, shows, signInByForm } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { openPage, posts, says, visitor } from './people.js';
+import { openPage, posts, says, texts, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -112,6 +112,91 @@ describe.runIf(hasChromium && hasColourFont())('emoji', { timeout: 60_000 }, () 
       expect([emoji, await isColoured(page, emoji)]).toEqual([emoji, true]);
     for (const text of ['1', '#', '©', 'a'])
       expect([text, await isColoured(page, text)]).toEqual([text, false]);
+  });
+});
+
+describe.runIf(hasChromium)('the emoji picker', { timeout: 60_000 }, () => {
+  it('offers nothing that the system cannot draw', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    await page.evaluate(() => {
+      const { measureText } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.measureText = function (text) {
+        return measureText.call(this, text === '🦩' ? 'i' : text); // as narrow as the box of a missing one
+      };
+    });
+    await page.getByRole('button', { name: 'Insert emoji' }).click();
+    const field = page.getByRole('searchbox', { name: 'Search emoji' });
+    await field.fill('flamingo');
+    await page.getByText('No emoji found.').waitFor();
+    await field.fill('parrot');
+    await page.getByRole('button', { name: 'parrot' }).waitFor();
+  });
+});
+
+describe.runIf(hasChromium)('messages', { timeout: 60_000 }, () => {
+  it('are copied without the letters of their pictures', async () => {
+    const server = await start();
+    await says(await visitor(server, 'Zoe'), 'lobby', 'one', 'two');
+    const { page } = await openPage(server, 'Ann');
+    await shows(page, ['1 one', '2 two']);
+    const copied = await page.evaluate(() => {
+      getSelection()?.selectAllChildren(document.querySelector('.messages') ?? document.body);
+      return String(getSelection()).split('\n').filter(Boolean);
+    });
+    expect(copied).toEqual(expect.arrayContaining(['Zoe', 'one', 'two']));
+    expect(copied).not.toContain('Z');
+  });
+
+  it('are printed alone, with their numbers', async () => {
+    const server = await start();
+    await says(await visitor(server, 'Zoe'), 'lobby', ...texts(60));
+    const { page } = await openPage(server, 'Ann');
+    await page.getByText('text 60', { exact: true }).waitFor();
+    await page.emulateMedia({ media: 'print' });
+    for (const part of ['.rooms', '.people', '.composer', '.top .quiet'])
+      expect([part, await page.locator(part).first().isVisible()]).toEqual([part, false]);
+    await page.getByRole('link', { name: 'Link to message 60' }).waitFor();
+    const { scrolls, height } = await page.locator('.log').evaluate((log) => ({
+      scrolls: log.scrollHeight > log.clientHeight + 1,
+      height: document.documentElement.scrollHeight,
+    }));
+    expect([scrolls, height > 1_500]).toEqual([false, true]);
+  });
+});
+
+/** The contrast of the letters of a picture in each colour of people, by WCAG 2. */
+function contrastsOfTones(page: Page): Promise<number[]> {
+  return page.evaluate(() => {
+    const context = new OffscreenCanvas(1, 1).getContext('2d');
+    const luminance = (colour: string): number => {
+      if (!context) throw new Error('no canvas');
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 1, 1);
+      const channels = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((value) => value / 255);
+      const [r = 0, g = 0, b = 0] = channels.map((c) =>
+        c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4,
+      );
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    return Array.from({ length: 8 }, (_, tone) => {
+      const avatar = document.createElement('span');
+      avatar.className = `avatar tone-${tone}`;
+      document.body.append(avatar);
+      const { color, backgroundColor } = getComputedStyle(avatar);
+      const [light = 0, dark = 0] = [luminance(color), luminance(backgroundColor)].sort((a, b) => b - a);
+      avatar.remove();
+      return (light + 0.05) / (dark + 0.05);
+    });
+  });
+}
+
+describe.runIf(hasChromium)('the colours of people', { timeout: 60_000 }, () => {
+  it('can be read in both themes', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(Math.min(...(await contrastsOfTones(page)))).toBeGreaterThanOrEqual(4.5);
+    }
   });
 });
 

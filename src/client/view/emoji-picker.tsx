@@ -36,8 +36,29 @@ export function openPicker(opener: Element, index: EmojiIndex): Promise<string |
       host.remove();
       resolve(emoji);
     };
-    render(<Picker opener={opener} index={index} done={done} />, host);
+    render(<Picker opener={opener} index={drawable(index)} done={done} />, host);
   });
+}
+
+const drawableIndexes = new WeakMap<EmojiIndex, EmojiIndex>();
+/** A share of the width of a common emoji. */
+const maxWidthDifference = 0.25;
+
+/** Without the emoji that the system's font lacks: those are drawn as boxes, letters or several emoji. */
+function drawable(index: EmojiIndex): EmojiIndex {
+  const before = drawableIndexes.get(index);
+  if (before) return before;
+  const context = document.createElement('canvas').getContext('2d');
+  if (!context) return index;
+  context.font = `24px ${getComputedStyle(document.documentElement).getPropertyValue('--emoji')}`;
+  const widthOf = (text: string) => context.measureText(text).width;
+  const expected = widthOf('😀');
+  const all = index.all.filter(
+    ({ char }) => Math.abs(widthOf(char) - expected) <= maxWidthDifference * expected,
+  );
+  const filtered = { ...index, all };
+  drawableIndexes.set(index, filtered);
+  return filtered;
 }
 
 interface PickerProps {
