@@ -138,8 +138,8 @@ export const SCENES: readonly Scene[] = [
   { name: 'settings-dark', view: { ...talk, dark: true }, play: (page) => fromMenu(page, 1) },
   { name: 'keys', view: { ...talk, height: 900 }, play: (page) => fromMenu(page, 2) },
   {
-    name: 'keys-phone-chinese',
-    view: { ...talk, ...SMALL, language: 'zh-CN' },
+    name: 'keys-narrow-chinese',
+    view: { ...talk, width: SMALL.width, height: SMALL.height, language: 'zh-CN' },
     play: (page) => fromMenu(page, 2),
   },
   { name: 'picker', view: talk, play: pickEmoji },
