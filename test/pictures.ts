@@ -48,7 +48,11 @@ async function populate(stage: Stage): Promise<void> {
 async function compose(stage: Stage): Promise<void> {
   const url = (name: string) =>
     `data:image/png;base64,${readFileSync(join(folder, `${name}.png`)).toString('base64')}`;
-  const context = await stage.browser.newContext({ viewport: { width: 1300, height: 860 } });
+  // a little smaller, so that the README loads quickly
+  const context = await stage.browser.newContext({
+    viewport: { width: 1300, height: 860 },
+    deviceScaleFactor: 0.92,
+  });
   const page = await context.newPage();
   await page.setContent(`<style>
     body { margin: 0; height: 860px; background: #cfdfdb; position: relative; overflow: hidden }

@@ -74,6 +74,12 @@ export const SCENES: readonly Scene[] = [
   { name: 'odd', view: { ...talk, path: room(ROOMS.odd) } },
   { name: 'odd-phone', view: { ...talk, path: room(ROOMS.odd), ...SMALL } },
   { name: 'long-name', view: { ...talk, as: LONGEST_NAME, ...SMALL } },
+  { name: 'loading', view: talk, play: loading },
+  { name: 'loading-phone-dark', view: { ...talk, ...PHONE, dark: true }, play: loading },
+  { name: 'not-on-device', view: talk, play: notOnDevice },
+  { name: 'result-opened', view: talk, play: openResult },
+  { name: 'talk-tablet', view: { ...talk, width: 768, height: 1024 } },
+  { name: 'print', view: { ...talk, dark: true }, play: (page) => page.emulateMedia({ media: 'print' }) },
   { name: 'editing', view: talk, play: editLast },
   { name: 'offline', view: talk, play: offline },
   { name: 'offline-phone-chinese', view: { ...talk, ...PHONE, language: 'zh-CN' }, play: offline },
@@ -132,8 +138,8 @@ export const SCENES: readonly Scene[] = [
   { name: 'settings-dark', view: { ...talk, dark: true }, play: (page) => fromMenu(page, 1) },
   { name: 'keys', view: { ...talk, height: 900 }, play: (page) => fromMenu(page, 2) },
   {
-    name: 'keys-phone-chinese',
-    view: { ...talk, ...SMALL, language: 'zh-CN' },
+    name: 'keys-narrow-chinese',
+    view: { ...talk, width: SMALL.width, height: SMALL.height, language: 'zh-CN' },
     play: (page) => fromMenu(page, 2),
   },
   { name: 'picker', view: talk, play: pickEmoji },
@@ -241,6 +247,30 @@ async function search(page: Page, query: string): Promise<void> {
   const answer = query === '' ? undefined : page.waitForResponse(/\/api\/search/);
   await page.getByRole('searchbox').fill(query);
   await answer;
+}
+
+/** A room whose socket never says anything. */
+async function loading(page: Page): Promise<void> {
+  await page.routeWebSocket(/\/ws\/elsewhere/, () => {});
+  await page.reload();
+  await page.locator('.dot.live').waitFor();
+  await goTo(page, 'elsewhere');
+  await page.keyboard.press('Enter');
+  await page.locator('.log .skeleton').first().waitFor();
+  await page.waitForFunction(() => document.getAnimations().every((each) => each.playState === 'finished'));
+}
+
+async function notOnDevice(page: Page): Promise<void> {
+  await page.context().setOffline(true);
+  await goTo(page, 'elsewhere');
+  await page.keyboard.press('Enter');
+  await page.locator('.beginning.empty').waitFor();
+}
+
+async function openResult(page: Page): Promise<void> {
+  await search(page, 'bar');
+  await page.locator('.results a').first().click();
+  await page.locator('.notice.back').waitFor();
 }
 
 export async function offline(page: Page): Promise<void> {

@@ -47,18 +47,24 @@ describe.runIf(hasChromium)('without network', { timeout: 60_000 }, () => {
     const { context, page } = await openPage(server, 'Ann');
     for (const text of ['one', 'two']) await say(page, text);
     await shows(page, ['1 one', '2 two']);
+    await posts(await visitor(server, 'Cem'), 'lobby', { type: 'react', target: 1, data: '👍' });
+    await page.locator('[data-id="1"] .chip').click();
+    await page.locator('[data-id="1"] .chip', { hasText: '2' }).waitFor();
+    await eventually(() => lettersOf(page)).toBe(0);
     await kept(page);
+    await eventually(() => keptText(page)).toContain('"seen":4');
     await page.close();
     await stop(server);
     const later = await open(context, `${server.origin}/`);
     await shows(later, ['1 one', '2 two']);
+    await later.locator('[data-id="1"] .chip[aria-pressed=true]').waitFor();
     await eventually(() => later.locator('.status').textContent()).toMatch(/Connecting|Connection lost/);
     await say(later, 'three');
     await later.locator('li.pending.waiting').waitFor();
     const back = await startServer({ env });
-    await shows(later, ['1 one', '2 two', '3 three'], 30_000);
+    await shows(later, ['1 one', '2 two', '5 three'], 30_000);
     await says(await visitor(back, 'Bob'), 'lobby', 'four');
-    await shows(later, ['1 one', '2 two', '3 three', '4 four']);
+    await shows(later, ['1 one', '2 two', '5 three', '6 four']);
   });
 
   it('keeps edits and reactions over a closed page, and sends them once', async () => {

@@ -24,6 +24,7 @@ export class VirtualList {
   readonly #rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   #range: RowRange = { from: 0, to: 0 };
   #messageRange: MessageRange = { first: 0, last: 0 };
+  readonly #hasAll = signal(false);
   /** number of rows at the last build; rows that arrived since do not count as below */
   #total = 0;
 
@@ -32,6 +33,11 @@ export class VirtualList {
     this.#rows = rows;
     this.#session = session;
     this.visibleRows = computed(() => this.#compute());
+  }
+
+  /** Renders all rows, for paper. */
+  showAll(hasAll: boolean): void {
+    this.#hasAll.value = hasAll;
   }
 
   get hasAbove(): boolean {
@@ -71,6 +77,7 @@ export class VirtualList {
     void this.#version.value;
     const rows = this.#rows.value;
     this.#total = rows.length;
+    if (this.#hasAll.value) return rows;
     const { pinned } = this.#session.room.timeline.value;
     this.#range = pinned
       ? rangeAtEnd(rows, this.#rowsOnScreen, this.#messageRange)

@@ -12,15 +12,15 @@ interface AvatarProps {
   readonly onClick?: (avatar: Element) => void;
 }
 
+/** The initials are drawn, not written, so that they are neither copied nor part of a label. */
 export function Avatar({ user, onClick }: AvatarProps) {
   return (
     <span
       class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`}
       aria-hidden="true"
+      data-initials={initials(user.name)}
       onClick={onClick && (({ currentTarget }) => onClick(currentTarget))}
-    >
-      {initials(user.name)}
-    </span>
+    />
   );
 }
 

@@ -36,8 +36,45 @@ export function openPicker(opener: Element, index: EmojiIndex): Promise<string |
       host.remove();
       resolve(emoji);
     };
-    render(<Picker opener={opener} index={index} done={done} />, host);
+    render(<Picker opener={opener} index={drawable(index)} done={done} />, host);
   });
+}
+
+const drawableIndexes = new WeakMap<EmojiIndex, EmojiIndex>();
+/** A share of the width of a common emoji. */
+const maxWidthDifference = 0.25;
+
+const sampleSize = 32;
+/** Blocks that Unicode still adds emoji to; only these are worth drawing. */
+const recentEmojiPattern = /[\u{1f6d0}-\u{1f6ff}\u{1fa70}-\u{1faff}]/u;
+
+/** Some fonts have an empty glyph for what they lack. */
+function isBlank(context: CanvasRenderingContext2D, emoji: string): boolean {
+  context.clearRect(0, 0, sampleSize, sampleSize);
+  context.fillText(emoji, 0, 0);
+  return context.getImageData(0, 0, sampleSize, sampleSize).data.every((value) => value === 0);
+}
+
+/** Without the emoji that the system's font lacks: those are drawn as boxes, letters, several emoji or not at all. */
+function drawable(index: EmojiIndex): EmojiIndex {
+  const before = drawableIndexes.get(index);
+  if (before) return before;
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = sampleSize;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) return index;
+  context.textBaseline = 'top';
+  context.font = `24px ${getComputedStyle(document.documentElement).getPropertyValue('--emoji')}`;
+  const widthOf = (text: string) => context.measureText(text).width;
+  const expected = widthOf('😀');
+  const all = index.all.filter(
+    ({ char }) =>
+      Math.abs(widthOf(char) - expected) <= maxWidthDifference * expected &&
+      !(recentEmojiPattern.test(char) && isBlank(context, char)),
+  );
+  const filtered = { ...index, all };
+  drawableIndexes.set(index, filtered);
+  return filtered;
 }
 
 interface PickerProps {

@@ -15,16 +15,16 @@ export function roomUrl(room: string): string {
 export function Invite({ app }: PanelProps) {
   return (
     <div class="body invite scroll">
+      <p>{t.value.invite.lead}</p>
       <Invitation room={app.session.value.name} />
     </div>
   );
 }
 
 export function Invitation({ room }: { room: string }) {
-  const { lead, readers, localOnly } = t.value.invite;
+  const { readers, localOnly } = t.value.invite;
   return (
     <div class="invitation">
-      <p>{lead}</p>
       <LinkWithCode url={roomUrl(room)} />
       {isLocalHost(location.hostname) && <p class="caution">{localOnly}</p>}
       <p class="fine-print">{readers}</p>

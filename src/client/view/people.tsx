@@ -20,15 +20,18 @@ export function People({ app, onChoose }: PeopleProps) {
   const { room, connection } = app.session.value;
   const people = room.people.value;
   const me = app.me.value?.id;
+  const isKnown = people.count !== undefined;
+  const isConnecting = ['connecting', 'live'].includes(connection.state.value.state);
   const isDisconnected = connection.state.value.state !== 'live' && connection.wasLive;
   const text = t.value.people;
   const more = (people.count ?? 0) - people.users.length;
   return (
     <aside class="people" aria-label={text.title}>
       <h2>
-        {isDisconnected ? text.before : text.now} <span class="count">{people.count}</span>
+        {isDisconnected ? text.before : isKnown ? text.now : text.title}{' '}
+        <span class="count">{people.count}</span>
       </h2>
-      <ul aria-busy={people.count === undefined}>
+      <ul aria-busy={!isKnown && isConnecting}>
         {people.users.map((user) => (
           <li key={user.id}>
             <button
@@ -44,7 +47,7 @@ export function People({ app, onChoose }: PeopleProps) {
             </button>
           </li>
         ))}
-        {people.count === undefined && !isDisconnected && <Skeleton count={3} />}
+        {!isKnown && isConnecting && <Skeleton count={3} />}
         {more > 0 && <li class="more">{text.more(more)}</li>}
       </ul>
       <PersonCard app={app} shown={shownPerson} onChoose={onChoose} />

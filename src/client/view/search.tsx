@@ -303,7 +303,7 @@ function FoundMessage({ message, terms, close }: FoundMessageProps) {
           </time>
           <span class="number">
             <span class="visually-hidden">{number(id)}</span>
-            <span aria-hidden="true">{id}</span>
+            <span aria-hidden="true">#{id}</span>
           </span>
         </span>
         <bdi class="excerpt">

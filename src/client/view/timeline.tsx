@@ -1,10 +1,10 @@
 /** The room's timeline: stored messages, then pending ones. */
 import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
-import { useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { type Row, RowBuilder, unreadAfter } from '../render/rows.js';
-import { markMilestone } from '../render/scheduler.js';
+import { markMilestone, renderNow } from '../render/scheduler.js';
 import { VirtualList } from '../render/virtual-list.js';
 import type { RoomSession } from '../room/session.js';
 import {
@@ -40,6 +40,7 @@ function RoomTimeline({ session, app }: { session: RoomSession; app: App }) {
   const list = useMemo(() => new VirtualList(rows, session), [rows, session]);
   const onRendered = useScrollTarget(session, rows, actions);
   useTouchSelection(actions);
+  usePrintableRows(list);
   const timeline = room.timeline.value;
   const visibleRows = list.visibleRows.value;
   const listEvents = useMemo(() => listEventsOf(actions), [actions]);
@@ -72,6 +73,17 @@ function RoomTimeline({ session, app }: { session: RoomSession; app: App }) {
       </p>
     </div>
   );
+}
+
+/** Paper has all loaded messages, not only those near the window. */
+function usePrintableRows(list: VirtualList): void {
+  useEffect(() => {
+    const stop = new AbortController();
+    const { signal } = stop;
+    addEventListener('beforeprint', () => renderNow(() => list.showAll(true)), { signal });
+    addEventListener('afterprint', () => list.showAll(false), { signal });
+    return () => stop.abort();
+  }, [list]);
 }
 
 /** At the end of the log changes count as read too, although they have no row. */

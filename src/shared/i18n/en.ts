@@ -273,7 +273,7 @@ export const translations = {
     loadingOlder: 'Loading older messages…',
     notOnDevice: 'These messages aren’t on this device yet. They will load when you’re back online.',
     start: (room: string) => `This is the start of ${isolate(room)}.`,
-    sayHello: 'Say hello, or invite people.',
+    sayHello: 'Say hello, or invite people with this link:',
     newBelow: (count: number) => plural(count, 'new message', 'new messages'),
     toLatest: 'Jump to latest',
   },
@@ -339,7 +339,7 @@ export const translations = {
   signOut: {
     title: 'Sign out?',
     lead: (name: string) =>
-      `You are signed out on all your devices and can’t edit your messages any more. Nobody else can take the name ${isolate(name)} for 30 days.`,
+      `You’ll be signed out on all your devices and won’t be able to edit your messages. Nobody else can take the name ${isolate(name)} for 30 days.`,
     discards: (count: number) => `${plural(count, 'unsent message', 'unsent messages')} will be discarded.`,
     withLink: 'Sign out with a link to come back',
     withoutLink: 'Sign out',

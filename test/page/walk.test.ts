@@ -1,0 +1,73 @@
+/**
+ * The first minute of two people who have never seen the page: one makes a room and invites the other by its link, is
+ * called by name, and replies. Everything is found by its role or by visible words.
+ */
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { hasChromium, openBrowser, watch } from '../chromium.js';
+import { temporaryFolder } from '../harness.js';
+import { startServer } from '../process.js';
+
+const desktop: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
+const phone: BrowserContextOptions = {
+  viewport: { width: 360, height: 720 },
+  isMobile: true,
+  hasTouch: true,
+};
+
+async function arrive(options: BrowserContextOptions, address: string, name: string): Promise<Page> {
+  const page = await (await (await openBrowser()).newContext(options)).newPage();
+  watch(page);
+  await page.goto(address);
+  await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+  await page.getByRole('button', { name: 'Start chatting' }).click();
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  return page;
+}
+
+/** The rooms are beside the messages, or behind a button. */
+async function showRooms(page: Page): Promise<void> {
+  const button = page.getByRole('button', { name: /^Rooms/ });
+  if (await button.isVisible()) await button.click();
+  await page.getByRole('button', { name: 'New room' }).waitFor();
+}
+
+async function send(page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+}
+
+async function openRoom(page: Page, name: RegExp): Promise<void> {
+  await showRooms(page);
+  await page.getByRole('link', { name }).click();
+}
+
+describe.runIf(hasChromium)('the first minute', { timeout: 120_000 }, () => {
+  it.each([
+    ['on a desktop', desktop],
+    ['on a phone', phone],
+  ])('is enough to make a room, invite somebody, be called and reply %s', async (_, options) => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const from = performance.now();
+    const ann = await arrive(options, server.origin, 'Ann');
+    await showRooms(ann);
+    await ann.getByRole('button', { name: 'New room' }).click();
+    await ann.getByRole('textbox', { name: 'Room name' }).fill('Tea House!');
+    await ann.getByRole('button', { name: 'Create room' }).click();
+    const link = await ann.getByText(/^https?:\/\/.*\/r\/tea-house$/).textContent();
+    const bob = await arrive(options, link ?? '', 'Bob');
+    await openRoom(ann, /^lobby/);
+    await ann.getByRole('heading', { name: 'lobby' }).waitFor();
+    await send(bob, '@Ann the kettle is on');
+    await expect.poll(() => ann.title()).toMatch(/^\(1\)/);
+    await openRoom(ann, /^tea-house.*1 unread message, you were mentioned/);
+    const call = ann.getByText('@Ann the kettle is on', { exact: true });
+    await (options.hasTouch ? call.tap() : call.hover());
+    await ann.getByRole('button', { name: 'Reply' }).click();
+    await ann.getByText('Replying to').waitFor();
+    await send(ann, 'I am coming');
+    await bob.getByText('I am coming', { exact: true }).waitFor();
+    await bob.getByText('In reply to').waitFor({ state: 'attached' });
+    expect(performance.now() - from).toBeLessThan(60_000);
+  });
+});
