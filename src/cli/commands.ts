@@ -1,12 +1,13 @@
 /** `oneport backup FILE`: a consistent copy of the database, also while the server runs. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { readConfig } from '../config.js';
 import { parseRoom } from '../shared/parse.js';
 import type { RoomEvent } from '../shared/protocol.js';
 import { createBackup, ExistsError, restore as putBack } from '../store/backup.js';
-import { databaseFile } from '../store/database.js';
+import { databaseFile, OpenError } from '../store/database.js';
 import { openReadOnlyLog } from '../store/events.js';
 import { verify as check } from '../store/verify.js';
 import {
@@ -25,19 +26,25 @@ export const backup: Command = {
   does: 'copy the database of DATA_DIR to FILE, also while the server runs',
   help: `FILE must not exist. It becomes the database as it was when the command started, and it is on the disk when
 the command ends with 0. It holds the signing keys: whoever reads it can be anyone. Check it with "verify FILE".`,
-  async run(args, { out, err, env, now }) {
+  async run(args, { out, progress, env, now }) {
     const file = resolve(singleArgument(args, backup));
-    const progress = progressReporter(err, now);
+    const report = progressReporter(progress, now);
     const { bytes, epoch } = await createBackup(databaseFile(readConfig(env).dataDir), file, (done, total) =>
-      progress(() => percent(done, total, 'pages copied')),
-    ).catch(explain);
+      report(() => percent(done, total, 'pages copied')),
+    ).catch((error) => explain(error, file));
     out.write(`${file}: ${bytes.toLocaleString('en')} bytes, epoch ${epoch}\n`);
     return EXIT.ok;
   },
 };
 
-function explain(error: unknown): never {
+function explain(error: unknown, file: string): never {
   if (error instanceof ExistsError) throw new CommandError(EXIT.cannotCreate, error.message);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (/^(ENOENT|ENOTDIR|EACCES|EPERM|EROFS)$/.test(code))
+    throw new CommandError(
+      EXIT.cannotCreate,
+      `${file} cannot be written (${code}). Choose a folder that exists and where you may write.`,
+    );
   throw error;
 }
 
@@ -50,14 +57,14 @@ export const restore: Command = {
   help: `While a server runs on DATA_DIR nothing is done (exit 75). FILE is checked as "verify" does; a faulty one is
 refused. It gets a new epoch, so that clients who saw more than it holds load their rooms again. The previous database is
 kept beside it as oneport.db.before-restore-TIME; delete it when you no longer want it.`,
-  async run(args, { out, err, env, now }) {
+  async run(args, { out, progress, env, now }) {
     const file = resolve(singleArgument(args, restore));
     const mark = `before-restore-${new Date(now()).toISOString().replace(/[:.]/g, '-')}`;
     const { rooms, events, epoch, previous } = putBack(
       file,
       readConfig(env).dataDir,
       mark,
-      stepReporter(err, now, 'events'),
+      stepReporter(progress, now, 'events'),
     );
     if (previous !== undefined) out.write(`the previous database is kept as ${previous}\n`);
     out.write(`restored: ${events} events in ${rooms} rooms, new epoch ${epoch}\n`);
@@ -76,15 +83,27 @@ never go back, every cid of a person is there once, each message is what its cha
 references and indexes are sound. Names the first fault and ends
 with 1 when there is one. The write-ahead log cannot shrink meanwhile: on a large database choose a quiet hour.`,
   async run(args, terminal) {
-    const { out, err, env, now } = terminal;
-    const file =
-      args.length === 0 ? databaseFile(readConfig(env).dataDir) : resolve(singleArgument(args, verify));
-    const { finding: fault, rooms, people, events } = check(file, stepReporter(err, now, 'events'));
+    const { out, progress, env, now } = terminal;
+    const report = stepReporter(progress, now, 'events');
+    const named = args.length === 0 ? undefined : resolve(singleArgument(args, verify));
+    const file = named ?? databaseFile(readConfig(env).dataDir);
+    if (named !== undefined && !existsSync(named)) throw new OpenError(`there is no file ${named}.`);
+    const { finding: fault, rooms, people, events } = withAdviceFor(named, () => check(file, report));
     if (fault !== undefined) throw new CommandError(EXIT.fault, `${file}: ${fault}`);
     out.write(`sound: ${events} events in ${rooms} rooms, ${people} people\n`);
     return EXIT.ok;
   },
 };
+
+/** Leaves advice about DATA_DIR out of errors about a file that the operator named. */
+function withAdviceFor<T>(named: string | undefined, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (named === undefined || !(error instanceof OpenError)) throw error;
+    throw new OpenError(error.message.replace(/(?:, or|:) set DATA_DIR\.$/, '.'));
+  }
+}
 
 /** `oneport export ROOM`: a room's events as JSON Lines, as they were on the wire, ascending. */
 
@@ -97,20 +116,22 @@ export const exportRoom: Command = {
   does: 'print the events of a room as JSON Lines, also while the server runs',
   help: `One event a line, ascending by number, as the server sends them: up to the newest at the start of the command.
 Memory stays flat, however long the room. A reader that stops early ("| head") ends it without complaint.`,
-  async run(args, { out, err, env, now }) {
+  async run(args, { out, progress, env, now }) {
     const raw = singleArgument(args, exportRoom);
     const rooms = openReadOnlyLog(databaseFile(readConfig(env).dataDir));
-    const room = parseRoom(raw, (name) => rooms.last(name) > 0) ?? '';
-    const last = rooms.last(room);
-    if (last === 0) {
+    const room = parseRoom(raw, (name) => rooms.last(name) > 0);
+    const last = room === undefined ? 0 : rooms.last(room);
+    if (room === undefined || last === 0) {
       rooms.close();
+      if (room === undefined)
+        throw new CommandError(EXIT.fault, `${JSON.stringify(raw)} cannot be the name of a room.`);
       throw new CommandError(EXIT.fault, `nothing was ever said in a room ${JSON.stringify(raw)}.`);
     }
-    const progress = progressReporter(err, now);
+    const report = progressReporter(progress, now);
     await writeAll(
       pagesOf((after) => rooms.after(room, after, EXPORT_PAGE_EVENTS), last),
       out,
-      (id) => progress(() => percent(id, last, 'events')),
+      (id) => report(() => percent(id, last, 'events')),
     );
     rooms.close();
     return EXIT.ok;

@@ -105,6 +105,7 @@ function securityHeaders({ tls, publicOrigin }: Config): Koa.Middleware {
         trustedTypes: ['oneport'], // for the address of the service worker (src/client/worker.ts)
       },
     },
+    xFrameOptions: { action: 'deny' }, // as frame-ancestors above
     // with no-referrer forms would send "Origin: null"
     referrerPolicy: { policy: 'same-origin' },
     // A proxy that has the certificate says so itself (nginx.conf). It counts for all ports of the host.

@@ -41,7 +41,7 @@ describe('a file that is revalidated', () => {
     const { origin } = await startChat();
     const headers = { 'if-none-match': '*', 'if-modified-since': new Date().toUTCString() };
     expect((await fetch(`${origin}/nowhere.js`, { headers })).status).toBe(404);
-    expect((await fetch(`${origin}/sw.js`, { method: 'DELETE', headers })).status).toBe(404);
+    expect((await fetch(`${origin}/sw.js`, { method: 'DELETE', headers })).status).toBe(405);
   });
 });
 
