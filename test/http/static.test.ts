@@ -75,3 +75,9 @@ describe('a file of the page', () => {
     for (const packed of ['br', 'gz']) expect((await fetch(`${origin}${path}.${packed}`)).status).toBe(404);
   });
 });
+
+it('answers a method that it does not know with 501, as JSON', async () => {
+  const { origin } = await startChat();
+  const answer = await fetch(`${origin}/r/lobby`, { method: 'PROPFIND' });
+  expect([answer.status, await answer.json()]).toMatchObject([501, { error: { code: 'unknown_method' } }]);
+});
