@@ -5,8 +5,9 @@
 //   node build.js --watch        build, run the server, rebuild and restart on change (npm run dev)
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
@@ -49,7 +50,6 @@ function buildServer() {
 
 async function buildPage() {
   const { build } = await import('esbuild');
-  rmSync(join(root, 'public', 'js'), { recursive: true, force: true });
   const version = hashOf([
     ...pageSources,
     'package-lock.json',
@@ -82,10 +82,12 @@ async function buildPage() {
     format: 'iife',
     metafile: true,
   });
-  const files = filesOf({ outputs: { ...metafile.outputs, ...early.metafile.outputs } });
+  const outputs = { ...metafile.outputs, ...early.metafile.outputs };
+  const files = filesOf({ outputs });
   writeFileSync(join(root, 'public', 'js', 'files.json'), JSON.stringify(files.named));
   writeFileSync(join(root, 'public', 'version.json'), JSON.stringify({ version }));
   await Promise.all(files.all.map((path) => pack(join(root, 'public', path))));
+  removeOldFiles(Object.keys(outputs).map((path) => basename(path)));
   const shell = [...files.all, ...HAND.filter((name) => name !== 'index.html').map((name) => `/${name}`)];
   await build({
     ...common,
@@ -111,6 +113,25 @@ async function pack(path) {
   ]);
   writeFileSync(`${path}.gz`, gz);
   writeFileSync(`${path}.br`, br);
+}
+
+/**
+ * Removes the page's files of older builds. Those of the previous one stay, because a server that has not been restarted yet
+ * names them in its pages. Building the same files again does not make them the previous ones.
+ */
+function removeOldFiles(names) {
+  const folder = join(root, 'public', 'js');
+  const record = join(folder, 'builds.json');
+  const before = existsSync(record)
+    ? JSON.parse(readFileSync(record, 'utf8'))
+    : { current: [], previous: [] };
+  const current = [...names].sort();
+  const isSame = JSON.stringify(current) === JSON.stringify(before.current);
+  const previous = isSame ? before.previous : before.current;
+  const kept = new Set([...current, ...previous, 'files.json', 'builds.json']);
+  for (const name of readdirSync(folder))
+    if (!kept.has(name.replace(/\.(gz|br)$/, ''))) rmSync(join(folder, name));
+  writeFileSync(record, JSON.stringify({ current, previous }));
 }
 
 /** Files of more bytes, but for the page's own, are kept by the service worker when they were used, not before: data of the emoji. */
@@ -216,27 +237,54 @@ async function buildAll() {
   process.stderr.write(`built in ${Date.now() - from} ms\n`);
 }
 
-function watchAndRun() {
+const pollMs = 250;
+
+/** Times and sizes of all that is built or served. Events of the file system get lost when an editor replaces a file. */
+function stateOf(paths) {
+  return paths
+    .flatMap((path) => {
+      const info = statSync(path, { throwIfNoEntry: false });
+      if (!info?.isDirectory()) return [`${path} ${info?.mtimeMs} ${info?.size}`];
+      return [stateOf(readdirSync(path).map((name) => join(path, name)))];
+    })
+    .join('\n');
+}
+
+function watchedPaths() {
+  const served = readdirSync(join(root, 'public')).filter((name) =>
+    /\.(html|webmanifest|svg|png)$/.test(name),
+  );
+  return [...sources, ...served.map((name) => join('public', name))].map((path) => join(root, path));
+}
+
+/** Builds and runs the server again after each change. */
+async function watchAndRun() {
   let server;
-  let timer;
-  const rebuild = async () => {
+  process.once('SIGINT', () => {
     server?.kill('SIGTERM');
+    process.exit(0);
+  });
+  for (let built = ''; ; await setTimeout(pollMs)) {
+    const state = stateOf(watchedPaths());
+    await setTimeout(pollMs); // editors save in bursts
+    if (state === built || state !== stateOf(watchedPaths())) continue;
+    built = state;
+    await end(server);
     try {
       await buildAll();
       server = spawn(process.execPath, [join(root, 'dist', 'main.js')], { stdio: 'inherit' });
     } catch (error) {
       process.stderr.write(`${error.message}\n`); // the next change tries again
     }
-  };
-  watch(join(root, 'src'), { recursive: true }, () => {
-    clearTimeout(timer);
-    timer = setTimeout(rebuild, 150); // editors save in bursts
-  });
-  process.once('SIGINT', () => {
-    server?.kill('SIGTERM');
-    process.exit(0);
-  });
-  return rebuild();
+  }
+}
+
+/** Resolves when the server has left its port and its folder. */
+async function end(server) {
+  if (!server || server.exitCode !== null || server.signalCode !== null) return;
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  server.kill('SIGTERM');
+  await ended;
 }
 
 if (process.argv.includes('--watch')) await watchAndRun();

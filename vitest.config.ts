@@ -5,12 +5,15 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 /** The last line: how many passed, failed and were left out. */
 class Closing implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const count = (state: string): number => tests.filter((test) => test.result().state === state).length;
     const broken = modules.filter((module) => module.errors().length > 0).length;
-    const failed = count('failed') + broken;
-    process.stdout.write(`\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped\n`);
+    const failed = count('failed') + broken + unhandled.length; // a worker that crashed is unhandled
+    const notRun = count('pending') === 0 ? '' : `, ${count('pending')} not run`;
+    process.stdout.write(
+      `\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped${notRun}\n`,
+    );
   }
 }
 

@@ -185,14 +185,26 @@ function isBasePath(path: string): boolean {
   return /^\/(?:(?!\.{1,2}\/)[\w.-]+\/)*$/.test(path);
 }
 
+/** A long message has to fit, or all its readers would be disconnected. */
+const minSendBuffer = 65_536;
+
 function readLimits(env: Environment): Limits {
+  const messageRate = wholeNumber(env, 'MESSAGE_RATE', 1e6);
+  const sendBuffer = wholeNumber(env, 'SEND_BUFFER', 2 ** 40);
+  if (sendBuffer > 0 && sendBuffer < minSendBuffer)
+    throw new ConfigError(
+      `SEND_BUFFER is ${sendBuffer}. Set it to ${minSendBuffer} or more, or to 0 for no limit.`,
+    );
+  const messageBurst = wholeNumber(env, 'MESSAGE_BURST', 1e6);
+  if (messageRate > 0 && messageBurst === 0)
+    throw new ConfigError('MESSAGE_BURST is 0, so nobody could write. Set it to 1 or more.');
   return Object.freeze({
-    messageRate: wholeNumber(env, 'MESSAGE_RATE', 1e6),
-    messageBurst: wholeNumber(env, 'MESSAGE_BURST', 1e6),
+    messageRate,
+    messageBurst,
     connectionsPerPerson: wholeNumber(env, 'CONNECTIONS_PER_PERSON', 1e6),
     connectionsPerAddress: wholeNumber(env, 'CONNECTIONS_PER_ADDRESS', 1e6),
     signinsPerMinute: wholeNumber(env, 'SIGNINS_PER_MINUTE', 1e6),
-    sendBuffer: wholeNumber(env, 'SEND_BUFFER', 2 ** 40),
+    sendBuffer,
   });
 }
 
@@ -238,7 +250,8 @@ function parseOrigin(name: string, raw: string): string {
 /** Rejects keys that are easy to guess, because anyone who knows a key can sign in as any user. */
 function readKeys(raw: string): readonly string[] {
   if (raw === '') return [];
-  const keys = raw.split(',').map((key) => key.trim());
+  const keys = parseList(raw); // a compose file with an unset second key leaves a comma at the end
+  if (keys.length === 0) throw new ConfigError('SESSION_KEYS has commas only. Set keys, or unset it.');
   for (const key of keys) {
     const weakness = weaknessOf(key);
     if (weakness)
@@ -250,7 +263,6 @@ function readKeys(raw: string): readonly string[] {
 }
 
 function weaknessOf(key: string): string | undefined {
-  if (key === '') return 'an empty key';
   if (Buffer.byteLength(key) < 32) return 'a key shorter than 32 bytes';
   if (new Set(key).size < 8 || /example|change.?me|your.?secret|placeholder/i.test(key))
     return 'an example key';

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
+import { PassThrough } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT, prettyLine } from './cli/command.js';
 import { backup, exportRoom, restore, verify } from './cli/commands.js';
@@ -55,6 +56,7 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
     process.exitCode = await command.run(args, {
       out: process.stdout,
       err: process.stderr,
+      progress: process.stderr.isTTY ? process.stderr : new PassThrough().resume(),
       env: process.env,
       now: Date.now,
       screen: () => (process.stdout.isTTY ? process.stdout : undefined),

@@ -23,7 +23,7 @@ import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
 import { newInstance, newKey, SessionCookie } from './session.js';
 import { CLOSE, type User } from './shared/protocol.js';
 import { formatHead } from './store/chain.js';
-import { databaseFile } from './store/database.js';
+import { databaseFile, isDatabaseEmpty } from './store/database.js';
 import { Store } from './store/store.js';
 import { Telemetry } from './telemetry.js';
 import { Listener } from './tls.js';
@@ -104,6 +104,11 @@ export function createServer(config: Config, dependencies: Dependencies): Server
 }
 
 function openStore(config: Config, logger: Logger): Store {
+  if (isDatabaseEmpty(config.dataDir))
+    logger.warn(
+      { file: databaseFile(config.dataDir) },
+      'the database file is empty, so the chat begins anew: if it had messages, restore a backup',
+    );
   return new Store(
     config.dataDir,
     {

@@ -26,6 +26,8 @@ describe('the configuration', () => {
     ['PORT', '-1'],
     ['MESSAGE_RATE', '1.5'],
     ['SEND_BUFFER', '1MB'],
+    ['SEND_BUFFER', '1'],
+    ['MESSAGE_BURST', '0'],
     ['SESSION_KEYS', ','],
     ['SESSION_KEYS', 'short'],
     ['SESSION_KEYS', 'a'.repeat(40)],
@@ -70,6 +72,10 @@ describe('the configuration', () => {
     expect(() => readConfig({ PUBLIC_ORIGIN: 'https://example.org/chat/' })).toThrow(
       'A path belongs in BASE_PATH',
     ));
+  it('takes a comma at the end of SESSION_KEYS', () => {
+    const key = 'k0-k1-k2-k3-k4-k5-k6-k7-k8-k9-abc';
+    expect(readConfig({ SESSION_KEYS: `${key},` }).sessionKeys).toEqual([key]);
+  });
   it.each(SETTINGS.map(([name]) => name))('takes an empty or blank %s as unset', (name) => {
     for (const value of ['', ' ']) expect(readConfig({ [name]: value })).toEqual(readConfig({}));
   });

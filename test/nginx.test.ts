@@ -4,13 +4,14 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Door, hasTool, temporaryFolder } from './harness.js';
-import { freePort, startServer, untilListening } from './process.js';
+import { freePort, type RunningServer, startServer, untilListening } from './process.js';
 
 const NOBODY = 65_534;
 
 interface Proxy {
   readonly door: Door;
   readonly nginx: ChildProcess;
+  readonly server: RunningServer;
 }
 
 /** A server, and nginx in front of it. */
@@ -34,7 +35,7 @@ async function startBoth(): Promise<Proxy> {
     if (nginx.exitCode === null) await new Promise((resolve) => nginx.once('exit', resolve));
   });
   await untilListening(port);
-  return { door: new Door(port), nginx };
+  return { door: new Door(port), nginx, server };
 }
 
 describe.runIf(hasTool('nginx'))('behind the shipped nginx.conf', () => {
@@ -52,6 +53,18 @@ describe.runIf(hasTool('nginx'))('behind the shipped nginx.conf', () => {
     writeFileSync(file, open.join('\n').replaceAll('/etc/letsencrypt/live/chat.example.org', folder));
     const test = spawnSync('nginx', ['-t', '-p', folder, '-c', file], { encoding: 'utf8' });
     expect(test.stderr).toContain('test is successful');
+  });
+
+  it('answers 503 with a page that tries again while Oneport is down', async () => {
+    const { door, server } = await startBoth();
+    server.child.kill('SIGKILL');
+    await server.exited;
+    for (const path of ['/r/lobby', '/api/rooms']) {
+      const answer = await door.visitor().get(path);
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
+      expect(await answer.text()).toContain('The chat is restarting');
+    }
+    expect(await door.visitor().knocks('/ws/lobby').closed).toBe(503);
   });
 
   it('keeps sockets over a reload', async () => {

@@ -1,7 +1,7 @@
 /** The process: exit codes of a start that fails, few file descriptors, closed output pipes. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -91,6 +91,24 @@ describe('the start', () => {
     const [code, words] = await failToStart({ DATA_DIR });
     expect(code).toBe(74);
     expect(words).toMatch(/^oneport: the disk of DATA_DIR \S+ is full or failing: .*\n$/);
+  });
+
+  it('ends with 73 when the folder cannot be created', async () => {
+    const [code, message] = await failToStart({ DATA_DIR: '/proc/no-folder' });
+    expect(code).toBe(73);
+    expect(message).toMatch(/^oneport: \S+ cannot write to DATA_DIR \/proc\/no-folder: .*\n$/);
+  });
+
+  it('warns when the database file is empty', async () => {
+    const DATA_DIR = temporaryFolder();
+    writeFileSync(join(DATA_DIR, 'oneport.db'), '');
+    const server = await startServer({ env: { DATA_DIR } });
+    await expect
+      .poll(server.errors)
+      .toMatch(/"level":"warn".*the database file is empty, so the chat begins anew/);
+    const fresh = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    await expect.poll(fresh.errors).toContain('"msg":"started"');
+    expect(fresh.errors()).not.toContain('empty');
   });
 
   it('keeps the database from other users, in a folder that they can read', async () => {

@@ -25,8 +25,10 @@ export const EXIT = {
 export interface Terminal {
   /** the command's answer, for other programs */
   readonly out: Writable;
-  /** progress and complaints, for people */
+  /** complaints, for people */
   readonly err: Writable;
+  /** progress; goes nowhere unless people watch it on a terminal, because cron mails what a command writes */
+  readonly progress: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** milliseconds since 1970 */
   readonly now: () => number;
@@ -58,10 +60,11 @@ export class CommandError extends Error {
   }
 }
 
-/** The one argument of a command. @throws CommandError when there are none or several */
+/** The one argument of a command. @throws CommandError when there are none or several, or an unknown option */
 export function singleArgument(args: readonly string[], { name, args: shape }: Command): string {
-  const [only] = args;
-  if (only !== undefined && args.length === 1) return only;
+  const [first, ...rest] = args;
+  if (first === '--' && rest[0] !== undefined && rest.length === 1) return rest[0];
+  if (first !== undefined && rest.length === 0 && !first.startsWith('-')) return first;
   throw new CommandError(EXIT.usage, `usage: oneport ${name} ${shape}`);
 }
 
@@ -70,13 +73,13 @@ export function singleArgument(args: readonly string[], { name, args: shape }: C
 const progressIntervalMs = 1000;
 
 /** The returned function may be called as often as one likes; the text is only made when it is shown. */
-export function progressReporter(err: Writable, now: () => number): (text: () => string) => void {
+export function progressReporter(out: Writable, now: () => number): (text: () => string) => void {
   let shown = now();
   return (text) => {
     const at = now();
     if (at - shown < progressIntervalMs) return;
     shown = at;
-    err.write(`${text()}\n`);
+    out.write(`${text()}\n`);
   };
 }
 
@@ -88,13 +91,13 @@ export function percent(done: number, total: number, what: string): string {
 
 /** The same for work in steps: each is named when it begins; those with parts say how far they are. */
 export function stepReporter(
-  err: Writable,
+  out: Writable,
   now: () => number,
   what: string,
 ): (step: string, done?: number, total?: number) => void {
-  const progress = progressReporter(err, now);
+  const progress = progressReporter(out, now);
   return (step, done, total) => {
-    if (done === undefined || total === undefined) err.write(`${step} …\n`);
+    if (done === undefined || total === undefined) out.write(`${step} …\n`);
     else progress(() => `${step}: ${percent(done, total, what)}`);
   };
 }

@@ -1,6 +1,6 @@
 /** `oneport backup FILE`: a consistent copy of the database, also while the server runs. */
 import { once } from 'node:events';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
@@ -8,7 +8,7 @@ import { readConfig } from '../config.js';
 import { parseRoom } from '../shared/parse.js';
 import { createBackup, ExistsError, restore as putBack } from '../store/backup.js';
 import { formatHead, type NamedHead, parseHeads } from '../store/chain.js';
-import { databaseFile } from '../store/database.js';
+import { databaseFile, OpenError } from '../store/database.js';
 import { checkExport, type ExportedEvent, openExport } from '../store/export.js';
 import { verify as check } from '../store/verify.js';
 import {
@@ -29,14 +29,14 @@ export const backup: Command = {
   help: `FILE must not exist. It becomes the database as it was when the command started, and it is on the disk when
 the command ends with 0. It holds the signing keys: whoever reads it can be anyone. Check it with "verify FILE". Prints
 the last number and hash of each room: note them elsewhere, and "verify --heads" compares them with any later database.`,
-  async run(args, { out, err, env, now }) {
+  async run(args, { out, progress, env, now }) {
     const file = resolve(singleArgument(args, backup));
-    const progress = progressReporter(err, now);
+    const report = progressReporter(progress, now);
     const { bytes, epoch, heads } = await createBackup(
       databaseFile(readConfig(env).dataDir),
       file,
-      (done, total) => progress(() => percent(done, total, 'pages copied')),
-    ).catch(explain);
+      (done, total) => report(() => percent(done, total, 'pages copied')),
+    ).catch((error) => explain(error, file));
     out.write(`${file}: ${bytes.toLocaleString('en')} bytes, epoch ${epoch}\n${headLines(heads)}`);
     return EXIT.ok;
   },
@@ -46,8 +46,14 @@ function headLines(heads: readonly NamedHead[]): string {
   return heads.map((head) => `${formatHead(head)}\n`).join('');
 }
 
-function explain(error: unknown): never {
+function explain(error: unknown, file: string): never {
   if (error instanceof ExistsError) throw new CommandError(EXIT.cannotCreate, error.message);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (/^(ENOENT|ENOTDIR|EACCES|EPERM|EROFS)$/.test(code))
+    throw new CommandError(
+      EXIT.cannotCreate,
+      `${file} cannot be written (${code}). Choose a folder that exists and where you may write.`,
+    );
   throw error;
 }
 
@@ -60,14 +66,14 @@ export const restore: Command = {
   help: `While a server runs on DATA_DIR nothing is done (exit 75). FILE is checked as "verify" does; a faulty one is
 refused. It gets a new epoch, so that clients who saw more than it holds load their rooms again. The previous database is
 kept beside it as oneport.db.before-restore-TIME; delete it when you no longer want it.`,
-  async run(args, { out, err, env, now }) {
+  async run(args, { out, progress, env, now }) {
     const file = resolve(singleArgument(args, restore));
     const mark = `before-restore-${new Date(now()).toISOString().replace(/[:.]/g, '-')}`;
     const { rooms, events, epoch, previous } = putBack(
       file,
       readConfig(env).dataDir,
       mark,
-      stepReporter(err, now, 'events'),
+      stepReporter(progress, now, 'events'),
     );
     if (previous !== undefined) out.write(`the previous database is kept as ${previous}\n`);
     out.write(`restored: ${events} events in ${rooms} rooms, new epoch ${epoch}\n`);
@@ -92,12 +98,13 @@ write-ahead log cannot shrink meanwhile: on a large database choose a quiet hour
   async run(args, terminal) {
     const { file, heads, exported } = verifyArguments(args);
     if (exported !== undefined) return verifyExport(exported, terminal);
-    const { out, err, env, now } = terminal;
-    const database = file === undefined ? databaseFile(readConfig(env).dataDir) : resolve(file);
-    const noted = heads === undefined ? [] : parseHeads(readFileSync(heads, 'utf8'));
-    if (heads !== undefined && noted.length === 0)
-      throw new CommandError(EXIT.badData, `there are no heads in ${heads}: lines "ROOM LAST HASH".`);
-    const result = check(database, stepReporter(err, now, 'events'), noted);
+    const { out, progress, env, now } = terminal;
+    const named = file === undefined ? undefined : resolve(file);
+    const database = named ?? databaseFile(readConfig(env).dataDir);
+    if (named !== undefined && !existsSync(named)) throw new OpenError(`there is no file ${named}.`);
+    const noted = heads === undefined ? [] : readNotedHeads(heads);
+    const report = stepReporter(progress, now, 'events');
+    const result = withAdviceFor(named, () => check(database, report, noted));
     const { finding, rooms, people, events } = result;
     if (finding !== undefined) throw new CommandError(EXIT.fault, `${database}: ${finding}`);
     out.write(`sound: ${events} events in ${rooms} rooms, ${people} people\n${headLines(result.heads)}`);
@@ -123,7 +130,8 @@ function verifyArguments(args: readonly string[]): VerifyArguments {
   for (const arg of rest) {
     if (arg === '--heads') take('heads', rest.next().value);
     else if (arg === '--export') take('exported', rest.next().value);
-    else take('file', arg.startsWith('--') ? undefined : arg);
+    else if (arg === '--') take('file', rest.next().value);
+    else take('file', arg.startsWith('-') ? undefined : arg);
   }
   if (found.exported !== undefined && Object.keys(found).length > 1) throw usage;
   return found;
@@ -141,6 +149,25 @@ async function verifyExport(path: string, { out }: Terminal): Promise<number> {
   return EXIT.ok;
 }
 
+function readNotedHeads(path: string): readonly NamedHead[] {
+  const file = resolve(path);
+  if (!existsSync(file)) throw new CommandError(EXIT.noInput, `there is no file ${file}.`);
+  const heads = parseHeads(readFileSync(file, 'utf8'));
+  if (heads.length === 0)
+    throw new CommandError(EXIT.badData, `there are no heads in ${file}: lines "ROOM LAST HASH".`);
+  return heads;
+}
+
+/** Leaves advice about DATA_DIR out of errors about a file that the operator named. */
+function withAdviceFor<T>(named: string | undefined, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (named === undefined || !(error instanceof OpenError)) throw error;
+    throw new OpenError(error.message.replace(/(?:, or|:) set DATA_DIR\.$/, '.'));
+  }
+}
+
 /** `oneport export ROOM`: a room's events as JSON Lines, as they were said, ascending. */
 
 /** Events read at once. */
@@ -153,20 +180,22 @@ export const exportRoom: Command = {
   help: `One event a line, ascending by number, as it was said: up to the newest at the start of the command. With the hash of
 each, so that "verify --export" or a script can check the file alone. A deleted message has neither text nor salt.
 Memory stays flat, however long the room. A reader that stops early ("| head") ends it without complaint.`,
-  async run(args, { out, err, env, now }) {
+  async run(args, { out, progress, env, now }) {
     const raw = singleArgument(args, exportRoom);
     const rooms = openExport(databaseFile(readConfig(env).dataDir));
-    const room = parseRoom(raw, (name) => rooms.last(name) > 0) ?? '';
-    const last = rooms.last(room);
-    if (last === 0) {
+    const room = parseRoom(raw, (name) => rooms.last(name) > 0);
+    const last = room === undefined ? 0 : rooms.last(room);
+    if (room === undefined || last === 0) {
       rooms.close();
+      if (room === undefined)
+        throw new CommandError(EXIT.fault, `${JSON.stringify(raw)} cannot be the name of a room.`);
       throw new CommandError(EXIT.fault, `nothing was ever said in a room ${JSON.stringify(raw)}.`);
     }
-    const progress = progressReporter(err, now);
+    const report = progressReporter(progress, now);
     await writeAll(
       pagesOf((after) => rooms.after(room, after, exportPageEvents), last),
       out,
-      (id) => progress(() => percent(id, last, 'events')),
+      (id) => report(() => percent(id, last, 'events')),
     );
     rooms.close();
     return EXIT.ok;

@@ -91,19 +91,33 @@ function parseChange(fields: Fields): ChangeEvent | undefined {
   const base = parseEventBase(fields);
   const target = countField(fields, 'target');
   const type = field(fields, 'type');
-  if (!base || target === undefined) return undefined;
-  if (type === 'delete') return { ...base, type, target };
+  if (!base || target === undefined || !isChangeType(type)) return undefined;
   const data = stringField(fields, 'data');
+  if (type === 'delete') return { ...base, type, target };
   if (data === undefined) return undefined;
-  if (type === 'edit')
-    return {
-      ...base,
-      type,
-      target,
-      data,
-      ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
-    };
-  return type === 'react' || type === 'unreact' ? { ...base, type, target, data } : undefined;
+  switch (type) {
+    case 'edit': {
+      const mentions = listField(fields, 'mentions', parseUser);
+      return { ...base, type, target, data, ...optionalField('mentions', mentions) };
+    }
+    case 'react':
+    case 'unreact':
+      return { ...base, type, target, data };
+    default:
+      return type satisfies never;
+  }
+}
+
+/** Has to name every type of change. */
+const changeTypes: Readonly<Record<ChangeEvent['type'], true>> = {
+  edit: true,
+  delete: true,
+  react: true,
+  unreact: true,
+};
+
+function isChangeType(type: unknown): type is ChangeEvent['type'] {
+  return typeof type === 'string' && Object.hasOwn(changeTypes, type);
 }
 
 function parseEventBase(fields: Fields) {

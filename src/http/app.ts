@@ -105,6 +105,7 @@ function securityHeaders({ tls, publicOrigin }: Config): Koa.Middleware {
         trustedTypes: ['oneport'], // for the address of the service worker (src/client/updates.ts)
       },
     },
+    xFrameOptions: { action: 'deny' }, // as frame-ancestors above
     // with no-referrer forms would send "Origin: null"
     referrerPolicy: { policy: 'same-origin' },
     // A proxy that has the certificate sends HSTS itself (nginx.conf). HSTS applies to every port of the host.

@@ -36,6 +36,8 @@ export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage):
       await next();
       if (ctx.status === 404 && ctx.body === undefined)
         throw new HttpError(404, 'not_found', 'Page not found.');
+      if (ctx.status === 501 && ctx.body === undefined)
+        throw new HttpError(501, 'unknown_method', 'This server does not know the method.');
       if (ctx.status === 405 && ctx.body === undefined)
         throw new HttpError(405, 'wrong_method', 'Method not allowed.');
     } catch (error) {

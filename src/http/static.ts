@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type Koa from 'koa';
 import serve from 'koa-static';
+import { HttpError } from './errors.js';
 
 /** Files whose name has a hash of their content (build.js). */
 const hashedName = /^\/js\/[\w-]+-[A-Z0-9]{8}\.(js|css)(\.map)?$/;
@@ -18,6 +19,8 @@ export function staticFiles(publicDir: string): Koa.Middleware {
   const send = serve(publicDir, { index: false });
   return async (ctx, next) => {
     if (!files.has(ctx.path)) return next();
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD')
+      throw new HttpError(405, 'wrong_method', 'Method not allowed.', { Allow: 'GET, HEAD' });
     ctx.set('Cache-Control', hashedName.test(ctx.path) ? immutableCaching : 'no-cache'); // revalidated on each request
     ctx.vary('Accept-Encoding');
     await send(ctx, next);

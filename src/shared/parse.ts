@@ -115,24 +115,25 @@ export function parsePost(
 type Fields = Readonly<Record<string, unknown>>;
 type Cid = string | undefined;
 
-/** Builds each command at once, without copies: this runs for every message. */
+/** Each builds its command at once, without copies: this runs for every message. A new type needs its parser here. */
+const postParsers: {
+  readonly [T in PostCommand['type']]: (fields: Fields, cid: Cid) => Parsed<PostCommand>;
+} = {
+  chat: parseMessage,
+  edit: parseEdit,
+  delete: parseDelete,
+  react: (fields, cid) => parseReaction('react', fields, cid),
+  unreact: (fields, cid) => parseReaction('unreact', fields, cid),
+};
+
 function parsePostOfType(type: unknown, fields: Fields, cid: Cid): Parsed<PostCommand> {
-  switch (type) {
-    case 'chat':
-      return parseMessage(fields, cid);
-    case 'edit':
-      return parseEdit(fields, cid);
-    case 'delete':
-      return parseDelete(fields, cid);
-    case 'react':
-    case 'unreact':
-      return parseReaction(type, fields, cid);
-    default:
-      return protocolError(
-        'unknown_type',
-        '"type" must be chat, edit, delete, react, unreact, typing or ping.',
-      );
-  }
+  if (isPostType(type)) return postParsers[type](fields, cid);
+  const types = [...Object.keys(postParsers), 'typing or ping'].join(', ');
+  return protocolError('unknown_type', `"type" must be ${types}.`);
+}
+
+function isPostType(type: unknown): type is PostCommand['type'] {
+  return typeof type === 'string' && Object.hasOwn(postParsers, type);
 }
 
 function parseMessage(fields: Fields, cid: Cid): Parsed<PostCommand> {

@@ -47,14 +47,29 @@ export class Changes {
 
   /** `id` is the number of the change. */
   apply(message: Message, person: Person, made: NewChange, id: number): void {
-    const { type, data, mentions } = made;
-    if (type === 'edit') {
-      this.#setEdited.run(message.key, id);
-      this.mentions.clear(message.roomKey, message.id);
-      this.mentions.add(message.roomKey, message.id, message.key, mentions);
-    } else if (type === 'delete') this.#delete(message, id);
-    else if (type === 'react') this.reactions.add(message, id, person, data);
-    else this.reactions.remove(message, person, data);
+    const { type, data } = made;
+    switch (type) {
+      case 'edit':
+        this.#edit(message, made, id);
+        break;
+      case 'delete':
+        this.#delete(message, id);
+        break;
+      case 'react':
+        this.reactions.add(message, id, person, data);
+        break;
+      case 'unreact':
+        this.reactions.remove(message, person, data);
+        break;
+      default:
+        throw new Error(`no such change: ${type satisfies never}`);
+    }
+  }
+
+  #edit({ key, roomKey, id: messageId }: Message, { mentions }: NewChange, id: number): void {
+    this.#setEdited.run(key, id);
+    this.mentions.clear(roomKey, messageId);
+    this.mentions.add(roomKey, messageId, key, mentions);
   }
 
   #delete(message: Message, id: number): void {

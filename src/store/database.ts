@@ -26,9 +26,21 @@ export function databaseFile(dataDir: string): string {
   return join(dataDir, 'oneport.db');
 }
 
-/** Creates the folder, readable by its owner only. @throws the file system's error, with its `code` */
+/** Whether there is a database file without content: a new one, or one that was cut to nothing. */
+export function isDatabaseEmpty(dataDir: string): boolean {
+  const size = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size;
+  return size(databaseFile(dataDir)) === 0 && !size(`${databaseFile(dataDir)}-wal`);
+}
+
+/**
+ * Creates the folder, readable by its owner only. Does without the option `recursive`, with which Node 20 never returns from
+ * a folder in /proc. @throws the file system's error, with its `code`
+ */
 export function createDataFolder(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (existsSync(dataDir)) return;
+  const parent = dirname(dataDir);
+  if (parent !== dataDir) createDataFolder(parent);
+  mkdirSync(dataDir, { mode: 0o700 });
 }
 
 /** Lets only the owner read the database, whatever the folder's mode is, because it holds the signing keys. */
@@ -80,7 +92,7 @@ export function openReadOnly(file: string): Database.Database {
   if (!existsSync(file)) throw new OpenError(`there is no database at ${file}: set DATA_DIR.`);
   const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5000 });
   try {
-    const version = schemaVersion(db, file);
+    const version = schemaVersionReadOnly(db, file);
     if (version === MIGRATIONS.length) return db;
     if (version === 0) throw foreignFile(file);
     throw new OpenError(
@@ -89,6 +101,17 @@ export function openReadOnly(file: string): Database.Database {
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+function schemaVersionReadOnly(db: Database.Database, file: string): number {
+  try {
+    return schemaVersion(db, file);
+  } catch (error) {
+    if (!(error instanceof Database.SqliteError) || !/CANTOPEN|READONLY/.test(error.code)) throw error;
+    throw new OpenError(
+      `${file} cannot be read, because SQLite has to write a file beside it. Copy it, with its -wal, to a folder where you may write.`,
+    );
   }
 }
 

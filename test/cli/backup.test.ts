@@ -53,7 +53,7 @@ describe('backup', { timeout: 60_000 }, () => {
       err: expect.stringContaining('exists already'),
     });
     expect(readFileSync(file, 'utf8')).toBe('precious');
-    expect(await oneport(['backup', join(folder, 'no', 'where')], data)).toMatchObject({ code: 74 });
+    expect(await oneport(['backup', join(folder, 'no', 'where')], data)).toMatchObject({ code: 73 });
     expect(readdirSync(folder)).toEqual(['precious']);
   });
 

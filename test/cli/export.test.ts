@@ -69,11 +69,11 @@ describe('export', { timeout: 60_000 }, () => {
 
   it('exits with 1 for a room without messages', async () => {
     const folder = await folderWith(1);
-    for (const room of ['nowhere', 'no room at all']) {
-      const { code, out, err } = await oneport(['export', room], folder);
-      expect(err).toBe(`oneport: nothing was ever said in a room "${room}".\n`);
-      expect({ code, out }).toEqual({ code: 1, out: '' });
-    }
+    expect(await oneport(['export', 'nowhere'], folder)).toEqual({
+      code: 1,
+      out: '',
+      err: 'oneport: nothing was ever said in a room "nowhere".\n',
+    });
   });
 
   it('exits quietly when its reader has closed the pipe', async () => {

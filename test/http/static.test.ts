@@ -41,7 +41,7 @@ describe('a file that is revalidated', () => {
     const { origin } = await startChat();
     const headers = { 'if-none-match': '*', 'if-modified-since': new Date().toUTCString() };
     expect((await fetch(`${origin}/nowhere.js`, { headers })).status).toBe(404);
-    expect((await fetch(`${origin}/sw.js`, { method: 'DELETE', headers })).status).toBe(404);
+    expect((await fetch(`${origin}/sw.js`, { method: 'DELETE', headers })).status).toBe(405);
   });
 });
 
@@ -74,4 +74,10 @@ describe('a file of the page', () => {
     const { origin } = await startChat();
     for (const packed of ['br', 'gz']) expect((await fetch(`${origin}${path}.${packed}`)).status).toBe(404);
   });
+});
+
+it('answers a method that it does not know with 501, as JSON', async () => {
+  const { origin } = await startChat();
+  const answer = await fetch(`${origin}/r/lobby`, { method: 'PROPFIND' });
+  expect([answer.status, await answer.json()]).toMatchObject([501, { error: { code: 'unknown_method' } }]);
 });

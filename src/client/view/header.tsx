@@ -57,7 +57,7 @@ export function Header({ app, open, showRooms, togglePeople }: HeaderProps) {
       <IconButton class="quiet" label={peopleLabel} aria-pressed={open} onClick={togglePeople}>
         <PeopleIcon />
         <span class="count" aria-hidden="true">
-          {count}
+          {isLive && count}
         </span>
       </IconButton>
       <Menu app={app} />
