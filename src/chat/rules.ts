@@ -51,7 +51,13 @@ export function applyBatch(
   }
 }
 
+/** Time never goes back, whichever node accepted a command: a command counts as made at the newest stored time or later. */
 export function apply(command: Command, storage: Storage): Result {
+  const { newestTime } = storage;
+  return applyInOrder(command.at < newestTime ? { ...command, at: newestTime } : command, storage);
+}
+
+function applyInOrder(command: Command, storage: Storage): Result {
   switch (command.kind) {
     case 'message':
     case 'change':
