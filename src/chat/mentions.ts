@@ -3,6 +3,7 @@ import { mentionsIn } from '../shared/mentions.js';
 import { LIMITS, type User } from '../shared/protocol.js';
 import { skeleton } from './names.js';
 import type { PeopleStorage } from './types.js';
+import { maskUnassigned } from './unicode.js';
 
 /** Each person once, in the order of the text, at most 20; undefined when there is nobody. */
 export function findMentions(
@@ -10,7 +11,7 @@ export function findMentions(
   people: Pick<PeopleStorage, 'ownerOf'>,
 ): readonly User[] | undefined {
   const found = new Map<string, User>();
-  for (const { user } of mentionsIn(text, (name) => people.ownerOf(skeleton(name)))) {
+  for (const { user } of mentionsIn(maskUnassigned(text), (name) => people.ownerOf(skeleton(name)))) {
     found.set(user.id, { id: user.id, name: user.name });
     if (found.size === LIMITS.mentionsPerMessage) break;
   }

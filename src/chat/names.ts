@@ -5,6 +5,7 @@
 import { LIMITS } from '../shared/protocol.js';
 import { canonicalEmoji, graphemesOf, INVISIBLE_CHARACTERS } from '../shared/text.js';
 import { foldBeforeNfkc, foldCase, foldGreek, mapConfusables } from './confusables.js';
+import { escapeUnassigned } from './unicode.js';
 
 export type ParsedName =
   | { readonly ok: true; readonly name: string }
@@ -78,14 +79,14 @@ function normalizeEmoji(name: string): string {
 }
 
 /** To be increased whenever `skeleton` changes its result for any name: stored skeletons are then rebuilt. */
-export const SKELETON_VERSION = '3';
+export const SKELETON_VERSION = '4';
 
 /**
  * What a name looks like: two names with one skeleton belong to one person. NFKC, case folding and the confusables of
  * UTS #39; spaces, characters that draw nothing, lines through or under a letter and tatweel do not count.
  */
 export function skeleton(name: string): string {
-  const folded = foldCase(foldGreek(foldBeforeNfkc(name).normalize('NFKC')));
+  const folded = foldCase(foldGreek(foldBeforeNfkc(escapeUnassigned(name)).normalize('NFKC')));
   return mapConfusables(folded).replace(IGNORED, '').replace(DOTTED, '$1').normalize('NFD');
 }
 
