@@ -5,6 +5,7 @@
 import { LIMITS } from '../shared/protocol.js';
 import { canonicalEmoji, graphemesOf, INVISIBLE_CHARACTERS } from '../shared/text.js';
 import { foldBeforeNfkc, foldCase, foldGreek, mapConfusables } from './confusables.js';
+import { escapeUnassigned } from './unicode.js';
 
 export type ParsedName =
   | { readonly ok: true; readonly name: string }
@@ -78,14 +79,14 @@ function normalizeEmoji(name: string): string {
 }
 
 /** Increase this when `skeleton` changes its result for any name. The store then rebuilds all skeletons. */
-export const skeletonVersion = '3';
+export const skeletonVersion = '4';
 
 /**
  * Reduces a name to what it looks like. Names with one skeleton belong to one person. NFKC, case folding and the confusables of
  * UTS #39; spaces, characters that draw nothing, lines through or under a letter and tatweel do not count.
  */
 export function skeleton(name: string): string {
-  const folded = foldCase(foldGreek(foldBeforeNfkc(name).normalize('NFKC')));
+  const folded = foldCase(foldGreek(foldBeforeNfkc(escapeUnassigned(name)).normalize('NFKC')));
   return mapConfusables(folded).replace(ignoredMarks, '').replace(dottedLetter, '$1').normalize('NFD');
 }
 

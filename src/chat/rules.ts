@@ -24,6 +24,7 @@ import {
   StorageError,
   type StoredCommand,
 } from './types.js';
+import { maskUnassigned } from './unicode.js';
 
 const dayMs = 24 * 3600 * 1000;
 /** The server sends a person the unread counts of at most this many rooms. */
@@ -64,7 +65,13 @@ export function applyBatch(
   }
 }
 
+/** Time never goes back, whichever node accepted a command: a command counts as made at the newest stored time or later. */
 export function apply(command: Command, storage: Storage): Result {
+  const { newestTime } = storage;
+  return applyInOrder(command.at < newestTime ? { ...command, at: newestTime } : command, storage);
+}
+
+function applyInOrder(command: Command, storage: Storage): Result {
   switch (command.kind) {
     case 'message':
     case 'change':
@@ -121,7 +128,7 @@ export function findMentions(
   people: Pick<PeopleStorage, 'ownerOf'>,
 ): readonly User[] | undefined {
   const found = new Map<string, User>();
-  for (const { user } of mentionsIn(text, (name) => people.ownerOf(skeleton(name)))) {
+  for (const { user } of mentionsIn(maskUnassigned(text), (name) => people.ownerOf(skeleton(name)))) {
     found.set(user.id, { id: user.id, name: user.name });
     if (found.size === LIMITS.mentionsPerMessage) break;
   }

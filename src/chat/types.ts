@@ -299,6 +299,8 @@ export interface Storage {
   readonly people: PeopleStorage;
   readonly events: EventStorage;
   readonly memberships: MembershipStorage;
+  /** The newest time that is stored, of any event or person. */
+  readonly newestTime: number;
   /** Commits all of `work` or nothing. It is durable on return. @throws StorageError when the disk fails */
   transaction<T>(work: () => T): T;
 }

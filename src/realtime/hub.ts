@@ -7,7 +7,14 @@ import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Limits } from '../config.js';
 import type { Reply } from '../sequencer/sequencer.js';
 import { newSalt } from '../session.js';
-import { CLOSE, type HelloFrame, LIMITS, type PostCommand, type User } from '../shared/protocol.js';
+import {
+  CLOSE,
+  type HelloFrame,
+  LIMITS,
+  type PostCommand,
+  type RoomEvent,
+  type User,
+} from '../shared/protocol.js';
 import { Broadcaster } from './broadcaster.js';
 import { Connection, type ConnectionOptions, textFrame } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
@@ -276,13 +283,23 @@ export class Hub {
   #publish({ room: name, event, messages, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {
     this.eventCount++;
     const room = this.#rooms.get(name);
-    room?.publish(event);
-    if (room) this.broadcaster.add(room);
+    if (room) this.#publishTo(room, event);
     const author = this.#users.get(event.user.id);
     if (author && event.type === 'chat') this.memberships.onMember(author, name);
     const mentioned = ids.flatMap((id) => this.#users.get(id) ?? []);
     this.memberships.notifier.onEvent({ room: name, event, messages, author, mentioned });
     if (room && event.id === 1) this.#enterAll(room);
+  }
+
+  /** An event that does not follow the last one is read from the log. When that fails, clients reconnect and resume. */
+  #publishTo(room: Room, event: RoomEvent): void {
+    try {
+      room.publish(event);
+    } catch {
+      for (const connection of this.connections.values())
+        if (connection.room === room) connection.close(CLOSE.serverError);
+    }
+    this.broadcaster.add(room);
   }
 
   /** People already in the room when its first message arrives become members. */

@@ -6,7 +6,6 @@
  * mention Anna. Code, quoted lines, addresses and `\@` mention nobody.
  */
 import { LIMITS, type User } from './protocol.js';
-import { graphemesOf } from './text.js';
 
 /** A mention with its place in the text, in code units, the @ included. */
 export interface Mention {
@@ -87,12 +86,18 @@ function countSpaces(name: string): number {
   return name.match(/\s+/g)?.length ?? 0;
 }
 
-/** What could be a name at the beginning of a text, the longest first: whole words, at most 32 graphemes. */
+/**
+ * What could be a name at the beginning of a text, the longest first: whole words, at most 32 characters with their marks.
+ * Intl.Segmenter would be more exact, but its rules differ between versions of Node, and every node must find the same.
+ */
 function candidateNames(rest: string): string[] {
   const [line = ''] = rest.split('\n', 1);
   if (/^\s/.test(line)) return [];
   const parts: string[] = [];
-  for (const grapheme of graphemesOf(line)) if (parts.push(grapheme) > LIMITS.nameGraphemes) break;
+  for (const char of line) {
+    if (extendsPrevious(char, parts.at(-1) ?? '')) parts.push(`${parts.pop() ?? ''}${char}`);
+    else if (parts.push(char) > LIMITS.nameGraphemes) break;
+  }
   const names: string[] = [];
   for (let end = Math.min(parts.length, LIMITS.nameGraphemes); end > 0; end--) {
     const [last = '', next = ''] = [parts[end - 1], parts[end]];
@@ -101,7 +106,19 @@ function candidateNames(rest: string): string[] {
   return names;
 }
 
-/** Whether two graphemes that follow each other belong to one word. */
+/** Marks, joiners and what they join, modifiers of emoji, tags, and the second half of a flag. */
+function extendsPrevious(char: string, previous: string): boolean {
+  if (previous === '') return false;
+  extenders ??= /\p{M}|\u200d|[\u{1f3fb}-\u{1f3ff}]|[\u{e0020}-\u{e007f}]/u;
+  return extenders.test(char) || previous.endsWith('\u200d') || (isFlagHalf(char) && isFlagHalf(previous));
+}
+let extenders: RegExp | undefined;
+
+function isFlagHalf(char: string): boolean {
+  return /^[\u{1f1e6}-\u{1f1ff}]$/u.test(char);
+}
+
+/** Whether two characters that follow each other belong to one word. */
 function continuesWord(one: string, next: string): boolean {
   patterns ??= {
     word: /[\p{L}\p{N}\p{M}_]/u,

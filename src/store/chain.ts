@@ -133,6 +133,8 @@ export class PeopleChain {
   readonly #lastSeq: Database.Statement<[], number>;
   readonly #insert: Database.Statement<[...PersonColumns]>;
   readonly #setHead: Database.Statement<[string]>;
+  readonly #newest: Database.Statement<[], number>;
+  #newestTime: number | undefined;
 
   constructor(db: Database.Database) {
     this.#state =
@@ -145,7 +147,18 @@ export class PeopleChain {
     this.#insert = db.prepare(`INSERT INTO people_chain
       (number, seq, type, person, name, skeleton, signed_out, generation, link, at, hash)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(?))`);
+    this.#newest = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM people_chain').pluck();
     this.#setHead = db.prepare("REPLACE INTO meta VALUES ('people_head', ?)");
+  }
+
+  get newestTime(): number {
+    this.#newestTime ??= this.#newest.get() ?? 0;
+    return this.#newestTime;
+  }
+
+  /** Call it after a rollback. */
+  clearCache(): void {
+    this.#newestTime = undefined;
   }
 
   /** Call it within the transaction, after the row of the person was written. */
@@ -162,6 +175,7 @@ export class PeopleChain {
       ...([state.signedOut, generation, link, at, hash] as const),
     );
     this.#setHead.run(`${number} ${hash}`);
+    if (at > this.newestTime) this.#newestTime = at;
   }
 }
 

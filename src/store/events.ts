@@ -150,6 +150,11 @@ export class EventStore implements EventStorage {
     return this.#last.get(room) ?? 0;
   }
 
+  /** The newest time of any event. */
+  get newestTime(): number {
+    return this.#counters.newestTime;
+  }
+
   /** The end of the room's chain. */
   head(room: string): Head {
     return this.#head.get(room) ?? { last: 0, hash: zeroHash };
@@ -330,15 +335,24 @@ export class RoomCounters {
   readonly #find: Database.Statement<[string], RoomCounter>;
   readonly #add: Database.Statement<[string, number]>;
   readonly #update: Database.Statement<[number, number, number, string, number]>;
+  readonly #newest: Database.Statement<[], number>;
+  #newestTime: number | undefined;
 
   constructor(db: Database.Database) {
     this.#find = db.prepare(
       'SELECT room, last, at, messages, lower(hex(hash)) AS hash FROM rooms WHERE name = ?',
     );
+    this.#newest = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM rooms').pluck();
     this.#add = db.prepare('INSERT INTO rooms (name, last, at) VALUES (?, 0, ?)');
     this.#update = db.prepare(
       'UPDATE rooms SET last = ?, at = ?, messages = ?, hash = unhex(?) WHERE room = ?',
     );
+  }
+
+  /** The newest time of any room. */
+  get newestTime(): number {
+    this.#newestTime ??= this.#newest.get() ?? 0;
+    return this.#newestTime;
   }
 
   /** Counts one more event in the room, and `messages` (0 or 1) more messages. The time of a room never decreases. */
@@ -347,6 +361,7 @@ export class RoomCounters {
     counter.last++;
     counter.messages += messages;
     if (at > counter.at) counter.at = at;
+    if (at > this.newestTime) this.#newestTime = at;
     if (!counter.changed) {
       counter.changed = true;
       this.#changed.push(counter);
@@ -390,6 +405,7 @@ export class RoomCounters {
   clearCache(): void {
     this.#cache.clear();
     this.#changed = [];
+    this.#newestTime = undefined;
   }
 }
 

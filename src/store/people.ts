@@ -76,7 +76,17 @@ export class PeopleStore implements PeopleStorage {
     return person;
   }
 
-  /** Call it after a change or a rollback, because the cached rows may be wrong. */
+  /** The newest time in the chain of people. */
+  get newestTime(): number {
+    return this.#chain.newestTime;
+  }
+
+  onRollback(): void {
+    this.clearCache();
+    this.#chain.clearCache();
+  }
+
+  /** Call it after a change, because the cached rows may be wrong. */
   clearCache(): void {
     this.#cache.clear();
   }

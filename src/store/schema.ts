@@ -181,11 +181,14 @@ export function defineChainFunction(db: Database.Database, report?: (events: num
 
 /** Writes an entry for each person from before the chain of people. */
 export function startPeopleChain(db: Database.Database): void {
-  const people = db.prepare<[], { readonly person: number; readonly seen: number }>(
-    'SELECT person, seen FROM people WHERE NOT EXISTS (SELECT 1 FROM people_chain) ORDER BY person',
-  );
+  const people = db
+    .prepare<[], number>(
+      'SELECT person FROM people WHERE NOT EXISTS (SELECT 1 FROM people_chain) ORDER BY person',
+    )
+    .pluck();
+  const at = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM rooms').pluck().get() ?? 0;
   const chain = new PeopleChain(db);
-  for (const { person, seen } of people.all()) chain.append('migrate', person, seen);
+  for (const person of people.all()) chain.append('migrate', person, at);
 }
 
 export const MIGRATIONS: readonly string[] = [

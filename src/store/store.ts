@@ -113,6 +113,10 @@ export class Store implements Storage {
     }
   }
 
+  get newestTime(): number {
+    return Math.max(this.events.newestTime, this.people.newestTime);
+  }
+
   /** Runs `work` in a read transaction, which takes one lock for all its reads. `work` must not write. */
   read<T>(work: () => T): T {
     this.#beginRead.run();
@@ -125,7 +129,7 @@ export class Store implements Storage {
 
   #rollBack(): void {
     if (this.#db.inTransaction) this.#rollback.run();
-    this.people.clearCache();
+    this.people.onRollback();
     this.events.clearCache();
   }
 

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Door, temporaryFolder } from '../harness.js';
+import { createBackup } from '../../src/store/backup.js';
+import { verify } from '../../src/store/verify.js';
+import { Door, startChat, temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { chatWith, folderWith, oneport } from './commands.js';
+import { chatWith, databaseOf, folderWith, oneport } from './commands.js';
 
 describe('backup', { timeout: 60_000 }, () => {
   it('copies the database of a running server, readable by its owner only', async () => {
@@ -18,6 +20,20 @@ describe('backup', { timeout: 60_000 }, () => {
       out: expect.stringMatching(/^sound: 21 events in 2 rooms, 1 people\n/),
     });
     expect(readdirSync(dirname(file))).toEqual(['backup.db']);
+  });
+
+  it('holds no deleted text, also right after the deletion', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const path = '/api/rooms/lobby/messages';
+    for (let n = 1; n <= 100; n++) await ann.post(path, { data: `zebraquartzvex ${n} ${'.'.repeat(n)}` });
+    await ann.post(path, { type: 'edit', target: 50, data: 'zebraquartzvex again, and longer than before' });
+    for (let n = 1; n <= 100; n += 2) await ann.post(path, { type: 'delete', target: n });
+    for (let n = 2; n <= 100; n += 2) await ann.post(path, { type: 'delete', target: n });
+    const file = join(temporaryFolder(), 'backup.db');
+    await createBackup(databaseOf(chat.dataDir), file, () => {});
+    expect(readFileSync(file).includes('zebraquartzvex')).toBe(false);
+    expect(verify(file, () => {}).finding).toBeUndefined();
   });
 
   it('ends with a complete copy while messages keep coming', async () => {

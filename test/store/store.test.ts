@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { applyBatch } from '../../src/chat/rules.js';
+import { apply, applyBatch } from '../../src/chat/rules.js';
 import {
   type Command,
   type LinkToken,
@@ -81,6 +81,29 @@ describe('the log', () => {
     const store = openStore();
     applyAll(store, say('now', { at: 5000 }), say('an hour ago', { at: 1000 }), say('later', { at: 6000 }));
     expect(store.events.after('lobby', 0, 10).map(({ at }) => at)).toEqual([5000, 5000, 6000]);
+  });
+
+  it('never lets the time go back from one command to the next, in any room', () => {
+    const dataDir = temporaryFolder();
+    const first = new Store(dataDir);
+    applyAll(first, say('now', { at: 5000 }), say('an hour ago', { at: 1000, room: 'other' }));
+    expect(first.events.after('other', 0, 10).map(({ at }) => at)).toEqual([5000]);
+    first.close();
+    const store = openStore(dataDir);
+    applyAll(store, say('after a restart', { at: 2000, room: 'third' }));
+    expect(store.events.after('third', 0, 10).map(({ at }) => at)).toEqual([5000]);
+  });
+
+  it('shows the name that its author has when it is applied, whatever the command says', () => {
+    const store = openStore();
+    applyAll(store, say('hi'), {
+      kind: 'sign-in',
+      user: { ...ANN, name: 'Anna' },
+      generation: 0,
+      skeleton: 'anna',
+      at: 1000,
+    });
+    expect(applyAll(store, say('late'))).toMatchObject([{ event: { user: { name: 'Anna' } } }]);
   });
 
   it('returns a message as it was sent', () => {
@@ -262,6 +285,7 @@ describe('a batch', () => {
       people: store.people,
       events: store.events,
       memberships: store.memberships,
+      newestTime: 0,
       transaction: (work) =>
         store.transaction(() => {
           work();
@@ -313,7 +337,21 @@ describe('a batch', () => {
         room: fc.nat(2),
         cid: fc.integer({ min: 1, max: 9 }),
       }),
-      fc.record({ kind: fc.constantFrom('call', 'enter', 'read'), room: fc.nat(2), cid: fc.nat(9) }),
+      fc.record({
+        kind: fc.constantFrom(
+          'call',
+          'reply',
+          'enter',
+          'read',
+          'seen',
+          'rename',
+          'sign-out',
+          'link',
+          'redeem',
+        ),
+        room: fc.nat(2),
+        cid: fc.nat(9),
+      }),
     );
     fc.assert(
       fc.property(
@@ -325,9 +363,13 @@ describe('a batch', () => {
           const [one, many] = [new Store(single), new Store(batched)];
           const results = commands.flatMap((each) => applyAll(one, each));
           const inBatches: Result[] = [];
-          for (let from = 0; from < commands.length; from += size)
-            inBatches.push(...applyAll(many, ...commands.slice(from, from + size)));
+          for (let from = 0; from < commands.length; from += size) {
+            const batch = commands.slice(from, from + size);
+            expect(() => many.transaction(() => fail(batch, many))).toThrow('rolled back');
+            inBatches.push(...applyAll(many, ...batch));
+          }
           expect(inBatches).toEqual(results);
+          expect([...many.heads()]).toEqual([...one.heads()]);
           for (const store of [one, many]) store.close();
           expect(rowsIn(batched)).toEqual(rowsIn(single));
           expect(verify(databaseFile(batched), () => {}).finding).toBeUndefined();
@@ -373,6 +415,7 @@ describe('a batch', () => {
           return store.events.append(room, person, said);
         },
       },
+      newestTime: 0,
       transaction: (work) => store.transaction(work),
     };
     const results = applyBatch([say('a'), say('poison'), say('b')], storage, (error) => bugs.push(error));
@@ -453,6 +496,11 @@ function codeOf(work: () => unknown): string | undefined {
   return undefined;
 }
 
+function fail(commands: readonly Command[], store: Store): never {
+  for (const command of commands) apply(command, store);
+  throw new Error('rolled back');
+}
+
 interface Asked {
   readonly kind: string;
   readonly room: number;
@@ -460,11 +508,20 @@ interface Asked {
 }
 
 function commandOf({ kind, room, cid: n }: Asked, index: number): Command {
-  const fields = { room: `room${room}`, user: index % 3 === 0 ? BOB : ANN, at: 1000 + (index % 5) };
+  const user = index % 3 === 0 ? BOB : ANN;
+  const fields = { room: `room${room}`, user, at: 1000 + ((index * 7) % 11) };
+  const [{ at }, link, generation] = [fields, { hash: `h${n}`, expires: 1000 + n }, n % 3];
+  if (kind === 'seen') return { kind, user, at };
+  if (kind === 'rename')
+    return { kind: 'sign-in', user: { ...user, name: `N${n}` }, generation, skeleton: `n${n}`, at };
+  if (kind === 'sign-out') return { kind, user, generation, link: n % 2 ? link : undefined, at };
+  if (kind === 'link') return { kind, user, generation, link, at };
+  if (kind === 'redeem') return { kind, hash: `h${n}`, at };
   if (kind === 'enter') return { kind, ...fields };
   if (kind === 'read') return { kind, ...fields, id: n };
   const salt = index.toString(16).padStart(32, '0');
   if (kind === 'say') return { kind: 'message', salt, ...fields, data: `m${n}`, cid: `c${n}` };
+  if (kind === 'reply') return { kind: 'message', salt, ...fields, data: 'yes', reply: n };
   if (kind === 'call') return { kind: 'message', salt, ...fields, data: 'look, @Bob' };
   if (kind === 'edit')
     return { kind: 'change', salt, type: kind, ...fields, target: n, data: 'edited, @Ann' };
@@ -475,7 +532,18 @@ function commandOf({ kind, room, cid: n }: Asked, index: number): Command {
 /** All rows that must be the same on every node. */
 function rowsIn(dataDir: string): unknown {
   const db = new Database(databaseFile(dataDir), { readonly: true });
-  const tables = ['people', 'rooms', 'events', 'reactions', 'mentions', 'members'];
+  const tables = [
+    'people',
+    'rooms',
+    'events',
+    'states',
+    'reactions',
+    'mentions',
+    'members',
+    'deletions',
+    'links',
+  ];
+  tables.push('people_chain');
   const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table}`).raw().all());
   db.close();
   return rows;
