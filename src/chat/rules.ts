@@ -10,6 +10,7 @@ import {
   type Command,
   type EnterCommand,
   type EventCommand,
+  type ExpireCommand,
   type LinkCommand,
   type Message,
   type MessageCommand,
@@ -71,6 +72,8 @@ export function apply(command: Command, storage: Storage): Result {
       return enterRoom(command, storage);
     case 'read':
       return markRead(command, storage);
+    case 'expire':
+      return expire(command, storage);
   }
 }
 
@@ -93,6 +96,7 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
   const target = reply === undefined ? undefined : storage.events.message(room, reply);
   if (reply !== undefined && !target) return rejection(NO_MESSAGE);
   if (target?.deleted) return rejection(DELETED);
+  if (target?.expired) return rejection(EXPIRED);
   const mentions = findMentions(command.data, storage.people);
   const event = storage.events.append(room, person, mentions ? { ...command, mentions } : command);
   storage.memberships.addPost(room, person, event.id);
@@ -133,6 +137,11 @@ function markRead(command: ReadCommand, storage: Storage): Result {
   if (person.signedOut) return rejection(SIGNED_OUT);
   const { room, user } = command;
   return { kind: 'read', room, user, mark: storage.memberships.advanceReadMark(room, person, command.id) };
+}
+
+function expire({ room, through, at }: ExpireCommand, storage: Storage): Result {
+  storage.events.expire(room, through, at);
+  return { kind: 'expired', room };
 }
 
 function signIn(command: SignInCommand, storage: Storage): Result {
@@ -258,6 +267,7 @@ const NO_MESSAGE: Problem = {
   message: 'There is no message with this number in this room.',
 };
 const DELETED: Problem = { code: 'deleted', message: 'This message was deleted.' };
+const EXPIRED: Problem = { code: 'deleted', message: 'This message has expired.' };
 
 function validateChange(
   { type, data }: ChangeCommand,
@@ -266,6 +276,7 @@ function validateChange(
   storage: Storage,
 ): Problem | undefined {
   if (message.deleted) return DELETED;
+  if (message.expired) return EXPIRED;
   switch (type) {
     case 'edit':
     case 'delete':
