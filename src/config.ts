@@ -54,6 +54,8 @@ export interface Config {
   /** Undefined: plain HTTP, as behind a proxy. */
   readonly tls: TlsFiles | undefined;
   readonly logLevel: string;
+  /** Days after which texts are dropped; 0: never. */
+  readonly retentionDays: number;
   readonly limits: Limits;
 }
 
@@ -107,6 +109,7 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     '10',
     'sign-ins per minute from one address or IPv6 /64, after the first 60; 0 = no limit',
   ],
+  ['RETENTION_DAYS', '0', 'days that the texts of messages are kept; 0 = for ever'],
   ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
 ];
 
@@ -132,6 +135,7 @@ export function readConfig(env: Environment): Config {
     site: readSite(env),
     metricsPublic: oneOf(env, 'METRICS', ['loopback', 'all']) === 'all',
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
+    retentionDays: wholeNumber(env, 'RETENTION_DAYS', 36_500),
     limits: readLimits(env),
   });
 }

@@ -18,6 +18,7 @@ import { isValidRequest } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
 import { Hub } from './realtime/hub.js';
 import { offersWebSocket, UpgradeHandler } from './realtime/upgrade.js';
+import { startRetention } from './retention.js';
 import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
 import { newInstance, newKey, SessionCookie } from './session.js';
@@ -84,6 +85,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
     startStoreTimer(store, telemetry),
     startHeadLog(store, logger),
+    startRetention({ days: config.retentionDays, now, log: store.events, submit: chat.submit, logger }),
     () => hub.stop(),
   ];
   const abort = (): void => {

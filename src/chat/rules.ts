@@ -10,6 +10,7 @@ import {
   type Command,
   type EnterCommand,
   type EventCommand,
+  type ExpireCommand,
   type LinkCommand,
   type Message,
   type MessageCommand,
@@ -42,6 +43,7 @@ const problems = {
   signedOut: { code: 'signed_out', message: 'You are signed out. Sign in again.' },
   noMessage: { code: 'no_message', message: 'There is no message with this number in this room.' },
   deleted: { code: 'deleted', message: 'This message was deleted.' },
+  expired: { code: 'deleted', message: 'This message has expired.' },
   notAuthor: { code: 'not_yours', message: 'Only the author can edit or delete a message.' },
   noReaction: { code: 'not_there', message: 'You have not added this reaction.' },
 } as const satisfies Readonly<Record<string, Problem>>;
@@ -91,6 +93,8 @@ function applyInOrder(command: Command, storage: Storage): Result {
       return enterRoom(command, storage);
     case 'read':
       return markRead(command, storage);
+    case 'expire':
+      return expire(command, storage);
   }
 }
 
@@ -113,6 +117,7 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
   const target = reply === undefined ? undefined : storage.events.message(room, reply);
   if (reply !== undefined && !target) return rejection(problems.noMessage);
   if (target?.deleted) return rejection(problems.deleted);
+  if (target?.expired) return rejection(problems.expired);
   const mentions = findMentions(command.data, storage.people);
   const event = storage.events.append(room, person, mentions ? { ...command, mentions } : command);
   storage.memberships.addPost(room, person, event.id);
@@ -166,6 +171,11 @@ function markRead(command: ReadCommand, storage: Storage): Result {
   if (person.signedOut) return rejection(problems.signedOut);
   const { room, user } = command;
   return { kind: 'read', room, user, mark: storage.memberships.advanceReadMark(room, person, command.id) };
+}
+
+function expire({ room, through, at }: ExpireCommand, storage: Storage): Result {
+  storage.events.expire(room, through, at);
+  return { kind: 'expired', room };
 }
 
 function signIn(command: SignInCommand, storage: Storage): Result {
@@ -287,6 +297,7 @@ function validateChange(
   storage: Storage,
 ): Problem | undefined {
   if (message.deleted) return problems.deleted;
+  if (message.expired) return problems.expired;
   switch (type) {
     case 'edit':
     case 'delete':

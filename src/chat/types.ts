@@ -21,7 +21,8 @@ export type Command =
   | RedeemCommand
   | SeenCommand
   | EnterCommand
-  | ReadCommand;
+  | ReadCommand
+  | ExpireCommand;
 /** Becomes a numbered event of its room, if the rules accept it. */
 export type EventCommand = MessageCommand | ChangeCommand;
 
@@ -116,6 +117,14 @@ export interface ReadCommand {
   readonly at: number;
 }
 
+/** Drops the texts of a room up to number `through`, because they are older than the operator keeps them. */
+export interface ExpireCommand {
+  readonly kind: 'expire';
+  readonly room: string;
+  readonly through: number;
+  readonly at: number;
+}
+
 /** The result of a command. A rejected one changed nothing; `problem` names the client's mistake or the disk error. */
 export type Result =
   | {
@@ -146,6 +155,7 @@ export type Result =
   | { readonly kind: 'seen' }
   | { readonly kind: 'entered'; readonly user: User; readonly rooms: readonly string[] }
   | { readonly kind: 'read'; readonly room: string; readonly user: User; readonly mark: ReadMark }
+  | { readonly kind: 'expired'; readonly room: string }
   | { readonly kind: 'rejected'; readonly problem: Problem };
 
 /** How far a person has read a room. `advanced`: the command moved the mark. */
@@ -224,7 +234,7 @@ export interface StoredCommand {
   readonly event: RoomEvent;
   readonly target: number | undefined;
   readonly reply: number | undefined;
-  /** the text or the emoji as it was sent; undefined once the message is deleted */
+  /** the text or the emoji as it was sent; undefined once the message is deleted or expired */
   readonly data: string | undefined;
 }
 
@@ -242,6 +252,8 @@ export interface Message {
   /** number of its last edit */
   readonly edited: number | undefined;
   readonly deleted: boolean;
+  /** its text was dropped by retention */
+  readonly expired: boolean;
   /** count of current reactions */
   readonly reactions: number;
 }
@@ -278,6 +290,8 @@ export interface EventStorage {
   message(room: string, id: number): Message | undefined;
   /** Whether the message has this reaction of this person. */
   hasReaction(message: Message, person: Person, emoji: string): boolean;
+  /** Drops the texts, salts and mentions of all messages up to this number, and of their edits. */
+  expire(room: string, through: number, at: number): void;
   /** Stores a change as `append` does a message, and applies it to the message. */
   appendChange(message: Message, person: Person, change: NewChange): ChangeEvent;
 }

@@ -83,6 +83,7 @@ export function parseChat(fields: Fields): ChatEvent | undefined {
     ...optionalField('mentions', listField(fields, 'mentions', parseUser)),
     ...optionalField('edited', countField(fields, 'edited')),
     ...optionalField('deleted', countField(fields, 'deleted')),
+    ...(field(fields, 'expired') === true ? { expired: true as const } : {}),
     ...optionalField('reactions', listField(fields, 'reactions', parseReaction)),
   };
 }

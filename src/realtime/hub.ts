@@ -167,6 +167,7 @@ export class Hub {
     for (const result of results) {
       if (result.kind === 'accepted') this.#publish(result);
       else if (result.kind === 'read') this.#sendReadMark(result);
+      else if (result.kind === 'expired') this.#rooms.get(result.room)?.clearCache();
       else if (result.kind === 'signed-out') this.#closeAll(result.user, CLOSE.signedOut);
       else if (result.kind === 'signed-in') {
         if (result.before) this.#rename(result.before, result.user);

@@ -99,6 +99,11 @@ export class Room {
     this.#pending.push(frame);
   }
 
+  /** Texts were dropped from the log. */
+  clearCache(): void {
+    this.#frames.clear();
+  }
+
   /** Queues a frame without a number. */
   broadcast(frame: ServerFrame): void {
     this.#pending.push(textFrame(frame));

@@ -18,7 +18,7 @@ interface Numbered {
   readonly cid?: string;
 }
 
-/** A message. A live frame has it as it was posted; a page of the log has its current state. `data` is '' once deleted. */
+/** A message. A live frame has it as it was posted; a page of the log has its current state. `data` is '' once deleted or expired. */
 export interface ChatEvent extends Numbered {
   readonly type: 'chat';
   readonly data: string;
@@ -30,6 +30,8 @@ export interface ChatEvent extends Numbered {
   readonly edited?: number;
   /** number of its deletion */
   readonly deleted?: number;
+  /** retention has dropped its text */
+  readonly expired?: true;
   /** current reactions in the order of their numbers */
   readonly reactions?: readonly Reaction[];
 }
@@ -57,9 +59,10 @@ export type ChangeEvent = EditEvent | DeleteEvent | ReactEvent;
 export interface EditEvent extends Numbered {
   readonly type: 'edit';
   readonly target: number;
-  /** the new text; '' once the message is deleted */
+  /** the new text; '' once the message is deleted or has expired */
   readonly data: string;
   readonly mentions?: readonly User[];
+  readonly expired?: true;
 }
 
 export interface DeleteEvent extends Numbered {

@@ -7,9 +7,14 @@
 import { type ChangeEvent, type ChatEvent, type EditEvent, LIMITS, type ReactEvent } from './protocol.js';
 import { excerpt } from './text.js';
 
+/** Whether the text of a message is gone: deleted, or dropped by retention. */
+export function isGone({ deleted, expired }: ChatEvent): boolean {
+  return deleted !== undefined || expired === true;
+}
+
 /** Returns the message after a change of it; the same object when nothing changed. */
 export function applyChange(message: ChatEvent, change: ChangeEvent): ChatEvent {
-  if (message.deleted !== undefined) return message;
+  if (isGone(message)) return message;
   switch (change.type) {
     case 'edit':
       return applyEdit(message, change);

@@ -20,7 +20,7 @@ interface SaltedRow {
 export class Changes {
   readonly reactions: ReactionStore;
   readonly mentions: MentionStore;
-  /** Count of deletions since the start. */
+  /** Count of texts removed since the start. */
   deletions = 0;
   readonly #setEdited: Database.Statement<[number, number]>;
   readonly #setDeleted: Database.Statement<[number, number]>;
@@ -80,6 +80,14 @@ export class Changes {
     this.#eraseEdits(message);
     this.mentions.clear(message.roomKey, message.id);
     this.reactions.clear(message);
+  }
+
+  /** Erases the text of a message and of its edits, and whom it mentions. */
+  expire(message: Message): void {
+    this.deletions++;
+    this.#erase(message.key);
+    this.#eraseEdits(message);
+    this.mentions.clear(message.roomKey, message.id);
   }
 
   /** Erases the texts of all edits. Each edit has the number of the previous one. */

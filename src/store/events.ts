@@ -19,7 +19,7 @@ import { contentHash, eventHash, type HashedEvent, type Head, zeroHash } from '.
 import { Changes, type ReactionStore } from './changes.js';
 import { limitClause } from './database.js';
 import type { RecentRooms } from './memberships.js';
-import { mentionsColumn, type Row, selectEvents, toChat, toEvent } from './rows.js';
+import { isExpired, mentionsColumn, type Row, selectEvents, toChat, toEvent } from './rows.js';
 
 /** A new row of `events`. */
 type EventFields = [
@@ -47,6 +47,13 @@ export class EventStore implements EventStorage {
   readonly #after: Database.Statement<[number, number, number], Row>;
   readonly #before: Database.Statement<[number, number, number], Row>;
 
+  readonly #unexpired: Database.Statement<[], string>;
+  readonly #expirable: Database.Statement<[string, number, number], number | null>;
+  readonly #expired: Database.Statement<[number], number>;
+  readonly #messagesBetween: Database.Statement<[number, number, number], Row>;
+  readonly #setExpired: Database.Statement<[number, number]>;
+  readonly #addExpiration: Database.Statement<[number, number, number]>;
+
   /** `recentRooms` is told of every event. Readers of the log need none. */
   constructor(db: Database.Database, recentRooms?: RecentRooms) {
     this.changes = new Changes(db);
@@ -70,6 +77,18 @@ export class EventStore implements EventStorage {
     this.#before = db.prepare(
       `${selectEvents} WHERE e.room = ? AND e.id < ? ORDER BY e.id DESC ${limitClause}`,
     );
+    this.#unexpired = db.prepare<[], string>('SELECT name FROM rooms WHERE expired < last').pluck();
+    this.#expirable = db
+      .prepare<[string, number, number], number | null>(`SELECT max(id) FROM (
+        SELECT e.id, e.at FROM rooms r CROSS JOIN events e ON e.room = r.room AND e.id > r.expired
+        WHERE r.name = ? ORDER BY e.id ${limitClause}) WHERE at < ?`)
+      .pluck();
+    this.#expired = db.prepare<[number], number>('SELECT expired FROM rooms WHERE room = ?').pluck();
+    this.#messagesBetween = db.prepare(
+      `${selectEvents} WHERE e.room = ? AND e.id > ? AND e.id <= ? AND e.type = 'chat'`,
+    );
+    this.#setExpired = db.prepare('UPDATE rooms SET expired = ? WHERE room = ?');
+    this.#addExpiration = db.prepare('INSERT INTO expirations (room, through, at) VALUES (?, ?, ?)');
   }
 
   append(room: string, person: Person, message: NewMessage): ChatEvent {
@@ -112,6 +131,28 @@ export class EventStore implements EventStorage {
     return type === 'edit'
       ? { type, ...event, data: made.data, ...(mentions && { mentions }) }
       : { type, ...event, data: made.data };
+  }
+
+  /** Does nothing for numbers that have expired before. */
+  expire(room: string, through: number, at: number): void {
+    const key = this.#counters.keyOf(room);
+    if (key === undefined) return;
+    const from = this.#expired.get(key) ?? 0;
+    const to = Math.min(through, this.last(room));
+    if (to <= from) return;
+    for (const row of this.#messagesBetween.all(key, from, to)) this.changes.expire(toMessage(row));
+    this.#setExpired.run(to, key);
+    this.#addExpiration.run(key, to, at);
+  }
+
+  /** Rooms with messages that have not expired. */
+  roomsWithTexts(): string[] {
+    return this.#unexpired.all();
+  }
+
+  /** Returns the last of the next `limit` numbers to expire that are older than `before` (milliseconds since 1970). */
+  expirableThrough(room: string, before: number, limit: number): number | undefined {
+    return this.#expirable.get(room, limit, before) ?? undefined;
   }
 
   findByCid(person: Person, cid: string): StoredCommand | undefined {
@@ -206,8 +247,10 @@ export class EventStore implements EventStorage {
     );
   }
 
-  /** Returns the text or emoji as it was sent; undefined when its message was deleted. */
-  #originalData({ type, room, data, deleted, target }: Row): string | undefined {
+  /** Returns the text or emoji as it was sent; undefined when its message was deleted or has expired. */
+  #originalData(row: Row): string | undefined {
+    const { type, room, data, deleted, target } = row;
+    if ((type === 'chat' || type === 'edit') && isExpired(row)) return undefined;
     const isGone = type === 'chat' ? deleted !== null : type === 'edit' && this.#isDeleted(room, target ?? 0);
     return isGone ? undefined : (data ?? '');
   }
@@ -283,6 +326,7 @@ function toMessage(row: Row): Message {
     text,
     edited,
     deleted: row.deleted !== null,
+    expired: isExpired(row),
     reactions: row.reacted ?? 0,
   };
 }
@@ -448,7 +492,7 @@ export class MessageLoader {
   load(seqs: readonly number[], position = Number.MAX_SAFE_INTEGER): SearchHit[] {
     return seqs.flatMap((seq) => {
       const row = this.#bySeq.get(seq);
-      if (row?.type !== 'chat' || row.deleted !== null) return [];
+      if (row?.type !== 'chat' || row.deleted !== null || isExpired(row)) return [];
       return this.#isEditedAfter(row, position) ? [] : [this.#message(row)];
     });
   }

@@ -64,6 +64,8 @@ interface RoomFields {
   readonly at: number;
   readonly messages: number;
   readonly hash: string;
+  /** texts of messages up to this number were dropped */
+  readonly expired: number;
 }
 
 /** The state of a room after its events. */
@@ -231,7 +233,7 @@ export class Replay {
   constructor(db: Database.Database) {
     this.#db = db;
     const rooms = db.prepare<[], RoomFields>(
-      'SELECT room, name, last, at, messages, lower(hex(hash)) AS hash FROM rooms',
+      'SELECT room, name, last, at, messages, lower(hex(hash)) AS hash, expired FROM rooms',
     );
     this.#rooms = new Map(rooms.all().map((row) => [row.room, new RoomReplay(row)]));
     this.#people = new PeopleReplay(db);
@@ -377,18 +379,28 @@ export class Replay {
     return undefined;
   }
 
-  /** Checks that a text is missing exactly when its message is deleted. */
+  /** Checks that a text is missing exactly when its message is deleted or has expired. */
   #checkErased(): Finding | undefined {
-    for (const { row, changed, erased } of this.#rooms.values()) {
-      const gone = new Set<number>();
+    for (const { row, changed, erased, authors } of this.#rooms.values()) {
+      const expired = new Set<number>();
+      for (let id = 1; id <= row.expired; id++) {
+        if ((authors[id] ?? 0) === 0) continue;
+        for (const number of [id, ...(changed.get(id)?.edits ?? [])]) expired.add(number);
+      }
+      const kept = [...expired].find((id) => !erased.has(id));
+      if (kept !== undefined)
+        return damage(`room ${row.name}: number ${kept} has expired, but some of its text is still there`);
+      const gone = new Set<number>(expired);
       for (const [id, { edits, deleted }] of changed)
         if (deleted !== undefined) for (const number of [id, ...edits]) gone.add(number);
-      const kept = [...gone].find((id) => !erased.has(id));
-      if (kept !== undefined)
-        return damage(`room ${row.name}: number ${kept} was deleted, but some of its text is still there`);
+      const undeleted = [...gone].find((id) => !erased.has(id));
+      if (undeleted !== undefined)
+        return damage(
+          `room ${row.name}: number ${undeleted} was deleted, but some of its text is still there`,
+        );
       const lost = [...erased].find((id) => !gone.has(id));
       if (lost !== undefined)
-        return damage(`room ${row.name}: number ${lost} has no text, but is not deleted`);
+        return damage(`room ${row.name}: number ${lost} has no text, but is neither deleted nor expired`);
     }
     return undefined;
   }

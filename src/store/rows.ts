@@ -28,11 +28,14 @@ export interface Row {
   readonly deleted: number | null;
   readonly mentions: string | null;
   readonly reacted: number | null;
+  /** texts of messages of the room up to this number were dropped */
+  readonly expiredThrough: number;
 }
 
 /** Selects `Row`s of events `e` with the current state of each message. */
 export const selectEvents = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.id, e.type, p.id AS userId, e.name,
-    e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted
+    e.data, e.at, e.cid, e.target, e.reply, e.text, e.edited, e.deleted, e.mentions, e.reacted,
+    r.expired AS expiredThrough
   FROM current_events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
 /** Parts of a message that are not in its row. */
@@ -48,7 +51,8 @@ export function toEvent(row: Row, extras: MessageExtras): RoomEvent {
 /** Builds the event field by field: spreads would spend most of a page's time in garbage collection. */
 export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent {
   const { id, at, cid, deleted, edited, mentions } = row;
-  const gone = deleted !== null;
+  const expired = deleted === null && isExpired(row);
+  const gone = deleted !== null || expired;
   const event: Writable<ChatEvent> = {
     id,
     type: 'chat',
@@ -57,10 +61,9 @@ export function toChat(row: Row, { reactions, reply }: MessageExtras): ChatEvent
     at,
   };
   if (cid !== null) event.cid = cid;
-  if (gone) {
-    event.deleted = deleted;
-    return event;
-  }
+  if (deleted !== null) event.deleted = deleted;
+  if (expired) event.expired = true;
+  if (gone) return event;
   if (reply) event.reply = reply;
   if (mentions !== null) event.mentions = parseMentions(mentions);
   if (edited !== null) event.edited = edited;
@@ -73,7 +76,13 @@ function toChange(row: Row, type: ChangeEvent['type']): ChangeEvent {
   const made = { id, user: userOf(row), target: row.target ?? 0, at, ...cidOf(row) };
   if (type === 'delete') return { type, ...made };
   const data = row.data ?? '';
-  return type === 'edit' ? { type, ...made, data, ...mentionsOf(row) } : { type, ...made, data };
+  const expired = data === '' && isExpired(row) ? { expired: true as const } : {};
+  return type === 'edit' ? { type, ...made, data, ...mentionsOf(row), ...expired } : { type, ...made, data };
+}
+
+/** Whether retention has dropped the text of a message, or of the message of an edit. */
+export function isExpired({ type, id, target, expiredThrough }: Row): boolean {
+  return (type === 'edit' ? (target ?? id) : id) <= expiredThrough;
 }
 
 function userOf({ userId, name }: Row): User {

@@ -150,6 +150,14 @@ const schema8 = `ALTER TABLE people ADD COLUMN generation INTEGER NOT NULL DEFAU
      link TEXT,                        -- hash of the link that signs in as this person
      at INTEGER NOT NULL,
      hash BLOB NOT NULL                -- extends the chain of people: 32 bytes (chain.ts)
+   ) STRICT;
+
+   ALTER TABLE rooms ADD COLUMN expired INTEGER NOT NULL DEFAULT 0; -- texts of messages up to this number were dropped
+   CREATE TABLE expirations (          -- what dropped them
+     number INTEGER PRIMARY KEY,       -- 1, 2, 3 …
+     room INTEGER NOT NULL REFERENCES rooms,
+     through INTEGER NOT NULL,         -- number of the last event
+     at INTEGER NOT NULL
    ) STRICT;`;
 
 type ChainArguments = [

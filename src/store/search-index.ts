@@ -58,6 +58,7 @@ export interface IndexOptions {
 interface IndexedRow {
   readonly seq: number;
   readonly room: number;
+  readonly id: number;
   readonly type: string;
   readonly person: number;
   readonly name: string;
@@ -65,11 +66,14 @@ interface IndexedRow {
   readonly target: number | null;
   readonly text: string;
   readonly deleted: number | null;
+  readonly expiredThrough: number;
 }
 
 interface State {
   readonly fingerprint: string;
   readonly position: number;
+  /** number of the last expiration that is applied */
+  readonly expiration: number;
 }
 
 /** Seqs, `to` exclusive. */
@@ -78,12 +82,13 @@ interface Range {
   readonly to: number;
 }
 
-const indexVersion = 1;
+const indexVersion = 2;
 const batchRows = 256;
 const maxCachedNames = 10_000;
-const selectIndexedEvents = `SELECT seq, room, type, person, name, at, target, coalesce(text, data, '') AS text, deleted
-  FROM current_events`;
-const indexSchema = `CREATE TABLE state (stamp TEXT NOT NULL, position INTEGER NOT NULL) STRICT;
+const selectIndexedEvents = `SELECT e.seq, e.room, e.id, e.type, e.person, e.name, e.at, e.target,
+    coalesce(e.text, e.data, '') AS text, e.deleted, r.expired AS expiredThrough
+  FROM current_events e CROSS JOIN rooms r ON r.room = e.room`;
+const indexSchema = `CREATE TABLE state (stamp TEXT NOT NULL, position INTEGER NOT NULL, expiration INTEGER NOT NULL) STRICT;
   -- the first and the last message of each day
   CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT`;
 
@@ -97,6 +102,7 @@ export class SearchIndex {
   readonly #keys: KeyResolver;
   readonly #nameTokens = new Map<string, string>();
   #position: number;
+  #expiration: number;
   /** The write-ahead log may hold removed texts; at the start those of a process that was killed. */
   #hasResidue = true;
 
@@ -109,7 +115,9 @@ export class SearchIndex {
     this.#sql = prepareStatements(this.#log, this.#db);
     const { ownerOf, room } = this.#sql;
     this.#keys = { person: (name) => ownerOf.get(name), room: (name) => room.get(name)?.key };
-    this.#position = readState(this.#db)?.position ?? 0;
+    const { position = 0, expiration = 0 } = readState(this.#db) ?? {};
+    this.#position = position;
+    this.#expiration = expiration;
   }
 
   /** The seq up to which the log is applied. */
@@ -120,6 +128,11 @@ export class SearchIndex {
   /** The newest seq of the log. */
   get end(): number {
     return this.#sql.end.get() ?? 0;
+  }
+
+  /** Whether all events and expirations are applied. */
+  get isCurrent(): boolean {
+    return this.#position >= this.end && this.#sql.nextExpiration.get(this.#expiration) === undefined;
   }
 
   /** Applies events up to `end`, or until `deadline` (performance.now()). */
@@ -135,8 +148,20 @@ export class SearchIndex {
         }
       } while (rows.length > 0 && this.#position < end && this.#now() <= deadline);
       if (this.#position > start) this.#sql.setPosition.run(this.#position);
+      this.#followExpirations(deadline);
       for (const partition of this.#partitions.values()) partition.purgeRemoved();
     })();
+  }
+
+  /** Removes the texts that retention dropped: at least one step of it, then until `deadline`. */
+  #followExpirations(deadline: number): void {
+    const { nextExpiration, expiredSeqs, setExpiration } = this.#sql;
+    for (let next = nextExpiration.get(this.#expiration); next; next = nextExpiration.get(this.#expiration)) {
+      for (const seq of expiredSeqs.iterate(next)) this.#replaceTokens(seq, undefined);
+      this.#expiration = next.number;
+      setExpiration.run(next.number);
+      if (this.#now() > deadline) return;
+    }
   }
 
   /** Empties the write-ahead log after texts were removed, because it holds the previous pages. */
@@ -173,8 +198,7 @@ export class SearchIndex {
   #apply(row: IndexedRow): void {
     if (row.type === 'chat') {
       this.#sql.addToDay.run(toDay(row.at), row.seq, row.seq);
-      if (row.deleted === null)
-        this.#partition(this.#partitionOf(row.seq)).insert(row.seq, this.#tokensOf(row));
+      if (isFindable(row)) this.#partition(this.#partitionOf(row.seq)).insert(row.seq, this.#tokensOf(row));
     } else if (row.type === 'edit' || row.type === 'delete') this.#replace(row);
     this.#position = row.seq;
   }
@@ -183,8 +207,11 @@ export class SearchIndex {
   #replace({ room, target }: IndexedRow): void {
     const row = target === null ? undefined : this.#sql.byNumber.get(room, target);
     if (!row) return;
-    const tokens = row.deleted === null ? this.#tokensOf(row) : undefined;
-    if (this.#partition(this.#partitionOf(row.seq)).replace(row.seq, tokens)) this.#hasResidue = true;
+    this.#replaceTokens(row.seq, isFindable(row) ? this.#tokensOf(row) : undefined);
+  }
+
+  #replaceTokens(seq: number, tokens: string | undefined): void {
+    if (this.#partition(this.#partitionOf(seq)).replace(seq, tokens)) this.#hasResidue = true;
   }
 
   #tokensOf({ room, person, name, text }: IndexedRow): string {
@@ -274,9 +301,11 @@ function prepareStatements(log: Database.Database, db: Database.Database) {
   return {
     end: log.prepare<[], number | null>('SELECT max(seq) FROM events').pluck(),
     next: log.prepare<[number, number], IndexedRow>(
-      `${selectIndexedEvents} WHERE seq > ? ORDER BY seq ${limitClause}`,
+      `${selectIndexedEvents} WHERE e.seq > ? ORDER BY e.seq ${limitClause}`,
     ),
-    byNumber: log.prepare<[number, number], IndexedRow>(`${selectIndexedEvents} WHERE room = ? AND id = ?`),
+    byNumber: log.prepare<[number, number], IndexedRow>(
+      `${selectIndexedEvents} WHERE e.room = ? AND e.id = ?`,
+    ),
     seqOf: log.prepare<[number, number], number>('SELECT seq FROM events WHERE room = ? AND id = ?').pluck(),
     room: log.prepare<[string], { key: number; last: number }>(
       'SELECT room AS key, last FROM rooms WHERE name = ?',
@@ -285,6 +314,15 @@ function prepareStatements(log: Database.Database, db: Database.Database) {
     isBetween: log
       .prepare<[number, number, number], number>('SELECT 1 FROM events WHERE seq = ? AND at >= ? AND at < ?')
       .pluck(),
+    nextExpiration: log.prepare<[number], Expiration>(`SELECT number, room, through,
+        coalesce((SELECT max(through) FROM expirations b WHERE b.room = a.room AND b.number < a.number), 0) AS after
+      FROM expirations a WHERE number > ? ORDER BY number LIMIT 1`),
+    expiredSeqs: log
+      .prepare<[Expiration], number>(
+        "SELECT seq FROM events WHERE room = @room AND id > @after AND id <= @through AND type = 'chat'",
+      )
+      .pluck(),
+    setExpiration: db.prepare<[number]>('UPDATE state SET expiration = ?'),
     setPosition: db.prepare<[number]>('UPDATE state SET position = ?'),
     addToDay: db.prepare<[number, number, number]>(`INSERT INTO days (day, first, last) VALUES (?, ?, ?)
       ON CONFLICT DO UPDATE SET last = excluded.last`),
@@ -292,6 +330,18 @@ function prepareStatements(log: Database.Database, db: Database.Database) {
       'SELECT min(first) AS first, max(last) AS last FROM days WHERE day >= ? AND day < ?',
     ),
   };
+}
+
+/** Messages of one room, `after` exclusive, whose texts were dropped. */
+interface Expiration {
+  readonly number: number;
+  readonly room: number;
+  readonly after: number;
+  readonly through: number;
+}
+
+function isFindable({ id, deleted, expiredThrough }: IndexedRow): boolean {
+  return deleted === null && id > expiredThrough;
 }
 
 interface HitRow {
@@ -409,7 +459,7 @@ function openIndex(dataDir: string, unicode: string, log: Database.Database): Da
   if (isUsable) return db;
   db.transaction(() => {
     db.exec(indexSchema);
-    db.prepare('INSERT INTO state (stamp, position) VALUES (?, 0)').run(fingerprint);
+    db.prepare('INSERT INTO state (stamp, position, expiration) VALUES (?, 0, 0)').run(fingerprint);
   })();
   return db;
 }
@@ -429,5 +479,5 @@ function readStateOf(file: string): State | undefined {
 
 function readState(db: Database.Database): State | undefined {
   const exists = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'state'").get() !== undefined;
-  return exists ? db.prepare<[], State>('SELECT stamp AS fingerprint, position FROM state').get() : undefined;
+  return exists ? db.prepare<[], State>('SELECT *, stamp AS fingerprint FROM state').get() : undefined;
 }

@@ -46,7 +46,7 @@ function scheduleSlice(delayMs = 0): void {
 
 function followSlice(): void {
   index.follow(performance.now() + indexSliceMs);
-  if (index.position < index.end) {
+  if (!index.isCurrent) {
     scheduleSlice(isBusy() ? busyPauseMs : 0);
     return;
   }

@@ -408,6 +408,7 @@ describe('a batch', () => {
         message: (room, id) => store.events.message(room, id),
         messageCount: (room) => store.events.messageCount(room),
         mentionedBy: (message) => store.events.mentionedBy(message),
+        expire: (room, through, at) => store.events.expire(room, through, at),
         hasReaction: (message, person, emoji) => store.events.hasReaction(message, person, emoji),
         appendChange: (message, person, made) => store.events.appendChange(message, person, made),
         append: (room, person, said) => {

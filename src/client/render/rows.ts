@@ -4,7 +4,7 @@
  * object, so that it is not rendered again.
  */
 import type { ChangeEvent, ChatEvent, Reaction, User } from '../../shared/protocol.js';
-import { applyChange } from '../../shared/reducer.js';
+import { applyChange, isGone } from '../../shared/reducer.js';
 import type { LogEvent } from '../decode.js';
 import type { PendingMessage } from '../outbox/outbox.js';
 
@@ -152,7 +152,7 @@ export function unreadAfter(
   me: User | undefined,
 ): readonly LogEvent[] {
   return events.filter(
-    (event) => event.type === 'chat' && event.id > readPosition && event.user.id !== me?.id && !event.deleted,
+    (event) => event.type === 'chat' && event.id > readPosition && event.user.id !== me?.id && !isGone(event),
   );
 }
 

@@ -2,8 +2,10 @@
  * State of a room's composer: a new message, a reply or an edit. Invariant: no text is lost. The draft is kept
  * during an edit, and an edit is kept while another room is shown.
  */
+
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import type { ChatEvent } from '../../shared/protocol.js';
+import { isGone } from '../../shared/reducer.js';
 import { applyChanges, changesAfter, findMessage, type Timeline } from './timeline.js';
 
 export interface ComposerStateDeps {
@@ -64,7 +66,7 @@ export class ComposerState {
     const mode = this.#mode.peek();
     if (mode?.kind !== 'edit') {
       const target = this.target.peek();
-      this.#deps.post(text, target?.deleted === undefined ? target?.id : undefined);
+      this.#deps.post(text, target && !isGone(target) ? target.id : undefined);
       this.#deps.draft.keep('');
     } else if (text !== mode.target.original) this.#deps.edit(mode.target.event.id, text);
     this.reset();

@@ -2,11 +2,13 @@
  * Connects the input field with the composer's state. The field is uncontrolled, so a busy room never renders
  * it.
  */
+
 import { effect, type Signal, untracked } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { parseText } from '../../shared/parse.js';
 import { type ChatEvent, LIMITS } from '../../shared/protocol.js';
+import { isGone } from '../../shared/reducer.js';
 import { t } from '../i18n.js';
 import { markMilestone } from '../render/scheduler.js';
 import type { ComposerState } from '../room/composer.js';
@@ -153,7 +155,6 @@ function lastOwnMessage({ room }: RoomSession): ChatEvent | undefined {
   return room.timeline
     .peek()
     .events.findLast(
-      (event): event is ChatEvent =>
-        event.type === 'chat' && event.user.id === me && event.deleted === undefined,
+      (event): event is ChatEvent => event.type === 'chat' && event.user.id === me && !isGone(event),
     );
 }

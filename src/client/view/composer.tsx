@@ -2,8 +2,10 @@
  * The composer. It is never disabled, because the outbox takes messages at any time. Enter sends, Shift+Enter
  * adds a line.
  */
+
 import { useSignal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
+import { isGone } from '../../shared/reducer.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import type { ComposerState } from '../room/composer.js';
@@ -116,13 +118,13 @@ function ModeLine({ composer: state, onCancel, onShow }: ModeLineProps) {
   const isEdit = state.kind.value === 'edit';
   const message = state.target.value;
   if (!message) return null;
-  const { id, user, data, deleted } = message;
+  const { id, user, data } = message;
   return (
     <div class="mode">
       {isEdit ? <EditIcon /> : <ReplyIcon />}
       <button class="target" type="button" onClick={() => onShow(id)}>
         <span>{isEdit ? editing(id) : replying(user.name, id)}</span>{' '}
-        <bdi>{deleted === undefined ? data.slice(0, 200) : t.value.message.deleted}</bdi>
+        <bdi>{!isGone(message) ? data.slice(0, 200) : t.value.message.deleted}</bdi>
       </button>
       <IconButton label={cancelLabel} onClick={onCancel}>
         <CloseIcon />

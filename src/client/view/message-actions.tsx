@@ -1,7 +1,9 @@
 /** Actions on messages, and which message is active. One instance for all rows of a room. */
+
 import { computed, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent, User } from '../../shared/protocol.js';
+import { isGone } from '../../shared/reducer.js';
 import { addressPath } from '../address.js';
 import { t } from '../i18n.js';
 import type { PendingMessage } from '../outbox/outbox.js';
@@ -156,14 +158,14 @@ export const datesId = 'dates';
 
 /** Sticky in a rail as high as the row, so that it stays visible in long messages (message.css). */
 export function Toolbar({ editedAt, ...rest }: ToolbarProps & { readonly editedAt: number | undefined }) {
-  const { at, deleted } = rest.event;
+  const { at } = rest.event;
   return (
     <div class={editedAt === undefined ? 'toolbar-rail' : 'toolbar-rail two-lines'}>
       <div class="toolbar">
         <Dates id={datesId} at={at} edited={editedAt}>
           <NumberLink id={rest.event.id} actions={rest.actions} />
         </Dates>
-        {deleted === undefined && <ToolbarButtons {...rest} />}
+        {!isGone(rest.event) && <ToolbarButtons {...rest} />}
       </div>
     </div>
   );

@@ -2,8 +2,10 @@
  * Rows of stored and pending messages. Components that read signals render only when a property changes,
  * which keeps busy rooms cheap.
  */
+
 import { useMemo } from 'preact/hooks';
 import type { ChatEvent, User } from '../../shared/protocol.js';
+import { isGone } from '../../shared/reducer.js';
 import { formatList, t } from '../i18n.js';
 import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
@@ -38,8 +40,8 @@ interface MessageProps {
 export function Message(props: MessageProps) {
   const { isMine, isCurrent, isActive, isConfirmingDelete, actions } = props;
   const { event, startsGroup, pendingChanges: pending, editedAt } = props.row;
-  const { deleted } = t.value.message;
-  const isDeleted = event.deleted !== undefined;
+  const { deleted, expired } = t.value.message;
+  const isDeleted = isGone(event);
   const context = isCurrent ? actions.tabbable : actions.untabbable;
   const showToolbar = isActive && !isConfirmingDelete;
   return (
@@ -57,7 +59,7 @@ export function Message(props: MessageProps) {
         <Author user={event.user} startsGroup={startsGroup} context={context} />
         {event.reply && <ReplyCard reply={event.reply} context={context} />}
         {isDeleted ? (
-          <span class="text">{deleted}</span>
+          <span class="text">{event.expired ? expired : deleted}</span>
         ) : (
           <MessageText key={event.edited} event={event} context={context} />
         )}
@@ -97,9 +99,10 @@ function Author({ user, startsGroup, context }: AuthorProps) {
 }
 
 /** What a screen reader says when the row gets the focus. */
-function labelOf({ id, user, data, deleted, reply }: ChatEvent): string {
-  const { deleted: deletedText, row, rowReply } = t.value.message;
-  const text = deleted === undefined ? data : deletedText;
+function labelOf(event: ChatEvent): string {
+  const { id, user, data, reply } = event;
+  const { deleted, expired, row, rowReply } = t.value.message;
+  const text = !isGone(event) ? data : event.expired ? expired : deleted;
   return reply ? rowReply(user.name, id, reply.user.name, text) : row(user.name, id, text);
 }
 
@@ -109,7 +112,7 @@ function classOf({ row, isMine, isEditing, isHighlighted, isActive }: MessagePro
     'group-start': row.startsGroup,
     mine: isMine,
     editing: isEditing,
-    deleted: row.event.deleted !== undefined,
+    deleted: isGone(row.event),
     highlighted: isHighlighted,
     active: isActive,
     waiting: row.pendingChanges.length > 0,

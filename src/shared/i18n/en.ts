@@ -226,6 +226,7 @@ export const translations = {
       `${isolate(name)}, message ${id}, in reply to ${isolate(to)}: ${isolate(text)}`,
     you: 'You',
     deleted: 'Message deleted',
+    expired: 'Message expired',
     undo: 'Undo',
     /** A link that leads nowhere, or to a change. */
     noNumber: (id: number) => `There is no message ${id} yet.`,

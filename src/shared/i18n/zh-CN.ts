@@ -213,6 +213,7 @@ export const translations: Translations = {
       `${isolate(name)}，第 ${id} 条消息，回复${isolate(to)}：${isolate(text)}`,
     you: '我',
     deleted: '消息已删除',
+    expired: '消息已过期',
     undo: '撤销',
     noNumber: (id) => `还没有第 ${id} 条消息。`,
     changeOf: (id, of) => `#${id} 是对第 ${of} 条消息的修改，已为你显示该消息。`,
