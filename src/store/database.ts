@@ -138,12 +138,12 @@ function schemaVersion(db: Database.Database, file: string): number {
     if (!isOurs(db, version)) throw foreignFile(file);
     if (version <= MIGRATIONS.length) return version;
     throw new OpenError(
-      `${file} was written by a newer Oneport (schema ${version}, this one knows ${MIGRATIONS.length}). Run that version or newer, or set DATA_DIR to another folder.`,
+      `${file} was written by a newer Oneport (schema ${version}, this one knows ${MIGRATIONS.length}). Run that version or newer, or set DATA_DIR.`,
     );
   } catch (error) {
     if (error instanceof Database.SqliteError && /NOTADB|CORRUPT/.test(error.code)) {
       throw new OpenError(
-        `${file} is damaged or not a SQLite database (${error.message}). Restore a backup, or set DATA_DIR to another folder.`,
+        `${file} is damaged or not a SQLite database (${error.message}). Restore a backup, or set DATA_DIR.`,
       );
     }
     throw error;
@@ -166,7 +166,7 @@ function isOurs(db: Database.Database, version: number): boolean {
 }
 
 function foreignFile(file: string): OpenError {
-  return new OpenError(`${file} is not an Oneport database. Set DATA_DIR to another folder.`);
+  return new OpenError(`${file} is not an Oneport database: set DATA_DIR.`);
 }
 
 function migrate(db: Database.Database, report?: MigrationReport): void {
