@@ -89,11 +89,12 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     () => hub.stop(),
   ];
   const abort = (): void => {
+    const wasListening = server.listening;
     for (const stop of stops) stop();
     server.close();
     server.closeAllConnections(); // does not include upgraded sockets
     upgradeHandler.terminateAll();
-    logHeads(store, logger);
+    if (wasListening) logHeads(store, logger);
     store.close();
   };
   const close = async (): Promise<void> => {

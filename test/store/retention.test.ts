@@ -146,8 +146,8 @@ describe('RETENTION_DAYS', () => {
       Array.from({ length: 450 }, (_, n) => `old ${n}`),
       { at: DAY_MS },
     );
-    log.say('new', { at: 20 * DAY_MS });
     log.say('elsewhere', { room: 'kitchen', at: 2 * DAY_MS });
+    log.say('new', { at: 9 * DAY_MS });
     const submitted: number[] = [];
     const deps = {
       days: 7,

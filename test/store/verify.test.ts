@@ -63,7 +63,7 @@ const DAMAGES: readonly Plant[] = [
   ["UPDATE events SET at = 5 WHERE data = 'm4'", 'the time goes back at number 4'],
   ['UPDATE rooms SET at = 5', 'number 1 is later than the room itself'],
   ["UPDATE events SET data = NULL WHERE data = 'm4'", 'number 4 has no text'],
-  ["UPDATE events SET data = '' WHERE data = 'm4'", 'number 4 has no text, but is not deleted'],
+  ["UPDATE events SET data = '' WHERE data = 'm4'", 'number 4 has no text, but is neither deleted nor expired'],
   ['UPDATE events SET content = zeroblob(32) WHERE id = 4', `number 4 ${REWRITTEN}`],
   ['UPDATE events SET hash = zeroblob(32) WHERE id = 4', `number 4 ${REWRITTEN}`],
   // cids
