@@ -154,7 +154,7 @@ describe.runIf(hasChromium)('the composer', { timeout: 60_000 }, () => {
 
   it('takes what is typed or pasted while nothing else can', async () => {
     const { page } = await said('one');
-    await page.locator('.top h1').click();
+    await page.locator('.day').click();
     await page.evaluate(() => (document.activeElement as HTMLElement).blur());
     await page.keyboard.type('hey');
     expect(await field(page).inputValue()).toBe('hey');

@@ -72,7 +72,7 @@ describe.runIf(hasChromium)('a reply', { timeout: 60_000 }, () => {
     await eventually(() => answer.locator('.text').textContent()).toBe('fine by me');
     expect(await card.textContent()).toContain('at 4');
     await answer.focus();
-    expect(await answer.getAttribute('aria-label')).toContain('in reply to');
+    await eventually(() => answer.getAttribute('aria-label')).toMatch('in reply to');
     await posts(bob, 'lobby', { type: 'delete', target: 1 });
     await eventually(() => card.textContent()).toBe('In reply to Bob Message deleted');
   });

@@ -25,7 +25,7 @@ type DrawerName = 'rooms' | 'people';
 export function AppView({ app }: { app: App }) {
   const drawer = useSignal<DrawerName | undefined>(undefined);
   const wantsPeople = useSignal(true);
-  useEffect(() => listenToKeys(app), [app]);
+  useLayoutEffect(() => listenToKeys(app), [app]); // before the first key
   const session = app.session.value;
   const showPeople = peopleBeside.value && wantsPeople.value;
   const togglePeople = () => {
