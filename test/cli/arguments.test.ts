@@ -11,7 +11,7 @@ const isRoot = process.getuid?.() === 0;
 
 describe('a command', () => {
   it.each([
-    [['verify', '--nope'], 64, /usage: oneport verify \[FILE\]$/],
+    [['verify', '--nope'], 64, /usage: oneport verify \[FILE\]/],
     [['backup', '--nope'], 64, /usage: oneport backup FILE$/],
     [['restore', '-x'], 64, /usage: oneport restore FILE$/],
     [['export', '--nope'], 64, /usage: oneport export ROOM$/],
