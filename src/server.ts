@@ -241,7 +241,7 @@ function createAnswer(
   const queue = new RequestQueue((request, response) => {
     if (isValidRequest(request)) void handle(request, response).then(() => unread.add(request, response));
     else {
-      telemetry.answered(400);
+      telemetry.answered(400, { method: request.method });
       response.writeHead(400, { Connection: 'close' }).end();
     }
   }, proxies);

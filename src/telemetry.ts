@@ -43,8 +43,10 @@ export class Telemetry {
     this.#now = now;
   }
 
-  answered(status: number): void {
+  /** Counts an answer, and logs it at level debug. */
+  answered(status: number, request: Fields): void {
     increment(this.httpByStatus, String(status));
+    this.#logger.debug({ status, ...request }, 'request');
   }
 
   /** Counts a request, an upgrade or a command that was refused with this error code. */
@@ -66,6 +68,7 @@ export class Telemetry {
   /** Counts a closed socket. Unknown codes count as one, because a peer may close with any code. */
   closed(code: number): void {
     const known = knownCloseCodes.has(code);
+    this.#logger.debug({ code }, 'closed a socket');
     increment(this.closesByCode, known ? String(code) : 'other');
     if (known && code > 4000) this.#sampled('info', `closed a socket with ${code}`, { code });
   }

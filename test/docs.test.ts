@@ -178,6 +178,8 @@ describe('every document', () => {
   const documents = [
     'README.md',
     'CHANGELOG.md',
+    'SECURITY.md',
+    'CONTRIBUTING.md',
     ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
   ];
 

@@ -85,6 +85,26 @@ describe('the log', () => {
     for (const secret of ['Annabelle', 'tulips', cookie]) expect(server.errors()).not.toContain(secret);
   });
 
+  it('has each request and each close at level debug, without the secrets of links', async () => {
+    const server = await startServer({ env: { DATA_DIR: temporaryFolder(), LOG_LEVEL: 'debug' } });
+    const ann = await new Door(server.port).signIn('Ann');
+    await ann.get('/api/search?q=tulips');
+    const room = await ann.enters('lobby');
+    await room.leaves();
+    expect(await logged(server, /^closed a socket$/)).toMatchObject({ level: 'debug', code: 1005 });
+    const { url } = (await (await ann.post('/api/me/link', {})).json()) as { url: string };
+    await fetch(url);
+    const lines = () => linesOf(server.errors()).filter(({ msg }) => msg === 'request');
+    await expect.poll(lines).toHaveLength(4);
+    expect(lines()).toMatchObject([
+      { method: 'POST', path: '/signin', status: 200, ms: expect.any(Number) },
+      { method: 'GET', path: '/api/search', status: 200 },
+      { method: 'POST', path: '/api/me/link', status: 201 },
+      { method: 'GET', path: '/link/…', status: 200 },
+    ]);
+    expect(server.errors()).not.toMatch(/tulips/);
+  });
+
   it.runIf(isRoot)('tells once that the disk is full, and once that it works again', async () => {
     const DATA_DIR = temporaryFolder();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', DATA_DIR]);
