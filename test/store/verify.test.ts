@@ -70,6 +70,7 @@ const DAMAGES: readonly Plant[] = [
   ["UPDATE events SET cid = NULL WHERE cid = 'c4'", `number 4 ${REWRITTEN}`],
   ["UPDATE events SET cid = 'c9' WHERE cid = 'c4'", `number 4 ${REWRITTEN}`],
   ["UPDATE events SET cid = 'c9' WHERE data = 'hi @Ann'", `number 13 ${REWRITTEN}`],
+  [`UPDATE events SET cid = 'c"4' WHERE cid = 'c4'`, 'number 4 has a cid that nobody could send'],
   ["DROP INDEX events_cid; UPDATE events SET cid = 'c3' WHERE cid = 'c4'", 'cid c3 of person'],
   // numbers and rooms
   ["DELETE FROM events WHERE data = 'm4'", 'number 4 is missing, 5 comes next'],
