@@ -68,6 +68,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const listener = new Listener(httpOptions, config.tls, logger, now);
   const { server } = listener;
   const store = openStore(config, logger);
+  warnOfClock(store.newestTime, now(), logger);
   const telemetry = new Telemetry(logger, now);
   const chat = createChat(config, store, telemetry, dependencies);
   const { hub, sequencer } = chat;
@@ -121,6 +122,14 @@ function openStore(config: Config, logger: Logger): Store {
     (error) => logger.error({ err: error }, 'restarting the search worker'),
   );
 }
+
+/** Messages get the newest stored time until the clock has caught up with it. */
+function warnOfClock(newestTime: number, now: number, logger: Logger): void {
+  if (newestTime <= now + maxClockLagMs) return;
+  const newest = new Date(newestTime).toISOString();
+  logger.warn({ newest }, 'the clock is behind the newest message; set it, or times stand still until then');
+}
+const maxClockLagMs = 60_000;
 
 type Chat = ReturnType<typeof createChat>;
 

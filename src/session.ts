@@ -190,17 +190,18 @@ export function newId(): string {
 
 /** Returns a salt for the hash of an event's content: 16 random bytes in hex. */
 export function newSalt(): string {
-  if (unusedSalts.length === 0)
-    unusedSalts =
-      randomBytes(16 * saltBatch)
-        .toString('hex')
-        .match(/.{32}/g) ?? [];
-  return unusedSalts.pop() ?? '';
+  if (saltPoolAt >= saltPool.length) {
+    saltPool = randomBytes(saltPoolBytes).toString('hex');
+    saltPoolAt = 0;
+  }
+  saltPoolAt += 32;
+  return saltPool.slice(saltPoolAt - 32, saltPoolAt);
 }
 
-/** Salts made at once, because one call of the generator costs as much as hashing a message. */
-const saltBatch = 64;
-let unusedSalts: string[] = [];
+/** Made at once, because one call of the generator costs as much as hashing a message. */
+const saltPoolBytes = 16 * 1024;
+let saltPool = '';
+let saltPoolAt = 0;
 
 /** Returns a new signing key: 32 random bytes. */
 export function newKey(): string {

@@ -5,8 +5,11 @@ import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { prettyLine } from '../src/cli/command.js';
 import { isObject, parseJsonObject } from '../src/shared/parse.js';
+import { parseHeads } from '../src/store/chain.js';
+import { databaseFile } from '../src/store/database.js';
+import { verify } from '../src/store/verify.js';
 import { Telemetry } from '../src/telemetry.js';
-import { Door, temporaryFolder } from './harness.js';
+import { Door, startChat, temporaryFolder } from './harness.js';
 import { freePort, type RunningServer, startServer } from './process.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -103,6 +106,32 @@ describe('the log', () => {
       { method: 'GET', path: '/link/…', status: 200 },
     ]);
     expect(server.errors()).not.toMatch(/tulips/);
+  });
+
+  it('ends with the heads of the chains, which verify compares', async () => {
+    const dataDir = temporaryFolder();
+    const server = await startServer({ env: { DATA_DIR: dataDir } });
+    const ann = await new Door(server.port).signIn('Ann');
+    await ann.post('/api/rooms/lobby/messages', { data: 'hi' });
+    server.child.kill('SIGTERM');
+    await server.exited;
+    const line = await logged(server, /^heads of the chains$/);
+    expect(line['heads']).toEqual([
+      expect.stringMatching(/^lobby 1 [0-9a-f]{64}$/),
+      expect.stringMatching(/^\* 1 [0-9a-f]{64}$/),
+    ]);
+    const noted = parseHeads(server.errors());
+    expect(noted.map(({ room }) => room)).toEqual(['lobby', '*']);
+    expect(verify(databaseFile(dataDir), () => {}, noted).finding).toBeUndefined();
+  });
+
+  it('warns of a clock that is behind the newest message', async () => {
+    const dataDir = temporaryFolder();
+    const tomorrow = await startChat({ dataDir, now: () => Date.now() + 24 * 3600 * 1000 });
+    await (await tomorrow.signIn('Ann')).post('/api/rooms/lobby/messages', { data: 'hi' });
+    await tomorrow.stop();
+    const server = await startServer({ env: { DATA_DIR: dataDir } });
+    expect(await logged(server, /^the clock is behind/)).toMatchObject({ level: 'warn' });
   });
 
   it.runIf(isRoot)('tells once that the disk is full, and once that it works again', async () => {

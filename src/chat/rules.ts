@@ -132,6 +132,7 @@ export function findMentions(
   text: string,
   people: Pick<PeopleStorage, 'ownerOf'>,
 ): readonly User[] | undefined {
+  if (!/[@＠]/.test(text)) return undefined; // most texts
   const found = new Map<string, User>();
   for (const { user } of mentionsIn(maskUnassigned(text), (name) => people.ownerOf(skeleton(name)))) {
     found.set(user.id, { id: user.id, name: user.name });

@@ -37,12 +37,22 @@ export interface HashedEvent {
 
 /** The salt protects deleted texts: without it, a guess could be hashed and compared. */
 export function contentHash(salt: string, data: string | null, reply: number | null): string {
-  return sha256(salt + JSON.stringify([data, reply]));
+  return sha256(`${salt}[${JSON.stringify(data)},${reply}]`);
 }
 
+/**
+ * Spells the JSON itself, because this runs for every message and JSON.stringify of an array takes twice as long. Types,
+ * ids and cids have only characters that stand for themselves (`isPlain`).
+ */
 export function eventHash(previous: string, event: HashedEvent): string {
   const { room, id, type, target, userId, name, at, cid, content } = event;
-  return sha256(JSON.stringify([previous, room, id, type, target, userId, name, at, cid, content]));
+  const change = `${JSON.stringify(room)},${id},"${type}",${target},"${userId}",${JSON.stringify(name)}`;
+  return sha256(`["${previous}",${change},${at},${cid === null ? 'null' : `"${cid}"`},"${content}"]`);
+}
+
+/** Whether JSON spells a text as it is. Whoever reads events that others wrote must check it before `eventHash`. */
+export function isPlain(text: string): boolean {
+  return /^[\w-]*$/.test(text);
 }
 
 function sha256(text: string): string {

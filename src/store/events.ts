@@ -97,10 +97,12 @@ export class EventStore implements EventStorage {
     const counter = this.#counters.next(room, message.at, 1);
     const { room: key, last: id, messages, at } = counter;
     const content = contentHash(salt, data, reply ?? null);
-    extendChain(counter, room, person, { type: 'chat', target: null, cid: cid ?? null, content });
+    const hashed = { type: 'chat', target: null, cid: cid ?? null, content };
+    extendChain(counter, room, person, hashed);
+    const [called, { name }, { hash }] = [mentionsColumn(mentions), person, counter];
+    // biome-ignore format: one line for the columns of each kind
     const { lastInsertRowid: seq } = this.#insertMessage.run(
-      ...([key, id, messages, person.key, person.name, at, cid ?? null] as const),
-      ...([mentionsColumn(mentions), data, salt, counter.hash, reply ?? null] as const),
+      key, id, messages, person.key, name, at, hashed.cid, called, data, salt, hash, reply ?? null,
     );
     if (mentions !== undefined || reply !== undefined)
       this.changes.mentions.add(key, id, Number(seq), mentions);
@@ -265,10 +267,10 @@ function extendChain(
   counter: RoomCounter,
   room: string,
   { id: userId, name }: Person,
-  event: Pick<HashedEvent, 'type' | 'target' | 'cid' | 'content'>,
+  { type, target, cid, content }: Pick<HashedEvent, 'type' | 'target' | 'cid' | 'content'>,
 ): void {
   const { last: id, at, hash } = counter;
-  counter.hash = eventHash(hash, { room, id, at, userId, name, ...event });
+  counter.hash = eventHash(hash, { room, id, type, target, userId, name, at, cid, content });
 }
 
 function toUser({ id, name }: Person): User {

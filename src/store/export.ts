@@ -1,7 +1,7 @@
 /** Exports the events of a room as they were sent, with the fields that the hash chain needs; and checks such a file. */
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
-import { contentHash, eventHash, type NamedHead, zeroHash } from './chain.js';
+import { contentHash, eventHash, isPlain, type NamedHead, zeroHash } from './chain.js';
 import { limitClause, openReadOnly } from './database.js';
 import { parseMentions } from './rows.js';
 
@@ -133,7 +133,12 @@ const fieldTypes: Readonly<Record<string, RegExp>> = {
 
 function parseExported(line: string): ExportedEvent | undefined {
   const fields = parseJsonObject(line);
-  if (!fields || !isObject(field(fields, 'user'))) return undefined;
+  if (!fields) return undefined;
+  const user = field(fields, 'user');
+  if (!isObject(user)) return undefined;
   const fits = Object.entries(fieldTypes).every(([name, type]) => type.test(typeof field(fields, name)));
-  return fits ? (fields as unknown as ExportedEvent) : undefined; // the types of its fields were checked
+  const plain = [user['id'], ...['type', 'cid', 'content'].map((name) => field(fields, name) ?? '')];
+  return fits && plain.every((text) => typeof text === 'string' && isPlain(text))
+    ? (fields as unknown as ExportedEvent)
+    : undefined; // the types of its fields were checked
 }

@@ -9,6 +9,7 @@ import { LIMITS, type User } from '../shared/protocol.js';
 import {
   contentHash,
   eventHash,
+  isPlain,
   type PersonEntryType,
   personHash,
   readPeopleHead,
@@ -637,7 +638,8 @@ function checkHash(room: RoomReplay, event: EventFields, userId: string): Findin
 const changeTypes: ReadonlySet<string> = new Set(['edit', 'delete', 'react', 'unreact']);
 
 /** Checks which fields a type of event must and must not have. */
-function checkFields({ id, type, target, reply, data }: EventFields): string | undefined {
+function checkFields({ id, type, target, cid, reply, data }: EventFields): string | undefined {
+  if (cid !== null && !isPlain(cid)) return `number ${id} has a cid that nobody could send`;
   if (type !== 'chat' && !changeTypes.has(type)) return `number ${id} has the unknown type ${type}`;
   if (type === 'chat' && target !== null) return `number ${id} is a message, but has a target`;
   if (type !== 'chat' && target === null) return `number ${id} is a change without a target`;

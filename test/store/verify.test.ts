@@ -63,13 +63,17 @@ const DAMAGES: readonly Plant[] = [
   ["UPDATE events SET at = 5 WHERE data = 'm4'", 'the time goes back at number 4'],
   ['UPDATE rooms SET at = 5', 'number 1 is later than the room itself'],
   ["UPDATE events SET data = NULL WHERE data = 'm4'", 'number 4 has no text'],
-  ["UPDATE events SET data = '' WHERE data = 'm4'", 'number 4 has no text, but is neither deleted nor expired'],
+  [
+    "UPDATE events SET data = '' WHERE data = 'm4'",
+    'number 4 has no text, but is neither deleted nor expired',
+  ],
   ['UPDATE events SET content = zeroblob(32) WHERE id = 4', `number 4 ${REWRITTEN}`],
   ['UPDATE events SET hash = zeroblob(32) WHERE id = 4', `number 4 ${REWRITTEN}`],
   // cids
   ["UPDATE events SET cid = NULL WHERE cid = 'c4'", `number 4 ${REWRITTEN}`],
   ["UPDATE events SET cid = 'c9' WHERE cid = 'c4'", `number 4 ${REWRITTEN}`],
   ["UPDATE events SET cid = 'c9' WHERE data = 'hi @Ann'", `number 13 ${REWRITTEN}`],
+  [`UPDATE events SET cid = 'c"4' WHERE cid = 'c4'`, 'number 4 has a cid that nobody could send'],
   ["DROP INDEX events_cid; UPDATE events SET cid = 'c3' WHERE cid = 'c4'", 'cid c3 of person'],
   // numbers and rooms
   ["DELETE FROM events WHERE data = 'm4'", 'number 4 is missing, 5 comes next'],
