@@ -1,10 +1,14 @@
 /** The page below BASE_PATH, with a name and a first room of its own. */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
-import { hasChromium, messages, openBrowser, say, shows, watch } from '../chromium.js';
-import { Door, temporaryFolder } from '../harness.js';
-import { startServer } from '../process.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { hasChromium, messages, openBrowser, say, shows, signInByForm, watch } from '../chromium.js';
+import { Door, hasTool, temporaryFolder } from '../harness.js';
+import { freePort, startServer, untilListening } from '../process.js';
 
 const env = { BASE_PATH: '/chat/', SITE_NAME: 'Tea House', DEFAULT_ROOM: 'kitchen' };
 
@@ -69,6 +73,63 @@ describe.runIf(hasChromium)('the page below BASE_PATH', { timeout: 60_000 }, () 
     await expect.poll(() => messages(page)).toEqual(['1 kept']);
   });
 });
+
+describe.runIf(hasChromium && hasTool('nginx'))('two chats on one host', { timeout: 60_000 }, () => {
+  it('keep their sessions, drafts, settings and offline pages apart', async () => {
+    const first = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    const second = await startServer({ env: { DATA_DIR: temporaryFolder(), ...env } });
+    const origin = await startNginx({ '/': first.port, '/chat/': second.port });
+    const context = await (await openBrowser()).newContext();
+    const [one, two] = [await context.newPage(), await context.newPage()];
+    await signInByForm(one, origin, 'Ann');
+    await signInByForm(two, `${origin}/chat`, 'Bob');
+    await say(one, 'in the first');
+    await shows(one, ['1 in the first']);
+    await say(two, 'in the second');
+    await shows(two, ['1 in the second']);
+    const draft = (page: Page) => page.getByRole('textbox', { name: 'Message' });
+    await draft(one).fill('draft of Ann');
+    await draft(two).fill('draft of Bob');
+    const caches = () => two.evaluate(async () => (await globalThis.caches.keys()).sort());
+    await expect
+      .poll(caches, { timeout: 10_000 })
+      .toEqual([expect.stringMatching(/^oneport \/chat\/ \w+$/), expect.stringMatching(/^oneport \w+$/)]);
+    for (const page of [one, two]) await page.reload();
+    await shows(one, ['1 in the first']);
+    await shows(two, ['1 in the second']);
+    expect(await draft(one).inputValue()).toBe('draft of Ann');
+    expect(await draft(two).inputValue()).toBe('draft of Bob');
+    const signedIn = (page: Page, base: string) =>
+      page.evaluate(async (path) => (await (await fetch(path)).json()).name, `${base}/api/me`);
+    expect([await signedIn(one, ''), await signedIn(two, '/chat')]).toEqual(['Ann', 'Bob']);
+  });
+});
+
+/** Runs nginx with a server for each path; returns its origin. */
+async function startNginx(servers: Readonly<Record<string, number>>): Promise<string> {
+  const [port, folder] = [await freePort(), temporaryFolder()];
+  const locations = Object.entries(servers).map(
+    ([path, server]) => `location ${path} { proxy_pass http://127.0.0.1:${server}; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }`,
+  );
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${folder}/${kind};`,
+  );
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; pid ${folder}/pid; error_log stderr; events {} http { access_log off; ${temporary.join(' ')}
+      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+      server { listen 127.0.0.1:${port}; ${locations.join('\n')} } }`,
+  );
+  const nginx = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: 'ignore' });
+  onTestFinished(async () => {
+    nginx.kill('SIGTERM');
+    if (nginx.exitCode === null) await once(nginx, 'exit');
+  });
+  await untilListening(port);
+  return `http://127.0.0.1:${port}`;
+}
 
 /** The rooms in the page's IndexedDB. */
 function cachedWindows(page: Page): Promise<number> {
