@@ -24,7 +24,10 @@ const networkTimeoutMs = 5_000;
 const maxClientChecks = 30;
 const clientCheckMs = 1_000;
 
-self.addEventListener('install', (event) => event.waitUntil(install()));
+self.addEventListener('install', (event) => {
+  event.waitUntil(install());
+  leaveToNetwork(event);
+});
 self.addEventListener('activate', (event) => event.waitUntil(activate()));
 self.addEventListener('fetch', (event) => {
   const { request } = event;
@@ -45,6 +48,18 @@ self.addEventListener('notificationclick', (event) => {
   event.notification.close();
   event.waitUntil(openMessage(event.notification.data));
 });
+
+interface RoutedInstallEvent {
+  readonly addRoutes?: (routes: readonly object[]) => Promise<void>;
+}
+
+/** What the worker does not answer must not wait for it: a page that closes could not send its last requests. */
+function leaveToNetwork(event: ExtendableEvent & RoutedInstallEvent): void {
+  const isNoGet = { not: { requestMethod: 'GET' } };
+  event.waitUntil(
+    event.addRoutes?.([{ condition: isNoGet, source: 'network' }]).catch(() => {}) ?? Promise.resolve(),
+  );
+}
 
 async function install(): Promise<void> {
   const cache = await caches.open(cacheName);

@@ -117,6 +117,7 @@ describe.runIf(hasChromium)('a message', { timeout: 60_000 }, () => {
     };
     await remove(1);
     await eventually(() => stored(page, 1)).toBe('');
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await remove(2);
     await page.goto('about:blank');
     const bob = await visitor(server, 'Bob');
