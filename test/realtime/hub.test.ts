@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import type { ConnectionOptions } from '../../src/realtime/connection.js';
 import { Hub } from '../../src/realtime/hub.js';
+import type { RoomEvent } from '../../src/shared/protocol.js';
 
-function startHub() {
+function startHub(after: () => readonly RoomEvent[] = () => []) {
   const hub = new Hub({
-    log: { last: () => 0, after: () => [] },
+    log: { last: () => 0, after },
     epoch: 'e',
     limits: readConfig({}).limits,
     now: () => 0,
@@ -72,6 +73,17 @@ describe('the hub', () => {
     const [ann] = [enter('Ann'), enter('Bob')];
     hub.deliver([{ kind: 'signed-out', user: { id: 'Bob', name: 'Bob' } }]);
     expect(await ann.allSent()).toContain('"left"');
+  });
+
+  it('closes the sockets of a room when it lacks an event and the log cannot be read', () => {
+    const { hub, enter } = startHub(() => {
+      throw new Error('disk I/O error');
+    });
+    enter('Ann');
+    const user = { id: 'Bob', name: 'Bob' };
+    const event = { id: 5, type: 'chat', user, data: 'hi', at: 0 } as const;
+    hub.deliver([{ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 5 }]);
+    expect([hub.connections.size, hub.roomCount]).toEqual([0, 0]);
   });
 
   it('keeps no room without a socket', () => {

@@ -240,6 +240,7 @@ const LEGAL: readonly string[] = [
   'DELETE FROM links',
   "DELETE FROM meta WHERE key = 'skeletons'",
   "DELETE FROM meta WHERE key = 'session_keys'",
+  "DELETE FROM meta WHERE key = 'epoch'", // the server makes a new one, and clients start over
   'UPDATE people SET seen = seen + 1000',
 ];
 
