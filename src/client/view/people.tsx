@@ -28,7 +28,7 @@ export function People({ app, onChoose }: PeopleProps) {
   return (
     <aside class="people" aria-label={text.title}>
       <h2>
-        {isDisconnected ? text.before : isKnown ? text.now : text.title}{' '}
+        {isDisconnected ? text.before : isKnown || isConnecting ? text.now : text.title}{' '}
         <span class="count">{people.count}</span>
       </h2>
       <ul aria-busy={!isKnown && isConnecting}>
