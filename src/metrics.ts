@@ -44,7 +44,7 @@ export function createMetrics(deps: MetricsDeps): Registry {
   gauge('oneport_rooms', 'rooms with at least one user', () => hub.roomCount);
   gauge('oneport_send_queue_bytes', 'bytes that wait for readers', () => queuedBytes(hub));
   gauge('oneport_store_failing', '1 while messages cannot be stored', () =>
-    store.writeError === undefined ? 0 : 1,
+    store.writeError === undefined && store.damage === undefined ? 0 : 1,
   );
   gauge('oneport_search_catching_up', '1 while the search index is being built', () =>
     store.search.isCatchingUp ? 1 : 0,

@@ -17,7 +17,8 @@ import { createMetrics } from './metrics.js';
 import { isValidRequest } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
 import { Hub } from './realtime/hub.js';
-import { offersWebSocket, UpgradeHandler } from './realtime/upgrade.js';
+import type { EventSource } from './realtime/room.js';
+import { UpgradeHandler } from './realtime/upgrade.js';
 import { startRetention } from './retention.js';
 import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
@@ -139,8 +140,12 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
   const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
   const { events, epoch, people, memberships } = store;
   const storage = wrapStorage?.(store) ?? store;
+  const onReadError = (error: unknown): void => {
+    if (store.noteReadError(error))
+      logger.error({ err: error }, 'the database is damaged: run verify, and restore a backup');
+  };
   const hub = new Hub({
-    log: events,
+    log: watchReads(events, onReadError),
     epoch,
     limits: config.limits,
     now,
@@ -176,7 +181,25 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
     }
   };
   const read = (work: () => void): void => store.read(work);
-  return { hub, sequencer, submit, sessionCookie, onSeen, now, read, telemetry };
+  return { hub, sequencer, submit, sessionCookie, onSeen, onReadError, now, read, telemetry };
+}
+
+/** Tells of reads that fail. Whoever reads handles the error. */
+function watchReads(log: EventSource, onError: (error: unknown) => void): EventSource {
+  const watch =
+    <Args extends readonly unknown[], T>(read: (...args: Args) => T) =>
+    (...args: Args): T => {
+      try {
+        return read(...args);
+      } catch (error) {
+        onError(error);
+        throw error;
+      }
+    };
+  return {
+    last: watch((room) => log.last(room)),
+    after: watch((room, id, limit, maxBytes) => log.after(room, id, limit, maxBytes)),
+  };
 }
 
 function sessionKeys(config: Config, store: Store): readonly string[] {
@@ -194,14 +217,17 @@ function attachHttp(
   listener: Listener,
   config: Config,
   store: Store,
-  { hub, submit, sessionCookie, onSeen, now, telemetry }: Chat,
+  { hub, submit, sessionCookie, onSeen, onReadError, now, telemetry }: Chat,
   { isDraining, isFull, connections }: ServerState,
   logger: Logger,
 ): void {
+  const queue = new RequestQueue(config.trustedProxies);
   const app = createApp({
     config,
+    turn: (request) => queue.turn(request),
     sessionCookie,
     onSeen,
+    onError: onReadError,
     onRenewed: ({ user, expiresAt }, renewed) => hub.renewSession(user, expiresAt, renewed),
     logger,
     telemetry,
@@ -211,10 +237,11 @@ function attachHttp(
       ...(isDraining() ? ['stopping'] : []),
       ...(isFull() ? ['too many connections (raise the open-file limit)'] : []),
       ...(store.writeError === undefined ? [] : [`database write failed: ${store.writeError}`]),
+      ...(store.damage === undefined ? [] : [`database damaged: ${store.damage}`]),
     ],
     log: store.events,
     epoch: store.epoch,
-    takeToken: (user, text = '') => hub.takeMessageTokens(user, text),
+    takeToken: (user, text = '', address) => hub.takeMessageTokens(user, text, address),
     hub,
     store,
     metrics: createMetrics({
@@ -227,7 +254,8 @@ function attachHttp(
     publicDir,
     isFull,
   });
-  const answer = createAnswer(app.callback(), connections, config.trustedProxies, telemetry);
+  const unread = new UnreadAnswers(config.trustedProxies);
+  const answer = createAnswer(app.callback(), { connections, queue, unread, telemetry });
   const { server } = listener;
   server.on('request', answer);
   server.on('checkContinue', (request, response) => {
@@ -239,24 +267,29 @@ function attachHttp(
 
 type RequestListener = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
+interface AnswerDeps {
+  readonly connections: PlainConnections;
+  readonly queue: RequestQueue;
+  readonly unread: UnreadAnswers;
+  readonly telemetry: Telemetry;
+}
+
 /** Puts around Koa what concerns every request: whether it is one, and what becomes of its connection and its answer. */
 function createAnswer(
   handle: ReturnType<ReturnType<typeof createApp>['callback']>,
-  connections: PlainConnections,
-  proxies: Config['trustedProxies'],
-  telemetry: Telemetry,
+  { connections, queue, unread, telemetry }: AnswerDeps,
 ): RequestListener {
-  const unread = new UnreadAnswers(proxies);
-  const queue = new RequestQueue((request, response) => {
+  const run: RequestListener = (request, response) => {
+    if (response.destroyed) return; // its client has gone
     if (isValidRequest(request)) void handle(request, response).then(() => unread.add(request, response));
     else {
       telemetry.answered(400, { method: request.method });
       response.writeHead(400, { Connection: 'close' }).end();
     }
-  }, proxies);
+  };
   return (request, response) => {
     connections.onRequest(request.socket, response);
-    queue.add(request, response);
+    queue.add(request, () => run(request, response));
   };
 }
 
@@ -264,7 +297,7 @@ function createAnswer(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, sessionCookie, onSeen, read, telemetry }: Chat,
+  { hub, sessionCookie, onSeen, onReadError, read, telemetry }: Chat,
   { isDraining, isFull, connections }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
@@ -275,13 +308,14 @@ function attachUpgrade(
     telemetry,
     onSeen,
     read,
-    onError: (error) => logger.error({ err: error }, 'failed to open a socket'),
+    onError: (error) => {
+      onReadError(error);
+      logger.error({ err: error }, 'failed to open a socket');
+    },
     isUnavailable: () => isDraining() || isFull(),
   });
   server.on('upgrade', (request, socket, head) => {
-    connections.release(socket);
-    if (offersWebSocket(request)) handler.handle(request, socket, head);
-    else connections.answerWithoutUpgrade(server, request, socket, head);
+    if (!connections.takeUpgrade(server, request, socket, head)) handler.handle(request, socket, head);
   });
   return handler;
 }

@@ -16,6 +16,7 @@ import { constants, setPriority } from 'node:os';
  * @property {boolean} [unread] it never reads what comes back
  * @property {boolean} [reopen] a socket that is closed is opened again at once
  * @property {number} [hangUpAfter] bytes received after which it closes the socket itself
+ * @property {boolean} [polite] waits for an answer before each chunk of the loop
  * @property {number} [everyMs] waits between two chunks of the loop, instead of sending as fast as it goes
  */
 
@@ -77,7 +78,8 @@ class Flood {
     const bytes = this.#open[this.#next++ % this.#open.length];
     if (bytes) socket.write(bytes);
     if (this.#loop.length === 0) return;
-    if (this.#attack.everyMs === undefined) this.#pump(socket);
+    if (this.#attack.polite) socket.on('data', () => this.#sendNext(socket));
+    else if (this.#attack.everyMs === undefined) this.#pump(socket);
     else this.#drip(socket, this.#attack.everyMs);
   }
 
@@ -91,6 +93,12 @@ class Flood {
       }
     }
     if (this.#on && !socket.destroyed) setImmediate(() => this.#pump(socket));
+  }
+
+  /** @param {import('node:net').Socket} socket */
+  #sendNext(socket) {
+    const bytes = this.#loop[this.#chunk++ % this.#loop.length];
+    if (bytes && !socket.destroyed) socket.write(bytes);
   }
 
   /** @param {import('node:net').Socket} socket @param {number} everyMs */

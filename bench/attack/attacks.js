@@ -72,15 +72,35 @@ export function allAttacks(cookies, room) {
     },
     {
       name: 'pages of history, as fast as they come',
-      ...{ sockets: 16, open: [base64('')], loop: [base64(request(`GET ${pages}`, `Cookie: ${one}\r\n`))] },
+      ...{
+        sockets: 16,
+        open: [base64('')],
+        reopen: true,
+        loop: [base64(request(`GET ${pages}`, `Cookie: ${one}\r\n`))],
+      },
+    },
+    {
+      name: 'pages of history, one after the other',
+      ...{
+        sockets: 200,
+        open: [base64(request(`GET ${pages}`, `Cookie: ${one}\r\n`))],
+        polite: true,
+        reopen: true,
+      },
+      loop: [base64(request(`GET ${pages}`, `Cookie: ${one}\r\n`))],
     },
     {
       name: 'the page itself, as fast as it comes',
-      ...{ sockets: 16, open: [base64('')], loop: [base64(request('GET /r/big', `Cookie: ${one}\r\n`))] },
+      ...{
+        sockets: 16,
+        open: [base64('')],
+        reopen: true,
+        loop: [base64(request('GET /r/big', `Cookie: ${one}\r\n`))],
+      },
     },
     {
       name: 'searches and lists',
-      ...{ sockets: 16, open: [base64('')] },
+      ...{ sockets: 16, open: [base64('')], reopen: true },
       loop: ['/api/search?q=the', '/api/rooms', '/api/mentions', '/api/people?q=p'].map((path) =>
         base64(request(`GET ${path}`, `Cookie: ${one}\r\n`)),
       ),
@@ -154,17 +174,27 @@ export function allAttacks(cookies, room) {
     { name: 'broken upgrades', sockets: 32, open: [base64(upgrade('//', ''))], reopen: true },
     {
       name: 'upgrades to another protocol',
-      ...{ sockets: 16, open: [base64('')] },
+      ...{ sockets: 16, open: [base64('')], reopen: true },
       loop: [base64(request('GET /healthz', 'Connection: Upgrade\r\nUpgrade: h2c\r\n').repeat(8))],
     },
     {
       name: 'sign-ins',
-      ...{ sockets: 16, open: [base64('')] },
+      ...{ sockets: 16, open: [base64('')], reopen: true },
+      loop: several(500, (n) => post('/signin', '', JSON.stringify({ name: `Sybil ${n}` }))),
+    },
+    {
+      name: 'sign-ins, one after the other',
+      ...{
+        sockets: 200,
+        open: [base64(post('/signin', '', '{"name":"Sybil"}'))],
+        polite: true,
+        reopen: true,
+      },
       loop: several(500, (n) => post('/signin', '', JSON.stringify({ name: `Sybil ${n}` }))),
     },
     {
       name: 'new rooms over HTTP',
-      ...{ sockets: 16, open: [base64('')] },
+      ...{ sockets: 16, open: [base64('')], reopen: true },
       loop: several(500, (n) =>
         post(`/api/rooms/x${n}/messages`, cookies[n % cookies.length] ?? '', '{"data":"x"}'),
       ),

@@ -31,8 +31,10 @@ const HELP = `Attacks the server, and measures what honest people notice.
   --only TEXT     only attacks whose name has this in it
   --seconds N     how long each lasts [2.5]
   --no-all        without all at once
+  --work FOLDER   where the data of the server is [bench/results]; a memory disk leaves out the noise of a shared disk
   --help
 
+A row is unclear when the times of the control miss the goal too.
 Goals: p99 of honest messages and requests ${GOAL.p99Ms} ms, growth of memory ${GOAL.growthMb} MB, nothing lost.
 `;
 
@@ -40,6 +42,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
     seconds: { type: 'string', default: '2.5' },
+    work: { type: 'string' },
     'no-all': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -192,7 +195,7 @@ function table(rows) {
     const { name, got, messages, requests, control, growthMb, lost, pass } = row;
     const cells = [
       ...[name, `${ms(messages)} (${ms(control.messages)})`, `${ms(requests)} (${ms(control.requests)})`],
-      ...[growthMb.toFixed(0), lost || 'nothing', got, pass ? 'pass' : '**fail**'],
+      ...[growthMb.toFixed(0), lost || 'nothing', got, verdict(row)],
     ];
     return `| ${cells.join(' | ')} |`;
   });
@@ -201,9 +204,16 @@ function table(rows) {
   return [head, '|---|---|---|---|---|---|---|', ...lines].join('\n');
 }
 
+/** A row is unclear when only its times miss the goal and those of the control do too: then the machine is too busy. @param {Row} row */
+function verdict({ pass, control, growthMb, lost }) {
+  if (pass) return 'pass';
+  const isBusy = Math.max(control.messages, control.requests) > GOAL.p99Ms;
+  return isBusy && growthMb <= GOAL.growthMb && lost === '' ? 'unclear' : '**fail**';
+}
+
 async function main() {
   if (values.help) return void process.stdout.write(HELP);
-  const results = fileURLToPath(new URL('../results/', import.meta.url));
+  const results = values.work ?? fileURLToPath(new URL('../results/', import.meta.url));
   mkdirSync(results, { recursive: true });
   const work = mkdtempSync(join(results, 'attack-'));
   const watchdog = setTimeout(() => {

@@ -4,6 +4,7 @@ import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';
 import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Config } from '../config.js';
+import { addressOf, networkOf } from '../origin.js';
 import { newSalt } from '../session.js';
 import { field, isObject, type Parsed, parsePost, parseRoom, parseWholeNumber } from '../shared/parse.js';
 import {
@@ -57,7 +58,7 @@ export interface MessageDeps extends SessionDeps, LogDeps {
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
   /** Takes the tokens for a message with this text. Returns false when the user sends too fast. */
-  readonly takeToken: (user: User, text?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
 }
 
 interface PageRequest {
@@ -130,13 +131,14 @@ function isComplete(
 async function postEvent(
   ctx: Koa.Context,
   user: User,
-  { submit, now, takeToken, log }: MessageDeps,
+  { submit, now, takeToken, log, config }: MessageDeps,
 ): Promise<void> {
   const body = jsonBody(ctx, '{"type"?, "data"?, "target"?, "cid"?}');
   const room = roomParam(ctx, log);
   const type = field(body, 'type') ?? 'chat';
   const post = unwrap(parsePost(body, type));
-  if (!takeToken(user, 'data' in post ? post.data : ''))
+  const address = networkOf(addressOf(ctx.req, config.trustedProxies));
+  if (!takeToken(user, 'data' in post ? post.data : '', address))
     throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
   respondToPost(ctx, await submit(toCommand(post, room, user, { at: now(), salt: newSalt() })));
 }

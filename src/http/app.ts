@@ -16,7 +16,7 @@ import { bodyReader, bodyTooLarge, maxBodyBytes } from './body.js';
 import { ErrorPage, errorHandler, HttpError } from './errors.js';
 import { type HealthDeps, healthRoutes } from './health.js';
 import { type LinkDeps, linkRoutes } from './links.js';
-import { manifestRoute, pageRoutes } from './page.js';
+import { manifestRoute, type PageDeps, pageRoutes } from './page.js';
 import { type SigninDeps, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
 
@@ -26,6 +26,8 @@ export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
   readonly sessionCookie: SessionCookie;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
+  readonly turn: PageDeps['turn'];
+  readonly onError: (error: unknown) => void;
   /** absolute path of the folder that is served as it is */
   readonly publicDir: string;
   /** whether no file descriptor is left for another connection */

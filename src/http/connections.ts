@@ -1,6 +1,6 @@
 /**
- * Plain HTTP connections, and answers that wait for their reader. Both need no sign-in, so they are limited by address. The
- * address that holds most loses first, so that one address cannot displace another.
+ * Plain HTTP connections, and answers that wait for their reader. Nobody has to sign in to hold either, so both are limited by
+ * address. What is given up first belongs to the address that holds most, so that one address cannot push out another.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
@@ -14,12 +14,32 @@ interface Address {
   readonly idle: Set<Duplex>;
 }
 
-/** Milliseconds without progress after which an answer is cut. */
+/** An answer is cut when its reader takes nothing of it for this long. */
 const unreadTimeoutMs = 30_000;
 
-/** The event that makes the server read requests. */
+/** The event upon which the server begins to read requests. */
 function connectionEvent(server: Server): 'connection' | 'secureConnection' {
   return 'setSecureContext' in server ? 'secureConnection' : 'connection';
+}
+
+/** What we use of Node's HTTP parser. */
+interface Parser {
+  onIncoming?: (request: IncomingMessage & { upgrade?: boolean }, shouldKeepAlive: boolean) => number;
+}
+
+/**
+ * Bytes of requests that wait on one connection; with more it is cut. Each answer makes Node read another chunk of 64 KiB, even
+ * when only one of a hundred requests in the chunk before was answered.
+ */
+const maxEarlyBytes = 192 * 1024;
+
+/** What `onIncoming` returns for an upgrade: the rest of the chunk is not HTTP. */
+const STOP_PARSING = 2;
+
+function ignore(): void {}
+
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 /** The plain connections of each peer. A connection leaves when it closes or becomes a WebSocket. */
@@ -58,18 +78,35 @@ export class PlainConnections {
     this.#addressOf.set(socket, address);
     address.idle.add(socket);
     socket.once('close', this.#onClose);
+    this.#stopAtEarlyRequests(socket);
     if (this.#max === 0 || address.open <= this.#max) return;
     const [oldest] = address.idle;
     if (oldest !== socket || !isTrusted(peer, this.#proxies)) oldest?.destroy();
   }
 
-  /** Call it when the socket has become a WebSocket, or is about to be parsed again. */
-  release(socket: Duplex): void {
+  /**
+   * Makes the HTTP parser stop at a request that did not wait for the previous answer, as it does at an upgrade. Otherwise it
+   * reads on to the end of the chunk: some hundred requests, which take 10 ms and all run at once.
+   */
+  #stopAtEarlyRequests(socket: Socket): void {
+    const { parser } = socket as { parser?: Parser }; // Node has no other way to stop it
+    const onIncoming = parser?.onIncoming;
+    if (!parser || !onIncoming) return;
+    parser.onIncoming = (request, shouldKeepAlive) => {
+      const previous = this.#newestResponse.get(socket);
+      if (!previous || previous.closed) return onIncoming(request, shouldKeepAlive);
+      request.upgrade = true;
+      return STOP_PARSING;
+    };
+  }
+
+  /** The socket has become a WebSocket, or is about to be read anew. */
+  #release(socket: Duplex): void {
     socket.off('close', this.#onClose);
     this.#remove(socket);
   }
 
-  /** Call it for each request. */
+  /** To be called for each request. */
   onRequest(socket: Duplex, response: ServerResponse): void {
     this.#newestResponse.set(socket, response);
     const address = this.#addressOf.get(socket);
@@ -81,23 +118,33 @@ export class PlainConnections {
   }
 
   /**
-   * Ignores an upgrade to a protocol that we do not support (RFC 9110, 7.8): the HTTP parser reads the request again, without
-   * its upgrade headers. Node hands every upgrade to the listener of 'upgrade', without the body. (`shouldUpgradeCallback`
-   * needs Node 24.9.) Waits for the previous response, because the new parser does not know of it.
+   * Takes over an upgrade that is none to WebSocket, and a request that did not wait for the previous answer. Returns false for
+   * every other upgrade.
+   *
+   * The HTTP parser reads such a request once more: after the previous answer, because a new parser does not know of it, and
+   * without what it says of an upgrade, as if it asked for none (RFC 9110, 7.8). Node hands every upgrade to the listener of
+   * 'upgrade', without the body. (`shouldUpgradeCallback` would do, but only from Node 24.9 on.)
    */
-  answerWithoutUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const ignore = (): void => {};
+  takeUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    this.#release(socket);
+    const previous = this.#newestResponse.get(socket);
+    const isEarly = previous !== undefined && !previous.closed;
+    if (!isEarly && offersWebSocket(request)) return false;
+    if (head.length + socket.readableLength > maxEarlyBytes) {
+      socket.on('error', ignore).destroy();
+      return true;
+    }
     const parseAgain = (): void => {
-      socket.off('error', ignore); // the server adds its own listener
-      if (socket.destroyed) return;
+      if (socket.destroyed) return; // its error may still come
+      socket.off('error', ignore).off('timeout', destroy); // the server adds its own listeners
       if (head.length > 0) socket.unshift(head); // without a copy, because it may hold hundreds of requests
-      socket.unshift(headWithoutUpgrade(request));
+      socket.unshift(headOf(request, isEarly));
       server.emit(connectionEvent(server), socket);
     };
-    socket.on('error', ignore); // Node has removed its own
-    const previous = this.#newestResponse.get(socket);
-    if (previous && !previous.closed) previous.once('close', parseAgain);
+    socket.on('error', ignore).on('timeout', destroy); // Node has removed its own
+    if (isEarly) previous.once('close', parseAgain);
     else parseAgain();
+    return true;
   }
 
   /** Closes at most `count` idle connections, those of the address with most of them first. Returns how many. */
@@ -107,7 +154,7 @@ export class PlainConnections {
       const [oldest] = this.#busiest()?.idle ?? [];
       if (!oldest) break;
       oldest.destroy();
-      this.release(oldest);
+      this.#release(oldest);
     }
     return closed;
   }
@@ -135,24 +182,33 @@ export class PlainConnections {
   }
 }
 
-function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+/** Whether `websocket` is in the list of protocols. Then it becomes the only one, because the package ws expects that. */
+function offersWebSocket({ headers }: IncomingMessage): boolean {
+  const offered = headers.upgrade?.split(',').map((protocol) => protocol.trim().toLowerCase());
+  if (!offered?.includes('websocket')) return false;
+  headers.upgrade = 'websocket';
+  return true;
+}
+
+/** Returns the head of a request as it came, or without what it says of an upgrade. */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage, withUpgrade: boolean): Buffer {
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
-  for (const [n, name] of rawHeaders.entries()) {
-    const value = rawHeaders[n + 1] ?? '';
-    const kept = /^connection$/i.test(name) ? withoutUpgrade(value) : value;
-    if (n % 2 === 0 && kept !== '' && !upgradeHeaderPattern.test(name)) lines.push(`${name}: ${kept}`);
+  for (let n = 0; n < rawHeaders.length; n += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(n, n + 2);
+    const kept = !withUpgrade && /^connection$/i.test(name) ? withoutUpgrade(value) : value;
+    if (withUpgrade || (kept !== '' && !UPGRADE_HEADER.test(name))) lines.push(`${name}: ${kept}`);
   }
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-const upgradeHeaderPattern = /^(upgrade|http2-settings)$/i;
+const UPGRADE_HEADER = /^(upgrade|http2-settings)$/i;
 
 function withoutUpgrade(connection: string): string {
   const options = connection.split(',').map((option) => option.trim());
-  return options.filter((option) => !upgradeHeaderPattern.test(option)).join(', ');
+  return options.filter((option) => !UPGRADE_HEADER.test(option)).join(', ');
 }
 
-/** Limit of the bytes of all answers that wait for their readers. */
+/** Bytes of answers that wait for their readers, all together. */
 const maxUnreadBytes = 16 * 1024 * 1024;
 
 interface Unread {
@@ -162,8 +218,8 @@ interface Unread {
 }
 
 /**
- * Answers that the kernel does not accept yet, because their readers are slow or do not read. Over the limit, the oldest
- * answer of the address with the most bytes is cut.
+ * Answers that the kernel does not take yet, because their readers are slow or do not read. Over the limit, the oldest one of
+ * the address with the most bytes is cut.
  */
 export class UnreadAnswers {
   readonly #answers = new Set<Unread>();
@@ -175,7 +231,7 @@ export class UnreadAnswers {
     this.#proxies = proxies;
   }
 
-  /** Call it when an answer was written. */
+  /** To be called when an answer was written. */
   add(request: IncomingMessage, response: ServerResponse): void {
     const bytes = response.writableLength;
     if (bytes === 0 || response.writableFinished || response.destroyed) return;

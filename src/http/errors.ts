@@ -24,13 +24,15 @@ export class HttpError extends Error {
 export interface ErrorDeps {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
+  /** Hears of every error that is no client's mistake. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Refusals that are logged, because a limit or a setting may be wrong. */
 const loggedCodes = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
 
 /** The outermost handler. Answers every error as `{"error":{"code","message"}}`, or as a page to a browser. */
-export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage): Koa.Middleware {
+export function errorHandler({ logger, telemetry, onError }: ErrorDeps, page: ErrorPage): Koa.Middleware {
   return async (ctx, next) => {
     try {
       await next();
@@ -45,6 +47,7 @@ export function errorHandler({ logger, telemetry }: ErrorDeps, page: ErrorPage):
       if (loggedCodes.has(httpError.code))
         telemetry.warnRefused(httpError.code, { status: httpError.status });
       else telemetry.refused(httpError.code);
+      if (httpError.status === 500) onError(error);
       if (httpError.status === 500) logger.error({ err: error, path: ctx.path }, 'request failed');
       respond(ctx, httpError, page);
     }

@@ -22,7 +22,7 @@ export interface LinkDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
-  readonly takeToken: (user: User, text?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
   readonly store: {
     readonly people: {
       findLink(hash: string): { readonly person: User; readonly expires: number } | undefined;

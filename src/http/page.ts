@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type Koa from 'koa';
 import Router from 'koa-router';
@@ -49,7 +50,7 @@ export function pageRoutes(deps: PageDeps): Router {
     if (!session) return ctx.redirect(signinUrl(site, address));
     const pieces = html.get(translationsFor(ctx).language.tag);
     if (!pieces) throw new Error('there is no page in the language that was chosen');
-    sendPage(ctx, pieces, await createSnapshot(session.user, room, deps));
+    sendPage(ctx, pieces, await createSnapshot(ctx, session.user, room, deps));
   });
   return router;
 }
@@ -91,10 +92,19 @@ function signinUrl(site: Site, next: string): string {
  * size is bounded.
  */
 
-export interface SnapshotDeps extends LogDeps, RoomListDeps {}
+export interface SnapshotDeps extends LogDeps, RoomListDeps {
+  /** Resolves when the request may go on after it has waited. */
+  readonly turn: (request: IncomingMessage) => Promise<void>;
+}
 
-export async function createSnapshot(user: User, room: string, deps: SnapshotDeps): Promise<Snapshot> {
+async function createSnapshot(
+  ctx: Koa.Context,
+  user: User,
+  room: string,
+  deps: SnapshotDeps,
+): Promise<Snapshot> {
   await deps.hub.flushMemberships(user);
+  await deps.turn(ctx.req);
   const rooms = listRooms(user, deps);
   const entry = rooms.find(({ room: name }) => name === room);
   const mark = entry && initialPosition(entry);

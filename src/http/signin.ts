@@ -30,7 +30,7 @@ export interface SigninDeps extends SessionDeps {
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
   /** Takes a message token of the user. Returns false when the user is over the limit. */
-  readonly takeToken: (user: User, text?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
 }
 
 export function signinRoutes(deps: SigninDeps): Router {

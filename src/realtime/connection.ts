@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   readonly ws: WebSocket;
   readonly socket: Duplex;
   readonly user: ConnectedUser;
+  /** The network of the peer, for limits by address; undefined when there are none. */
+  readonly address: string | undefined;
   /** Whether each frame is a JSON command (subprotocol superchat); otherwise it is the text of a message. */
   readonly json: boolean;
   /** Milliseconds since 1970. */
@@ -34,6 +36,7 @@ export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typi
 export class Connection implements Subscriber, Pingable {
   readonly user: ConnectedUser;
   readonly room: Room;
+  readonly address: string | undefined;
   sessionExpiresAt: number;
   readonly pingSlot: number;
   firstBatch = 0;
@@ -56,6 +59,7 @@ export class Connection implements Subscriber, Pingable {
   /** `sendBuffer`: bytes that may wait for this reader; 0 = no limit. `pingSlot`: see Heartbeat. */
   constructor(options: ConnectionOptions, room: Room, sendBuffer: number, pingSlot: number) {
     this.user = options.user;
+    this.address = options.address;
     this.room = room;
     this.sessionExpiresAt = options.sessionExpiresAt;
     this.pingSlot = pingSlot;

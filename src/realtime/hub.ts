@@ -20,7 +20,7 @@ import { Connection, type ConnectionOptions, textFrame } from './connection.js';
 import { Heartbeat } from './heartbeat.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
-import { messageCost, Throttler } from './throttle.js';
+import { messageCost, sustainedBucket, Throttler, type TokenBucket } from './throttle.js';
 import { MembershipTracker, type UnreadDeps } from './unread.js';
 import { ConnectedUser } from './user.js';
 
@@ -62,6 +62,8 @@ export class Hub {
   readonly #users = new Map<string, ConnectedUser>();
   /** Users without a socket. */
   readonly #idle = new Set<ConnectedUser>();
+  /** What each address has posted lately. */
+  readonly #addressBuckets = new Map<string, TokenBucket>();
   #seenCursor = this.#users.values();
   readonly #throttler = new Throttler(this.scheduler);
   readonly #replays = new ReplayQueue(this.scheduler);
@@ -140,9 +142,19 @@ export class Hub {
     if (connection) this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
   }
 
-  /** Takes tokens for a message that does not come over a socket. Returns false when the user is over the limit. */
-  takeMessageTokens(profile: User, text: string): boolean {
-    return this.user(profile).throttle.takeMessageTokens(performance.now(), messageCost(text));
+  /** Takes tokens for a message that does not come over a socket. Returns false when the user or address is over the limit. */
+  takeMessageTokens(profile: User, text: string, address?: string): boolean {
+    const { throttle } = this.user(profile);
+    return throttle.takeMessageTokens(performance.now(), messageCost(text), this.#addressBucket(address));
+  }
+
+  #addressBucket(address: string | undefined): TokenBucket | undefined {
+    if (address === undefined) return undefined;
+    const known = this.#addressBuckets.get(address);
+    if (known) return known;
+    const bucket = sustainedBucket('address', this.#deps.limits);
+    this.#addressBuckets.set(address, bucket);
+    return bucket;
   }
 
   close(ws: WebSocket): void {
@@ -184,6 +196,8 @@ export class Hub {
     for (const room of this.#rooms.values())
       for (const update of room.presence.takeUpdates(now)) this.#broadcast(room, update);
     for (const user of this.#idle) this.#forget(user, now);
+    for (const [address, bucket] of this.#addressBuckets)
+      if (bucket.isFull(now)) this.#addressBuckets.delete(address);
     this.#noteConnected();
   }
 
@@ -258,9 +272,10 @@ export class Hub {
     const { throttle } = connection.user;
     const now = performance.now();
     const cost = messageCost('data' in command ? command.data : '');
-    if (throttle.takeMessageTokens(now, cost)) this.#post(connection, command);
+    const address = this.#addressBucket(connection.address);
+    if (throttle.takeMessageTokens(now, cost, address)) this.#post(connection, command);
     else {
-      throttle.queueMessage(bytes, cost, () => this.#post(connection, command));
+      throttle.queueMessage(bytes, cost, () => this.#post(connection, command), address);
       this.#throttleUser(connection, now);
     }
   }

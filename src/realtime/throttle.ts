@@ -25,11 +25,20 @@ export class TokenBucket {
    * `now` is in milliseconds, from a clock that does not go back.
    */
   take(now: number, cost = 1): boolean {
-    if (this.#rate === 0 || this.#burst === 0) return true;
-    this.#refill(now);
-    if (this.#tokens < Math.min(cost, this.#burst)) return false;
-    this.#tokens -= cost;
+    if (!this.has(now, cost)) return false;
+    if (this.#isLimited) this.#tokens -= cost;
     return true;
+  }
+
+  /** Returns whether `take` would succeed. */
+  has(now: number, cost = 1): boolean {
+    if (!this.#isLimited) return true;
+    this.#refill(now);
+    return this.#tokens >= Math.min(cost, this.#burst);
+  }
+
+  get #isLimited(): boolean {
+    return this.#rate > 0 && this.#burst > 0;
   }
 
   isFull(now: number): boolean {
@@ -55,6 +64,25 @@ function frameBucket({ messageRate, messageBurst }: Limits): TokenBucket {
   );
 }
 
+/**
+ * What one user and one address may post for hours, so that nobody fills the disk in a night. A token of the limit of messages
+ * is a token here. `rate` and `burst` are multiples of MESSAGE_RATE.
+ */
+const sustainedLimits = {
+  user: { rate: 1 / 5, burst: 2_000 },
+  address: { rate: 1, burst: 10_000 },
+} as const;
+
+/** Returns the bucket of a user's or an address's posts over hours. */
+export function sustainedBucket(
+  whose: keyof typeof sustainedLimits,
+  { messageRate, messageBurst }: Limits,
+): TokenBucket {
+  if (messageRate === 0 || messageBurst === 0) return new TokenBucket(0, 0);
+  const { rate, burst } = sustainedLimits[whose];
+  return new TokenBucket(messageRate * rate, Math.max(messageRate * burst, messageBurst));
+}
+
 const bytesPerToken = 1024;
 
 /** Returns the tokens that a message costs: one for each started KiB of its text. A change without a text costs one. */
@@ -65,7 +93,8 @@ export function messageCost(text: string): number {
 /** A frame or a message that waits for tokens. It is processed even if its socket has closed meanwhile. */
 interface Queued {
   readonly bytes: number;
-  readonly cost: number;
+  /** Takes its tokens. */
+  readonly take: (now: number) => boolean;
   readonly run: () => void;
 }
 
@@ -90,6 +119,7 @@ export const queueLimits = {
 export class UserThrottle {
   readonly #frameBucket: TokenBucket;
   readonly #messageBucket: TokenBucket;
+  readonly #sustainedBucket: TokenBucket;
   readonly #frames: Queued[] = [];
   readonly #messages: Queued[] = [];
   #bytes = 0;
@@ -99,6 +129,7 @@ export class UserThrottle {
   constructor(limits: Limits) {
     this.#frameBucket = frameBucket(limits);
     this.#messageBucket = new TokenBucket(limits.messageRate, limits.messageBurst);
+    this.#sustainedBucket = sustainedBucket('user', limits);
   }
 
   /** Takes a token for a frame. Returns false while others wait, because frames are processed in order. */
@@ -106,25 +137,35 @@ export class UserThrottle {
     return this.#frames.length === 0 && this.#frameBucket.take(now);
   }
 
-  /** Takes the tokens for a message. Returns false while others wait, because messages are processed in order. */
-  takeMessageTokens(now: number, cost: number): boolean {
-    return this.#messages.length === 0 && this.#messageBucket.take(now, cost);
+  /**
+   * Takes the tokens for a message, also from the bucket of its address. Returns false while others wait, because messages
+   * are processed in order.
+   */
+  takeMessageTokens(now: number, cost: number, address?: TokenBucket): boolean {
+    return this.#messages.length === 0 && this.#takeAll(now, cost, address);
+  }
+
+  #takeAll(now: number, cost: number, address: TokenBucket | undefined): boolean {
+    const buckets = [this.#messageBucket, this.#sustainedBucket, ...(address ? [address] : [])];
+    if (!buckets.every((bucket) => bucket.has(now, cost))) return false;
+    for (const bucket of buckets) bucket.take(now, cost);
+    return true;
   }
 
   queueFrame(bytes: number, run: () => void): void {
-    this.#frames.push({ bytes, cost: 1, run });
+    this.#frames.push({ bytes, run, take: this.#takeFrameToken });
     this.#bytes += bytes;
   }
 
-  queueMessage(bytes: number, cost: number, run: () => void): void {
-    this.#messages.push({ bytes, cost, run });
+  queueMessage(bytes: number, cost: number, run: () => void, address?: TokenBucket): void {
+    this.#messages.push({ bytes, run, take: (now) => this.#takeAll(now, cost, address) });
     this.#bytes += bytes;
   }
 
   /** Runs queued items within the limits. */
   runQueued(now: number): void {
-    this.#run(this.#frames, this.#frameBucket, now);
-    this.#run(this.#messages, this.#messageBucket, now);
+    this.#run(this.#frames, now);
+    this.#run(this.#messages, now);
   }
 
   clear(): void {
@@ -145,9 +186,10 @@ export class UserThrottle {
     return this.#bytes >= queueLimits.disconnectBytes || this.count >= queueLimits.disconnectCount;
   }
 
-  /** Returns whether both buckets are full and nothing waits, so that a new throttle would behave the same. */
+  /** Returns whether all buckets are full and nothing waits, so that a new throttle would behave the same. */
   isIdle(now: number): boolean {
-    return this.count === 0 && this.#frameBucket.isFull(now) && this.#messageBucket.isFull(now);
+    const buckets = [this.#frameBucket, this.#messageBucket, this.#sustainedBucket];
+    return this.count === 0 && buckets.every((bucket) => bucket.isFull(now));
   }
 
   /** Returns whether reading must pause. Call it whenever something is queued. */
@@ -168,8 +210,10 @@ export class UserThrottle {
     return this.#frames.length > 0 || this.#bytes >= bytes || this.#messages.length >= messages;
   }
 
-  #run(queue: Queued[], bucket: TokenBucket, now: number): void {
-    for (let next = queue[0]; next && bucket.take(now, next.cost); next = queue[0]) {
+  readonly #takeFrameToken = (now: number): boolean => this.#frameBucket.take(now);
+
+  #run(queue: Queued[], now: number): void {
+    for (let next = queue[0]; next?.take(now); next = queue[0]) {
       queue.shift();
       this.#bytes -= next.bytes;
       next.run();

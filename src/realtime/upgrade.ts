@@ -198,7 +198,14 @@ export class UpgradeHandler {
     else {
       onSeen(session.user);
       hub.open(
-        { ws, socket, user, json: ws.protocol === JSON_SUBPROTOCOL, sessionExpiresAt: session.expiresAt },
+        {
+          ws,
+          socket,
+          user,
+          address,
+          json: ws.protocol === JSON_SUBPROTOCOL,
+          sessionExpiresAt: session.expiresAt,
+        },
         room,
         resume,
       );
@@ -252,14 +259,6 @@ function ignore(): void {}
 export interface UpgradeTarget {
   readonly room: string | undefined;
   readonly resume: ResumePosition;
-}
-
-/** Whether `websocket` is in the list of protocols. Then it becomes the only one, because the package ws expects that. */
-export function offersWebSocket({ headers }: IncomingMessage): boolean {
-  const offered = headers.upgrade?.split(',').map((protocol) => protocol.trim().toLowerCase());
-  if (!offered?.includes('websocket')) return false;
-  headers.upgrade = 'websocket';
-  return true;
 }
 
 export type HttpRefusal = readonly [status: number, reason: string, headers?: string];

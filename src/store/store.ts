@@ -3,6 +3,7 @@
  * until a later transaction writes to the disk.
  */
 import { randomBytes } from 'node:crypto';
+import { type StatsFs, statfsSync } from 'node:fs';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
 import { type NamedHead, readHeads } from './chain.js';
@@ -23,11 +24,24 @@ import Database from './sqlite.js';
 /** SQLite's codes for failures of the disk or the machine; other codes are bugs. */
 const diskErrorCode = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
 
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB)/;
+
 const probeBytes = 64 * 1024;
+
+/**
+ * Free space that is left on the disk, so that other programs, backups and the search index can go on: a share of the disk, but
+ * at most `maxBytes`. Writing begins again when there is a little more.
+ */
+const spaceFloor = { share: 0.01, maxBytes: 256 * 1024 * 1024, resume: 1.1 } as const;
+
+/** Sizes of a file system in blocks, as `statfs` gives them. */
+type Space = Pick<StatsFs, 'bavail' | 'blocks' | 'bsize'>;
 
 export class Store implements Storage {
   /** Why the last write failed; undefined while writing works. */
   writeError: string | undefined;
+  /** Why a part of the database cannot be read; undefined while none is known to be damaged. It lasts until a restart. */
+  damage: string | undefined;
   readonly epoch: string;
   readonly events: EventStore;
   readonly people: PeopleStore;
@@ -43,6 +57,8 @@ export class Store implements Storage {
   readonly #rollback: Database.Statement<[]>;
   readonly #changes: Database.Statement<[], number>;
   readonly #unlock: () => void;
+  readonly #dataDir: string;
+  #isNearlyFull = false;
 
   /** @throws LockedError, OpenError, or the file system's error */
   constructor(
@@ -51,6 +67,7 @@ export class Store implements Storage {
     onSearchError: (error: unknown) => void = () => {},
   ) {
     createDataFolder(dataDir);
+    this.#dataDir = dataDir;
     this.#unlock = lockDataFolder(dataDir);
     try {
       protectDatabase(dataDir);
@@ -84,6 +101,7 @@ export class Store implements Storage {
    * find it. The probe overwrites it at once, so that a refused message does not exist after a crash.
    */
   transaction<T>(work: () => T): T {
+    if (this.#isNearlyFull) throw new StorageError(this.writeError);
     const result = this.#transact(work, () => this.#overwriteFailedCommit());
     this.search.notify(); // only sets a flag, so it cannot throw
     return result;
@@ -136,8 +154,36 @@ export class Store implements Storage {
   /** Continues the search index, empties the write-ahead log, and retries a disk that failed. Call it once a second. */
   tick(): void {
     this.search.tick();
-    if (this.writeError !== undefined) this.probe();
+    this.checkSpace();
+    if (this.writeError !== undefined && !this.#isNearlyFull) this.probe();
     else this.#wal.tick(this.events.changes.deletions);
+  }
+
+  /** Refuses to write while the disk is nearly full. Reading goes on. */
+  checkSpace(space = this.#readSpace()): void {
+    if (!space) return;
+    const [free, total] = [space.bavail * space.bsize, space.blocks * space.bsize];
+    const floor = Math.min(spaceFloor.maxBytes, total * spaceFloor.share);
+    this.#isNearlyFull = free < floor * (this.#isNearlyFull ? spaceFloor.resume : 1);
+    if (this.#isNearlyFull)
+      this.writeError = `the disk is nearly full: ${toMegabytes(free)} MB free, ${toMegabytes(floor)} MB needed`;
+  }
+
+  /** Returns undefined where the file system does not tell. */
+  #readSpace(): Space | undefined {
+    try {
+      return statfsSync(this.#dataDir);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Notes that a read failed because the database is damaged. Returns whether this is news. */
+  noteReadError(error: unknown): boolean {
+    if (!(error instanceof Database.SqliteError) || !DAMAGE.test(error.code)) return false;
+    const isNews = this.damage === undefined;
+    this.damage ??= `${error.code}: ${error.message}`;
+    return isNews;
   }
 
   /** Keeps the error, because this write may succeed where the commit failed. The next tick decides. */
@@ -207,6 +253,10 @@ export class Store implements Storage {
     this.writeError = `${error.code}: ${error.message}`;
     return new StorageError(this.writeError, { cause: error });
   }
+}
+
+function toMegabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
 }
 
 /** Seconds from a deletion until the write-ahead log is emptied. */

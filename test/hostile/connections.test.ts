@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import { PlainConnections, UnreadAnswers } from '../../src/http/connections.js';
 import { startChat } from '../harness.js';
-import { exchange, handshake } from '../raw.js';
+import { exchange, handshake, statusesOf } from '../raw.js';
 
 const withoutProxies = { TRUSTED_PROXIES: 'none' };
 
@@ -124,6 +124,40 @@ describe('answers that nobody reads', () => {
     });
     await gone;
     await room.sees({ type: 'chat', cid: room.says('still here') });
+  });
+});
+
+describe('requests that do not wait for answers', () => {
+  it('are answered in order', async () => {
+    const chat = await startChat();
+    const paths = Array.from({ length: 90 }, (_, n) => (n % 3 === 0 ? '/healthz' : '/api/me'));
+    const head = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n`;
+    const requests = paths.map((path) => `${head(path)}\r\n`).join('');
+    const last = `${head('/readyz')}Connection: close\r\n\r\n`;
+    expect(await statusesOf(chat.port, requests + last)).toEqual([
+      ...paths.map((path) => (path === '/healthz' ? 200 : 401)),
+      200,
+    ]);
+  });
+
+  it('run one after the other, also by the thousand', async () => {
+    const chat = await startChat();
+    const room = await (await chat.signIn('Ann')).enters('lobby');
+    let [running, most] = [0, 0];
+    chat.server.http.on('request', (_, response) => {
+      most = Math.max(most, ++running);
+      response.once('close', () => running--);
+    });
+    const last = healthz.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
+    const answers = statusesOf(chat.port, healthz.repeat(3000) + last);
+    await room.sees({ type: 'chat', cid: room.says('meanwhile') });
+    expect(await answers).toEqual(Array.from({ length: 3001 }, () => 200));
+    expect(most).toBe(1);
+  });
+
+  it('may be followed by an upgrade', async () => {
+    const chat = await startChat();
+    expect(await statusesOf(chat.port, healthz + healthz + handshake('/ws/lobby'))).toEqual([200, 200, 101]);
   });
 });
 

@@ -1,4 +1,5 @@
 /** Bytes that no correct client sends. After each, the server still delivers a numbered message to an open socket. */
+import type { Socket as TcpSocket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type Chat, startChat, type Visitor } from '../harness.js';
 import { closeCodeOf, exchange, frame, handshake, KEY, statusesOf, statusOf } from '../raw.js';
@@ -255,6 +256,20 @@ describe('a request that RFC 9112 calls invalid', () => {
   ])('is no request with %s', async (_, request, status) => {
     const { chat } = await startWatched();
     expect(await statusOf(chat.port, request)).toBe(status);
+  });
+});
+
+describe('a connection that is reset while its requests wait', () => {
+  it('harms nobody', async () => {
+    const { chat, ann, stillAlive } = await startWatched();
+    const get = `GET /r/lobby HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${ann.cookie}\r\n`;
+    const h2c = `${get}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`;
+    for (let n = 0; n < 60; n++) {
+      const requests = (n % 2 === 0 ? `${get}\r\n` : h2c).repeat(50);
+      const reset = (socket: TcpSocket): void => void setTimeout(() => socket.resetAndDestroy(), n % 10);
+      await exchange(chat.port, requests, reset);
+    }
+    await stillAlive();
   });
 });
 

@@ -60,7 +60,7 @@ describe('an error', () => {
     const page = new ErrorPage(fileURLToPath(new URL('../../public', import.meta.url)), readConfig({}).site);
     const logger = pino({ level: 'silent' });
     const telemetry = new Telemetry(logger, Date.now);
-    app.use(errorHandler({ logger, telemetry }, page)).use(() => {
+    app.use(errorHandler({ logger, telemetry, onError: () => {} }, page)).use(() => {
       throw new Error('secret');
     });
     const server = app.listen(0, '127.0.0.1');

@@ -4,6 +4,7 @@ import { Scheduler } from '../../src/realtime/scheduler.js';
 import {
   messageCost,
   queueLimits,
+  sustainedBucket,
   type ThrottledUser,
   Throttler,
   TokenBucket,
@@ -74,6 +75,35 @@ describe('the throttle of a user', () => {
     };
     expect(count((throttle, now) => throttle.takeFrameToken(now))).toEqual([200, 50]);
     expect(count((throttle, now) => throttle.takeMessageTokens(now, 1))).toEqual([10, 5]);
+  });
+
+  it('takes 10,000 tokens over the hours, and then one a second, at the default limits', () => {
+    const { limits } = readConfig({});
+    const throttle = new UserThrottle(limits);
+    let now = 0;
+    const postFor = (hours: number): number => {
+      let posted = 0;
+      for (const end = now + hours * 3_600_000; now < end; now += 1000)
+        for (; throttle.takeMessageTokens(now, 1); posted++);
+      return posted;
+    };
+    expect(postFor(1)).toBeGreaterThan(13_000);
+    expect(postFor(1)).toBe(3600);
+  });
+
+  it('takes nothing over the limit of its address, which all its users share', () => {
+    const { limits } = readConfig({});
+    const address = sustainedBucket('address', limits);
+    const [ann, bob] = [new UserThrottle(limits), new UserThrottle(limits)];
+    expect(address.take(0, 49_999)).toBe(true);
+    expect([ann.takeMessageTokens(0, 1, address), bob.takeMessageTokens(0, 1, address)]).toEqual([
+      true,
+      false,
+    ]);
+    const log: string[] = [];
+    bob.queueMessage(60, 1, () => log.push('message'), address);
+    for (const now of [100, 200]) bob.runQueued(now);
+    expect([log, bob.takeMessageTokens(200, 1)]).toEqual([['message'], true]);
   });
 
   it('takes at least twice as many frames as messages', () => {

@@ -279,6 +279,54 @@ describe('a link to another device', () => {
   });
 });
 
+describe('a disk that is nearly full', () => {
+  const space = (freeMb: number, totalMb: number) => ({
+    bavail: freeMb * 256,
+    blocks: totalMb * 256,
+    bsize: 4096,
+  });
+  it('takes nothing below 1 % or 256 MiB, and is written again above', () => {
+    const store = openStore();
+    const refused = [{ kind: 'rejected', problem: { code: 'storage' } }];
+    for (const [tooLittle, little, enough, total] of [
+      [9, 10.5, 11.5, 1000],
+      [255, 270, 282, 1_000_000],
+    ] as const) {
+      store.checkSpace(space(enough, total));
+      expect(applyAll(store, say('a'))).toMatchObject([{ kind: 'accepted' }]);
+      store.checkSpace(space(tooLittle, total));
+      expect(applyAll(store, say('b'))).toMatchObject(refused);
+      expect(store.writeError).toContain('the disk is nearly full');
+      store.checkSpace(space(little, total)); // not yet, so that it does not change every second
+      expect(applyAll(store, say('b'))).toMatchObject(refused);
+      store.checkSpace(space(enough, total));
+      store.probe();
+      expect(store.writeError).toBeUndefined();
+    }
+    expect(store.events.after('lobby', 0, 10)).toHaveLength(2);
+  });
+
+  it('is read as before', () => {
+    const store = openStore();
+    applyAll(store, say('a'));
+    store.checkSpace(space(0, 1000));
+    store.tick(); // looks at the real disk, which has space
+    expect(store.events.last('lobby')).toBe(1);
+    expect(store.writeError).toBeUndefined();
+  });
+});
+
+describe('a damaged database', () => {
+  it('is noted when a read fails, once', () => {
+    const store = openStore();
+    const damage = new Database.SqliteError('database disk image is malformed', 'SQLITE_CORRUPT');
+    expect([store.noteReadError(new Error('a bug')), store.damage]).toEqual([false, undefined]);
+    expect([store.noteReadError(damage), store.noteReadError(damage)]).toEqual([true, false]);
+    store.tick();
+    expect(store.damage).toBe('SQLITE_CORRUPT: database disk image is malformed');
+  });
+});
+
 describe('a batch', () => {
   it('is refused as a whole when the disk fails', () => {
     const store = openStore();
