@@ -33,6 +33,9 @@ export interface ConnectionOptions {
 /** What a connection passes on to its hub. */
 export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typing' }>;
 
+/** Bytes that are read of a flood after its close, so that its peer gets the close frame. Then reading stops. */
+const maxDiscardedBytes = 1024 * 1024;
+
 export class Connection implements Subscriber, Pingable {
   readonly user: ConnectedUser;
   readonly room: Room;
@@ -161,7 +164,11 @@ export class Connection implements Subscriber, Pingable {
     this.close(reason);
     this.closeCode = reason[0];
     this.#socket.removeAllListeners('data'); // the parser of ws
-    this.#socket.resume();
+    let bytes = 0;
+    this.#socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxDiscardedBytes) this.#socket.pause();
+    });
     this.#socket.end();
   }
 
