@@ -138,6 +138,15 @@ export function pathBelow({ basePath }: Site, path: string): string | undefined 
   return path.startsWith(basePath) ? path.slice(basePath.length - 1) : undefined;
 }
 
+/**
+ * Returns the network of a client for limits that last for hours; undefined when only a proxy is known. A proxy without
+ * X-Forwarded-For would make one client of everybody.
+ */
+export function knownNetworkOf(request: IncomingMessage, proxies: BlockList): string | undefined {
+  const address = addressOf(request, proxies);
+  return isTrusted(address, proxies) ? undefined : networkOf(address);
+}
+
 /** Returns the key of limits by address: an IPv4 address, or an IPv6 /64 network, because a household has one. */
 export function networkOf(address: string): string {
   if (isIP(address) !== 6) return address;

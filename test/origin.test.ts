@@ -1,7 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../src/config.js';
-import { addressOf, isDirectAndLocal, isOurHost, isOurOrigin, networkOf, schemeOf } from '../src/origin.js';
+import {
+  addressOf,
+  isDirectAndLocal,
+  isOurHost,
+  isOurOrigin,
+  knownNetworkOf,
+  networkOf,
+  schemeOf,
+} from '../src/origin.js';
 
 const direct = readConfig({});
 const named = readConfig({ PUBLIC_ORIGIN: 'https://chat.example.org' });
@@ -28,6 +36,13 @@ describe('the client address', () => {
   it('is the peer when the peer is no trusted proxy', () => {
     const claimed = request({ 'x-forwarded-for': '192.0.2.1' }, '198.51.100.7');
     expect(addressOf(claimed, direct.trustedProxies)).toBe('198.51.100.7');
+  });
+
+  it('is unknown for limits that last for hours when a proxy does not tell', () => {
+    const { trustedProxies } = direct;
+    expect(knownNetworkOf(request({}), trustedProxies)).toBeUndefined();
+    expect(knownNetworkOf(request({ 'x-forwarded-for': '192.0.2.1' }), trustedProxies)).toBe('192.0.2.1');
+    expect(knownNetworkOf(request({}, '198.51.100.7'), trustedProxies)).toBe('198.51.100.7');
   });
 
   it.each([

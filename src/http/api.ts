@@ -4,7 +4,7 @@ import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';
 import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Config } from '../config.js';
-import { addressOf, networkOf } from '../origin.js';
+import { knownNetworkOf } from '../origin.js';
 import { newSalt } from '../session.js';
 import { field, isObject, type Parsed, parsePost, parseRoom, parseWholeNumber } from '../shared/parse.js';
 import {
@@ -137,7 +137,7 @@ async function postEvent(
   const room = roomParam(ctx, log);
   const type = field(body, 'type') ?? 'chat';
   const post = unwrap(parsePost(body, type));
-  const address = networkOf(addressOf(ctx.req, config.trustedProxies));
+  const address = knownNetworkOf(ctx.req, config.trustedProxies);
   if (!takeToken(user, 'data' in post ? post.data : '', address))
     throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
   respondToPost(ctx, await submit(toCommand(post, room, user, { at: now(), salt: newSalt() })));

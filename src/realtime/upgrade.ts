@@ -15,6 +15,7 @@ import {
   isOurHost,
   isOurOrigin,
   isValidRequest,
+  knownNetworkOf,
   likelyCause,
   networkOf,
   pathBelow,
@@ -60,6 +61,13 @@ export interface UpgradeDeps {
   readonly read: (work: () => void) => void;
   /** Updates the user's last-seen time. */
   readonly onSeen: (user: User) => void;
+}
+
+interface UpgradeClient {
+  readonly cookie: string | undefined;
+  readonly address: string | undefined;
+  /** Whether the address is only that of a proxy. */
+  readonly isProxy: boolean;
 }
 
 type PendingUpgrade = readonly [request: IncomingMessage, socket: Duplex, head: Buffer];
@@ -166,13 +174,14 @@ export class UpgradeHandler {
       return;
     }
     const cookie = request.headers.cookie;
+    const isProxy = knownNetworkOf(request, this.#deps.config.trustedProxies) === undefined;
     socket.cork(); // sends the 101 response and the first frames in one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has added its own listener
       this.#attachListeners(ws);
       if (address !== undefined) this.#addresses.add(ws, address);
       try {
-        this.#openConnection(ws, socket, target, { cookie, address });
+        this.#openConnection(ws, socket, target, { cookie, address, isProxy });
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, CLOSE.serverError);
@@ -185,7 +194,7 @@ export class UpgradeHandler {
     ws: WebSocket,
     socket: Duplex,
     { room, resume }: UpgradeTarget,
-    { cookie, address }: { readonly cookie: string | undefined; readonly address: string | undefined },
+    { cookie, address, isProxy }: UpgradeClient,
   ): void {
     const { sessionCookie, hub, onSeen } = this.#deps;
     const session = sessionCookie.verify(cookie);
@@ -202,7 +211,7 @@ export class UpgradeHandler {
           ws,
           socket,
           user,
-          address,
+          address: isProxy ? undefined : address,
           json: ws.protocol === JSON_SUBPROTOCOL,
           sessionExpiresAt: session.expiresAt,
         },
