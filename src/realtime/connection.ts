@@ -158,18 +158,23 @@ export class Connection implements Subscriber, Pingable {
     this.#ws.close(code, reason);
   }
 
-  /** Closes a peer that sends too much. Discards what it still sends, because parsing that would delay everybody. */
+  /** Closes a peer that sends too much, and parses nothing more of it, because that would delay everybody. */
   closeFlood(reason: readonly [code: number, reason: string]): void {
     if (!this.open) return;
     this.close(reason);
     this.closeCode = reason[0];
+    this.discardInput();
+    this.#socket.end();
+  }
+
+  /** Discards what the peer still sends after a close, and soon stops reading. */
+  discardInput(): void {
     this.#socket.removeAllListeners('data'); // the parser of ws
     let bytes = 0;
     this.#socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > maxDiscardedBytes) this.#socket.pause();
     });
-    this.#socket.end();
   }
 
   terminate(): void {

@@ -235,7 +235,7 @@ export class UpgradeHandler {
 
   /** Call it first, because an 'error' event without a listener would end the process. */
   #attachListeners(ws: WebSocket): void {
-    ws.on('error', ignore); // ws closes the socket with the right code
+    ws.on('error', this.#handlers.error);
     ws.on('message', this.#handlers.message);
     ws.on('ping', this.#handlers.ping);
     ws.on('pong', this.#handlers.pong);
@@ -246,6 +246,10 @@ export class UpgradeHandler {
 /** Creates the listeners that all sockets share; `this` is the socket. Closures per socket would cost memory. */
 function createHandlers(hub: Hub, onClose: (ws: WebSocket, code: number) => void) {
   return {
+    /** The peer breaks the protocol. ws closes the socket with the right code. */
+    error(this: WebSocket): void {
+      hub.connections.get(this)?.discardInput();
+    },
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
     },
