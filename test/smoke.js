@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +48,7 @@ try {
   ]);
   const page = await fetch(`${origin}/r/lobby`, { headers: { cookie } });
   assert.equal(page.status, 200);
+  assert.deepEqual(await h2cAndNext(origin), [422, 200]); // by a hook into Node's HTTP parser
   server?.kill('SIGTERM');
   assert.deepEqual(await once(server ?? assert.fail(), 'exit'), [0, null]);
 
@@ -60,6 +62,20 @@ try {
 } finally {
   server?.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Posts a body with an upgrade to h2c, and another request behind it. @param {string} origin */
+async function h2cAndNext(origin) {
+  const { hostname, port } = new URL(origin);
+  const host = `Host: ${hostname}\r\n`;
+  const h2c = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n';
+  const body = 'Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{"name":" "}';
+  const socket = connect(Number(port), hostname);
+  socket.write(`POST /signin HTTP/1.1\r\n${host}${h2c}${body}`);
+  socket.write(`GET /healthz HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+  let text = '';
+  for await (const bytes of socket) text += bytes;
+  return [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
 }
 
 /** Resolves with the address that the server prints. */

@@ -78,23 +78,25 @@ export class PlainConnections {
     this.#addressOf.set(socket, address);
     address.idle.add(socket);
     socket.once('close', this.#onClose);
-    this.#stopAtEarlyRequests(socket);
+    this.#stopParserEarly(socket);
     if (this.#max === 0 || address.open <= this.#max) return;
     const [oldest] = address.idle;
     if (oldest !== socket || !isTrusted(peer, this.#proxies)) oldest?.destroy();
   }
 
   /**
-   * Makes the HTTP parser stop at a request that did not wait for the previous answer, as it does at an upgrade. Otherwise it
-   * reads on to the end of the chunk: some hundred requests, which take 10 ms and all run at once.
+   * Makes the HTTP parser stop at the head of an upgrade, also in Node 26, which would read its body, and of a request that did
+   * not wait for the previous answer. Otherwise it reads on to the end of the chunk: some hundred requests, which take 10 ms
+   * and all run at once.
    */
-  #stopAtEarlyRequests(socket: Socket): void {
+  #stopParserEarly(socket: Socket): void {
     const { parser } = socket as { parser?: Parser }; // Node has no other way to stop it
     const onIncoming = parser?.onIncoming;
     if (!parser || !onIncoming) return;
     parser.onIncoming = (request, shouldKeepAlive) => {
       const previous = this.#newestResponse.get(socket);
-      if (!previous || previous.closed) return onIncoming(request, shouldKeepAlive);
+      const isEarly = previous !== undefined && !previous.closed;
+      if (!isEarly && !request.upgrade) return onIncoming(request, shouldKeepAlive);
       request.upgrade = true;
       return STOP_PARSING;
     };
@@ -123,7 +125,7 @@ export class PlainConnections {
    *
    * The HTTP parser reads such a request once more: after the previous answer, because a new parser does not know of it, and
    * without what it says of an upgrade, as if it asked for none (RFC 9110, 7.8). Node hands every upgrade to the listener of
-   * 'upgrade', without the body. (`shouldUpgradeCallback` would do, but only from Node 24.9 on.)
+   * 'upgrade', without the body. (`shouldUpgradeCallback` of newer Nodes leaves the connection unusable after the answer.)
    */
   takeUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     this.#release(socket);
