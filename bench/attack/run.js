@@ -192,7 +192,7 @@ function describe(reached) {
 function table(rows) {
   const ms = (/** @type {number} */ value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
   const lines = rows.map((row) => {
-    const { name, got, messages, requests, control, growthMb, lost, pass } = row;
+    const { name, got, messages, requests, control, growthMb, lost } = row;
     const cells = [
       ...[name, `${ms(messages)} (${ms(control.messages)})`, `${ms(requests)} (${ms(control.requests)})`],
       ...[growthMb.toFixed(0), lost || 'nothing', got, verdict(row)],
