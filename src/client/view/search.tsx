@@ -6,6 +6,7 @@ import { LIMITS, type SearchHit, type SearchPage } from '../../shared/protocol.j
 import { addressPath } from '../address.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
+import { renderNow } from '../render/scheduler.js';
 import { excerpt, searchTerms } from '../text/excerpt.js';
 import type { PanelProps } from './dialog.js';
 import { consumeEscape } from './keyboard.js';
@@ -75,7 +76,9 @@ export function Search({ app, close }: PanelProps) {
 /** What narrows a search down. A click begins it in the field. */
 function Operators({ box }: { box: RefObject<HTMLElement | null> }) {
   const begin = (operator: string) => () => {
-    query.value = `${query.peek()}${operator}`;
+    renderNow(() => {
+      query.value = `${query.peek()}${operator}`;
+    }); // before the next key
     box.current?.querySelector('input')?.focus();
   };
   return (
