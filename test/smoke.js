@@ -10,6 +10,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expectedSummary, fixedHistory, summaryOf } from './history.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'oneport-smoke-'));
@@ -33,6 +34,7 @@ try {
   execFileSync('npm', ['ci', '--omit=dev', '--silent', '--no-audit', '--no-fund'], { cwd: folder, env });
   const seconds = ((Date.now() - from) / 1000).toFixed(1);
 
+  assert.equal(await summaryOfFixedHistory(), expectedSummary);
   let origin = await start();
   const cookie = await signIn(origin);
   assert.equal(await post(origin, cookie, 'before the kill', 'one'), 201);
@@ -62,6 +64,19 @@ try {
 } finally {
   server?.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Applies the fixed history with the server's own modules. */
+async function summaryOfFixedHistory() {
+  const load = (/** @type {string} */ file) => import(join(folder, 'dist', file));
+  const [{ Store }, { applyBatch }, { skeleton }] = await Promise.all(
+    ['store/store.js', 'chat/rules.js', 'chat/names.js'].map(load),
+  );
+  const store = new Store(join(folder, 'history'));
+  const results = applyBatch(fixedHistory(skeleton), store, assert.fail);
+  const summary = summaryOf(store.heads(), results);
+  store.close();
+  return summary;
 }
 
 /** Posts a body with an upgrade to h2c, and another request behind it. @param {string} origin */

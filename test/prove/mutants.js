@@ -11,7 +11,7 @@ import { LocalSequencer } from '../../dist/sequencer/local.js';
 import { createServer } from '../../dist/server.js';
 import { ReactionStore } from '../../dist/store/changes.js';
 import { RoomCounters } from '../../dist/store/events.js';
-import { WalTruncater } from '../../dist/store/store.js';
+import { WalCheckpointer } from '../../dist/store/store.js';
 
 /** @typedef {import('../../src/server.js').Dependencies} Dependencies */
 /** @typedef {import('../../src/chat/types.js').Storage} Storage */
@@ -174,7 +174,7 @@ function withDelivery(alter) {
     createSequencer: (handler) =>
       new LocalSequencer({
         apply: handler.apply,
-        deliver: (results) =>
+        deliver: (/** @type {readonly Result[]} */ results) =>
           handler.deliver(
             results.map((result) =>
               result.kind === 'accepted' ? { ...result, event: alter(result.event) } : result,
@@ -194,7 +194,7 @@ function dropChanges() {
     createSequencer: (handler) => {
       const sequencer = new LocalSequencer({
         apply: handler.apply,
-        deliver: (results) => {
+        deliver: (/** @type {readonly Result[]} */ results) => {
           for (const result of results) if (result.kind === 'accepted') newest = result.event.id;
           handler.deliver(results);
         },
@@ -246,7 +246,7 @@ function ignoreRoomOfCid() {
     createSequencer: (handler) =>
       new LocalSequencer({
         deliver: handler.deliver,
-        apply: (commands) =>
+        apply: (/** @type {readonly Command[]} */ commands) =>
           commands.flatMap((command) => {
             if ('room' in command) room = command.room;
             return handler.apply([command]);
@@ -267,7 +267,7 @@ function ignorePersonOfCid() {
     append: (room, person, message) => {
       const event = events.append(room, person, message);
       if (message.cid !== undefined)
-        all.set(message.cid, { room, event, target: undefined, data: message.data });
+        all.set(message.cid, { room, event, target: undefined, reply: message.reply, data: message.data });
       return event;
     },
   }));
@@ -401,7 +401,7 @@ const mutants = {
 
   // Never truncates the write-ahead log.
   'deleted-text-in-wal': () => {
-    WalTruncater.prototype.tick = () => {};
+    WalCheckpointer.prototype.tick = () => {};
     return {};
   },
 
@@ -483,7 +483,7 @@ const mutants = {
 
   // Finds a message although it is deleted.
   'search-finds-deleted': () => {
-    /** @type {RoomEvent[]} */
+    /** @type {import('../../src/shared/protocol.js').SearchHit[]} */
     const deleted = [];
     return {
       ...withEvents((events) => ({
