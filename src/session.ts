@@ -105,17 +105,19 @@ export class SessionCookie {
   }
 
   /**
-   * Returns the contents of the cookies that one of our keys signed, in order of priority. Tries every cookie of a name with
-   * every signature, because those of a neighbouring host may come first. The result depends only on the header.
+   * Returns the contents of the cookies that one of our keys signed, of the first name that has any. Tries every cookie of a
+   * name with every signature, because those of a neighbouring host may come first. The result depends only on the header.
    */
   #verifySignatures(header: string): readonly SignedSession[] {
-    return this.names.flatMap((name) => {
+    for (const name of this.names) {
       const signatures = cookieValues(header, `${name}.sig`);
       const values = cookieValues(header, name).filter(({ length }) => length <= maxCookieLength);
-      return values.flatMap((value) =>
+      const signed = values.flatMap((value) =>
         signatures.flatMap((signature) => this.#verifySignature(name, value, signature) ?? []),
       );
-    });
+      if (signed.length > 0) return signed;
+    }
+    return [];
   }
 
   #verifySignature(name: string, value: string, signature: string): SignedSession | undefined {
