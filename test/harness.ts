@@ -28,7 +28,8 @@ export const NO_LIMITS: Env = {
 /** A folder that is gone when the test is over. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'oneport-test-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // a process that has just ended may leave its folder non-empty for a moment
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 

@@ -107,7 +107,7 @@ describe.runIf(hasChromium)('a message', { timeout: 60_000 }, () => {
     expect(await stored(page, 1)).toBe('one');
   });
 
-  it('is deleted at the server after a few seconds, or when the page closes', async () => {
+  it('is deleted at the server after a few seconds, also when the page was closed before', async () => {
     const { server, page } = await said('one', 'two');
     const remove = async (id: number) => {
       await walkTo(page, id);
@@ -120,6 +120,8 @@ describe.runIf(hasChromium)('a message', { timeout: 60_000 }, () => {
     await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     await remove(2);
     await page.goto('about:blank');
+    // a browser may drop the request of a closing page: then the next visit sends it
+    await page.goto(`${server.origin}/r/lobby`);
     const bob = await visitor(server, 'Bob');
     const texts = async () => {
       const answer = await bob.get('/api/rooms/lobby/messages?after=0');

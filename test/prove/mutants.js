@@ -98,7 +98,9 @@ class PrematureSequencer {
   /** @type {Sequencer['submit']} */
   submit(command, reply) {
     this.#queue.push({ command, reply });
-    if (!this.#busy) this.#run();
+    if (this.#busy) return;
+    this.#busy = true;
+    setImmediate(() => this.#run()); // never within the call, which may be in a transaction that reads
   }
 
   async close() {
@@ -106,7 +108,6 @@ class PrematureSequencer {
   }
 
   #run() {
-    this.#busy = true;
     const batch = this.#queue.splice(0);
     const commands = batch.map(({ command }) => command);
     const predicted = this.#predict(commands);
@@ -117,8 +118,8 @@ class PrematureSequencer {
       const results = this.#handler.apply(commands);
       if (this.#early === 'reply') this.#handler.deliver(results);
       else replyAll(batch, results);
-      this.#busy = false;
-      if (this.#queue.length > 0) this.#run();
+      this.#busy = this.#queue.length > 0;
+      if (this.#busy) this.#run();
     }, COMMIT_DELAY_MS);
   }
 }
