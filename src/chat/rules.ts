@@ -30,7 +30,7 @@ import { maskUnassigned } from './unicode.js';
 const dayMs = 24 * 3600 * 1000;
 /** The server sends a person the unread counts of at most this many rooms. */
 const maxFollowedRooms = 500;
-/** How long a name is reserved for an owner who is away or has signed out. */
+/** How long a name is reserved for its owner after their last visit or their sign-out. */
 const nameReservationMs = { posted: 30 * dayMs, silent: dayMs } as const;
 /** Minimum time between two updates of `lastSeen`, because each one is a write. */
 const lastSeenIntervalMs = { posted: dayMs, silent: 15 * 60_000 } as const;
