@@ -127,7 +127,8 @@ export function personHash(previous: string, entry: PersonEntry): string {
   );
 }
 
-interface PersonRow {
+/** The state of a person as SQLite has it. */
+export interface PersonRow {
   readonly userId: string;
   readonly name: string;
   readonly skeleton: string | null;

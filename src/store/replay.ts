@@ -11,6 +11,7 @@ import {
   eventHash,
   isPlain,
   type PersonEntryType,
+  type PersonRow,
   personHash,
   readPeopleHead,
   zeroHash,
@@ -114,17 +115,11 @@ interface PersonState {
   link: string | null;
 }
 
-interface EntryRow {
+interface EntryRow extends PersonRow {
   readonly number: number;
   readonly seq: number;
   readonly type: PersonEntryType;
   readonly person: number;
-  readonly userId: string;
-  readonly name: string;
-  readonly skeleton: string | null;
-  readonly signedOut: number;
-  readonly generation: number;
-  readonly link: string | null;
   readonly at: number;
   readonly hash: string;
 }
