@@ -34,7 +34,7 @@ interface Parser {
 const maxEarlyBytes = 192 * 1024;
 
 /** What `onIncoming` returns for an upgrade: the rest of the chunk is not HTTP. */
-const STOP_PARSING = 2;
+const stopParsing = 2;
 
 function ignore(): void {}
 
@@ -98,7 +98,7 @@ export class PlainConnections {
       const isEarly = previous !== undefined && !previous.closed;
       if (!isEarly && !request.upgrade) return onIncoming(request, shouldKeepAlive);
       request.upgrade = true;
-      return STOP_PARSING;
+      return stopParsing;
     };
   }
 
@@ -108,7 +108,7 @@ export class PlainConnections {
     this.#remove(socket);
   }
 
-  /** To be called for each request. */
+  /** Call it for each request. */
   onRequest(socket: Duplex, response: ServerResponse): void {
     this.#newestResponse.set(socket, response);
     const address = this.#addressOf.get(socket);
@@ -198,16 +198,16 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage, withU
   for (let n = 0; n < rawHeaders.length; n += 2) {
     const [name = '', value = ''] = rawHeaders.slice(n, n + 2);
     const kept = !withUpgrade && /^connection$/i.test(name) ? withoutUpgrade(value) : value;
-    if (withUpgrade || (kept !== '' && !UPGRADE_HEADER.test(name))) lines.push(`${name}: ${kept}`);
+    if (withUpgrade || (kept !== '' && !upgradeHeaderPattern.test(name))) lines.push(`${name}: ${kept}`);
   }
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-const UPGRADE_HEADER = /^(upgrade|http2-settings)$/i;
+const upgradeHeaderPattern = /^(upgrade|http2-settings)$/i;
 
 function withoutUpgrade(connection: string): string {
   const options = connection.split(',').map((option) => option.trim());
-  return options.filter((option) => !UPGRADE_HEADER.test(option)).join(', ');
+  return options.filter((option) => !upgradeHeaderPattern.test(option)).join(', ');
 }
 
 /** Bytes of answers that wait for their readers, all together. */
@@ -233,7 +233,7 @@ export class UnreadAnswers {
     this.#proxies = proxies;
   }
 
-  /** To be called when an answer was written. */
+  /** Call it when an answer was written. */
   add(request: IncomingMessage, response: ServerResponse): void {
     const bytes = response.writableLength;
     if (bytes === 0 || response.writableFinished || response.destroyed) return;

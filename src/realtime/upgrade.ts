@@ -174,7 +174,8 @@ export class UpgradeHandler {
       return;
     }
     const cookie = request.headers.cookie;
-    const isProxy = knownNetworkOf(request, this.#deps.config.trustedProxies) === undefined;
+    const isProxy =
+      address !== undefined && knownNetworkOf(request, this.#deps.config.trustedProxies) === undefined;
     socket.cork(); // sends the 101 response and the first frames in one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has added its own listener

@@ -24,7 +24,7 @@ import Database from './sqlite.js';
 /** SQLite's codes for failures of the disk or the machine; other codes are bugs. */
 const diskErrorCode = /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED|NOMEM|CORRUPT|PROTOCOL)/;
 
-const DAMAGE = /^SQLITE_(CORRUPT|NOTADB)/;
+const damageCode = /^SQLITE_(CORRUPT|NOTADB)/;
 
 const probeBytes = 64 * 1024;
 
@@ -180,7 +180,7 @@ export class Store implements Storage {
 
   /** Notes that a read failed because the database is damaged. Returns whether this is news. */
   noteReadError(error: unknown): boolean {
-    if (!(error instanceof Database.SqliteError) || !DAMAGE.test(error.code)) return false;
+    if (!(error instanceof Database.SqliteError) || !damageCode.test(error.code)) return false;
     const isNews = this.damage === undefined;
     this.damage ??= `${error.code}: ${error.message}`;
     return isNews;
