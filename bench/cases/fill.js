@@ -14,6 +14,7 @@ const [product = '', folder = '', cookies = '', count = '0', emoji = '0'] = proc
 
 const { applyBatch } = await import(join(product, 'dist/chat/rules.js'));
 const { Store } = await import(join(product, 'dist/store/store.js'));
+const { newSalt } = await import(join(product, 'dist/session.js'));
 
 const messages = Number(count);
 const long = '😀'.repeat(Number(emoji));
@@ -26,7 +27,8 @@ function command(i) {
   const data =
     long || `Message ${i} of ${messages}: the quick brown fox jumps over the lazy dog, again and again`;
   const at = begin + Math.floor((i * YEAR_MS) / messages);
-  return { kind: 'message', room: 'hall', user: people[i % people.length], data, at, cid: `fill-${i}` };
+  const user = people[i % people.length];
+  return { kind: 'message', room: 'hall', user, data, at, cid: `fill-${i}`, salt: newSalt() };
 }
 
 const store = new Store(folder);
