@@ -35,9 +35,6 @@ const maxCookieLength = 4096;
 /** Cookies of one name that are checked. Browsers send several when another host of the domain sets the same name. */
 const maxCookiesOfOneName = 4;
 const idPattern = /^[A-Za-z0-9_-]{1,64}$/; // new ids have 12; older cookies may have others
-/** Maximum number and length of cached Cookie headers: at most 8 MB in all. */
-const maxCachedHeaders = 16_384;
-const maxCachedHeaderLength = 512;
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Signs with the newest key and accepts all. `keys` are in order, newest first; `now` is in milliseconds. */
@@ -50,8 +47,6 @@ export class SessionCookie {
   readonly names: readonly string[];
   /** The same keys for our own check, because Keygrip's draws random bytes and computes two more HMACs at every upgrade. */
   readonly #secrets: readonly KeyObject[];
-  /** The contents of verified headers, the least recently used first. Clients that reconnect send the same cookies again. */
-  readonly #cache = new Map<string, readonly SignedSession[]>();
   readonly #people: PersonLookup;
   readonly #now: () => number;
 
@@ -75,9 +70,7 @@ export class SessionCookie {
   /** Like `verify`, but also returns sessions of people who lost their name. */
   identify(header: string | undefined): Session | undefined {
     if (header === undefined) return undefined;
-    const candidates = this.#cache.get(header) ?? this.#verifySignatures(header);
-    if (candidates.length > 0) this.#cacheHeader(header, candidates);
-    for (const signed of candidates) {
+    for (const signed of this.#verifySignatures(header)) {
       const session = this.#toSession(signed);
       if (session) return session;
     }
@@ -93,15 +86,6 @@ export class SessionCookie {
     const expiresAt = (Math.min(signed.iat, now) + sessionSeconds) * 1000;
     const needsRefresh = signed.hasOldKey || age < 0 || age > refreshAfterSeconds;
     return { ...stored, generation: signed.generation, expiresAt, needsRefresh };
-  }
-
-  #cacheHeader(header: string, candidates: readonly SignedSession[]): void {
-    if (header.length > maxCachedHeaderLength) return;
-    this.#cache.delete(header); // makes it the most recently used
-    this.#cache.set(header, candidates);
-    if (this.#cache.size <= maxCachedHeaders) return;
-    const oldest = this.#cache.keys().next();
-    if (!oldest.done) this.#cache.delete(oldest.value);
   }
 
   /**

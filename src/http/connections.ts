@@ -64,7 +64,6 @@ export class PlainConnections {
   }
 
   attach(server: Server): void {
-    server.timeout = unreadTimeoutMs;
     server.on(connectionEvent(server), (socket: Socket) => this.#add(socket));
   }
 
@@ -108,8 +107,9 @@ export class PlainConnections {
     this.#remove(socket);
   }
 
-  /** Call it for each request. */
-  onRequest(socket: Duplex, response: ServerResponse): void {
+  /** Call it for each request. Sets its timeout here, because `server.timeout` would give every WebSocket a timer. */
+  onRequest(socket: Socket, response: ServerResponse): void {
+    socket.setTimeout(unreadTimeoutMs);
     this.#newestResponse.set(socket, response);
     const address = this.#addressOf.get(socket);
     if (!address) return;

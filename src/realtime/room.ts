@@ -122,6 +122,7 @@ export class Room {
 
   /** Returns a page of the events after number `id`: those that are cached, or else a page of the log. */
   pageAfter(id: number): ReplayPage {
+    if (id === this.last) return { frames: [], last: id };
     const cached = this.#frames.pageAfter(id);
     if (cached.length > 0) return { frames: cached, last: id + cached.length };
     const events = this.#log.after(this.name, id, replayPageEvents, replayPageBytes);
