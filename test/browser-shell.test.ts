@@ -25,7 +25,10 @@ const title = (page: Page) => page.locator('.top h1').textContent();
 const panel = (page: Page) => page.locator('dialog.panel');
 
 /** The different colours of a part of the window. */
-async function coloursIn(page: Page, clip: { x: number; y: number; width: number; height: number }): Promise<number[]> {
+async function coloursIn(
+  page: Page,
+  clip: { x: number; y: number; width: number; height: number },
+): Promise<number[]> {
   const png = (await page.screenshot({ clip })).toString('base64');
   return page.evaluate(async (data) => {
     const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));

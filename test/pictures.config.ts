@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const pictures = fileURLToPath(new URL('./screenshots', import.meta.url));
-if (!process.env['ONLY'] && !process.env['VITEST_WORKER_ID']) rmSync(pictures, { recursive: true, force: true });
+if (!process.env['ONLY'] && !process.env['VITEST_WORKER_ID'])
+  rmSync(pictures, { recursive: true, force: true });
 
 export default defineConfig({
   test: {

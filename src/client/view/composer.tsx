@@ -123,13 +123,14 @@ function ModeLine({ composer: state, onCancel, onShow }: ModeLineProps) {
   const message = state.target.value;
   if (!message) return null;
   const { id, user } = message;
-  const text = isGone(message) ? t.value.message.deleted : excerpt(plainText(parseMessage(message)), maxTargetChars);
+  const text = isGone(message)
+    ? t.value.message.deleted
+    : excerpt(plainText(parseMessage(message)), maxTargetChars);
   return (
     <div class="mode">
       {isEdit ? <EditIcon /> : <ReplyIcon />}
       <button class="target" type="button" onClick={() => onShow(id)}>
-        <span>{isEdit ? editing(id) : replying(user.name, id)}</span>{' '}
-        <bdi>{text}</bdi>
+        <span>{isEdit ? editing(id) : replying(user.name, id)}</span> <bdi>{text}</bdi>
       </button>
       <IconButton label={cancelLabel} onClick={onCancel}>
         <CloseIcon />
