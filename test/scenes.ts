@@ -421,14 +421,9 @@ async function pickNothing(page: Page): Promise<void> {
   await page.locator('.picker .none:not(:empty)').waitFor();
 }
 
-/** A browser that drops all cookies. */
+/** A browser that keeps no cookies. */
 async function signInWithoutCookies(page: Page): Promise<void> {
-  await page.route('**/*', async (route) => {
-    const { cookie: _, ...headers } = await route.request().allHeaders();
-    const response = await route.fetch({ headers, maxRedirects: 0 });
-    const { 'set-cookie': __, ...rest } = response.headers();
-    await route.fulfill({ response, headers: rest });
-  });
+  await page.context().clearCookies();
   await page.getByRole('textbox').fill('Nobody');
   await page.locator('.enter').click();
   await page.locator('#problem:not(:empty)').waitFor();
@@ -464,11 +459,11 @@ async function leave(page: Page): Promise<void> {
 
 /** The page without its script, which never comes. */
 async function bootSlowly(page: Page): Promise<void> {
-  await page.context().route(/\/js\//, () => {});
-  await page.route(/\/r\//, async (route) => route.fulfill({ response: await route.fetch() }));
-  await page.evaluate(() => navigator.serviceWorker.getRegistration().then((worker) => worker?.unregister()));
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).unregister());
+  await page.route(/\/js\/(main|chunk).*\.js/, () => {});
   await page.reload({ waitUntil: 'commit' });
   await page.locator('.boot .skeleton').first().waitFor();
+  await page.waitForFunction(() => document.getAnimations().every((each) => each.playState === 'finished'));
 }
 
 function noticed(page: Page): Promise<void> {
@@ -490,10 +485,15 @@ async function dropFile(page: Page): Promise<void> {
   await noticed(page);
 }
 
+async function pressOn(page: Page, id: number, key: string): Promise<void> {
+  await page.keyboard.press('Shift'); // single keys are for messages that were reached by keyboard
+  await message(page, id).focus();
+  await page.keyboard.press(key);
+}
+
 /** To a message of another. */
 async function reply(page: Page): Promise<void> {
-  await message(page, 7).focus();
-  await message(page, 7).press('r');
+  await pressOn(page, 7, 'r');
   await page.locator('.composer .mode').waitFor();
 }
 
@@ -504,16 +504,14 @@ async function openMessageMenu(page: Page): Promise<void> {
 }
 
 async function confirmDelete(page: Page): Promise<void> {
-  await message(page, 6).focus();
-  await message(page, 6).press('Delete');
+  await pressOn(page, 6, 'Delete');
   await page.getByRole('alertdialog').waitFor();
 }
 
 async function deleteOne(page: Page): Promise<void> {
   await page.locator('.composer textarea').fill('never mind');
   await page.keyboard.press('Enter');
-  await message(page, 1).focus();
-  await message(page, 1).press('Delete');
+  await pressOn(page, 1, 'Delete');
   await page.locator('.confirm .danger').click();
   await message(page, 1).locator('.pill').waitFor();
 }

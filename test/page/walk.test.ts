@@ -3,14 +3,15 @@
  * called by name, and replies. Everything is found by its role or by visible words. `npm run screenshots` films it.
  */
 import { join } from 'node:path';
-import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser, watch } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 
-const desktop: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
+const desktop: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' };
 const phone: BrowserContextOptions = {
+  reducedMotion: 'reduce',
   viewport: { width: 360, height: 720 },
   isMobile: true,
   hasTouch: true,
@@ -38,10 +39,15 @@ async function arrive(
   await page.goto(address);
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await film(page, `${name} signs in`);
-  await page.getByRole('button', { name: 'Start chatting' }).click();
+  await press(page.getByRole('button', { name: 'Start chatting' }), options);
   await page.getByRole('textbox', { name: 'Message' }).waitFor();
   await film(page, `${name} is in`);
   return page;
+}
+
+/** With the finger on a phone. */
+function press(target: Locator, { hasTouch }: BrowserContextOptions): Promise<void> {
+  return hasTouch ? target.tap() : target.click();
 }
 
 /** The rooms are beside the messages, or behind a button. */
@@ -72,10 +78,10 @@ describe.runIf(hasChromium)('the first minute', { timeout: 120_000 }, () => {
     const ann = await arrive(options, server.origin, 'Ann', film);
     await showRooms(ann);
     await film(ann, 'rooms');
-    await ann.getByRole('button', { name: 'New room' }).click();
+    await press(ann.getByRole('button', { name: 'New room' }), options);
     await ann.getByRole('textbox', { name: 'Room name' }).fill('Tea House!');
     await film(ann, 'new room');
-    await ann.getByRole('button', { name: 'Create room' }).click();
+    await press(ann.getByRole('button', { name: 'Create room' }), options);
     const link = await ann.getByText(/^https?:\/\/.*\/r\/tea-house$/).textContent();
     await film(ann, 'invitation');
     const bob = await arrive(options, link ?? '', 'Bob', film);
@@ -88,11 +94,11 @@ describe.runIf(hasChromium)('the first minute', { timeout: 120_000 }, () => {
     const call = ann.getByText('@Ann the kettle is on', { exact: true });
     await (options.hasTouch ? call.tap() : call.hover());
     await film(ann, 'actions');
-    await ann.getByRole('button', { name: 'Reply' }).click();
+    await press(ann.getByRole('button', { name: 'Reply' }), options);
     await ann.getByText('Replying to').waitFor();
     await ann.getByRole('textbox', { name: 'Message' }).fill('I am coming');
     await film(ann, 'reply');
-    await ann.getByRole('button', { name: 'Send' }).click();
+    await press(ann.getByRole('button', { name: 'Send' }), options);
     await bob.getByText('I am coming', { exact: true }).waitFor();
     await bob.getByText('In reply to').waitFor({ state: 'attached' });
     await film(bob, 'answered');
