@@ -24,6 +24,22 @@ const focus = (page: Page) =>
 const title = (page: Page) => page.locator('.top h1').textContent();
 const panel = (page: Page) => page.locator('dialog.panel');
 
+/** The different colours of a part of the window. */
+async function coloursIn(
+  page: Page,
+  clip: { x: number; y: number; width: number; height: number },
+): Promise<number[]> {
+  const png = (await page.screenshot({ clip })).toString('base64');
+  return page.evaluate(async (data) => {
+    const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+    context?.drawImage(image, 0, 0);
+    const pixels = context?.getImageData(0, 0, image.width, image.height).data.buffer;
+    return [...new Set(new Uint32Array(pixels ?? new ArrayBuffer(0)))];
+  }, png);
+}
+
 describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
   it('are created by name and left by key, without a page load, and show unread messages', async () => {
     const stage = await openStage();
@@ -96,6 +112,19 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.getByRole('dialog').getByText('Ann').waitFor();
     await page.mouse.click(10, 300); // on the backdrop
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+});
+
+describe.runIf(hasChromium)('a touch screen', { timeout: 60_000 }, () => {
+  it('has the rooms behind a list icon, and offers no keyboard shortcuts', async () => {
+    const stage = await openStage();
+    const options = { isMobile: true, hasTouch: true };
+    const page = await enter(stage, 'Ann', 'harbour', { ...PHONE, options });
+    const rooms = page.getByRole('button', { name: 'Rooms' });
+    expect([await rooms.locator('.icon').count(), await rooms.locator('.logo').count()]).toEqual([1, 0]);
+    await page.getByRole('button', { name: 'Menu' }).tap();
+    await page.locator('.menu').getByText('Settings').waitFor();
+    expect(await page.locator('.menu').getByText('Keyboard shortcuts').count()).toBe(0);
   });
 });
 
@@ -440,6 +469,25 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     if (width > 1600) expect(Math.abs(width - menu - rooms)).toBeLessThan(30);
     await page.locator('[popovertarget=menu]').click();
     expect((await edges('.menu')).right).toBe(menu);
+  });
+
+  it('has one bar over the whole width', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Ann', 'harbour', { width: 2000, height: 600 });
+    expect(await coloursIn(page, { x: 0, y: 0, width: 2000, height: 2 })).toHaveLength(1);
+    expect((await coloursIn(page, { x: 0, y: 0, width: 2000, height: 300 })).length).toBeGreaterThan(1);
+  });
+
+  it('shows the longest name of the people in full', async () => {
+    const stage = await openStage();
+    const page = await enter(stage, 'Maximiliane von Hohenlohe-Langen', 'harbour');
+    const name = page.locator('.people li bdi');
+    await name.waitFor();
+    const isCut = await name.evaluate(
+      ({ scrollWidth, clientWidth, scrollHeight, clientHeight }) =>
+        scrollWidth > clientWidth || scrollHeight > clientHeight,
+    );
+    expect(isCut).toBe(false);
   });
 
   it('has landmarks, one top heading, and a way past the rooms', async () => {

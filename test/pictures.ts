@@ -2,7 +2,7 @@
  * Pictures of every screen and state (scenes.ts), for people to look at: `npm run screenshots`. They go to
  * test/screenshots, which git does not keep; the picture of the README is put together from some of them.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -17,7 +17,6 @@ const only = process.env['ONLY'];
 
 it('are taken', { timeout: 900_000 }, async () => {
   expect(hasTool('chromium')).toBe(true);
-  if (!only) rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const stage = await openStage();
   await seed(stage);

@@ -4,7 +4,7 @@
  */
 import type { Locator, Page } from 'playwright-core';
 import { LONGEST_NAME, ROOMS } from './seed.js';
-import type { Stage, View } from './stage.js';
+import { cookies, type Stage, type View } from './stage.js';
 
 export interface Scene {
   readonly name: string;
@@ -144,7 +144,99 @@ export const SCENES: readonly Scene[] = [
   },
   { name: 'picker', view: talk, play: pickEmoji },
   { name: 'picker-phone-dark', view: { ...talk, ...PHONE, dark: true }, play: pickEmoji },
-  { name: 'completion', view: talk, play: complete },
+  { name: 'completion', view: talk, play: (page) => complete(page, '@b') },
+  { name: 'completion-emoji-dark', view: { ...talk, dark: true }, play: (page) => complete(page, ':tea') },
+  { name: 'picker-none', view: talk, play: pickNothing },
+  { name: 'signin-phone-dark', view: { ...signin, ...SMALL, dark: true } },
+  { name: 'signin-cookies-blocked', view: signin, play: signInWithoutCookies },
+  { name: 'link', view: signin, play: openDeviceLink },
+  {
+    name: 'link-phone-dark-chinese',
+    view: { ...signin, ...SMALL, dark: true, language: 'zh-CN' },
+    play: openDeviceLink,
+  },
+  { name: 'link-over', view: { ...signin, path: '/link/used' } },
+  { name: 'returned', view: signin, play: (page, stage) => leaveByForm(page, stage, 'Lena') },
+  {
+    name: 'returned-phone-dark-chinese',
+    view: { ...signin, ...SMALL, dark: true, language: 'zh-CN' },
+    play: (page, stage) => leaveByForm(page, stage, 'Lev'),
+  },
+  { name: 'signed-out', view: { ...talk, as: 'Lin' }, play: leave },
+  {
+    name: 'signed-out-phone-dark-chinese',
+    view: { ...talk, as: 'Lou', ...SMALL, dark: true, language: 'zh-CN' },
+    play: leave,
+  },
+  { name: 'boot', view: talk, play: bootSlowly },
+  { name: 'boot-phone-dark', view: { ...talk, ...PHONE, dark: true }, play: bootSlowly },
+  { name: 'no-number', view: { ...talk, path: `${room(ROOMS.talk)}#9999` }, play: noticed },
+  { name: 'number-of-edit', view: { ...talk, dark: true, path: `${room(ROOMS.talk)}#12` }, play: noticed },
+  { name: 'numbers', view: talk, play: showNumbers },
+  { name: 'numbers-phone-dark', view: { ...talk, ...PHONE, dark: true }, play: showNumbers },
+  { name: 'file-refused', view: { ...talk, ...PHONE }, play: dropFile },
+  { name: 'replying', view: talk, play: reply },
+  {
+    name: 'replying-phone-dark-chinese',
+    view: { ...talk, ...SMALL, dark: true, language: 'zh-CN' },
+    play: reply,
+  },
+  { name: 'reactions-named', view: talk, play: (page) => message(page, 3).locator('.chip').first().hover() },
+  { name: 'message-menu', view: talk, play: openMessageMenu },
+  {
+    name: 'message-menu-dark-chinese',
+    view: { ...talk, dark: true, language: 'zh-CN' },
+    play: openMessageMenu,
+  },
+  { name: 'deleting', view: talk, play: confirmDelete },
+  {
+    name: 'deleting-phone-dark-chinese',
+    view: { ...talk, ...SMALL, dark: true, language: 'zh-CN' },
+    play: confirmDelete,
+  },
+  { name: 'deleted', view: { ...talk, path: '/r/scrap' }, play: deleteOne },
+  { name: 'deleted-dark', view: { ...talk, dark: true, path: '/r/scrap-dark' }, play: deleteOne },
+  { name: 'too-long', view: talk, play: (page) => writeTooMuch(page) },
+  {
+    name: 'too-long-phone-dark-chinese',
+    view: { ...talk, ...SMALL, dark: true, language: 'zh-CN' },
+    play: writeTooMuch,
+  },
+  { name: 'unsaved', view: talk, play: writeWithoutStorage },
+  {
+    name: 'refused-phone-dark-chinese',
+    view: { ...talk, ...SMALL, dark: true, language: 'zh-CN' },
+    play: refused,
+  },
+  { name: 'reconnecting', view: talk, play: (page) => closed(page, 1013) },
+  {
+    name: 'reconnecting-phone-dark-chinese',
+    view: { ...talk, ...SMALL, dark: true, language: 'zh-CN' },
+    play: (page) => closed(page, 1013),
+  },
+  { name: 'closed', view: talk, play: (page) => closed(page, 4400) },
+  { name: 'closed-dark', view: { ...talk, dark: true }, play: (page) => closed(page, 4003) },
+  { name: 'search-failed', view: talk, play: searchInVain },
+  { name: 'search-busy-dark', view: { ...talk, dark: true }, play: searchSlowly },
+  { name: 'rename-taken', view: { ...talk, dark: true }, play: renameToTaken },
+  { name: 'room-menu-dark-chinese', view: { ...talk, dark: true, language: 'zh-CN' }, play: openRoomMenu },
+  {
+    name: 'invite-phone-dark-chinese',
+    view: { ...talk, ...SMALL, dark: true, language: 'zh-CN' },
+    play: invite,
+  },
+  { name: 'person-phone-chinese', view: { ...talk, ...PHONE, language: 'zh-CN' }, play: openOwnCard },
+  {
+    name: 'mentions-dark-chinese',
+    view: { ...talk, dark: true, language: 'zh-CN' },
+    play: (page) => fromMenu(page, 0),
+  },
+  { name: 'keys-dark', view: { ...talk, dark: true }, play: (page) => fromMenu(page, 2) },
+  {
+    name: 'search-found-forced-colors',
+    view: { ...talk, options: { forcedColors: 'active' } },
+    play: (page) => search(page, 'bar'),
+  },
 ];
 
 export function message(page: Page, id: number): Locator {
@@ -318,7 +410,162 @@ async function pickEmoji(page: Page): Promise<void> {
   await page.locator('dialog[open]').waitFor();
 }
 
-async function complete(page: Page): Promise<void> {
-  await page.locator('.composer textarea').pressSequentially('@b');
+async function complete(page: Page, beginning: string): Promise<void> {
+  await page.locator('.composer textarea').pressSequentially(beginning);
   await page.locator('[role=option]').first().waitFor();
+}
+
+async function pickNothing(page: Page): Promise<void> {
+  await pickEmoji(page);
+  await page.keyboard.type('xyzzy');
+  await page.locator('.picker .none:not(:empty)').waitFor();
+}
+
+/** A browser that keeps no cookies. */
+async function signInWithoutCookies(page: Page): Promise<void> {
+  await page.context().clearCookies();
+  await page.getByRole('textbox').fill('Nobody');
+  await page.locator('.enter').click();
+  await page.locator('#problem:not(:empty)').waitFor();
+}
+
+async function openDeviceLink(page: Page, stage: Stage): Promise<void> {
+  const answer = await (await stage.person('Ann')).post('/api/me/link', {});
+  await page.goto(((await answer.json()) as { url: string }).url);
+}
+
+/** Signs out on the page that needs no script. */
+async function leaveByForm(page: Page, stage: Stage, name: string): Promise<void> {
+  await page.context().addCookies(cookies(await stage.person(name), stage.door.origin));
+  await page.evaluate(() => {
+    const form = document.createElement('form');
+    form.method = 'post';
+    form.action = '/signout';
+    const field = document.createElement('input');
+    field.name = 'return';
+    field.value = 'true';
+    form.append(field);
+    document.body.append(form);
+    form.submit();
+  });
+  await page.waitForURL(/signout/);
+}
+
+async function leave(page: Page): Promise<void> {
+  await signOut(page);
+  await page.locator('.sign-out button').first().click();
+  await page.locator('.sign-out .qr').waitFor();
+}
+
+/** The page without its script, which never comes. */
+async function bootSlowly(page: Page): Promise<void> {
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).unregister());
+  await page.route(/\/js\/(main|chunk).*\.js/, () => {});
+  await page.reload({ waitUntil: 'commit' });
+  await page.locator('.boot .skeleton').first().waitFor();
+  await page.waitForFunction(() => document.getAnimations().every((each) => each.playState === 'finished'));
+}
+
+function noticed(page: Page): Promise<void> {
+  return page.locator('.notice').waitFor();
+}
+
+async function showNumbers(page: Page): Promise<void> {
+  await page.evaluate(() => localStorage.setItem('oneport.settings', JSON.stringify({ showNumbers: true })));
+  await page.reload();
+  await page.locator('.show-numbers .message .number').first().waitFor();
+}
+
+async function dropFile(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(['x'], 'cat.png', { type: 'image/png' }));
+    document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
+  });
+  await noticed(page);
+}
+
+async function pressOn(page: Page, id: number, key: string): Promise<void> {
+  await page.keyboard.press('Shift'); // single keys are for messages that were reached by keyboard
+  await message(page, id).focus();
+  await page.keyboard.press(key);
+}
+
+/** To a message of another. */
+async function reply(page: Page): Promise<void> {
+  await pressOn(page, 7, 'r');
+  await page.locator('.composer .mode').waitFor();
+}
+
+async function openMessageMenu(page: Page): Promise<void> {
+  await message(page, 6).hover();
+  await message(page, 6).locator('[popovertarget]').click();
+  await message(page, 6).locator('.more').waitFor();
+}
+
+async function confirmDelete(page: Page): Promise<void> {
+  await pressOn(page, 6, 'Delete');
+  await page.getByRole('alertdialog').waitFor();
+}
+
+async function deleteOne(page: Page): Promise<void> {
+  await page.locator('.composer textarea').fill('never mind');
+  await page.keyboard.press('Enter');
+  await pressOn(page, 1, 'Delete');
+  await page.locator('.confirm .danger').click();
+  await message(page, 1).locator('.pill').waitFor();
+}
+
+async function writeTooMuch(page: Page): Promise<void> {
+  await page.locator('.composer textarea').fill('long '.repeat(900));
+  await page.locator('.composer .hint:not(:empty)').waitFor();
+}
+
+async function writeWithoutStorage(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    IDBObjectStore.prototype.add = () => new EventTarget() as IDBRequest<IDBValidKey>;
+    Object.defineProperty(IDBTransaction.prototype, 'oncomplete', { set() {} });
+  });
+  await page.reload();
+  await page.locator('.dot.live').waitFor();
+  await page.context().setOffline(true);
+  await page.locator('.composer textarea').fill('Said where nothing can be kept.');
+  await page.keyboard.press('Enter');
+  await page.locator('.unpersisted').waitFor();
+}
+
+/** The server closes each socket with this code. */
+async function closed(page: Page, code: number): Promise<void> {
+  await page.routeWebSocket(/\/ws\//, (socket) => socket.close({ code, reason: 'for a picture' }));
+  await page.reload();
+  await page.locator('.status button').waitFor();
+}
+
+async function searchInVain(page: Page): Promise<void> {
+  await page.route('**/api/search?*', (route) => route.abort());
+  await page.keyboard.press('Control+Shift+F');
+  await page.getByRole('searchbox').fill('tide');
+  await page.locator('.panel .status-text:not(:empty)').waitFor();
+}
+
+/** The answer never comes. */
+async function searchSlowly(page: Page): Promise<void> {
+  await page.route('**/api/search?*', () => {});
+  await page.keyboard.press('Control+Shift+F');
+  const request = page.waitForRequest(/\/api\/search/);
+  await page.getByRole('searchbox').fill('tide');
+  await request;
+}
+
+async function renameToTaken(page: Page): Promise<void> {
+  await fromMenu(page, 1);
+  await page.locator('.settings form input').fill('Noor');
+  await page.keyboard.press('Enter');
+  await page.locator('.settings .caution').waitFor();
+}
+
+async function openOwnCard(page: Page): Promise<void> {
+  await page.locator('.top .quiet:has(.count)').click();
+  await page.locator('.people button').first().click();
+  await page.locator('.people .card').waitFor();
 }

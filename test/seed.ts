@@ -50,6 +50,7 @@ async function harbour(stage: Stage): Promise<void> {
   );
   await stage.post('Bob Okonkwo', ROOMS.talk, { type: 'react', target: done, data: '🎉' });
   await says('林美', `Thank you all 🙏 See https://example.org/tides and #${question}.`);
+  await stage.post('Noor', ROOMS.talk, { data: 'I bring the lamps at noon.', reply: done });
 }
 
 async function engineRoom(stage: Stage): Promise<void> {

@@ -27,11 +27,19 @@ if (root && user && address) {
   const app = new App(user, address, settings, snapshot);
   app.start(address, snapshot);
   void appearanceReady.then(() => {
+    takeTypedText(root, app);
     root.replaceChildren(); // the skeleton
     render(<AppView app={app} />, root);
     afterFirstPaint(showTimes);
   });
 } else location.replace(basePath); // not a room's page
+
+/** What was typed before the page was ready follows the draft. */
+function takeTypedText(skeleton: Element, app: App): void {
+  const typed = skeleton.querySelector('textarea')?.value.trimEnd() ?? '';
+  const { composer } = app.session.peek();
+  if (typed !== '') composer.setText(composer.readText() + typed);
+}
 
 /** Applies theme and language. The cookie `lang` shares the language with the sign-in form. */
 

@@ -64,10 +64,11 @@ type HtmlPieces = readonly [string, string, string];
 
 /** @throws when the template does not match this file */
 function loadPieces(
-  { language: { tag }, signIn }: Translations,
+  { language: { tag }, signIn, dialog }: Translations,
   { publicDir, config: { site } }: PageDeps,
 ): HtmlPieces {
-  const html = render(readHtml(publicDir, 'index.html', site, tag), tag, { noScript: signIn.noScript });
+  const texts = { noScript: signIn.noScript, loading: dialog.loading };
+  const html = render(readHtml(publicDir, 'index.html', site, tag), tag, texts);
   const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
   const [before, between, after] = three;
   if (before === undefined || between === undefined || after === undefined)

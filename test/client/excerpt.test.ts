@@ -51,6 +51,23 @@ describe('excerpt', () => {
     expect(show(text, term)).toBe(expected);
   });
 
+  it.each([
+    ['the **tide** is `high`', 'tide', 'the [tide] is high'],
+    ['see [the table](https://tides.example)', 'table', 'see the [table]'],
+    ['today:\n- ropes\n- lamps\n\nthen tea', 'then', 'today: ropes lamps [then] tea'],
+    ['run\n```\ntides --now\n```\nfirst', 'first', 'run tides --now [first]'],
+    ['> old words\nan answer', 'answer', 'old words an [answer]'],
+    ['**bold** without a match', '', 'bold without a match'],
+  ])('shows %j without delimiters', (text, term, expected) => {
+    expect(show(text, ...[term].filter(Boolean))).toBe(expected);
+  });
+
+  it('shows what is behind a link when only that matches', () => {
+    expect(show('see [the table](https://tides.example)', 'tides')).toBe(
+      'see [the table](https://[tides].example)',
+    );
+  });
+
   it('begins near the first match, and has a limited length', () => {
     const long = `${'before '.repeat(100)}anchor${' after'.repeat(100)}`;
     const shown = show(long, 'anchor');

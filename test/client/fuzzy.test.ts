@@ -69,6 +69,16 @@ describe('suggestRooms', () => {
     expect(roomNameOf('厨房 聊天')).toBe('厨房-聊天');
     expect(roomNameOf(`${'x'.repeat(63)} y`)).toBe('x'.repeat(63));
     expect(roomNameOf(' !? ')).toBeUndefined();
+    expect(roomNameOf('\u200c')).toBeUndefined();
+  });
+
+  it.each([
+    ['اتاق علی\u200cرضا', 'اتاق-علیرضا'],
+    ['ශ්\u200dරී', 'ශ්රී'],
+    ['Tea ☕\ufe0f Room', 'tea-room'],
+    ['kit\u00adchen', 'kitchen'],
+  ])('leaves invisible characters out of %j', (typed, room) => {
+    expect(roomNameOf(typed)).toBe(room);
   });
 });
 

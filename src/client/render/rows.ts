@@ -97,10 +97,22 @@ export class RowBuilder {
     if (pending.length === 0 || !me) return event;
     const previous = this.#overlays.get(event);
     if (previous && isSameList(previous.pending, pending)) return previous.event;
-    const overlaid = pending.reduce((message, change) => applyPending(message, change, me), event);
+    const overlaid = applyPendingChanges(event, pending, me);
     this.#overlays.set(event, { pending, event: overlaid });
     return overlaid;
   }
+}
+
+/** A message as its row shows it. */
+export function applyPendingChanges(
+  event: ChatEvent,
+  pending: readonly PendingMessage[],
+  me: User | undefined,
+): ChatEvent {
+  if (!me) return event;
+  return pending
+    .filter(({ posting }) => posting.type !== 'chat' && posting.target === event.id)
+    .reduce((message, change) => applyPending(message, change, me), event);
 }
 
 /** A rejected change has no effect on the message. */

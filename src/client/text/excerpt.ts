@@ -1,5 +1,6 @@
 /** Cuts an excerpt around the matches of a search, which are compared as the server does (tokenize.ts). */
 import { PLAIN_LETTERS } from '../../shared/text.js';
+import { parseMarkdown, plainText } from './markdown.js';
 
 export interface ExcerptPart {
   readonly text: string;
@@ -23,9 +24,21 @@ export function searchTerms(query: string): readonly string[] {
   });
 }
 
-export function excerpt(text: string, terms: readonly string[]): readonly ExcerptPart[] {
-  const flatText = text.replace(/\s+/gu, ' ');
-  const matches = findMatches(flatText, terms);
+/** Shows a message without delimiters, unless all matches are in what is not shown, as the address of a link. */
+export function excerpt(message: string, terms: readonly string[]): readonly ExcerptPart[] {
+  const shown = oneLine(plainText(parseMarkdown(message)));
+  const matches = findMatches(shown, terms);
+  if (matches.length > 0) return cutAround(shown, matches);
+  const written = oneLine(message);
+  const hidden = findMatches(written, terms);
+  return cutAround(hidden.length > 0 ? written : shown, hidden);
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s+/gu, ' ');
+}
+
+function cutAround(flatText: string, matches: readonly Range[]): readonly ExcerptPart[] {
   const start = matches[0] ? excerptStart(flatText, matches[0][0]) : 0;
   const end = start + [...flatText.slice(start)].slice(0, charsBefore + charsAfter).join('').length;
   return [

@@ -108,11 +108,14 @@ function roomBonus(entry: RoomSummary, current: string, isEmptyQuery: boolean): 
   return entry.joined ? 20 : 0;
 }
 
-/** Makes "kitchen-talk" of "Kitchen Talk!". Undefined when nothing is left. */
+/**
+ * Makes "kitchen-talk" of "Kitchen Talk!". Leaves out what draws nothing, such as the joiners of Persian and Sinhala, which
+ * no room may have. Undefined when nothing is left.
+ */
 export function roomNameOf(text: string): string | undefined {
   const name = text
     .normalize('NFKC')
-    .replace(/['’]/g, '')
+    .replace(/['’]|\p{Default_Ignorable_Code_Point}/gu, '')
     .replace(/[^\p{L}\p{N}\p{M}_-]+|-{2,}/gu, '-');
   const cut = [...name.replace(/^-+/, '')].slice(0, LIMITS.roomNameLength).join('');
   return parseRoom(cut.replace(/-+$/, ''));

@@ -55,18 +55,25 @@ export function parseMarkdown(text: string, mentions: readonly User[] = []): Mar
   return isVisibleText(plainText(nodes)) ? nodes : [text];
 }
 
-/** The text without delimiters. */
+/** The text without delimiters. A block has lines of its own. */
 export function plainText(nodes: MarkdownNodes): string {
   return nodes
     .map((node) => {
       if (typeof node === 'string') return node;
-      if (node.kind === 'list')
-        return node.items.map(({ value, children }) => `${value ?? ''} ${plainText(children)}`).join('\n');
-      if (node.kind === 'quote' && node.from)
-        return `${node.from.name}, #${node.from.id}: ${plainText(node.children)}\n`;
+      if (node.kind === 'list') return `\n${node.items.map(itemText).join('\n')}\n`;
+      if (node.kind === 'quote') return `\n${sourceText(node.from)}${plainText(node.children)}\n`;
+      if (node.kind === 'block') return `\n${node.text}\n`;
       return 'children' in node ? plainText(node.children) : node.text;
     })
     .join('');
+}
+
+function itemText({ value, children }: ListItem): string {
+  return `${value ?? ''} ${plainText(children)}`;
+}
+
+function sourceText(from: QuoteSource | undefined): string {
+  return from ? `${from.name}, #${from.id}: ` : '';
 }
 
 /** The first test decides most texts; building the Unicode tables of the second is slow. */

@@ -2,11 +2,13 @@
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
 import type { ChatEvent } from '../../shared/protocol.js';
+import { excerpt } from '../../shared/text.js';
 import type { App } from '../app.js';
 import { browserClock } from '../clock.js';
 import { t } from '../i18n.js';
 import type { RoomStore } from '../room/store.js';
 import { LiveAnnouncer } from '../rooms/announcer.js';
+import { parseMessage, plainText } from '../text/markdown.js';
 import { Composer } from './composer.js';
 import { Drawer, Panels } from './dialog.js';
 import { Header } from './header.js';
@@ -169,6 +171,10 @@ function BackToResults({ app }: { app: App }) {
 /** The rest can be read in the timeline. */
 const maxSpokenChars = 300;
 
+function spokenText(message: ChatEvent): string {
+  return excerpt(plainText(parseMessage(message)).trim(), maxSpokenChars);
+}
+
 /** Announces new messages of others to screen readers. */
 function LiveRegion({ room }: { room: RoomStore }) {
   const announcer = useMemo(() => new LiveAnnouncer(browserClock), []);
@@ -185,7 +191,7 @@ function LiveRegion({ room }: { room: RoomStore }) {
       {announcement && (
         <div key={announcement.sequence}>
           {announcement.messages.map((message) => (
-            <p key={message.id}>{messageText(message.user.name, message.data.slice(0, maxSpokenChars))}</p>
+            <p key={message.id}>{messageText(message.user.name, spokenText(message))}</p>
           ))}
           {announcement.messages.length === 0 && <p>{countText(announcement.count)}</p>}
         </div>

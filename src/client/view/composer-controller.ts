@@ -10,6 +10,7 @@ import { parseText } from '../../shared/parse.js';
 import { type ChatEvent, LIMITS } from '../../shared/protocol.js';
 import { isGone } from '../../shared/reducer.js';
 import { t } from '../i18n.js';
+import { applyPendingChanges } from '../render/rows.js';
 import { markMilestone } from '../render/scheduler.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
@@ -149,12 +150,12 @@ function withShortcodesReplaced(text: string): string {
   return emojiIndex ? replaceShortcodes(text, emojiIndex) : text;
 }
 
-/** The message that ArrowUp edits in an empty field. */
-function lastOwnMessage({ room }: RoomSession): ChatEvent | undefined {
-  const me = room.me.peek()?.id;
-  return room.timeline
+/** The message that ArrowUp edits in an empty field, as it is shown. */
+function lastOwnMessage({ room, pending }: RoomSession): ChatEvent | undefined {
+  const me = room.me.peek();
+  const own = room.timeline
     .peek()
-    .events.findLast(
-      (event): event is ChatEvent => event.type === 'chat' && event.user.id === me && !isGone(event),
-    );
+    .events.filter((event): event is ChatEvent => event.type === 'chat' && event.user.id === me?.id)
+    .map((event) => applyPendingChanges(event, pending.peek(), me));
+  return own.findLast((event) => !isGone(event));
 }

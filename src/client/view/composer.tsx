@@ -6,10 +6,12 @@
 import { useSignal } from '@preact/signals';
 import { useMemo, useRef } from 'preact/hooks';
 import { isGone } from '../../shared/reducer.js';
+import { excerpt } from '../../shared/text.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
+import { parseMessage, plainText } from '../text/markdown.js';
 import { Completion, CompletionList, completionListId, optionId } from './completion.js';
 import { type ComposerController, useComposerController } from './composer-controller.js';
 import { pickEmoji } from './emoji-loader.js';
@@ -112,19 +114,23 @@ interface ModeLineProps {
   readonly onShow: (id: number) => void;
 }
 
+const maxTargetChars = 200;
+
 /** Shows which message is edited or replied to. */
 function ModeLine({ composer: state, onCancel, onShow }: ModeLineProps) {
   const { editing, replying, cancel: cancelLabel } = t.value.composer;
   const isEdit = state.kind.value === 'edit';
   const message = state.target.value;
   if (!message) return null;
-  const { id, user, data } = message;
+  const { id, user } = message;
+  const text = isGone(message)
+    ? t.value.message.deleted
+    : excerpt(plainText(parseMessage(message)), maxTargetChars);
   return (
     <div class="mode">
       {isEdit ? <EditIcon /> : <ReplyIcon />}
       <button class="target" type="button" onClick={() => onShow(id)}>
-        <span>{isEdit ? editing(id) : replying(user.name, id)}</span>{' '}
-        <bdi>{!isGone(message) ? data.slice(0, 200) : t.value.message.deleted}</bdi>
+        <span>{isEdit ? editing(id) : replying(user.name, id)}</span> <bdi>{text}</bdi>
       </button>
       <IconButton label={cancelLabel} onClick={onCancel}>
         <CloseIcon />

@@ -108,8 +108,7 @@ function Picker({ opener, index, done }: PickerProps) {
   };
   const dialogProps = { ref: box, tabIndex: -1, 'aria-label': labels.title, onCancel };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it; by keyboard Esc closes it
-    <dialog class="picker" {...dialogProps} onClick={(event) => isOutside(event) && close()}>
+    <dialog class="picker" {...dialogProps} onMouseDown={(event) => isOutside(event) && close()}>
       <div class="find">
         <SearchField query={query} onKeyDown={onKeyDown} />
         <ToneSelect tone={tone} />
@@ -154,7 +153,7 @@ function showBeside(dialog: HTMLDialogElement, opener: Element): () => void {
   };
 }
 
-/** A click on the backdrop. */
+/** On the backdrop. A click would not do: selecting the text of the field may end there. */
 function isOutside({ target, currentTarget, clientX, clientY }: MouseEvent): boolean {
   if (target !== currentTarget || !(target instanceof Element)) return false;
   const { top, right, bottom, left } = target.getBoundingClientRect();

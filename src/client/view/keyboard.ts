@@ -98,6 +98,7 @@ function shortcutOf(event: KeyboardEvent, app: App): ShortcutAction {
   const { key, altKey, shiftKey } = event;
   const isControl = event.ctrlKey || event.metaKey;
   const isTyping = isField(event.target);
+  if (document.querySelector('dialog.picker[open]')) return undefined;
   if (isControl && !altKey) return controlShortcutOf(key.toLowerCase(), shiftKey, app);
   if (altKey && (key === 'ArrowUp' || key === 'ArrowDown'))
     return neighbourShortcut(app, key === 'ArrowUp' ? -1 : 1, shiftKey);

@@ -88,6 +88,7 @@ export class MessageActions {
   }
 
   remove(event: ChatEvent): void {
+    if (this.confirmingDelete.peek() !== event.id) return; // the second click of two
     this.confirmingDelete.value = undefined;
     this.session.remove(event.id);
     this.announce(t.peek().message.deleted);

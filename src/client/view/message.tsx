@@ -9,6 +9,7 @@ import { isGone } from '../../shared/reducer.js';
 import { formatList, t } from '../i18n.js';
 import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
+import { parseMessage, plainText } from '../text/markdown.js';
 import { Avatar } from './avatar.js';
 import { ClockIcon, RejectedIcon } from './icons.js';
 import { classNames } from './layout.js';
@@ -100,9 +101,9 @@ function Author({ user, startsGroup, context }: AuthorProps) {
 
 /** What a screen reader says when the row gets the focus. */
 function labelOf(event: ChatEvent): string {
-  const { id, user, data, reply } = event;
+  const { id, user, reply } = event;
   const { deleted, expired, row, rowReply } = t.value.message;
-  const text = !isGone(event) ? data : event.expired ? expired : deleted;
+  const text = !isGone(event) ? plainText(parseMessage(event)) : event.expired ? expired : deleted;
   return reply ? rowReply(user.name, id, reply.user.name, text) : row(user.name, id, text);
 }
 

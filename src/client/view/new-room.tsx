@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { t } from '../i18n.js';
 import { roomNameOf } from '../text/fuzzy.js';
 import type { PanelProps } from './dialog.js';
+import { isComposing } from './keyboard.js';
 
 export function NewRoom({ app, close }: PanelProps) {
   const name = useSignal('');
@@ -13,9 +14,10 @@ export function NewRoom({ app, close }: PanelProps) {
   const status = room === undefined ? invalidName : isKnown ? exists(room) : preview(room);
   const submit = (event: Event) => {
     event.preventDefault();
-    if (room === undefined) return;
+    const chosen = roomNameOf(name.peek()); // a key may come before the last one is rendered
+    if (chosen === undefined) return;
     close();
-    app.openRoom(room);
+    app.openRoom(chosen);
   };
   return (
     <form class="body new-room" onSubmit={submit}>
@@ -32,6 +34,7 @@ export function NewRoom({ app, close }: PanelProps) {
           onInput={({ currentTarget }) => {
             name.value = currentTarget.value;
           }}
+          onKeyDown={(event) => event.key === 'Enter' && !isComposing(event) && submit(event)}
         />
       </label>
       <p id="new-room-status" role="status">

@@ -1,9 +1,10 @@
 /** The room's timeline: stored messages, then pending ones. */
 import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { ChatEvent } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
-import { type Row, RowBuilder, unreadAfter } from '../render/rows.js';
+import { applyPendingChanges, type Row, RowBuilder, unreadAfter } from '../render/rows.js';
 import { markMilestone, renderNow } from '../render/scheduler.js';
 import { VirtualList } from '../render/virtual-list.js';
 import type { RoomSession } from '../room/session.js';
@@ -108,7 +109,7 @@ function useRows(session: RoomSession) {
 
 /** Delegated events, because there may be hundreds of rows. */
 function listEventsOf(actions: MessageActions): ListEvents {
-  const messageOf = (id: number) => findMessage(actions.session.room.timeline.peek(), id);
+  const messageOf = (id: number) => shownMessage(actions.session, id);
   return {
     onPointerOver: (event: PointerEvent) => handlePointerOver(event, actions),
     onPointerLeave: () => {
@@ -129,6 +130,11 @@ function listEventsOf(actions: MessageActions): ListEvents {
       if (handleMessageKey(event, actions, messageOf)) event.preventDefault();
     },
   };
+}
+
+function shownMessage({ room, pending }: RoomSession, id: number): ChatEvent | undefined {
+  const stored = findMessage(room.timeline.peek(), id);
+  return stored && applyPendingChanges(stored, pending.peek(), room.me.peek());
 }
 
 function TimelineRows({ rows, actions }: { rows: readonly Row[]; actions: MessageActions }) {
