@@ -44,7 +44,8 @@ const RECONNECT_DELAY_MS: Range = [5, 60];
 /** Whether a command was accepted, may succeed when sent again, or was rejected for good. */
 export type PostResult =
   | { readonly kind: 'accepted'; readonly event: RoomEvent }
-  | { readonly kind: 'retry' }
+  /** `refused`: the server could not store it; otherwise its outcome is unknown. */
+  | { readonly kind: 'retry'; readonly refused: boolean }
   | { readonly kind: 'rejected'; readonly error: ErrorBody };
 
 /** Whether a change of the person was made, may succeed when sent again, or was refused with a status. */
@@ -75,7 +76,7 @@ export class HttpClient {
   async post(room: string, command: PostCommand, abort?: AbortSignal): Promise<PostResult> {
     const response = await this.#send('POST', `/api/rooms/${room}/messages`, command, abort);
     const change = toChangeResult(response);
-    if (change === 'retry') return { kind: 'retry' };
+    if (change === 'retry') return { kind: 'retry', refused: errorOf(response?.body).code === 'storage' };
     if (change === 'done') return { kind: 'accepted', event: parseEvent(response?.body) };
     return { kind: 'rejected', error: errorOf(response?.body) };
   }
@@ -94,6 +95,12 @@ export class HttpClient {
 
   async markRead(room: string, id: number): Promise<ChangeResult> {
     return toChangeResult(await this.#send('PUT', `/api/rooms/${room}/read`, { id }));
+  }
+
+  /** Whether the session is valid; undefined when the server is down. */
+  async isSignedIn(): Promise<boolean | undefined> {
+    const response = await this.#send('GET', '/api/me');
+    return response && response.status === 200;
   }
 
   /** Resolves with undefined when the server is down. */
@@ -295,7 +302,7 @@ export class Subscriber {
     this.#random = random;
     this.#listener = listener;
     this.#protocol = protocol;
-    this.view = new View(room.viewStates, http.userId);
+    this.view = new View(room, http.userId);
   }
 
   get isOpen(): boolean {
