@@ -51,6 +51,9 @@ export type PostResult =
 /** Whether a change of the person was made, may succeed when sent again, or was refused with a status. */
 export type ChangeResult = 'done' | 'retry' | number;
 
+/** A request that a sound server answers. */
+export class RequestError extends Error {}
+
 interface HttpResponse {
   readonly status: number;
   readonly body: unknown;
@@ -153,11 +156,12 @@ export class HttpClient {
     return Array.isArray(events) ? events.map(parseEvent) : [];
   }
 
-  /** @throws Error when there is no answer after several tries, or one other than 200 */
+  /** @throws RequestError when there is no answer after several tries, or one other than 200 */
   async #get(path: string): Promise<unknown> {
     let response: HttpResponse | undefined;
     for (let tries = 0; tries < GET_TRIES && !response; tries++) response = await this.#send('GET', path);
-    if (response?.status !== 200) throw new Error(`GET ${path} was answered with ${response?.status}`);
+    if (response?.status !== 200)
+      throw new RequestError(`GET ${path} was answered with ${response?.status ?? 'nothing'}`);
     return response.body;
   }
 

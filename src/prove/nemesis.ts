@@ -157,7 +157,16 @@ export async function runNemesis(
       restarts.powerCuts++;
       target.disk.cutPower(random);
     }
-    restarts.startTimes.push(await server.start());
+    await restart(target, restarts);
+  }
+}
+
+async function restart({ server, history }: Target, { startTimes }: Restarts): Promise<void> {
+  try {
+    startTimes.push(await server.start());
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    history.violate('invalid', error.message);
   }
 }
 

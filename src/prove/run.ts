@@ -15,7 +15,7 @@ import {
   findResidue,
   type RoomCheck,
 } from './checker.js';
-import { HttpClient, LateReader, Subscriber, signIn } from './clients.js';
+import { HttpClient, LateReader, RequestError, Subscriber, signIn } from './clients.js';
 import { FaultyDisk } from './disk.js';
 import { NAME_LETTERS, type Random, randomInt, seededRandom } from './generator.js';
 import { History, type Reducer, type RoomHistory, type Violation } from './history.js';
@@ -103,7 +103,11 @@ async function runAgainst(target: Target, options: RunOptions, port: number): Pr
     for (const client of clients) client.start();
     await runNemesis({ ...target, disk }, options, restarts);
     for (const reader of lateReaders) reader.end();
-    const checks = await checkRooms(writers, finalReader, history);
+    const checks = await checkRooms(writers, finalReader, history).catch((error: unknown) => {
+      if (!(error instanceof RequestError)) throw error;
+      history.violate('lost', error.message);
+      return [];
+    });
     await checkFiles(options.folder, checks, history);
     for (const writer of writers) writer.end();
     await checkShutdown(server, history);
