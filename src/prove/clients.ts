@@ -112,25 +112,25 @@ export class HttpClient {
     return response?.status === 200 ? parseRoomList(response.body) : undefined;
   }
 
-  /** Reads the whole log of a room, page by page. */
+  /** Reads the whole log of a room, page by page. Ends also at a page that does not continue the previous one. */
   async *log(room: string): AsyncGenerator<RoomEvent> {
     for (let after = 0; ; ) {
       const events = await this.#page(room, `after=${after}`);
       yield* events;
       const last = events.at(-1);
-      if (!last) return;
+      if (!last || !(last.id > after)) return;
       after = last.id;
     }
   }
 
   /** Reads the whole log of a room from its end, the newest event first. */
   async *reverseLog(room: string): AsyncGenerator<RoomEvent> {
-    for (let before = ''; ; ) {
-      const events = await this.#page(room, before);
+    for (let before = Number.POSITIVE_INFINITY; ; ) {
+      const events = await this.#page(room, Number.isFinite(before) ? `before=${before}` : '');
       yield* events.toReversed();
       const [first] = events;
-      if (!first) return;
-      before = `before=${first.id}`;
+      if (!first || !(first.id < before)) return;
+      before = first.id;
     }
   }
 
