@@ -5,7 +5,15 @@
 //   node build.js --watch        build, run the server, rebuild and restart on change (npm run dev)
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +54,8 @@ function buildServer() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const run = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });
   if (run.status !== 0) throw new Error('the server does not compile: see above');
+  const disk = join('prove', 'disk.c'); // `prove` compiles it where it runs
+  copyFileSync(join(root, 'src', disk), join(root, 'dist', disk));
 }
 
 async function buildPage() {

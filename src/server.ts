@@ -85,8 +85,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
   const stops = [
     startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
-    startStoreTimer(store, telemetry),
-    startHeadLog(store, logger),
+    startStoreTimer(store, telemetry, [watchClock(now, logger), logHeadsDaily(store, now, logger)]),
     startRetention({ days: config.retentionDays, now, log: store.events, submit: chat.submit, logger }),
     () => hub.stop(),
   ];
@@ -124,13 +123,34 @@ function openStore(config: Config, logger: Logger): Store {
   );
 }
 
-/** Messages get the newest stored time until the clock has caught up with it. */
+/**
+ * Messages get the newest stored time until the clock has caught up with it. Nothing takes a time back, so the operator should
+ * know of a clock that may be ahead before anybody writes.
+ */
 function warnOfClock(newestTime: number, now: number, logger: Logger): void {
-  if (newestTime <= now + maxClockLagMs) return;
   const newest = new Date(newestTime).toISOString();
-  logger.warn({ newest }, 'the clock is behind the newest message; set it, or times stand still until then');
+  if (newestTime > now + maxClockDeviationMs)
+    logger.warn(
+      { newest },
+      'the clock is behind the newest message; set it, or times stand still until then',
+    );
+  else if (newestTime > 0 && now > newestTime + maxSilenceMs)
+    logger.warn({ newest }, 'the newest message is over 30 days old; stop the server if the clock is ahead');
 }
-const maxClockLagMs = 60_000;
+
+/** Warns when the clock jumps while the server runs. */
+function watchClock(now: () => number, logger: Logger): () => void {
+  let offset = now() - performance.now();
+  return () => {
+    const jumpMs = now() - performance.now() - offset;
+    if (Math.abs(jumpMs) < maxClockDeviationMs) return;
+    offset += jumpMs;
+    logger.warn({ seconds: Math.round(jumpMs / 1000) }, 'the clock jumped; set it if it is wrong');
+  };
+}
+
+const maxClockDeviationMs = 60_000;
+const maxSilenceMs = 30 * 24 * 3600 * 1000;
 
 type Chat = ReturnType<typeof createChat>;
 
@@ -320,11 +340,12 @@ function attachUpgrade(
   return handler;
 }
 
-/** Runs the store's background work. */
-function startStoreTimer(store: Store, telemetry: Telemetry): () => void {
+/** Runs the store's background work, and `tasks`, once a second. */
+function startStoreTimer(store: Store, telemetry: Telemetry, tasks: readonly (() => void)[]): () => void {
   const timer = setInterval(() => {
     store.tick();
     telemetry.storeState(store.writeError);
+    for (const task of tasks) task();
   }, 1000);
   timer.unref();
   return () => clearInterval(timer);
@@ -334,10 +355,13 @@ const headLogIntervalMs = 24 * 3600 * 1000;
 const headsPerLine = 100;
 
 /** Logs the heads once a day: whoever keeps the log can show later that nothing before them was changed. */
-function startHeadLog(store: Store, logger: Logger): () => void {
-  const timer = setInterval(() => logHeads(store, logger), headLogIntervalMs);
-  timer.unref();
-  return () => clearInterval(timer);
+function logHeadsDaily(store: Store, now: () => number, logger: Logger): () => void {
+  let loggedAt = now();
+  return () => {
+    if (Math.abs(now() - loggedAt) < headLogIntervalMs) return;
+    loggedAt = now();
+    logHeads(store, logger);
+  };
 }
 
 function logHeads(store: Store, logger: Logger): void {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { SETTINGS } from '../src/config.js';
 import { isObject, parseJsonObject } from '../src/shared/parse.js';
 import * as protocol from '../src/shared/protocol.js';
+import { mutants } from './prove/mutants.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -138,6 +139,17 @@ describe('docs/protocol.md', () => {
     expect(types).toContain('join');
     const shown = section(contract, 'WebSocket').replaceAll('\\|', '|');
     for (const type of ['hello', ...types]) expect(shown).toMatch(new RegExp(`"type":("\\w+"\\|)?"${type}"`));
+  });
+});
+
+describe('docs/prove.md', () => {
+  it('lists every mutant, with its place and fault', () => {
+    const listed = rows(section(read('docs/prove.md'), 'Mutants')).map(([name, place, fault]) => [
+      names(name)[0],
+      place,
+      fault,
+    ]);
+    expect(listed).toEqual(Object.entries(mutants).map(([name, { place, fault }]) => [name, place, fault]));
   });
 });
 

@@ -1,10 +1,13 @@
 /** Durable before seen, as the kernel saw it: strace watches the server's system calls, and makes some of them fail. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Door, hasTool, type Socket, temporaryFolder } from './harness.js';
+import { FaultyDisk } from '../src/prove/disk.js';
+import { seededRandom } from '../src/prove/generator.js';
+import { Door, hasTool, type Socket, temporaryFolder, type Visitor } from './harness.js';
 import { type RunningServer, startServer } from './process.js';
 
 /** Attaches strace to the running server; resolves when it is attached. */
@@ -96,6 +99,63 @@ describe.runIf(hasTool('strace'))('a message', () => {
     await detach(strace);
     room.says('no space', 'c1');
     expect(await room.sees({ type: 'chat', cid: 'c1' })).toMatchObject({ id: 1 });
+  });
+});
+
+describe.runIf(hasTool('cc'))('after a power cut', { timeout: 60_000 }, () => {
+  /** A folder on a disk that fails, and what starts a server on it. */
+  function faultyFolder() {
+    const dataDir = realpathSync(temporaryFolder());
+    const disk = FaultyDisk.create(dataDir);
+    if (!disk) throw new Error('the library for a faulty disk does not compile');
+    onTestFinished(() => disk.remove());
+    const logFile = join(disk.env['ONEPORT_DISK_STATE'] ?? '', 'oneport.db-wal');
+    const unsyncedBytes = (): number => statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+    return { disk, unsyncedBytes, start: () => startServer({ env: { ...disk.env, DATA_DIR: dataDir } }) };
+  }
+
+  /** Reads the room over HTTP, which stores nothing. */
+  async function textsOf(server: RunningServer, { cookie }: Visitor): Promise<unknown[]> {
+    const page = await new Door(server.port).visitor(cookie).get('/api/rooms/lobby/messages');
+    const { messages } = (await page.json()) as { messages: { data: string }[] };
+    return messages.map(({ data }) => data);
+  }
+
+  const drops = { all: () => 0, 'some pages': seededRandom(1) };
+  it.each(Object.entries(drops))('that drops %s, everything that was echoed is there', async (_, random) => {
+    const { disk, start } = faultyFolder();
+    const server = await start();
+    expect(disk.isLoaded).toBe(true);
+    const ann = await new Door(server.port).signIn('Ann');
+    const room = await ann.enters('lobby');
+    const texts = Array.from({ length: 20 }, (_, n) => `m${n}`);
+    for (const text of texts) await room.sees({ cid: room.says(text) });
+    server.child.kill('SIGKILL');
+    await server.exited;
+    disk.cutPower(random);
+    expect(await textsOf(await start(), ann)).toEqual(texts);
+  });
+
+  it('everything that a restarted server has shown is there, also what its predecessor had not synced', async () => {
+    const { disk, start, unsyncedBytes } = faultyFolder();
+    const first = await start();
+    const ann = await new Door(first.port).signIn('Ann');
+    const room = await ann.enters('lobby');
+    await room.sees({ cid: room.says('synced') });
+    disk.setFault('stall');
+    const before = unsyncedBytes();
+    room.says('not synced');
+    for (let bytes = before; bytes === before || bytes < unsyncedBytes(); await sleep(50))
+      bytes = unsyncedBytes();
+    first.child.kill('SIGKILL');
+    await first.exited;
+    disk.setFault('none');
+    const second = await start();
+    expect(await textsOf(second, ann)).toEqual(['synced', 'not synced']);
+    second.child.kill('SIGKILL');
+    await second.exited;
+    disk.cutPower(() => 0); // drops all
+    expect(await textsOf(await start(), ann)).toEqual(['synced', 'not synced']);
   });
 });
 

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { readConfig } from '../src/config.js';
@@ -45,6 +45,7 @@ export interface ChatOptions {
   readonly env?: Env;
   readonly dataDir?: string;
   readonly now?: () => number;
+  readonly logger?: Logger;
 }
 
 /** Starts a server in this process; it is closed when the test is over. */
@@ -52,9 +53,9 @@ export async function startChat({
   env = {},
   dataDir = temporaryFolder(),
   now,
+  logger = pino({ level: 'silent' }),
 }: ChatOptions = {}): Promise<Chat> {
   const config = readConfig({ ...NO_LIMITS, PORT: '0', DATA_DIR: dataDir, ...env });
-  const logger = pino({ level: 'silent' });
   const server = createServer(config, { logger, ...(now ? { now } : {}) });
   await new Promise<void>((resolve) => server.http.listen(0, '127.0.0.1', resolve));
   const chat = new Chat(server, dataDir);

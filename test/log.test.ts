@@ -125,6 +125,34 @@ describe('the log', () => {
     expect(verify(databaseFile(dataDir), () => {}, noted).finding).toBeUndefined();
   });
 
+  it('has the heads once a day, and a warning when the clock jumps', async () => {
+    let days = 0;
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const write = (line: string): number => lines.push(JSON.parse(line));
+    const now = (): number => Date.now() + days * 24 * 3600 * 1000;
+    const chat = await startChat({ now, logger: pino({}, { write }) });
+    const told = (text: string): unknown[] => lines.filter(({ msg }) => String(msg).startsWith(text));
+    await (await chat.signIn('Ann')).post('/api/rooms/lobby/messages', { data: 'hi' });
+    expect(told('heads')).toEqual([]);
+    for (days = 1; days <= 2; days++) {
+      await expect.poll(() => told('heads'), { timeout: 5000 }).toHaveLength(days);
+      await expect.poll(() => told('the clock jumped'), { timeout: 5000 }).toHaveLength(days);
+    }
+    expect(told('heads')[1]).toMatchObject({
+      heads: [/^lobby 1 /, /^\* 1 /].map((head) => expect.stringMatching(head)),
+    });
+    expect(told('the clock jumped')[0]).toMatchObject({ seconds: 24 * 3600 });
+  });
+
+  it('warns of a newest message that is so old that the clock may be ahead', async () => {
+    const dataDir = temporaryFolder();
+    const longAgo = await startChat({ dataDir, now: () => Date.now() - 31 * 24 * 3600 * 1000 });
+    await (await longAgo.signIn('Ann')).post('/api/rooms/lobby/messages', { data: 'hi' });
+    await longAgo.stop();
+    const server = await startServer({ env: { DATA_DIR: dataDir } });
+    expect(await logged(server, /^the newest message is over 30 days old/)).toMatchObject({ level: 'warn' });
+  });
+
   it('warns of a clock that is behind the newest message', async () => {
     const dataDir = temporaryFolder();
     const tomorrow = await startChat({ dataDir, now: () => Date.now() + 24 * 3600 * 1000 });

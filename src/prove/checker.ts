@@ -86,6 +86,8 @@ function checkLoggedEvent(event: RoomEvent, check: LogCheck): void {
   if (ids.has(invocation))
     room.violate('duplicated', `${invocation.tag} is in the log as ${ids.get(invocation)} and as ${id}`);
   ids.set(invocation, id);
+  if (invocation.refused)
+    room.violate('inconsistent', `${invocation.tag} was refused, but is in the log as ${id}`);
   checkOrder(event, invocation, check);
   const code = model.apply(id, event.user, invocation.command);
   if (code !== undefined) room.violate('invalid', `${id} is in the log, but the rules say "${code}"`);
@@ -104,8 +106,9 @@ function isResultOf(event: RoomEvent, { author, command }: Invocation): boolean 
  * The log keeps the order of one author's commands on a socket. Reactions are exempt: after a lost rejection, one is
  * sent again behind later commands and may be allowed by then.
  */
-function checkOrder(event: RoomEvent, { position, tag }: Invocation, { room, streams }: LogCheck): void {
-  if (position === undefined || event.type === 'react' || event.type === 'unreact') return;
+function checkOrder(event: RoomEvent, invocation: Invocation, { room, streams }: LogCheck): void {
+  const { position, tag, disturbed } = invocation;
+  if (disturbed || position === undefined || event.type === 'react' || event.type === 'unreact') return;
   const { stream, seq } = position;
   const before = streams.get(stream) ?? 0;
   if (seq < before)

@@ -44,11 +44,15 @@ const RECONNECT_DELAY_MS: Range = [5, 60];
 /** Whether a command was accepted, may succeed when sent again, or was rejected for good. */
 export type PostResult =
   | { readonly kind: 'accepted'; readonly event: RoomEvent }
-  | { readonly kind: 'retry' }
+  /** `refused`: the server could not store it; otherwise its outcome is unknown. */
+  | { readonly kind: 'retry'; readonly refused: boolean }
   | { readonly kind: 'rejected'; readonly error: ErrorBody };
 
 /** Whether a change of the person was made, may succeed when sent again, or was refused with a status. */
 export type ChangeResult = 'done' | 'retry' | number;
+
+/** A request that a sound server answers. */
+export class RequestError extends Error {}
 
 interface HttpResponse {
   readonly status: number;
@@ -75,7 +79,7 @@ export class HttpClient {
   async post(room: string, command: PostCommand, abort?: AbortSignal): Promise<PostResult> {
     const response = await this.#send('POST', `/api/rooms/${room}/messages`, command, abort);
     const change = toChangeResult(response);
-    if (change === 'retry') return { kind: 'retry' };
+    if (change === 'retry') return { kind: 'retry', refused: errorOf(response?.body).code === 'storage' };
     if (change === 'done') return { kind: 'accepted', event: parseEvent(response?.body) };
     return { kind: 'rejected', error: errorOf(response?.body) };
   }
@@ -96,31 +100,37 @@ export class HttpClient {
     return toChangeResult(await this.#send('PUT', `/api/rooms/${room}/read`, { id }));
   }
 
+  /** Whether the session is valid; undefined when the server is down. */
+  async isSignedIn(): Promise<boolean | undefined> {
+    const response = await this.#send('GET', '/api/me');
+    return response && response.status === 200;
+  }
+
   /** Resolves with undefined when the server is down. */
   async rooms(): Promise<RoomEntry[] | undefined> {
     const response = await this.#send('GET', '/api/rooms');
     return response?.status === 200 ? parseRoomList(response.body) : undefined;
   }
 
-  /** Reads the whole log of a room, page by page. */
+  /** Reads the whole log of a room, page by page. Ends also at a page that does not continue the previous one. */
   async *log(room: string): AsyncGenerator<RoomEvent> {
     for (let after = 0; ; ) {
       const events = await this.#page(room, `after=${after}`);
       yield* events;
       const last = events.at(-1);
-      if (!last) return;
+      if (!last || !(last.id > after)) return;
       after = last.id;
     }
   }
 
   /** Reads the whole log of a room from its end, the newest event first. */
   async *reverseLog(room: string): AsyncGenerator<RoomEvent> {
-    for (let before = ''; ; ) {
-      const events = await this.#page(room, before);
+    for (let before = Number.POSITIVE_INFINITY; ; ) {
+      const events = await this.#page(room, Number.isFinite(before) ? `before=${before}` : '');
       yield* events.toReversed();
       const [first] = events;
-      if (!first) return;
-      before = `before=${first.id}`;
+      if (!first || !(first.id < before)) return;
+      before = first.id;
     }
   }
 
@@ -146,11 +156,12 @@ export class HttpClient {
     return Array.isArray(events) ? events.map(parseEvent) : [];
   }
 
-  /** @throws Error when there is no answer after several tries, or one other than 200 */
+  /** @throws RequestError when there is no answer after several tries, or one other than 200 */
   async #get(path: string): Promise<unknown> {
     let response: HttpResponse | undefined;
     for (let tries = 0; tries < GET_TRIES && !response; tries++) response = await this.#send('GET', path);
-    if (response?.status !== 200) throw new Error(`GET ${path} was answered with ${response?.status}`);
+    if (response?.status !== 200)
+      throw new RequestError(`GET ${path} was answered with ${response?.status ?? 'nothing'}`);
     return response.body;
   }
 
@@ -295,7 +306,7 @@ export class Subscriber {
     this.#random = random;
     this.#listener = listener;
     this.#protocol = protocol;
-    this.view = new View(room.viewStates, http.userId);
+    this.view = new View(room, http.userId);
   }
 
   get isOpen(): boolean {

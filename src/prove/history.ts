@@ -53,6 +53,10 @@ export interface Invocation extends Request {
   /** number of the event that readers received */
   observedId: number | undefined;
   rejected: boolean;
+  /** The disk failed while it was unanswered. It may have been refused and sent again, so it has no order. */
+  disturbed: boolean;
+  /** It was sent once, without a cid, and refused because the disk failed: it must not be in the log. */
+  refused: boolean;
 }
 
 /** A command was rejected somewhere after event `after` and before logical time `receivedAt`. */
@@ -63,7 +67,14 @@ export interface Rejection {
   readonly receivedAt: number;
 }
 
+/** Folds events into the messages that a reader sees: the page's reducer. Tests replace it with a faulty one. */
+export interface Reducer {
+  readonly applyChange: typeof applyChange;
+  readonly applyToReply: typeof applyToReply;
+}
+
 export class History {
+  readonly reducer: Reducer;
   readonly rooms: ReadonlyMap<string, RoomHistory>;
   readonly people = new People();
   readonly readMarks = new ReadMarks();
@@ -78,9 +89,12 @@ export class History {
   renames = 0;
   signOuts = 0;
   readMarksSent = 0;
+  #isDiskFailing = false;
+  #onRefusal: (() => void) | undefined;
   #clock = 0;
 
-  constructor(rooms: readonly string[]) {
+  constructor(rooms: readonly string[], reducer: Reducer = { applyChange, applyToReply }) {
+    this.reducer = reducer;
     this.rooms = new Map(rooms.map((name) => [name, new RoomHistory(name, this)]));
   }
 
@@ -105,8 +119,10 @@ export class History {
   }
 
   invoke(request: Request): Invocation {
-    const unanswered = { ackedId: undefined, ackedEvent: undefined, observedId: undefined, rejected: false };
-    const invocation = { ...request, invokedAt: this.tick(), ...unanswered };
+    const invocation: Invocation = {
+      ...{ ...request, invokedAt: this.tick(), disturbed: this.#isDiskFailing, refused: false },
+      ...{ ackedId: undefined, ackedEvent: undefined, observedId: undefined, rejected: false },
+    };
     this.invocations.push(invocation);
     this.rooms.get(request.room)?.add(invocation);
     return invocation;
@@ -122,6 +138,31 @@ export class History {
       const ids = `as ${invocation.ackedId} and as ${id}`;
       this.violate('duplicated', `${describe(invocation)} was acknowledged ${ids}`);
     }
+  }
+
+  /** Whether the disk of the server returns errors. */
+  get isDiskFailing(): boolean {
+    return this.#isDiskFailing;
+  }
+
+  set isDiskFailing(isFailing: boolean) {
+    this.#isDiskFailing = isFailing;
+    if (!isFailing) return;
+    for (const invocation of this.invocations)
+      if (invocation.ackedId === undefined && !invocation.rejected) invocation.disturbed = true;
+  }
+
+  /** The server could not store a message without a cid, which is not sent again. */
+  refuse(invocation: Invocation): void {
+    invocation.refused = true;
+    this.#onRefusal?.();
+  }
+
+  /** Resolves at the next refusal, before anything else runs. */
+  nextRefusal(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRefusal = resolve;
+    });
   }
 
   /** `after`: number of the newest event in the room when the command was sent. */
@@ -346,7 +387,7 @@ export class MessageStates {
   }
 }
 
-/** A reader's view of the room: its events, folded by the reducer that the page uses. */
+/** A reader's view of the room: its events, folded by the reducer. */
 export class View {
   /** numbers of all messages, in the order received */
   readonly messages: number[] = [];
@@ -354,12 +395,14 @@ export class View {
   own: number[] = [];
   userId: string;
   readonly #interned: MessageStates;
+  readonly #reducer: Reducer;
   readonly #states: (ChatEvent | undefined)[] = [];
   /** numbers of the replies to each message */
   readonly #replies = new Map<number, number[]>();
 
-  constructor(interned: MessageStates, userId: string) {
-    this.#interned = interned;
+  constructor({ viewStates, history }: RoomHistory, userId: string) {
+    this.#interned = viewStates;
+    this.#reducer = history.reducer;
     this.userId = userId;
   }
 
@@ -380,9 +423,9 @@ export class View {
       if (event.reply) this.#addReply(event.reply.id, event.id);
       return;
     }
-    this.#update(event.target, (message) => applyChange(message, event));
+    this.#update(event.target, (message) => this.#reducer.applyChange(message, event));
     for (const reply of this.#replies.get(event.target) ?? [])
-      this.#update(reply, (message) => applyToReply(message, event));
+      this.#update(reply, (message) => this.#reducer.applyToReply(message, event));
   }
 
   #addReply(target: number, reply: number): void {

@@ -1,11 +1,16 @@
-/** The nemesis: runs the server as a child process, kills it at random times and starts it again on the same data. */
+/**
+ * The nemesis: runs the server as a child process, kills it at random times and starts it again on the same data. Between
+ * kills the disk fails at times. Some kills are power cuts.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, EXIT } from '../cli/command.js';
-import { type Random, randomInt } from './generator.js';
+import type { Range } from './clients.js';
+import type { DiskFault, FaultyDisk } from './disk.js';
+import { pick, type Random, randomInt } from './generator.js';
 import type { History } from './history.js';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -20,6 +25,12 @@ const EVENTS_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 /** Length of the time after the last start, in intervals between kills. */
 const LAST_INTERVALS = 3;
+/** Percentages: of kills that are power cuts, of kills before which the disk fails, and of those that come meanwhile. */
+const PERCENT = { powerCut: 40, fault: 50, killInFault: 50 } as const;
+const FAULTS = ['sync', 'write', 'stall'] as const;
+const FAULT_MS: Range = [50, 300];
+/** Limits the wait for a refusal while the disk fails. */
+const REFUSAL_TIMEOUT_MS = 1_000;
 
 export class ServerProcess {
   readonly #command: readonly string[];
@@ -101,8 +112,20 @@ export interface Schedule {
 
 export interface Restarts {
   kills: number;
+  powerCuts: number;
+  /** Times that the disk failed, by fault. */
+  readonly faults: Record<DiskFault, number>;
   /** milliseconds that each start took */
   readonly startTimes: number[];
+}
+
+/** What the nemesis works on. */
+export interface Target {
+  readonly server: ServerProcess;
+  /** undefined where it cannot be built */
+  readonly disk: FaultyDisk | undefined;
+  readonly history: History;
+  readonly random: Random;
 }
 
 /**
@@ -110,26 +133,70 @@ export interface Restarts {
  * clients go on for a while after the last start, because some faults show only in a server that lives on.
  */
 export async function runNemesis(
-  server: ServerProcess,
+  target: Target,
   { kills, killIntervalMs, stopped }: Schedule,
   restarts: Restarts,
-  history: History,
-  random: Random,
 ): Promise<void> {
+  const { server, history, random } = target;
   const awaited = Math.min(MAX_AWAITED_EVENTS, killIntervalMs / MS_PER_EVENT);
   const isOver = (): boolean => stopped() || history.violations.length > 0;
   while (!isOver()) {
     const { observed } = history;
     await waitUntil(() => history.observed > observed || isOver(), EVENTS_TIMEOUT_MS);
     const isLast = restarts.kills === kills;
+    if (isLast) await failDisk(target, restarts, false);
     const interval = isLast ? LAST_INTERVALS * killIntervalMs : killIntervalMs;
     await sleep(randomInt(random, interval * 0.5, interval * 1.5));
     await waitUntil(() => history.observed >= observed + awaited || isOver(), EVENTS_TIMEOUT_MS);
     if (isLast) return;
+    await failDisk(target, restarts, isChance(random, PERCENT.killInFault));
     await server.kill();
     restarts.kills++;
-    restarts.startTimes.push(await server.start());
+    setFault(target, 'none');
+    if (target.disk && isChance(random, PERCENT.powerCut)) {
+      restarts.powerCuts++;
+      target.disk.cutPower(random);
+    }
+    await restart(target, restarts);
   }
+}
+
+async function restart({ server, history }: Target, { startTimes }: Restarts): Promise<void> {
+  try {
+    startTimes.push(await server.start());
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    history.violate('invalid', error.message);
+  }
+}
+
+/** Makes the disk fail for a while. It still fails on return when a kill is to come meanwhile. */
+async function failDisk(target: Target, restarts: Restarts, endsInKill: boolean): Promise<void> {
+  const { disk, history, random } = target;
+  if (!disk || !isChance(random, PERCENT.fault)) return;
+  const fault = pick(FAULTS, random) ?? 'sync';
+  restarts.faults[fault]++;
+  setFault(target, fault);
+  await sleep(randomInt(random, ...FAULT_MS));
+  if (endsInKill) {
+    // the kill comes right after a refusal, because the refused message must not be in the log
+    if (fault !== 'stall') await Promise.race([history.nextRefusal(), sleep(REFUSAL_TIMEOUT_MS)]);
+    return;
+  }
+  setFault(target, 'none');
+  const { observed } = history;
+  const goesOn = (): boolean => history.observed > observed || history.violations.length > 0;
+  if (!(await waitUntil(goesOn, EVENTS_TIMEOUT_MS)))
+    history.violate('stuck', 'no event was stored after the disk had failed');
+}
+
+function setFault({ disk, history }: Target, fault: DiskFault | 'none'): void {
+  disk?.setFault(fault);
+  history.isDiskFailing = fault === 'sync' || fault === 'write';
+}
+
+function isChance(random: Random, percent: number): boolean {
+  return random() * 100 < percent;
 }
 
 /** Resolves with false when the condition was not met in time. */

@@ -177,8 +177,9 @@ async function readPages(
     const page = await read(before);
     messages.push(...page.messages);
     complete &&= page.complete;
+    if (page.next === undefined || page.next >= (before ?? Number.POSITIVE_INFINITY))
+      return { messages, complete };
     before = page.next;
-    if (before === undefined) return { messages, complete };
   }
 }
 

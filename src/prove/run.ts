@@ -2,6 +2,7 @@
  * One run: clients send to a real server while the nemesis kills it; then everything settles and the checker compares
  * the result with the model. A run ends early at the first violation, because later ones may follow from it.
  */
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseFile } from '../store/database.js';
 import { verify } from '../store/verify.js';
@@ -14,10 +15,19 @@ import {
   findResidue,
   type RoomCheck,
 } from './checker.js';
-import { HttpClient, LateReader, Subscriber, signIn } from './clients.js';
+import { HttpClient, LateReader, RequestError, Subscriber, signIn } from './clients.js';
+import { FaultyDisk } from './disk.js';
 import { NAME_LETTERS, type Random, randomInt, seededRandom } from './generator.js';
-import { History, type RoomHistory, type Violation } from './history.js';
-import { type Env, freePort, runNemesis, type Schedule, ServerProcess, waitUntil } from './nemesis.js';
+import { History, type Reducer, type RoomHistory, type Violation } from './history.js';
+import {
+  freePort,
+  type Restarts,
+  runNemesis,
+  type Schedule,
+  ServerProcess,
+  type Target,
+  waitUntil,
+} from './nemesis.js';
 import { checkPresence, checkQueries } from './queries.js';
 import { Writer } from './writer.js';
 
@@ -27,17 +37,17 @@ export interface RunOptions extends Schedule {
   readonly rooms: number;
   /** the program that runs the server, and its arguments */
   readonly command: readonly string[];
-  /** an empty folder, for the server's data and log */
+  /** for the server's data and log: empty, or with the database of an earlier version */
   readonly folder: string;
+  readonly reducer?: Reducer;
   /** Called once a second. */
   readonly onProgress: (progress: Progress) => void;
 }
 
-export interface Progress {
-  readonly kills: number;
+export interface Progress extends Readonly<Restarts> {
   readonly history: History;
-  /** milliseconds that each start of the server took */
-  readonly startTimes: readonly number[];
+  /** Whether the disk could be made to fail. */
+  readonly diskFails: boolean;
 }
 
 export interface Result extends Progress {
@@ -47,7 +57,7 @@ export interface Result extends Progress {
 }
 
 /** Turns rate limits off, because the clients send as fast as they can. */
-const NO_LIMITS: Env = {
+const NO_LIMITS = {
   MESSAGE_RATE: '0',
   CONNECTIONS_PER_PERSON: '0',
   CONNECTIONS_PER_ADDRESS: '0',
@@ -57,48 +67,52 @@ const SETTLE_TIMEOUT_MS = 30_000;
 const PROGRESS_MS = 1_000;
 
 export async function run(options: RunOptions): Promise<Result> {
-  const history = new History(Array.from({ length: options.rooms }, (_, index) => `proof-${index + 1}`));
+  const rooms = Array.from({ length: options.rooms }, (_, index) => `proof-${index + 1}`);
+  const history = new History(rooms, options.reducer);
   const port = await freePort();
+  const folder = realpathSync(options.folder);
+  const disk = FaultyDisk.create(folder);
   const env = {
-    ...NO_LIMITS,
-    HOST: '127.0.0.1',
-    PORT: String(port),
-    DATA_DIR: options.folder,
-    LOG_LEVEL: 'warn',
+    ...{ ...NO_LIMITS, ...disk?.env, HOST: '127.0.0.1', PORT: String(port) },
+    ...{ DATA_DIR: folder, LOG_LEVEL: 'warn' },
   };
   const onCrash = (status: string): void =>
     history.violate('invalid', `the server exited by itself: ${status}`);
-  const server = new ServerProcess(options.command, env, join(options.folder, 'server.log'), onCrash);
+  const server = new ServerProcess(options.command, env, join(folder, 'server.log'), onCrash);
+  const random = seededRandom(options.seed);
   try {
-    return await runAgainst(server, options, port, history);
+    return await runAgainst({ server, disk, history, random }, options, port);
   } finally {
     await server.kill();
+    disk?.remove();
   }
 }
 
-async function runAgainst(
-  server: ServerProcess,
-  options: RunOptions,
-  port: number,
-  history: History,
-): Promise<Result> {
-  const restarts = { kills: 0, startTimes: [await server.start()] };
-  const random = seededRandom(options.seed);
+async function runAgainst(target: Target, options: RunOptions, port: number): Promise<Result> {
+  const { server, history, random } = target;
+  const restarts = { kills: 0, powerCuts: 0, faults: { sync: 0, write: 0, stall: 0 }, startTimes: [0] };
+  restarts.startTimes[0] = await server.start();
+  const disk = target.disk?.isLoaded ? target.disk : undefined;
   const writers = await createWriters(options.writers, port, history, random);
   const lateReaders = await createLateReaders(port, history, random);
   const finalReader = await signInReader(port, 'Final-reader', history);
   const clients = [...writers, ...lateReaders];
-  const progressTimer = setInterval(() => options.onProgress({ ...restarts, history }), PROGRESS_MS);
+  const progress = (): Progress => ({ ...restarts, history, diskFails: disk !== undefined });
+  const progressTimer = setInterval(() => options.onProgress(progress()), PROGRESS_MS);
   try {
     for (const client of clients) client.start();
-    await runNemesis(server, options, restarts, history, random);
+    await runNemesis({ ...target, disk }, options, restarts);
     for (const reader of lateReaders) reader.end();
-    const checks = await checkRooms(writers, finalReader, history);
+    const checks = await checkRooms(writers, finalReader, history).catch((error: unknown) => {
+      if (!(error instanceof RequestError)) throw error;
+      history.violate('lost', error.message);
+      return [];
+    });
     await checkFiles(options.folder, checks, history);
     for (const writer of writers) writer.end();
     await checkShutdown(server, history);
     const events = checks.reduce((sum, { model }) => sum + model.last, 0);
-    return { ...restarts, history, events, violations: history.violations };
+    return { ...progress(), events, violations: history.violations };
   } finally {
     clearInterval(progressTimer);
     for (const client of clients) client.end();

@@ -19,6 +19,8 @@ const RECENT_CIDS = 20;
 const PERCENT = {
   // of commands; `repeatText` of those with a repeated cid
   ...{ http: 40, twice: 8, plain: 10, withoutCid: 5, repeatCid: 5, repeatText: 50 },
+  // of commands while the disk fails: messages without a cid over HTTP, each of which is refused or stored
+  onceOnly: 50,
   // of HTTP requests
   abort: 10,
   // of disconnects
@@ -54,8 +56,8 @@ export class Channel {
   readonly #protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL;
   /** with a cid, in order: sent again until answered. `after`: number of the newest event when last sent. */
   readonly #pending = new Map<string, { readonly invocation: Invocation; after: number }>();
-  /** tags of commands without a cid, sent once, on the current connection */
-  readonly #unconfirmed = new Set<string>();
+  /** commands without a cid, sent once, on the current connection, by tag */
+  readonly #unconfirmed = new Map<string, Invocation>();
   #userId: string;
 
   constructor(
@@ -88,7 +90,8 @@ export class Channel {
   send(invocation: Invocation): void {
     const { cid } = invocation.command;
     if (cid !== undefined) this.#pending.set(cid, { invocation, after: this.subscriber.room.last });
-    if (this.#transmit(invocation.command) && cid === undefined) this.#unconfirmed.add(invocation.tag);
+    if (this.#transmit(invocation.command) && cid === undefined)
+      this.#unconfirmed.set(invocation.tag, invocation);
   }
 
   #transmit(command: PostCommand): boolean {
@@ -116,6 +119,8 @@ export class Channel {
 
   #onError(cid: string | undefined, error: ErrorBody): void {
     const pending = this.#pending.get(cid ?? '');
+    const [only] = this.#unconfirmed.size === 1 ? this.#unconfirmed.values() : [];
+    if (error.code === 'storage' && cid === undefined && only) this.#history.refuse(only);
     if (RETRY_CODES.includes(error.code))
       this.subscriber.disconnect(); // sends everything again, in order, when it is back
     else if (pending) {
@@ -246,10 +251,12 @@ export class Writer {
 
   #sendNext(): void {
     const channel = pick(this.#jsonChannels, this.#random);
-    if (!channel || this.#paused || this.pending >= PENDING_MAX) return;
+    const { isDiskFailing } = this.#history;
+    if (!channel || this.#paused || this.pending >= PENDING_MAX * (isDiskFailing ? 2 : 1)) return;
     const seq = ++this.#sent;
     const tag = `${this.code}-${seq}`;
-    if (this.#chance('plain') && this.#textChannel) this.#sendWithoutCid(this.#textChannel, tag, seq);
+    if (isDiskFailing && this.#chance('onceOnly')) this.#sendWithoutCid(channel, tag, undefined);
+    else if (this.#chance('plain') && this.#textChannel) this.#sendWithoutCid(this.#textChannel, tag, seq);
     else if (this.#chance('withoutCid')) this.#sendWithoutCid(channel, tag, undefined);
     else this.#sendWithCid(channel, tag, seq);
   }
@@ -257,7 +264,8 @@ export class Writer {
   /** Sends a message once. Without an answer, its outcome is unknown. */
   #sendWithoutCid(channel: Channel, tag: string, seq: number | undefined): void {
     const { subscriber } = channel;
-    const overHttp = channel !== this.#textChannel && this.#chance('http');
+    const { isDiskFailing } = this.#history;
+    const overHttp = channel !== this.#textChannel && (isDiskFailing || this.#chance('http'));
     if (!overHttp && !subscriber.isOpen) return;
     const data = messageText(tag, this.#history.people.names, this.#random);
     const position = seq === undefined ? undefined : { stream: `${this.#http.userId} text`, seq };
@@ -316,6 +324,8 @@ export class Writer {
       const result = await this.#http.post(room.name, command, this.#abortSignal());
       if (result.kind === 'accepted') this.#history.acknowledge(invocation, result.event.id, result.event);
       else if (result.kind === 'rejected') recordRejection(invocation, result.error, after, this.#history);
+      if (result.kind === 'retry' && result.refused && command.cid === undefined)
+        this.#history.refuse(invocation);
       if (result.kind !== 'retry' || command.cid === undefined) break;
       await this.#retryDelay();
     }
@@ -396,6 +406,11 @@ export class Writer {
       const isRejected = result.kind === 'rejected' && SIGNED_OUT_CODES.includes(result.error.code);
       if (!isRejected) this.#history.violate('invalid', `${this.code} could write after it signed out`);
       return 'done';
+    });
+    await this.#untilDone('session after sign-out', async () => {
+      const isSignedIn = await former.isSignedIn();
+      if (isSignedIn) this.#history.violate('invalid', `${this.code} could read after it signed out`);
+      return isSignedIn === undefined ? 'retry' : 'done';
     });
   }
 

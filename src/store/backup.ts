@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   linkSync,
@@ -178,12 +179,17 @@ function setNewEpoch(copy: string): string {
 }
 
 function replaceDatabase(copy: string, database: string, suffix: string): string | undefined {
-  const previous = existsSync(database) ? `${database}.${suffix}` : undefined;
+  const previous = existsSync(database) ? unusedName(`${database}.${suffix}`) : undefined;
   if (previous !== undefined) keepPrevious(database, previous);
   for (const rest of ['-wal', '-shm']) rmSync(database + rest, { force: true }); // they belong to the previous database
   renameSync(copy, database);
   syncFolderOf(database);
   return previous;
+}
+
+/** Adds a number to a name that is taken. */
+function unusedName(path: string): string {
+  for (let n = 1, name = path; ; name = `${path}-${++n}`) if (!existsSync(name)) return name;
 }
 
 /** Links the database under a second name, after a checkpoint of its write-ahead log, so that the first is never missing. */
@@ -193,7 +199,7 @@ function keepPrevious(database: string, previous: string): void {
   try {
     linkSync(database, previous);
   } catch {
-    copyFileSync(database, previous); // a file system without hard links
+    copyFileSync(database, previous, constants.COPYFILE_EXCL); // a file system without hard links
   }
   syncFolderOf(previous);
 }

@@ -37,7 +37,7 @@ export interface HashedEvent {
 
 /** The salt protects deleted texts: without it, a guess could be hashed and compared. */
 export function contentHash(salt: string, data: string | null, reply: number | null): string {
-  return sha256(`${salt}[${JSON.stringify(data)},${reply}]`);
+  return sha256(`${salt}[${data === null ? 'null' : toJson(data)},${reply}]`);
 }
 
 /**
@@ -46,8 +46,13 @@ export function contentHash(salt: string, data: string | null, reply: number | n
  */
 export function eventHash(previous: string, event: HashedEvent): string {
   const { room, id, type, target, userId, name, at, cid, content } = event;
-  const change = `${JSON.stringify(room)},${id},"${type}",${target},"${userId}",${JSON.stringify(name)}`;
+  const change = `${toJson(room)},${id},"${type}",${target},"${userId}",${toJson(name)}`;
   return sha256(`["${previous}",${change},${at},${cid === null ? 'null' : `"${cid}"`},"${content}"]`);
+}
+
+/** Tests first whether there is anything to escape, because most texts have nothing, and the hash of one then takes half the time. */
+function toJson(text: string): string {
+  return /^[ !#-[\]-~]*$/.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /** Whether JSON spells a text as it is. Whoever reads events that others wrote must check it before `eventHash`. */

@@ -81,11 +81,20 @@ export function openDatabase(file: string, report?: MigrationReport): Database.D
     db.pragma('foreign_keys = ON');
     db.pragma('temp_store = MEMORY'); // SQLite's temporary files would be outside of the data folder
     rebuildNameKeys(db);
+    syncLog(file);
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+/**
+ * Syncs the write-ahead log. A server that was killed between writing a commit and syncing it has told nobody of it, but this
+ * server shows it from now on, so it must outlast a power cut.
+ */
+function syncLog(file: string): void {
+  if (existsSync(`${file}-wal`)) syncFile(`${file}-wal`);
 }
 
 /** Opens the database read-only, also beside a running server. @throws OpenError unless the file has our schema version */

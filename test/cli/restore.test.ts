@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { restore } from '../../src/store/backup.js';
+import { verify } from '../../src/store/verify.js';
 import { startChat, temporaryFolder } from '../harness.js';
 import { chatWith, databaseOf, folderWith, oneport, tamper } from './commands.js';
 
@@ -50,6 +52,17 @@ describe('restore', { timeout: 60_000 }, () => {
     expect(await oneport(['verify'], folder)).toMatchObject({
       out: expect.stringMatching(/^sound: 3 events in 2 rooms, 1 people\n/),
     });
+  });
+
+  it('keeps the previous database of each restore, also of two with the same suffix', async () => {
+    const [backup, folder] = [await backupOf(await folderWith(2)), await folderWith(7)];
+    for (let n = 0; n < 2; n++) restore(backup, folder, 'before', () => {});
+    expect(readdirSync(folder).filter((name) => name.includes('before'))).toEqual([
+      'oneport.db.before',
+      'oneport.db.before-2',
+    ]);
+    expect(verify(join(folder, 'oneport.db.before'), () => {})).toMatchObject({ events: 8 });
+    expect(verify(join(folder, 'oneport.db.before-2'), () => {})).toMatchObject({ events: 3 });
   });
 
   it('does nothing while a server runs', async () => {

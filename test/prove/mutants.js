@@ -1,17 +1,27 @@
 // @ts-check
 /**
- * The server with one fault planted in it: a mutant. The first argument names it. Tests run `prove` against each mutant and
- * expect a violation. It runs what was built and reads the same environment variables as the real server.
+ * The server with one fault planted in it: a mutant. The first argument names it. The script runs what was built and reads
+ * the same environment variables as the real server. `prove` must find a violation in each mutant: `run-mutants.js` runs
+ * them all, the tests a few.
  */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { readConfig } from '../../dist/config.js';
 import { Presence } from '../../dist/realtime/presence.js';
-import { FrameCache } from '../../dist/realtime/room.js';
+import { FrameCache, Room } from '../../dist/realtime/room.js';
 import { LocalSequencer } from '../../dist/sequencer/local.js';
 import { createServer } from '../../dist/server.js';
-import { ReactionStore } from '../../dist/store/changes.js';
-import { RoomCounters } from '../../dist/store/events.js';
-import { WalCheckpointer } from '../../dist/store/store.js';
+import { SessionCookie } from '../../dist/session.js';
+import { applyChange, applyToReply } from '../../dist/shared/reducer.js';
+import { PeopleChain } from '../../dist/store/chain.js';
+import { MentionStore, ReactionStore } from '../../dist/store/changes.js';
+import { EventStore, MessageLoader, Replies, RoomCounters } from '../../dist/store/events.js';
+import { MembershipStore } from '../../dist/store/memberships.js';
+import { PeopleStore } from '../../dist/store/people.js';
+import Database from '../../dist/store/sqlite.js';
+import { Store, WalCheckpointer } from '../../dist/store/store.js';
 
 /** @typedef {import('../../src/server.js').Dependencies} Dependencies */
 /** @typedef {import('../../src/chat/types.js').Storage} Storage */
@@ -19,21 +29,33 @@ import { WalCheckpointer } from '../../dist/store/store.js';
 /** @typedef {import('../../src/chat/types.js').ChangeCommand} ChangeCommand */
 /** @typedef {import('../../src/chat/types.js').Result} Result */
 /** @typedef {import('../../src/chat/types.js').EventStorage} EventStorage */
+/** @typedef {import('../../src/chat/types.js').MembershipStorage} MembershipStorage */
 /** @typedef {import('../../src/chat/types.js').PeopleStorage} PeopleStorage */
 /** @typedef {import('../../src/chat/types.js').Person} Person */
 /** @typedef {import('../../src/chat/types.js').StoredCommand} StoredCommand */
 /** @typedef {import('../../src/shared/protocol.js').RoomEvent} RoomEvent */
+/** @typedef {import('../../src/shared/protocol.js').SearchHit} SearchHit */
 /** @typedef {import('../../src/sequencer/sequencer.js').BatchHandler} BatchHandler */
 /** @typedef {import('../../src/sequencer/sequencer.js').Sequencer} Sequencer */
+/** @typedef {import('../../src/prove/history.js').Reducer} Reducer */
 
 /**
- * What a mutant changes: the server's dependencies, or its HTTP server.
- * @typedef {Partial<Dependencies> & { onHttp?: (http: import('node:http').Server) => void }} Mutation
+ * What a mutant changes: the server's dependencies, its HTTP server, or the reducer of the readers. Some change a class
+ * when they are planted. `check` throws when nothing was changed.
+ * @typedef {Partial<Dependencies> & {
+ *   onHttp?: (http: import('node:http').Server) => void,
+ *   reducer?: Partial<Reducer>,
+ *   check?: () => void,
+ * }} Mutation
+ */
+
+/**
+ * `unseen` says why `prove` cannot find it.
+ * @typedef {{ place: string, fault: string, plant: () => Mutation, unseen?: string }} Mutant
  */
 
 /** Time from the premature delivery to the commit: long enough for a kill to fall into it. */
 const COMMIT_DELAY_MS = 60;
-const config = readConfig(process.env);
 
 /**
  * Predicts the results of a batch in a transaction that is rolled back, sends them, and commits the batch later.
@@ -320,198 +342,758 @@ function withoutKnownCids(events) {
   };
 }
 
-/** @type {Readonly<Record<string, () => Mutation>>} */
-const mutants = {
-  none: () => ({}),
+/** @param {(memberships: MembershipStorage) => Partial<MembershipStorage>} override @returns {Mutation} */
+function withMemberships(override) {
+  return withStorage(({ memberships }) => ({ memberships: overriding(memberships, override(memberships)) }));
+}
 
-  // Acknowledges a command before its commit; the other readers get it after.
-  'ack-before-commit': () => beforeCommit('reply'),
+/**
+ * Replaces a part of one SQL statement.
+ * @param {string} part @param {string} replacement @returns {Mutation}
+ */
+function withSql(part, replacement) {
+  const { prepare } = Database.prototype;
+  let isChanged = false;
+  Database.prototype.prepare = function changed(/** @type {string} */ sql) {
+    isChanged ||= sql.includes(part);
+    return prepare.call(this, sql.replace(part, replacement));
+  };
+  return {
+    check: () => {
+      if (!isChanged) throw new Error(`no statement has "${part}"`);
+    },
+  };
+}
 
-  // Delivers an event to the room before its commit.
-  'deliver-before-commit': () => beforeCommit('deliver'),
+/** @param {string} setting @param {string} replacement @returns {Mutation} */
+function withPragma(setting, replacement) {
+  const { pragma } = Database.prototype;
+  let isChanged = false;
+  Database.prototype.pragma = function changed(/** @type {string} */ source, /** @type {object} */ options) {
+    isChanged ||= source === setting;
+    return pragma.call(this, source === setting ? replacement : source, options);
+  };
+  return {
+    check: () => {
+      if (!isChanged) throw new Error(`nobody sets "${setting}"`);
+    },
+  };
+}
 
-  // Accepts a repeated cid again.
-  'no-deduplication': () =>
-    withEvents((events) => ({ findByCid: () => undefined, ...withoutKnownCids(events) })),
+/**
+ * Replaces a value that the server stores once, at each start.
+ * @param {string} key @returns {Mutation}
+ */
+function withNewMeta(key) {
+  const { getOrCreateMeta } = Store.prototype;
+  Store.prototype.getOrCreateMeta = function fresh(
+    /** @type {string} */ name,
+    /** @type {() => string} */ create,
+  ) {
+    return name === key ? create() : getOrCreateMeta.call(this, name, create);
+  };
+  return {};
+}
 
-  // The same for edits only. A repeated edit replaces a newer text by its own.
-  'no-deduplication-of-edits': () =>
-    withEvents((events) => ({
-      findByCid: (person, cid) => {
-        const stored = events.findByCid(person, cid);
-        return stored?.event.type === 'edit' ? undefined : stored;
+/**
+ * Alters the answers to messages and changes; undefined gives none.
+ * @param {(result: Result, command: Command) => Result | undefined} alter
+ * @returns {Mutation}
+ */
+function withReplies(alter) {
+  return {
+    createSequencer: (handler) => {
+      const sequencer = new LocalSequencer(handler);
+      return {
+        close: () => sequencer.close(),
+        submit: (command, reply) => {
+          const isEvent = command.kind === 'message' || command.kind === 'change';
+          sequencer.submit(command, (/** @type {Result} */ result) => {
+            const answer = isEvent ? alter(result, command) : result;
+            if (answer) reply?.(answer);
+          });
+        },
+      };
+    },
+  };
+}
+
+/** Knows a cid only while the process lives. @returns {Mutation} */
+function forgetCidsAtRestart() {
+  const known = new Set();
+  return withEvents((events) => {
+    const { append, appendChange } = withoutKnownCids(events);
+    return {
+      findByCid: (person, cid) =>
+        known.has(`${person.id} ${cid}`) ? events.findByCid(person, cid) : undefined,
+      append: (room, person, message) => {
+        const event = append(room, person, message);
+        known.add(`${person.id} ${message.cid}`);
+        return event;
       },
-      ...withoutKnownCids(events),
-    })),
-
-  // Acknowledges some changes and does not apply them.
-  'change-dropped': dropChanges,
-
-  // Takes whoever asks for the author.
-  'no-author-check': () => {
-    let sender = '';
-    return withEvents((events) => ({
-      findByCid: (person, cid) => {
-        sender = person.id;
-        return events.findByCid(person, cid);
+      appendChange: (message, person, change) => {
+        const event = appendChange(message, person, change);
+        known.add(`${person.id} ${change.cid}`);
+        return event;
       },
-      message: (room, id) => {
-        const message = events.message(room, id);
-        return message && { ...message, author: sender };
-      },
-    }));
-  },
-
-  // Rejects every 20th change as if its message were deleted.
-  'change-wrongly-rejected': () => {
-    let count = 0;
-    return withEvents((events) => ({
-      message: (room, id) => {
-        const message = events.message(room, id);
-        return message && { ...message, deleted: message.deleted || ++count % 20 === 0 };
-      },
-    }));
-  },
-
-  // Stores the text of an edit, but delivers the edit without it.
-  'edit-delivered-empty': () =>
-    withDelivery((event) => (event.type === 'edit' ? { ...event, data: '' } : event)),
-
-  // Numbers and delivers an unreact, but keeps the reaction.
-  'unreact-ignored': () => {
-    ReactionStore.prototype.remove = () => {};
-    return {};
-  },
-
-  // Deletes a message without its edits, which keep their texts.
-  'edits-survive-deletion': () =>
-    withEvents((events) => ({
-      appendChange: (message, person, change) =>
-        events.appendChange(
-          change.type === 'delete' ? { ...message, edited: undefined } : message,
-          person,
-          change,
-        ),
-    })),
-
-  // Replays deleted text from memory.
-  'deleted-text-in-cache': () => {
-    FrameCache.prototype.clear = () => {};
-    return {};
-  },
-
-  // Never truncates the write-ahead log.
-  'deleted-text-in-wal': () => {
-    WalCheckpointer.prototype.tick = () => {};
-    return {};
-  },
-
-  // Gives every 25th number of a room to no event.
-  'number-skipped': () => {
-    const { next } = RoomCounters.prototype;
-    RoomCounters.prototype.next = function skipping(...args) {
-      const counter = next.apply(this, args);
-      return counter.last % 25 === 0 ? next.apply(this, args) : counter;
     };
-    return {};
+  });
+}
+
+/** Takes the results of a batch that could not be committed for those of a committed one. @returns {Mutation} */
+function acknowledgeFailedCommits() {
+  return withStorage((storage) => ({
+    transaction(work) {
+      /** @type {ReturnType<typeof work>[]} */
+      const results = [];
+      try {
+        return storage.transaction(() => {
+          const result = work();
+          results.push(result);
+          return result;
+        });
+      } catch (error) {
+        const [result] = results;
+        if (result === undefined) throw error;
+        return result;
+      }
+    },
+  }));
+}
+
+/** @returns {Mutation} */
+function findDeleted() {
+  /** @type {SearchHit[]} */
+  const deleted = [];
+  return {
+    ...withEvents((events) => ({
+      appendChange: (message, person, change) => {
+        const event = events.appendChange(message, person, change);
+        const { room, id } = message;
+        if (event.type === 'delete')
+          deleted.push({ ...event, type: 'chat', room, id, data: '', deleted: event.id });
+        return event;
+      },
+    })),
+    ...withAnswers('/api/search', (page) => ({
+      ...page,
+      messages: [...page.messages, ...deleted.slice(-1)],
+    })),
+  };
+}
+
+/** @typedef {Readonly<Record<string, Omit<Mutant, 'place'>>>} Group */
+
+/** @type {Group} The order of commands, and their answers. */
+const sequencer = {
+  'ack-before-commit': {
+    fault: 'Acknowledges a command before its commit.',
+    plant: () => beforeCommit('reply'),
   },
+  'deliver-before-commit': {
+    fault: 'Delivers an event to the room before its commit.',
+    plant: () => beforeCommit('deliver'),
+  },
+  'change-dropped': {
+    fault: 'Acknowledges every tenth change and does not apply it.',
+    plant: dropChanges,
+  },
+  'message-without-cid-twice': {
+    fault: 'Accepts each message without a cid twice.',
+    plant: () => repeatCommands((command) => command.kind === 'message' && command.cid === undefined),
+  },
+  'batch-reversed': {
+    fault: 'Applies the commands of a batch in reverse order.',
+    plant: () => ({
+      createSequencer: ({ apply, deliver }) =>
+        new LocalSequencer({
+          apply: (/** @type {readonly Command[]} */ commands) => apply(commands.toReversed()).toReversed(),
+          deliver: (/** @type {readonly Result[]} */ results) => deliver(results.toReversed()),
+        }),
+    }),
+  },
+  'previous-answer': {
+    fault: 'Answers every 20th command with the answer to the previous one.',
+    plant: () => {
+      /** @type {Result | undefined} */
+      let previous;
+      let count = 0;
+      return withReplies((result) => {
+        const answer = ++count % 20 === 0 ? previous : result;
+        previous = result;
+        return answer;
+      });
+    },
+  },
+  'rejections-unanswered': {
+    fault: 'Leaves every fifth rejection unanswered.',
+    plant: () => {
+      let count = 0;
+      return withReplies((result) => (result.kind === 'rejected' && ++count % 5 === 0 ? undefined : result));
+    },
+  },
+  'wrong-number-of-duplicate': {
+    fault: 'Acknowledges a repeated command with the next number.',
+    plant: () =>
+      withReplies((result) =>
+        result.kind === 'duplicate'
+          ? { ...result, event: { ...result.event, id: result.event.id + 1 } }
+          : result,
+      ),
+  },
+  'same-salt': {
+    fault: 'Gives every event the same salt.',
+    plant: () => ({
+      createSequencer: ({ apply, deliver }) =>
+        new LocalSequencer({
+          deliver,
+          apply: (/** @type {readonly Command[]} */ commands) =>
+            apply(commands.map((one) => ('salt' in one ? { ...one, salt: '00'.repeat(16) } : one))),
+        }),
+    }),
+    unseen: 'no client ever sees a salt',
+  },
+};
 
-  // Acknowledges a command with the number that its cid has in another room.
-  'cid-ignores-room': ignoreRoomOfCid,
-
-  // Takes a command for a duplicate of another person's command with the same cid.
-  'cid-ignores-person': ignorePersonOfCid,
-
-  // Accepts each message without a cid twice.
-  'message-without-cid-twice': () =>
-    repeatCommands((command) => command.kind === 'message' && command.cid === undefined),
-
-  // Shows every message as by Mallory.
-  'author-name-replaced': () =>
-    withEvents((events) => ({
-      append: (room, person, message) => events.append(room, { ...person, name: 'Mallory' }, message),
-    })),
-
-  // Confirms a new name and keeps the old one.
-  'rename-ignored': () => withPeople(() => ({ rename: () => {} })),
-
-  // Confirms a sign-out, but the person stays signed in.
-  'sign-out-ignored': () => withPeople(() => ({ signOut: () => {} })),
-
-  // Finds no mentions in messages.
-  'mentions-not-found': () =>
-    withEvents((events) => ({
-      append: (room, person, { mentions, ...message }) => events.append(room, person, message),
-    })),
-
-  // Sets a read mark wherever the client asks, also back.
-  'read-mark-goes-back': () =>
-    withStorage(({ memberships }) => ({
-      memberships: overriding(memberships, {
+/** @type {Group} The storage that the rules use. */
+const storage = {
+  'no-deduplication': {
+    fault: 'Accepts a repeated cid again.',
+    plant: () => withEvents((events) => ({ findByCid: () => undefined, ...withoutKnownCids(events) })),
+  },
+  'no-deduplication-of-edits': {
+    fault: 'Accepts a repeated cid of an edit again, which may replace a newer text.',
+    plant: () =>
+      withEvents((events) => ({
+        findByCid: (person, cid) => {
+          const stored = events.findByCid(person, cid);
+          return stored?.event.type === 'edit' ? undefined : stored;
+        },
+        ...withoutKnownCids(events),
+      })),
+  },
+  'cids-forgotten-at-restart': {
+    fault: 'Knows a cid only while the process lives.',
+    plant: forgetCidsAtRestart,
+  },
+  'cid-ignores-room': {
+    fault: 'Acknowledges a command with the number that its cid has in another room.',
+    plant: ignoreRoomOfCid,
+  },
+  'cid-ignores-person': {
+    fault: "Takes a command for a duplicate of another person's command with the same cid.",
+    plant: ignorePersonOfCid,
+  },
+  'no-author-check': {
+    fault: 'Takes whoever asks for the author.',
+    plant: () => {
+      let sender = '';
+      return withEvents((events) => ({
+        findByCid: (person, cid) => {
+          sender = person.id;
+          return events.findByCid(person, cid);
+        },
+        message: (room, id) => {
+          const message = events.message(room, id);
+          return message && { ...message, author: sender };
+        },
+      }));
+    },
+  },
+  'change-wrongly-rejected': {
+    fault: 'Rejects every 20th change as if its message were deleted.',
+    plant: () => {
+      let count = 0;
+      return withEvents((events) => ({
+        message: (room, id) => {
+          const message = events.message(room, id);
+          return message && { ...message, deleted: message.deleted || ++count % 20 === 0 };
+        },
+      }));
+    },
+  },
+  'deleted-message-changeable': {
+    fault: 'Allows changes of deleted messages and replies to them.',
+    plant: () =>
+      withEvents((events) => ({
+        message: (room, id) => {
+          const message = events.message(room, id);
+          return message && { ...message, deleted: false };
+        },
+      })),
+  },
+  'reactions-not-seen': {
+    fault: 'Believes that nobody has reacted to anything.',
+    plant: () => withEvents(() => ({ hasReaction: () => false })),
+  },
+  'edits-survive-deletion': {
+    fault: 'Deletes a message without its edits, which keep their texts.',
+    plant: () =>
+      withEvents((events) => ({
+        appendChange: (message, person, change) =>
+          events.appendChange(
+            change.type === 'delete' ? { ...message, edited: undefined } : message,
+            person,
+            change,
+          ),
+      })),
+  },
+  'author-name-replaced': {
+    fault: 'Shows every message as by Mallory.',
+    plant: () =>
+      withEvents((events) => ({
+        append: (room, person, message) => events.append(room, { ...person, name: 'Mallory' }, message),
+      })),
+  },
+  'mentions-not-found': {
+    fault: 'Finds no mentions in messages.',
+    plant: () =>
+      withEvents((events) => ({
+        append: (room, person, { mentions, ...message }) => events.append(room, person, message),
+      })),
+  },
+  'rename-ignored': {
+    fault: 'Confirms a new name and keeps the old one.',
+    plant: () => withPeople(() => ({ rename: () => {} })),
+  },
+  'sign-out-ignored': {
+    fault: 'Confirms a sign-out, but the person stays signed in.',
+    plant: () => withPeople(() => ({ signOut: () => {} })),
+  },
+  'name-taken-by-stranger': {
+    fault: 'Gives the name of an active person to a stranger.',
+    plant: () =>
+      withPeople((people) => ({
+        ownerOf: (skeleton) => {
+          const owner = people.ownerOf(skeleton);
+          return owner && { ...owner, lastSeen: 0 };
+        },
+      })),
+  },
+  'read-mark-goes-back': {
+    fault: 'Sets a read mark wherever the client asks, also back.',
+    plant: () =>
+      withMemberships((memberships) => ({
         advanceReadMark: (room, person, id) => {
           memberships.leaveAll(person);
           return memberships.advanceReadMark(room, person, id);
         },
-      }),
-    })),
-
-  // Never removes anybody from a room.
-  'presence-never-leaves': () => {
-    Presence.prototype.leave = () => undefined;
-    return {};
+      })),
   },
-
-  // Sets the time of every 20th event back.
-  'time-goes-back': () => {
-    const { next } = RoomCounters.prototype;
-    RoomCounters.prototype.next = function earlier(...args) {
-      const counter = next.apply(this, args);
-      return counter.last % 20 === 0 ? { ...counter, at: counter.at - 60_000 } : counter;
-    };
-    return {};
-  },
-
-  // Resumes one event too late.
-  'resume-off-by-one': () =>
-    withHttp((http) => {
-      http.prependListener('upgrade', (request) => {
-        request.url = request.url?.replace(/after=([1-9]\d*)/, (_, after) => `after=${Number(after) + 1}`);
-      });
-    }),
-
-  // Finds nothing.
-  'search-finds-nothing': () => withAnswers('/api/search', (page) => ({ ...page, messages: [] })),
-
-  // Finds a message although it is deleted.
-  'search-finds-deleted': () => {
-    /** @type {import('../../src/shared/protocol.js').SearchHit[]} */
-    const deleted = [];
-    return {
-      ...withEvents((events) => ({
-        appendChange: (message, person, change) => {
-          const event = events.appendChange(message, person, change);
-          const { room, id } = message;
-          if (event.type === 'delete')
-            deleted.push({ ...event, type: 'chat', room, id, data: '', deleted: event.id });
-          return event;
+  'read-mark-not-stored': {
+    fault: 'Confirms a read mark without storing it.',
+    plant: () =>
+      withMemberships((memberships) => ({
+        advanceReadMark: (room, person, id) => {
+          const mark = memberships.advanceReadMark(room, person, 0);
+          return { ...mark, read: Math.min(id, mark.last), advanced: true };
         },
       })),
-      ...withAnswers('/api/search', (page) => ({
-        ...page,
-        messages: [...page.messages, ...deleted.slice(-1)],
-      })),
-    };
   },
-
-  // Shows no mentions.
-  'mention-list-empty': () => withAnswers('/api/mentions', (page) => ({ ...page, messages: [] })),
+  'read-mark-in-wrong-room': {
+    fault: 'Stores every read mark in the first room.',
+    plant: () =>
+      withMemberships((memberships) => ({
+        advanceReadMark: (_room, person, id) => memberships.advanceReadMark('proof-1', person, id),
+      })),
+  },
+  'failed-commit-acknowledged': {
+    fault: 'Acknowledges and delivers a batch whose commit failed.',
+    plant: acknowledgeFailedCommits,
+  },
 };
 
-const name = process.argv[2] ?? 'none';
-const mutate = mutants[name];
-if (!mutate) throw new Error(`there is no mutant ${name}`);
-const { onHttp, ...dependencies } = mutate();
-const server = createServer(config, { logger: pino({ level: 'silent' }), ...dependencies });
-onHttp?.(server.http);
-process.on('SIGTERM', () => server.close().then(() => process.exit(0)));
-server.http.listen(config.port, config.host, () => process.stdout.write('listening\n'));
+/** @type {Group} The database behind that storage. */
+const database = {
+  'commit-not-synced': {
+    fault: 'Never syncs the disk (`synchronous = OFF`).',
+    plant: () => withPragma('synchronous = FULL', 'synchronous = OFF'),
+  },
+  'commit-synced-late': {
+    fault: 'Syncs the disk only at checkpoints (`synchronous = NORMAL`).',
+    plant: () => withPragma('synchronous = FULL', 'synchronous = NORMAL'),
+  },
+  'failed-commit-not-overwritten': {
+    fault: 'Leaves a commit whose sync failed in the write-ahead log, where a restart finds it.',
+    plant: () => {
+      Store.prototype.probe = () => {};
+      return {};
+    },
+  },
+  'counters-kept-after-rollback': {
+    fault: 'Goes on counting from the numbers of a batch that was rolled back.',
+    plant: () => {
+      EventStore.prototype.clearCache = () => {};
+      return {};
+    },
+  },
+  'log-removed-at-start': {
+    fault: 'Removes the write-ahead log of a server that was killed.',
+    plant: () => {
+      rmSync(join(readConfig(process.env).dataDir, 'oneport.db-wal'), { force: true });
+      return {};
+    },
+  },
+  'deleted-text-in-wal': {
+    fault: 'Never truncates the write-ahead log, which holds deleted texts.',
+    plant: () => {
+      WalCheckpointer.prototype.tick = () => {};
+      return {};
+    },
+  },
+  'deleted-text-in-free-space': {
+    fault: 'Does not overwrite free space in the database (`secure_delete = OFF`).',
+    plant: () => withPragma('secure_delete = ON', 'secure_delete = OFF'),
+  },
+  'number-skipped': {
+    fault: 'Gives every 25th number of a room to no event.',
+    plant: () => {
+      const { next } = RoomCounters.prototype;
+      RoomCounters.prototype.next = function skipping(...args) {
+        const counter = next.apply(this, args);
+        return counter.last % 25 === 0 ? next.apply(this, args) : counter;
+      };
+      return {};
+    },
+  },
+  'time-goes-back': {
+    fault: 'Sets the time of every 20th event back.',
+    plant: () => {
+      const { next } = RoomCounters.prototype;
+      RoomCounters.prototype.next = function earlier(...args) {
+        const counter = next.apply(this, args);
+        return counter.last % 20 === 0 ? { ...counter, at: counter.at - 60_000 } : counter;
+      };
+      return {};
+    },
+  },
+  'unreact-ignored': {
+    fault: 'Numbers and delivers an unreact, but keeps the reaction.',
+    plant: () => {
+      ReactionStore.prototype.remove = () => {};
+      return {};
+    },
+  },
+  'reactions-miscounted': {
+    fault: 'Sets the count of reactions where it should add to it.',
+    plant: () => withSql('coalesce(reacted, 0) + excluded.reacted', 'excluded.reacted'),
+  },
+  'mentions-kept-after-edit': {
+    fault: 'Keeps the mentions of the previous text.',
+    plant: () => {
+      MentionStore.prototype.clear = () => {};
+      return {};
+    },
+  },
+  'replies-not-listed': {
+    fault: 'Does not list a reply as a mention.',
+    plant: () => withSql('AND target.person <> e.person', 'AND target.person < 0'),
+  },
+  'reply-without-quote': {
+    fault: 'Reads replies without what they reply to.',
+    plant: () => {
+      Replies.prototype.of = () => new Map();
+      return {};
+    },
+  },
+  'deleted-messages-unread': {
+    fault: 'Counts deleted messages as unread.',
+    plant: () => withSql('d.room = r.room AND d.id > m.read', '0'),
+  },
+  'own-messages-unread': {
+    fault: 'Counts own messages as unread.',
+    plant: () => withSql(' - m.own\n', '\n'),
+  },
+  'page-repeats-event': {
+    fault: 'Begins a replay one event too early.',
+    plant: () => withSql('e.id > ? ORDER BY e.id LIMIT', 'e.id >= ? ORDER BY e.id LIMIT'),
+  },
+  'page-skips-event': {
+    fault: 'Leaves out one event between two pages of history.',
+    plant: () => withSql('e.id < ? ORDER BY e.id DESC', 'e.id < ? - 1 ORDER BY e.id DESC'),
+  },
+  'people-not-in-chain': {
+    fault: 'Changes people without an entry in their chain.',
+    plant: () => {
+      PeopleChain.prototype.append = () => {};
+      return {};
+    },
+  },
+  'people-cached': {
+    fault: 'Goes on with what it once read of a person.',
+    plant: () => {
+      PeopleStore.prototype.clearCache = () => {};
+      return {};
+    },
+  },
+  'unread-frame-wrong': {
+    fault: 'Sends unread counts of other rooms that are one too high.',
+    plant: () => {
+      const { unread } = MembershipStore.prototype;
+      MembershipStore.prototype.unread = function higher(person, room) {
+        const counts = unread.call(this, person, room);
+        return counts && { ...counts, unread: counts.unread + 1 };
+      };
+      return {};
+    },
+    unseen: 'it compares the counts of the room list, not those of `room` frames',
+  },
+  'signed-out-suggested': {
+    fault: 'Suggests people who have signed out.',
+    plant: () => withSql(' AND signed_out = 0', ''),
+    unseen: 'it only checks that present people are suggested',
+  },
+};
+
+/** @type {Group} Delivery to the sockets, and the sockets themselves. */
+const room = {
+  'deleted-text-in-cache': {
+    fault: 'Replays deleted text from memory.',
+    plant: () => {
+      FrameCache.prototype.clear = () => {};
+      return {};
+    },
+  },
+  'edit-delivered-empty': {
+    fault: 'Stores the text of an edit, but delivers the edit without it.',
+    plant: () => withDelivery((event) => (event.type === 'edit' ? { ...event, data: '' } : event)),
+  },
+  'mentions-not-delivered': {
+    fault: 'Stores mentions, but delivers messages without them.',
+    plant: () =>
+      withDelivery((event) => {
+        if (event.type !== 'chat') return event;
+        const { mentions, ...rest } = event;
+        return rest;
+      }),
+  },
+  'event-not-delivered': {
+    fault: 'Delivers every 40th event to nobody.',
+    plant: () => {
+      const { publish } = Room.prototype;
+      Room.prototype.publish = function silent(event) {
+        if (event.id % 40 === 0) this.last = event.id;
+        else publish.call(this, event);
+      };
+      return {};
+    },
+  },
+  'event-delivered-twice': {
+    fault: 'Delivers every 40th event twice.',
+    plant: () => {
+      const { publish } = Room.prototype;
+      Room.prototype.publish = function twice(event) {
+        publish.call(this, event);
+        if (event.id % 40 === 0) publish.call(this, event);
+      };
+      return {};
+    },
+  },
+  'batch-missed-on-join': {
+    fault: 'Sends a new subscriber one batch less than it lacks.',
+    plant: () => {
+      const { subscribe } = Room.prototype;
+      Room.prototype.subscribe = function late(subscriber) {
+        subscribe.call(this, subscriber);
+        subscriber.firstBatch++;
+      };
+      return {};
+    },
+  },
+  'cached-page-incomplete': {
+    fault: 'Leaves out the first event of a cached page.',
+    plant: () => {
+      const { pageAfter } = FrameCache.prototype;
+      FrameCache.prototype.pageAfter = function shorter(id) {
+        return pageAfter.call(this, id).slice(1);
+      };
+      return {};
+    },
+  },
+  'resume-off-by-one': {
+    fault: 'Resumes one event too late.',
+    plant: () =>
+      withHttp((http) => {
+        http.prependListener('upgrade', (request) => {
+          request.url = request.url?.replace(/after=([1-9]\d*)/, (_, after) => `after=${Number(after) + 1}`);
+        });
+      }),
+  },
+  'epoch-new-at-start': {
+    fault: 'Makes a new epoch at each start, so clients think that the log was replaced.',
+    plant: () => withNewMeta('epoch'),
+  },
+};
+
+/** @type {Group} Who is here. */
+const presence = {
+  'presence-never-leaves': {
+    fault: 'Never removes anybody from a room.',
+    plant: () => {
+      Presence.prototype.leave = () => undefined;
+      return {};
+    },
+  },
+  'join-not-announced': {
+    fault: 'Tells nobody who joins.',
+    plant: () => {
+      const { enter } = Presence.prototype;
+      Presence.prototype.enter = function silent(user) {
+        enter.call(this, user);
+        return undefined;
+      };
+      return {};
+    },
+  },
+  'presence-list-incomplete': {
+    fault: 'Leaves one person out of the list of a room.',
+    plant: () => {
+      const { list } = Presence.prototype;
+      Presence.prototype.list = function shorter() {
+        const frame = list.call(this);
+        return frame.type === 'list' ? { ...frame, data: frame.data.slice(1) } : frame;
+      };
+      return {};
+    },
+  },
+  'rename-not-announced': {
+    fault: 'Tells nobody in the room of a new name.',
+    plant: () => {
+      Presence.prototype.renamed = () => [];
+      return {};
+    },
+  },
+};
+
+/** @type {Group} */
+const session = {
+  'keys-new-at-start': {
+    fault: 'Makes new keys at each start, which end all sessions.',
+    plant: () => withNewMeta('session_keys'),
+  },
+  'cookie-outlives-sign-out': {
+    fault: 'Accepts the cookie of a person who has signed out.',
+    plant: () => {
+      SessionCookie.prototype.isCurrent = () => true;
+      return {};
+    },
+  },
+};
+
+/** @type {Group} */
+const search = {
+  'search-finds-nothing': {
+    fault: 'Finds nothing.',
+    plant: () => withAnswers('/api/search', (page) => ({ ...page, messages: [] })),
+  },
+  'search-finds-deleted': {
+    fault: 'Finds a message although it is deleted.',
+    plant: findDeleted,
+  },
+  'search-drops-hits': {
+    fault: 'Leaves out every tenth message that a search or a list of mentions has found.',
+    plant: () => {
+      const { load } = MessageLoader.prototype;
+      MessageLoader.prototype.load = function fewer(seqs, position) {
+        return load.call(this, seqs, position).filter((/** @type {SearchHit} */ { id }) => id % 10 !== 0);
+      };
+      return {};
+    },
+  },
+  'hits-without-reactions': {
+    fault: 'Shows found messages without their reactions.',
+    plant: () => {
+      const { load } = MessageLoader.prototype;
+      MessageLoader.prototype.load = function plain(seqs, position) {
+        return load.call(this, seqs, position).map((/** @type {SearchHit} */ { reactions, ...hit }) => hit);
+      };
+      return {};
+    },
+  },
+  'mention-list-empty': {
+    fault: 'Shows no mentions.',
+    plant: () => withAnswers('/api/mentions', (page) => ({ ...page, messages: [] })),
+  },
+};
+
+/** @type {Group} The reducer of the page, in the readers of `prove`. */
+const page = {
+  'page-ignores-edits': {
+    fault: 'Shows the text before an edit.',
+    plant: () => ({
+      reducer: {
+        applyChange: (message, change) => (change.type === 'edit' ? message : applyChange(message, change)),
+      },
+    }),
+  },
+  'page-keeps-mentions': {
+    fault: 'Shows the mentions of the text before an edit.',
+    plant: () => ({
+      reducer: {
+        applyChange: (message, change) => {
+          const changed = applyChange(message, change);
+          if (change.type !== 'edit') return changed;
+          const { mentions, ...rest } = changed;
+          return message.mentions ? { ...rest, mentions: message.mentions } : rest;
+        },
+      },
+    }),
+  },
+  'page-keeps-reactions': {
+    fault: 'Shows the reactions to a deleted message.',
+    plant: () => ({
+      reducer: {
+        applyChange: (message, change) => {
+          const changed = applyChange(message, change);
+          const { reactions } = message;
+          return change.type === 'delete' && reactions ? { ...changed, reactions } : changed;
+        },
+      },
+    }),
+  },
+  'page-ignores-unreact': {
+    fault: 'Shows a reaction that was taken back.',
+    plant: () => ({
+      reducer: {
+        applyChange: (message, change) =>
+          change.type === 'unreact' ? message : applyChange(message, change),
+      },
+    }),
+  },
+  'page-keeps-quotes': {
+    fault: 'Shows in a reply the text that its target had when the reply came.',
+    plant: () => ({ reducer: { applyToReply: (message) => message } }),
+  },
+};
+
+/** @type {Readonly<Record<string, Mutant>>} */
+export const mutants = Object.fromEntries(
+  Object.entries({ sequencer, storage, database, room, presence, session, search, page }).flatMap(
+    ([place, group]) => Object.entries(group).map(([name, mutant]) => [name, { place, ...mutant }]),
+  ),
+);
+
+/**
+ * Returns the reducer of the readers when a mutant is planted; undefined for the real one.
+ * @param {string} name
+ */
+export function reducerOf(name) {
+  const mutant = mutants[name];
+  const reducer = mutant?.place === 'page' ? mutant.plant().reducer : undefined;
+  return reducer && { applyChange, applyToReply, ...reducer };
+}
+
+/** @param {string} name a mutant; 'none' plants nothing */
+function start(name) {
+  const mutant = mutants[name];
+  if (!mutant && name !== 'none') throw new Error(`there is no mutant ${name}`);
+  const { onHttp, check, reducer, ...dependencies } = mutant?.plant() ?? {};
+  const config = readConfig(process.env);
+  const server = createServer(config, { logger: pino({ level: 'silent' }), ...dependencies });
+  check?.();
+  onHttp?.(server.http);
+  process.on('SIGTERM', () => server.close().then(() => process.exit(0)));
+  server.http.listen(config.port, config.host, () => process.stdout.write('listening\n'));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) start(process.argv[2] ?? 'none');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +56,16 @@ describe('the chain', () => {
       last: 3,
       hash: '9c2d6918a2a0e022a87d38d997b0b47776800ec3465d3ad498addf51e558fd9b',
     });
+  });
+
+  it('hashes JSON, whatever a text has to escape', () => {
+    for (let code = 0; code <= 0x300; code++) {
+      const text = `a${String.fromCodePoint(code)}z`;
+      const hash = createHash('sha256')
+        .update(`${SALT}${JSON.stringify([text, null])}`)
+        .digest('hex');
+      expect([code, contentHash(SALT, text, null)]).toEqual([code, hash]);
+    }
   });
 
   it('stays whole when a message and its edits are deleted', () => {

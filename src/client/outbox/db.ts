@@ -85,10 +85,15 @@ function migrateTexts(objects: IDBObjectStore): void {
   };
 }
 
+/** Rejects when a page of an older version keeps the database open, because only the user can close that page. */
 function requestDone(request: IDBOpenDBRequest): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
+    request.onblocked = () => {
+      request.onsuccess = () => request.result.close(); // the page may have opened it again meanwhile
+      reject(new Error('a page of an older version keeps the database open'));
+    };
   });
 }
 
