@@ -29,7 +29,7 @@ export interface ErrorDeps {
 }
 
 /** Refusals that are logged, because a limit or a setting may be wrong. */
-const loggedCodes = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
+const loggedCodes = new Set(['too_many', 'too_many_connections', 'full', 'forbidden', 'name_taken']);
 
 /** The outermost handler. Answers every error as `{"error":{"code","message"}}`, or as a page to a browser. */
 export function errorHandler({ logger, telemetry, onError }: ErrorDeps, page: ErrorPage): Koa.Middleware {
