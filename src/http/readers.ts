@@ -134,8 +134,15 @@ export async function waitForEvent(
 function toHttpError(refusal: Refusal): HttpError {
   if (refusal === 'too_fast') return tooFast();
   if (refusal === 'stopping')
-    return new HttpError(503, 'stopping', 'The server restarts. Try again in a moment.', { 'Retry-After': '2' });
-  return new HttpError(429, 'too_many_connections', 'You have too many open connections. Close some of them.', {
-    'Retry-After': '10',
-  });
+    return new HttpError(503, 'stopping', 'The server restarts. Try again in a moment.', {
+      'Retry-After': '2',
+    });
+  return new HttpError(
+    429,
+    'too_many_connections',
+    'You have too many open connections. Close some of them.',
+    {
+      'Retry-After': '10',
+    },
+  );
 }
