@@ -3,7 +3,6 @@ import type Koa from 'koa';
 import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';
 import { type Command, type Result, toCommand } from '../chat/types.js';
-import type { Config } from '../config.js';
 import { knownNetworkOf } from '../origin.js';
 import { newSalt } from '../session.js';
 import { field, parsePost } from '../shared/parse.js';
@@ -30,7 +29,7 @@ import {
   textParam,
   unwrap,
 } from './params.js';
-import { RateLimiter } from './rate-limiter.js';
+import type { RateLimiter } from './rate-limiter.js';
 import { type ReaderDeps, streamRoutes, waitForEvent } from './readers.js';
 
 export interface ApiDeps extends MessageDeps, ReaderDeps, RoomDeps, ListDeps, SearchDeps {
@@ -267,45 +266,53 @@ export function listRoutes(router: Router, deps: ListDeps): void {
 /** Searches messages. */
 export interface SearchDeps extends SessionDeps {
   readonly log: RoomLookup;
-  readonly config: Config;
-  readonly now: () => number;
+  /** Limits the searches of each user. */
+  readonly searchLimiter: Pick<RateLimiter, 'take'>;
   readonly store: {
-    readonly search: {
-      find(wanted: {
-        readonly q: string;
-        readonly room: string | undefined;
-        readonly before: number | undefined;
-        readonly limit: number;
-      }): Promise<SearchPage | undefined>;
-    };
+    readonly search: { find(wanted: SearchQuery): Promise<SearchPage | undefined> };
   };
 }
 
+export interface SearchQuery {
+  readonly q: string;
+  readonly room: string | undefined;
+  readonly before: number | undefined;
+  readonly limit: number;
+}
+
 export function searchRoutes(router: Router, deps: SearchDeps): void {
-  const { config, now, store, log } = deps;
-  // allows as many searches as messages per second
-  const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);
-    const wanted = searchParams(ctx, log);
-    if (throttle.take(user.id) > 0)
-      throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
-        'Retry-After': '1',
-      });
-    const page = await store.search.find(wanted);
-    if (page === undefined)
-      throw new HttpError(503, 'full', 'Too many searches are running. Try again in a moment.', {
-        'Retry-After': '1',
-      });
-    ctx.body = page;
+    ctx.body = await findMessages(user, searchParams(ctx, deps.log), deps);
   });
 }
 
-function searchParams(ctx: Koa.Context, rooms: RoomLookup) {
+/** Searches for a user. @throws HttpError 400, 429, 503 */
+export async function findMessages(
+  user: User,
+  wanted: SearchQuery,
+  { store, searchLimiter }: Pick<SearchDeps, 'store' | 'searchLimiter'>,
+): Promise<SearchPage> {
+  assertSearchable(wanted.q);
+  if (searchLimiter.take(user.id) > 0)
+    throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
+      'Retry-After': '1',
+    });
+  const page = await store.search.find(wanted);
+  if (page !== undefined) return page;
+  throw new HttpError(503, 'full', 'Too many searches are running. Try again in a moment.', {
+    'Retry-After': '1',
+  });
+}
+
+function searchParams(ctx: Koa.Context, rooms: RoomLookup): SearchQuery {
   const q = textParam(ctx, 'q') ?? '';
+  const [room, before] = [optionalRoomParam(ctx, rooms), intParam(ctx, 'before')];
+  return { q, room, before, limit: limitParam(ctx, maxHitsPerPage) };
+}
+
+function assertSearchable(q: string): void {
   if (!q.isWellFormed()) throw badRequest('"q" contains a broken character (a lone surrogate).');
   if ([...q].length > LIMITS.queryCodePoints)
     throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
-  const [room, before] = [optionalRoomParam(ctx, rooms), intParam(ctx, 'before')];
-  return { q, room, before, limit: limitParam(ctx, maxHitsPerPage) };
 }
