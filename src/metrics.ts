@@ -35,11 +35,14 @@ export function createMetrics(deps: MetricsDeps): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of expensiveMetrics) registry.removeSingleMetric(name);
-  const { gauge, counter, counters } = readersOf(registry);
+  const { gauge, gauges, counter, counters } = readersOf(registry);
   if (existsSync(fdFolder)) gauge('process_open_fds', 'Number of open file descriptors.', countOpenFiles);
   const build = { name: 'oneport_build_info', help: 'always 1; the label tells the version' };
   new Gauge({ ...build, registers: [registry], labelNames: ['version'] }).set({ version: VERSION }, 1);
-  gauge('oneport_connections', 'open sockets', () => hub.connections.size);
+  gauge('oneport_connections', 'open sockets and streams, and users who poll', () => hub.connections.size);
+  gauges('oneport_connections_by_transport', 'open connections by transport', 'transport', () =>
+    countByTransport(hub),
+  );
   gauge('oneport_people', 'users with open sockets, or with open sockets a moment ago', () => hub.userCount);
   gauge('oneport_rooms', 'rooms with at least one user', () => hub.roomCount);
   gauge('oneport_send_queue_bytes', 'bytes that wait for readers', () => queuedBytes(hub));
@@ -91,6 +94,17 @@ function readersOf(registry: Registry) {
         },
       });
     },
+    gauges(name: string, help: string, label: string, values: () => ReadonlyMap<string, number>): void {
+      new Gauge({
+        name,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          for (const [key, value] of values()) this.set({ [label]: key }, value);
+        },
+      });
+    },
     counters(name: string, help: string, label: string, values: ReadonlyMap<string, number>): void {
       new Counter({
         name,
@@ -104,6 +118,12 @@ function readersOf(registry: Registry) {
       });
     },
   };
+}
+
+function countByTransport({ connections }: Hub): ReadonlyMap<string, number> {
+  const counts = new Map(['websocket', 'sse', 'ndjson', 'poll'].map((transport) => [transport, 0]));
+  for (const { transport } of connections.values()) counts.set(transport, (counts.get(transport) ?? 0) + 1);
+  return counts;
 }
 
 function queuedBytes({ connections }: Hub): number {

@@ -17,8 +17,9 @@ import { createMetrics } from './metrics.js';
 import { isValidRequest } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
 import { Hub } from './realtime/hub.js';
+import { ReaderHandler } from './realtime/readers.js';
 import type { EventSource } from './realtime/room.js';
-import { UpgradeHandler } from './realtime/upgrade.js';
+import { AddressCounts, UpgradeHandler } from './realtime/upgrade.js';
 import { startRetention } from './retention.js';
 import { LocalSequencer } from './sequencer/local.js';
 import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
@@ -80,6 +81,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     isDraining: () => draining,
     isFull: maxConnections > 0 ? connectionLimit(server, maxConnections, connections) : () => false,
     connections,
+    addresses: new AddressCounts(),
   };
   attachHttp(listener, config, store, chat, state, logger);
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
@@ -230,6 +232,7 @@ interface ServerState {
   readonly isDraining: () => boolean;
   readonly isFull: () => boolean;
   readonly connections: PlainConnections;
+  readonly addresses: AddressCounts;
 }
 
 /** Attaches Koa to the server. */
@@ -238,9 +241,14 @@ function attachHttp(
   config: Config,
   store: Store,
   { hub, submit, sessionCookie, onSeen, onReadError, now, telemetry }: Chat,
-  { isDraining, isFull, connections }: ServerState,
+  state: ServerState,
   logger: Logger,
 ): void {
+  const { isDraining, isFull, connections, addresses } = state;
+  const readers = new ReaderHandler({
+    ...{ config, hub, telemetry, now, addresses, isDraining },
+    onError: onReadError,
+  });
   const queue = new RequestQueue(config.trustedProxies);
   const app = createApp({
     config,
@@ -253,16 +261,12 @@ function attachHttp(
     telemetry,
     now,
     submit,
-    unreadyReasons: () => [
-      ...(isDraining() ? ['stopping'] : []),
-      ...(isFull() ? ['too many connections (raise the open-file limit)'] : []),
-      ...(store.writeError === undefined ? [] : [`database write failed: ${store.writeError}`]),
-      ...(store.damage === undefined ? [] : [`database damaged: ${store.damage}`]),
-    ],
+    unreadyReasons: () => unreadyReasons(state, store),
     log: store.events,
     epoch: store.epoch,
     takeToken: (user, text = '', address) => hub.takeMessageTokens(user, text, address),
     hub,
+    readers,
     store,
     metrics: createMetrics({
       hub,
@@ -275,7 +279,7 @@ function attachHttp(
     isFull,
   });
   const unread = new UnreadAnswers(config.trustedProxies);
-  const answer = createAnswer(app.callback(), { connections, queue, unread, telemetry });
+  const answer = createAnswer(app.callback(), { connections, queue, unread, telemetry, hub });
   const { server } = listener;
   server.on('request', answer);
   server.on('checkContinue', (request, response) => {
@@ -285,6 +289,15 @@ function attachHttp(
   server.on('clientError', onClientError);
 }
 
+function unreadyReasons({ isDraining, isFull }: ServerState, store: Store): string[] {
+  return [
+    ...(isDraining() ? ['stopping'] : []),
+    ...(isFull() ? ['too many connections (raise the open-file limit)'] : []),
+    ...(store.writeError === undefined ? [] : [`database write failed: ${store.writeError}`]),
+    ...(store.damage === undefined ? [] : [`database damaged: ${store.damage}`]),
+  ];
+}
+
 type RequestListener = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
 interface AnswerDeps {
@@ -292,16 +305,20 @@ interface AnswerDeps {
   readonly queue: RequestQueue;
   readonly unread: UnreadAnswers;
   readonly telemetry: Telemetry;
+  readonly hub: Hub;
 }
 
 /** Puts around Koa what concerns every request: whether it is one, and what becomes of its connection and its answer. */
 function createAnswer(
   handle: ReturnType<ReturnType<typeof createApp>['callback']>,
-  { connections, queue, unread, telemetry }: AnswerDeps,
+  { connections, queue, unread, telemetry, hub }: AnswerDeps,
 ): RequestListener {
   const run: RequestListener = (request, response) => {
     if (response.destroyed) return; // its client has gone
-    if (isValidRequest(request)) void handle(request, response).then(() => unread.add(request, response));
+    if (isValidRequest(request))
+      void handle(request, response).then(() => {
+        if (!hub.connections.has(response)) unread.add(request, response); // a stream has a limit of its own
+      });
     else {
       telemetry.answered(400, { method: request.method });
       response.writeHead(400, { Connection: 'close' }).end();
@@ -318,11 +335,12 @@ function attachUpgrade(
   server: http.Server,
   config: Config,
   { hub, sessionCookie, onSeen, onReadError, read, telemetry }: Chat,
-  { isDraining, isFull, connections }: ServerState,
+  { isDraining, isFull, connections, addresses }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
   const handler = new UpgradeHandler({
     config,
+    addresses,
     sessionCookie,
     hub,
     telemetry,

@@ -165,6 +165,33 @@ for (const proxy of PROXIES) {
       expect(await openFrom(door, cookie, '127.0.0.3', { 'x-forwarded-for': '192.0.2.1' })).toBe(101);
     });
 
+    it.each(['text/event-stream', 'application/x-ndjson'] as const)(
+      'passes a stream as %s on as it comes, and its end in both directions',
+      async (format) => {
+        const door = await startBoth(proxy);
+        const [ann, bob] = [await door.signIn('Ann'), await door.signIn('Bob')];
+        const room = await ann.enters('lobby');
+        const stream = await bob.reads('lobby', { format, headers: { 'accept-encoding': 'gzip, br, zstd' } });
+        await stream.sees({ type: 'list' });
+        expect(stream.response.headers['content-encoding']).toBeUndefined();
+        for (const data of ['one', 'two']) {
+          room.says(data);
+          await stream.sees({ type: 'chat', data });
+        }
+        await stream.leaves();
+        for (const data of ['three', 'four', 'five']) {
+          room.says(data); // some proxies notice only when they write
+          await room.sees({ type: 'chat', data });
+        }
+        await room.seesAll({ type: 'left', user: bob.user }, 1, 12_000);
+        const second = await ann.reads('lobby', { format });
+        await second.sees({ type: 'list' });
+        await ann.post('/signout', {});
+        expect(await second.closed).toBe(4002);
+      },
+      25_000,
+    );
+
     it('keeps /metrics from the world', async () => {
       const door = await startBoth(proxy);
       expect((await door.visitor().get('/metrics')).status).toBe(403);

@@ -5,11 +5,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type ClientRequest, get as httpGet, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
 import { readConfig } from '../src/config.js';
 import { createServer, type Server } from '../src/server.js';
@@ -31,6 +32,17 @@ export function temporaryFolder(): string {
   // a process that has just ended may leave its folder non-empty for a moment
   onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
+}
+
+/** Lets `performance.now` of a server in this process jump; returns the function that does. */
+export function controlClock(): (ms: number) => void {
+  const realNow = performance.now.bind(performance);
+  let offset = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow() + offset);
+  onTestFinished(() => clock.mockRestore());
+  return (ms) => {
+    offset += ms;
+  };
 }
 
 /** Whether a tool of the system is there. On a laptop its tests are left out, and a line says so; CI must have it. */
@@ -112,6 +124,19 @@ export class Chat extends Door {
     this.dataDir = dataDir;
   }
 
+  /** Waits until so many connections with this transport are open. */
+  untilOpen(transport: string, count = 1): Promise<void> {
+    return vi.waitFor(async () => {
+      const text = await (await this.visitor().get('/metrics')).text();
+      const line = `oneport_connections_by_transport{transport="${transport}"} ${count}`;
+      if (!text.includes(line)) throw new Error(`there are not ${count} ${transport}`);
+    });
+  }
+
+  async untilClosed(...transports: readonly string[]): Promise<void> {
+    for (const transport of transports) await this.untilOpen(transport, 0);
+  }
+
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -133,6 +158,12 @@ export interface EnterOptions {
   /** undefined: none */
   readonly protocol?: string | undefined;
   readonly headers?: Env;
+}
+
+export interface ReadOptions {
+  readonly query?: string;
+  readonly headers?: Env;
+  readonly format?: 'text/event-stream' | 'application/x-ndjson';
 }
 
 export class Visitor {
@@ -168,6 +199,23 @@ export class Visitor {
     return socket;
   }
 
+  /** Opens a stream; resolves with it when its head has come. */
+  reads(
+    room: string,
+    { query = '', headers = {}, format = 'text/event-stream' }: ReadOptions = {},
+  ): Promise<Stream> {
+    const url = `${this.chat.origin}${this.chat.base}/api/rooms/${encodeURIComponent(room)}/events${query}`;
+    return new Promise((resolve, reject) => {
+      const request = httpGet(url, {
+        agent: false,
+        headers: { cookie: this.cookie, accept: format, ...headers },
+      });
+      request.on('response', (response) => resolve(new Stream(request, response)));
+      request.on('error', reject);
+      onTestFinished(() => void request.destroy());
+    });
+  }
+
   /** The same without waiting for anything, on any path. */
   knocks(path: string, { protocol = 'superchat', headers = {} }: EnterOptions = {}): Socket {
     const url = `ws://127.0.0.1:${this.chat.port}${path}`;
@@ -178,35 +226,14 @@ export class Visitor {
   }
 }
 
-/** What a socket was told, in order, and waiting for what it will be told. */
-export class Socket {
-  readonly ws: WebSocket;
+/** What a reader was told, in order, and waiting for what it will be told. */
+class Reader {
   readonly frames: Frame[] = [];
-  /** the close code; for a refused upgrade, the HTTP status */
-  readonly closed: Promise<number>;
   #wake = new Set<() => void>();
 
-  constructor(ws: WebSocket) {
-    this.ws = ws;
-    ws.on('message', (data) => {
-      this.frames.push(JSON.parse(data.toString()) as Frame);
-      for (const wake of this.#wake) wake();
-    });
-    this.closed = new Promise((resolve) => {
-      ws.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
-      ws.on('close', (code) => resolve(code));
-      ws.on('error', () => {});
-    });
-  }
-
-  /** Sends a message by a command; returns its cid. */
-  says(data: string, cid = Math.random().toString(36).slice(2)): string {
-    this.sends({ type: 'chat', data, cid });
-    return cid;
-  }
-
-  sends(command: unknown): void {
-    this.ws.send(typeof command === 'string' ? command : JSON.stringify(command));
+  protected hears(frame: Frame): void {
+    this.frames.push(frame);
+    for (const wake of this.#wake) wake();
   }
 
   /** The first frame, old or new, with these fields. */
@@ -233,11 +260,6 @@ export class Socket {
     return this.frames.filter((frame) => 'id' in frame && frame['type'] !== 'ack');
   }
 
-  leaves(): Promise<number> {
-    this.ws.close();
-    return this.closed;
-  }
-
   #news(patience: number): Promise<boolean> {
     return new Promise((resolve) => {
       const wake = (): void => finish(true);
@@ -249,6 +271,109 @@ export class Socket {
       };
       this.#wake.add(wake);
     });
+  }
+}
+
+/** A message of an event stream, or a line; `id` and `event` are those of the stream. */
+interface StreamMessage {
+  readonly id?: string;
+  readonly event?: string;
+  readonly data: Frame;
+}
+
+/** A room as an event stream or as lines of JSON. */
+export class Stream extends Reader {
+  readonly messages: StreamMessage[] = [];
+  /** everything that came, as text */
+  raw = '';
+  /** the code of its close event; 0 when it was cut */
+  readonly closed: Promise<number>;
+  readonly response: IncomingMessage;
+  readonly #request: ClientRequest;
+  #rest = '';
+
+  constructor(request: ClientRequest, response: IncomingMessage) {
+    super();
+    this.#request = request;
+    this.response = response;
+    const separator = response.headers['content-type']?.startsWith('text/event-stream') ? '\n\n' : '\n';
+    response.setEncoding('utf8').on('data', (text: string) => this.#read(text, separator));
+    response.on('error', () => {});
+    this.closed = new Promise((resolve) => response.on('close', () => resolve(this.#closeCode())));
+  }
+
+  /** The id of its newest message with one. */
+  get lastEventId(): string {
+    return this.messages.findLast(({ id }) => id !== undefined)?.id ?? '';
+  }
+
+  leaves(): Promise<number> {
+    this.#request.destroy();
+    return this.closed;
+  }
+
+  #read(text: string, separator: string): void {
+    this.raw += text;
+    const parts = (this.#rest + text).split(separator);
+    this.#rest = parts.pop() ?? '';
+    for (const part of parts) this.#readMessage(part, separator === '\n');
+  }
+
+  #readMessage(part: string, isLine: boolean): void {
+    const field = (name: string): string | undefined =>
+      part
+        .split('\n')
+        .find((line) => line.startsWith(`${name}: `))
+        ?.slice(name.length + 2);
+    const data = isLine ? part : field('data');
+    if (data === undefined || data === '') return;
+    const [id, event] = isLine ? [] : [field('id'), field('event')];
+    const frame = JSON.parse(data) as Frame;
+    this.messages.push({
+      ...(id === undefined ? {} : { id }),
+      ...(event === undefined ? {} : { event }),
+      data: frame,
+    });
+    if (event === undefined) this.hears(frame);
+  }
+
+  #closeCode(): number {
+    const last = this.messages.at(-1);
+    const isClose = last?.event === 'close' || last?.data['type'] === 'close';
+    return isClose ? Number(last?.data['code']) : 0;
+  }
+}
+
+/** What a socket was told. */
+export class Socket extends Reader {
+  readonly ws: WebSocket;
+  /** the close code; for a refused upgrade, the HTTP status */
+  readonly closed: Promise<number>;
+
+  constructor(ws: WebSocket) {
+    super();
+    this.ws = ws;
+    ws.on('message', (data) => this.hears(JSON.parse(data.toString()) as Frame));
+    this.closed = new Promise((resolve) => {
+      ws.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+      ws.on('close', (code) => resolve(code));
+      ws.on('error', () => {});
+    });
+  }
+
+  /** Sends a message by a command; returns its cid. */
+  says(data: string, cid = Math.random().toString(36).slice(2)): string {
+    this.sends({ type: 'chat', data, cid });
+    return cid;
+  }
+
+  sends(command: unknown): void {
+    this.ws.send(typeof command === 'string' ? command : JSON.stringify(command));
+  }
+
+  leaves(): Promise<number> {
+    this.ws.close();
+    return this.closed;
   }
 }
 

@@ -79,6 +79,12 @@ describe.runIf(hasTool('nginx'))('behind the shipped nginx.conf', () => {
     await before.sees({ type: 'chat', id: 2 });
   });
 
+  it('answers a poll that waits for 30 seconds', { timeout: 50_000 }, async () => {
+    const { door } = await startBoth();
+    const answer = await (await door.signIn('Ann')).get('/api/rooms/lobby/messages?after=0&wait=30');
+    expect([answer.status, (await answer.json()).messages]).toEqual([200, []]);
+  });
+
   it('a socket that says nothing for 61 seconds lives', { timeout: 90_000 }, async () => {
     const { door } = await startBoth();
     const room = await (await door.signIn('Ann')).enters('lobby');

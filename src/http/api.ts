@@ -3,10 +3,9 @@ import type Koa from 'koa';
 import Router from 'koa-router';
 import { skeleton } from '../chat/names.js';
 import { type Command, type Result, toCommand } from '../chat/types.js';
-import type { Config } from '../config.js';
 import { knownNetworkOf } from '../origin.js';
 import { newSalt } from '../session.js';
-import { field, isObject, type Parsed, parsePost, parseRoom, parseWholeNumber } from '../shared/parse.js';
+import { field, parsePost } from '../shared/parse.js';
 import {
   LIMITS,
   type MessagesPage,
@@ -16,11 +15,24 @@ import {
   type SearchPage,
   type User,
 } from '../shared/protocol.js';
-import { requireUser, type SessionDeps } from './auth.js';
+import { requireSession, requireUser, type SessionDeps } from './auth.js';
 import { HttpError, toError } from './errors.js';
-import { RateLimiter } from './rate-limiter.js';
+import {
+  badRequest,
+  beforeParam,
+  intParam,
+  jsonBody,
+  limitParam,
+  optionalRoomParam,
+  type RoomLookup,
+  roomParam,
+  textParam,
+  unwrap,
+} from './params.js';
+import type { RateLimiter } from './rate-limiter.js';
+import { type ReaderDeps, streamRoutes, waitForEvent } from './readers.js';
 
-export interface ApiDeps extends MessageDeps, RoomDeps, ListDeps, SearchDeps {
+export interface ApiDeps extends MessageDeps, ReaderDeps, RoomDeps, ListDeps, SearchDeps {
   readonly log: LogDeps['log'];
   readonly store: RoomDeps['store'] & ListDeps['store'] & SearchDeps['store'];
 }
@@ -35,6 +47,7 @@ export function apiRoutes(deps: ApiDeps): Router {
     ctx.body = requireUser(ctx, deps);
   });
   messageRoutes(router, deps);
+  streamRoutes(router, deps);
   roomRoutes(router, deps);
   listRoutes(router, deps);
   searchRoutes(router, deps);
@@ -67,10 +80,13 @@ interface PageRequest {
   readonly limit: number;
 }
 
-export function messageRoutes(router: Router, deps: MessageDeps): void {
-  router.get('/rooms/:room/messages', (ctx) => {
-    requireUser(ctx, deps);
-    ctx.body = readPage(ctx, roomParam(ctx, deps.log), deps);
+export function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
+  router.get('/rooms/:room/messages', async (ctx) => {
+    const session = requireSession(ctx, deps);
+    const room = roomParam(ctx, deps.log);
+    const request = pageRequest(ctx);
+    if (await waitForEvent(ctx, { session, room, after: request.after }, deps))
+      ctx.body = messagesPage(room, request, deps);
   });
   router.get('/rooms/:room/head', (ctx) => {
     requireUser(ctx, deps);
@@ -82,11 +98,11 @@ export function messageRoutes(router: Router, deps: MessageDeps): void {
   });
 }
 
-function readPage(ctx: Koa.Context, room: string, deps: LogDeps): MessagesPage {
+function pageRequest(ctx: Koa.Context): PageRequest {
   const [after, before] = [intParam(ctx, 'after'), intParam(ctx, 'before')];
   const limit = limitParam(ctx, LIMITS.pageEvents);
   if (after !== undefined && before !== undefined) throw badRequest('Send "after" or "before", not both.');
-  return messagesPage(room, { after, before, limit }, deps);
+  return { after, before, limit };
 }
 
 /** Returns the events after or before a number, or the latest: those nearest to it that fit into a page. */
@@ -247,116 +263,56 @@ export function listRoutes(router: Router, deps: ListDeps): void {
   });
 }
 
-export function beforeParam(ctx: Koa.Context): number {
-  return intParam(ctx, 'before') ?? Number.MAX_SAFE_INTEGER;
-}
-
 /** Searches messages. */
 export interface SearchDeps extends SessionDeps {
   readonly log: RoomLookup;
-  readonly config: Config;
-  readonly now: () => number;
+  /** Limits the searches of each user. */
+  readonly searchLimiter: Pick<RateLimiter, 'take'>;
   readonly store: {
-    readonly search: {
-      find(wanted: {
-        readonly q: string;
-        readonly room: string | undefined;
-        readonly before: number | undefined;
-        readonly limit: number;
-      }): Promise<SearchPage | undefined>;
-    };
+    readonly search: { find(wanted: SearchQuery): Promise<SearchPage | undefined> };
   };
 }
 
+export interface SearchQuery {
+  readonly q: string;
+  readonly room: string | undefined;
+  readonly before: number | undefined;
+  readonly limit: number;
+}
+
 export function searchRoutes(router: Router, deps: SearchDeps): void {
-  const { config, now, store, log } = deps;
-  // allows as many searches as messages per second
-  const throttle = new RateLimiter(config.limits.messageRate, now, 1000);
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);
-    const wanted = searchParams(ctx, log);
-    if (throttle.take(user.id) > 0)
-      throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
-        'Retry-After': '1',
-      });
-    const page = await store.search.find(wanted);
-    if (page === undefined)
-      throw new HttpError(503, 'full', 'Too many searches are running. Try again in a moment.', {
-        'Retry-After': '1',
-      });
-    ctx.body = page;
+    ctx.body = await findMessages(user, searchParams(ctx, deps.log), deps);
   });
 }
 
-function searchParams(ctx: Koa.Context, rooms: RoomLookup) {
+/** Searches for a user. @throws HttpError 400, 429, 503 */
+export async function findMessages(
+  user: User,
+  wanted: SearchQuery,
+  { store, searchLimiter }: Pick<SearchDeps, 'store' | 'searchLimiter'>,
+): Promise<SearchPage> {
+  assertSearchable(wanted.q);
+  if (searchLimiter.take(user.id) > 0)
+    throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
+      'Retry-After': '1',
+    });
+  const page = await store.search.find(wanted);
+  if (page !== undefined) return page;
+  throw new HttpError(503, 'full', 'Too many searches are running. Try again in a moment.', {
+    'Retry-After': '1',
+  });
+}
+
+function searchParams(ctx: Koa.Context, rooms: RoomLookup): SearchQuery {
   const q = textParam(ctx, 'q') ?? '';
-  if (!q.isWellFormed()) throw badRequest('"q" contains a broken character (a lone surrogate).');
-  if ([...q].length > LIMITS.queryCodePoints)
-    throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
   const [room, before] = [optionalRoomParam(ctx, rooms), intParam(ctx, 'before')];
   return { q, room, before, limit: limitParam(ctx, maxHitsPerPage) };
 }
 
-// Parameters of a request, from the path, the query and the body. They throw HttpError 400 or 404.
-
-/** Tells whether a room has messages. */
-interface RoomLookup {
-  last(room: string): number;
-}
-
-function roomParam(ctx: Koa.Context, rooms: RoomLookup): string {
-  const params: unknown = ctx['params'];
-  return toRoom(isObject(params) ? String(params['room']) : '', rooms);
-}
-
-/** The room in the query; undefined when it is absent. */
-function optionalRoomParam(ctx: Koa.Context, rooms: RoomLookup): string | undefined {
-  const raw = textParam(ctx, 'room');
-  return raw === undefined ? undefined : toRoom(raw, rooms);
-}
-
-/** A whole number in the query; undefined when it is absent. */
-function intParam(ctx: Koa.Context, name: string): number | undefined {
-  const raw = textParam(ctx, name);
-  const count = raw === undefined ? undefined : parseWholeNumber(raw);
-  if (raw !== undefined && count === undefined) throw badRequest(`"${name}" must be a whole number.`);
-  return count;
-}
-
-function limitParam(ctx: Koa.Context, most: number): number {
-  const limit = intParam(ctx, 'limit') ?? Math.min(LIMITS.defaultPageEvents, most);
-  if (limit < 1 || limit > most) throw badRequest(`"limit" must be a whole number from 1 to ${most}.`);
-  return limit;
-}
-
-function textParam(ctx: Koa.Context, name: string): string | undefined {
-  const raw = ctx.query[name];
-  if (raw !== undefined && typeof raw !== 'string') throw badRequest(`Send "${name}" only once.`);
-  return raw;
-}
-
-/** The JSON object of the body. `shape` is for the error message. */
-function jsonBody(ctx: Koa.Context, shape: string): Readonly<Record<string, unknown>> {
-  const body: unknown = ctx.request.body;
-  if (ctx.is('json') !== 'json' || !isObject(body)) throw badRequest(`Send a JSON object ${shape}.`);
-  return body;
-}
-
-function unwrap<T>(parsed: Parsed<T>): T {
-  if (parsed.ok) return parsed.value;
-  throw new HttpError(422, parsed.problem.code, parsed.problem.message);
-}
-
-function badRequest(message: string): HttpError {
-  return new HttpError(400, 'bad_request', message);
-}
-
-function toRoom(raw: string, rooms: RoomLookup): string {
-  const room = parseRoom(raw, (name) => rooms.last(name) > 0);
-  if (room !== undefined) return room;
-  throw new HttpError(
-    404,
-    'invalid_room',
-    `Room names use letters, numbers, - and _ (${LIMITS.roomNameLength} at most).`,
-  );
+function assertSearchable(q: string): void {
+  if (!q.isWellFormed()) throw badRequest('"q" contains a broken character (a lone surrogate).');
+  if ([...q].length > LIMITS.queryCodePoints)
+    throw badRequest(`A search can have at most ${LIMITS.queryCodePoints} characters.`);
 }

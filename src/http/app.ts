@@ -16,17 +16,18 @@ import { bodyReader, bodyTooLarge, maxBodyBytes } from './body.js';
 import { ErrorPage, errorHandler, HttpError } from './errors.js';
 import { type HealthDeps, healthRoutes } from './health.js';
 import { type LinkDeps, linkRoutes } from './links.js';
-import { manifestRoute, type PageDeps, pageRoutes } from './page.js';
+import { manifestRoute, pageRoutes } from './page.js';
+import { plainRoutes } from './plain.js';
+import { RateLimiter } from './rate-limiter.js';
 import { type SigninDeps, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
 
-export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
+export interface AppDeps extends Omit<ApiDeps, 'searchLimiter'>, SigninDeps, LinkDeps, HealthDeps {
   readonly store: ApiDeps['store'] & LinkDeps['store'];
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
   readonly logger: Logger;
   readonly telemetry: Telemetry;
-  readonly turn: PageDeps['turn'];
   readonly onError: (error: unknown) => void;
   /** absolute path of the folder that is served as it is */
   readonly publicDir: string;
@@ -48,11 +49,14 @@ export function createApp(deps: AppDeps): Koa {
   app.use(allowOrigins(deps));
   app.use(checkRequest(deps));
   app.use(bodyReader());
+  // as many searches as messages a second
+  const searchLimiter = new RateLimiter(deps.config.limits.messageRate, deps.now, 1000);
   for (const routes of [
     healthRoutes(deps),
     signinRoutes(deps),
     linkRoutes(deps),
-    apiRoutes(deps),
+    apiRoutes({ ...deps, searchLimiter }),
+    plainRoutes({ ...deps, searchLimiter }),
     pageRoutes(deps),
     manifestRoute(deps),
     socketRoute(),
@@ -172,9 +176,14 @@ function checkRequest({ config, isFull: full, telemetry }: AppDeps): Koa.Middlew
         'The Host header does not match this server. Operator: set PUBLIC_ORIGIN, or configure the proxy to forward Host and X-Forwarded-For.',
       );
     }
-    if (!safeMethods.has(ctx.method)) assertOwnOrigin(ctx.req, config, telemetry);
+    if (!safeMethods.has(ctx.method) || opensReader(ctx)) assertOwnOrigin(ctx.req, config, telemetry);
     await next();
   };
+}
+
+/** Whether the request makes the visitor present in a room. */
+function opensReader(ctx: Koa.Context): boolean {
+  return /^\/api\/rooms\/[^/]+\/events\/?$/i.test(ctx.path) || 'wait' in ctx.query;
 }
 
 /** Checks the announced size of a body. */

@@ -6,7 +6,7 @@ import type { Site } from '../config.js';
 import { isObject } from '../shared/parse.js';
 import type { Problem } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
-import { readHtml, render, translationsFor } from './html.js';
+import { problemText, readHtml, render, translationsFor } from './html.js';
 
 export class HttpError extends Error {
   readonly status: number;
@@ -29,7 +29,7 @@ export interface ErrorDeps {
 }
 
 /** Refusals that are logged, because a limit or a setting may be wrong. */
-const loggedCodes = new Set(['too_many', 'full', 'forbidden', 'name_taken']);
+const loggedCodes = new Set(['too_many', 'too_many_connections', 'full', 'forbidden', 'name_taken']);
 
 /** The outermost handler. Answers every error as `{"error":{"code","message"}}`, or as a page to a browser. */
 export function errorHandler({ logger, telemetry, onError }: ErrorDeps, page: ErrorPage): Koa.Middleware {
@@ -93,9 +93,10 @@ export class ErrorPage {
 
   /** Sets the body. */
   render(ctx: Koa.Context, { status, code }: PageError): void {
-    const { language, problems, rooms, errorPage } = translationsFor(ctx);
-    const { tag } = language;
-    const what = Object.entries(problems).find(([name]) => name === code)?.[1] ?? problems.unknown;
+    const t = translationsFor(ctx);
+    const { rooms, errorPage } = t;
+    const { tag } = t.language;
+    const what = problemText(t, code);
     const why = code === 'invalid_room' ? rooms.invalidName : errorPage.status(status);
     ctx.set({ 'Cache-Control': 'no-store', 'Content-Language': tag });
     ctx.type = 'html';

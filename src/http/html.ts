@@ -35,6 +35,29 @@ export function render(html: string, tag: string, blanks: Readonly<Record<string
     .replace(/\{\{(\w+)\}\}/g, (_, key: string) => escapeHtml(blanks[key] ?? ''));
 }
 
+/** HTML that is not escaped again. */
+export interface Markup {
+  readonly text: string;
+}
+
+type Interpolation = string | number | false | undefined | Markup | readonly (Markup | string)[];
+
+/** Builds HTML. Texts are escaped; false and undefined are left out. */
+export function html(parts: TemplateStringsArray, ...values: readonly Interpolation[]): Markup {
+  return { text: parts.map((part, n) => part + markupOf(values[n])).join('') };
+}
+
+function markupOf(value: Interpolation): string {
+  if (value === undefined || value === false) return '';
+  if (typeof value === 'string' || typeof value === 'number') return escapeHtml(String(value));
+  return 'text' in value ? value.text : value.map(markupOf).join('');
+}
+
+/** Explains an error code. */
+export function problemText({ problems }: Translations, code: string): string {
+  return Object.entries(problems).find(([name]) => name === code)?.[1] ?? problems.unknown;
+}
+
 /** Escapes braces too, so that a value cannot contain a placeholder. */
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"'{}]/g, (char) => `&#${char.charCodeAt(0)};`);
@@ -78,6 +101,15 @@ export function chosenTranslations(ctx: Koa.Context, { basePath: path }: Site): 
   const options = { path, httpOnly: false, sameSite: 'lax', maxAge: yearMs, signed: false } as const;
   ctx.cookies.set('lang', chosen.language.tag, options);
   return chosen;
+}
+
+/** A link for each other language. */
+export function languageLinks(now: string): Markup[] {
+  return [...languages.values()].map(({ language: { tag, name } }) =>
+    tag === now
+      ? html`<span lang="${tag}">${name}</span> `
+      : html`<a href="?lang=${tag}" lang="${tag}" hreflang="${tag}">${name}</a> `,
+  );
 }
 
 /** A button for each other language, which reloads the form with the same input. */

@@ -39,51 +39,60 @@ export function pageRoutes(deps: PageDeps): Router {
     ctx.redirect(sessionOf(ctx, deps) ? home : signinUrl(site, home));
   });
   router.get('/r/:room', async (ctx) => {
-    const room = parseRoomSegment(
-      ctx.path.slice('/r/'.length).replace(/\/$/, ''),
-      (name) => deps.log.last(name) > 0,
-    );
-    if (room === undefined) throw new HttpError(404, 'invalid_room', 'That is not a valid room name.');
+    const room = roomOf(ctx.path, deps);
     const address = roomPath(site, room);
     if (decodeURIComponent(ctx.path) !== `/r/${room}`) return ctx.redirect(address + ctx.search);
     const session = sessionOf(ctx, deps);
     if (!session) return ctx.redirect(signinUrl(site, address));
     const pieces = html.get(translationsFor(ctx).language.tag);
     if (!pieces) throw new Error('there is no page in the language that was chosen');
-    sendPage(ctx, pieces, await createSnapshot(ctx, session.user, room, deps));
+    sendPage(ctx, pieces, await createSnapshot(ctx, session.user, room, deps), site);
   });
   return router;
+}
+
+/** Returns the room of a path that begins with `/r/`. @throws HttpError 404 */
+export function roomOf(path: string, { log }: Pick<LogDeps, 'log'>): string {
+  const segment = path.slice('/r/'.length).replace(/\/$/, '');
+  const room = parseRoomSegment(segment, (name) => log.last(name) > 0);
+  if (room === undefined) throw new HttpError(404, 'invalid_room', 'That is not a valid room name.');
+  return room;
+}
+
+/** Returns the address of a room without JavaScript. */
+export function plainPath(site: Site, room: string): string {
+  return `${roomPath(site, room)}/plain`;
 }
 
 function roomPath(site: Site, room: string): string {
   return publicPath(site, `/r/${encodeURIComponent(room)}`);
 }
 
-/** The HTML before, between and after the user's id and the snapshot. */
-type HtmlPieces = readonly [string, string, string];
+/** The HTML before, between and after the user's id, the snapshot, and the address of the plain page. */
+type HtmlPieces = readonly [string, string, string, string];
 
 /** @throws when the template does not match this file */
 function loadPieces(
   { language: { tag }, signIn, dialog }: Translations,
   { publicDir, config: { site } }: PageDeps,
 ): HtmlPieces {
-  const texts = { noScript: signIn.noScript, loading: dialog.loading };
+  const texts = { noScript: signIn.noScript, plain: signIn.plain, loading: dialog.loading };
   const html = render(readHtml(publicDir, 'index.html', site, tag), tag, texts);
-  const [, ...three] = /^(.*data-user=")(".*id="snapshot">)(.*)$/s.exec(html) ?? [];
-  const [before, between, after] = three;
-  if (before === undefined || between === undefined || after === undefined)
-    throw new Error('public/index.html has no place for the user and the snapshot');
-  return [before, between, after];
+  const [, a, b, c, d] =
+    /^(.*data-user=")(.*id="snapshot">)(.*class="noscript".*<a href=")(".*)$/s.exec(html) ?? [];
+  if (a === undefined || b === undefined || c === undefined || d === undefined)
+    throw new Error('public/index.html has no place for the user, the snapshot and the plain page');
+  return [a, b, c, d];
 }
 
 /** Forbids caching, because the page contains messages and the file names of the current build. */
-function sendPage(ctx: Koa.Context, [before, between, after]: HtmlPieces, snapshot: Snapshot): void {
+function sendPage(ctx: Koa.Context, [a, b, c, d]: HtmlPieces, snapshot: Snapshot, site: Site): void {
   ctx.type = 'html';
   ctx.set('Cache-Control', 'no-store');
-  ctx.body = before + snapshot.user.id + between + toScriptJson(snapshot) + after;
+  ctx.body = a + snapshot.user.id + b + toScriptJson(snapshot) + c + plainPath(site, snapshot.room) + d;
 }
 
-function signinUrl(site: Site, next: string): string {
+export function signinUrl(site: Site, next: string): string {
   return publicPath(site, `/signin?next=${encodeURIComponent(next)}`);
 }
 

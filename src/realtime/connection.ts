@@ -1,7 +1,8 @@
 /**
- * One socket of one user in one room. Incoming frames become commands; outgoing frames are written as whole frames.
- * `ws` reads and handles control frames. We write text frames to the raw socket ourselves, which is safe because deflate
- * is off and no frame is fragmented. Nothing is kept per socket that can be shared: no closure, no timer, no request.
+ * Connection: one reader of one room, over any transport. WebSocketConnection: incoming frames become commands; outgoing
+ * frames are written as whole frames. `ws` reads and handles control frames. We write text frames to the raw socket
+ * ourselves, which is safe because deflate is off and no frame is fragmented. Nothing is kept per socket that can be
+ * shared: no closure, no timer, no request.
  */
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
@@ -14,9 +15,35 @@ import {
   type Problem,
   type ServerFrame,
 } from '../shared/protocol.js';
+import { Frames, pingFrame, pongFrame } from './frames.js';
 import type { Pingable } from './heartbeat.js';
 import type { Room, Subscriber } from './room.js';
 import type { ConnectedUser } from './user.js';
+
+export type CloseReason = readonly [code: number, reason: string];
+
+/** What the hub and its users need of a connection. */
+export interface Connection extends Subscriber, Pingable {
+  readonly user: ConnectedUser;
+  readonly room: Room;
+  readonly transport: 'websocket' | 'sse' | 'ndjson' | 'poll';
+  sessionExpiresAt: number;
+  /** Whether `left` is sent without delay, because the user will not be back soon: see Presence. */
+  leavesAtOnce: boolean;
+  readonly open: boolean;
+  /** Reads from the peer again. */
+  resume(): void;
+  /** Closes a peer that sends too much. */
+  closeFlood(reason: CloseReason): void;
+  markClosed(): void;
+}
+
+/** A connection that receives what it missed in pages. */
+export interface ReplayConnection extends Connection {
+  /** Writes a page of a replay, without the limit. Returns whether the next page may follow at once. */
+  writePage(page: Frames): boolean;
+  onDrain(next: () => void): void;
+}
 
 export interface ConnectionOptions {
   readonly ws: WebSocket;
@@ -36,14 +63,13 @@ export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typi
 /** Bytes that are read of a flood after its close, so that its peer gets the close frame. Then reading stops. */
 const maxDiscardedBytes = 1024 * 1024;
 
-export class Connection implements Subscriber, Pingable {
+export class WebSocketConnection implements ReplayConnection {
   readonly user: ConnectedUser;
   readonly room: Room;
   readonly address: string | undefined;
   sessionExpiresAt: number;
   readonly pingSlot: number;
   firstBatch = 0;
-  /** Whether `left` is sent without delay, because the user will not be back soon: see Presence. */
   leavesAtOnce = false;
   /** The code with which we closed a flood. Its answer is not read. */
   closeCode: number | undefined;
@@ -86,19 +112,22 @@ export class Connection implements Subscriber, Pingable {
   }
 
   send(frame: ServerFrame): void {
-    this.write(textFrame(frame));
+    this.write(Frames.encode(frame));
   }
 
-  /** Writes whole frames. Cuts a reader that is over its limit: it reconnects and resumes at its number. */
-  write(bytes: Buffer): void {
+  /** Cuts a reader that is over its limit: it reconnects and resumes at its number. */
+  write(frames: Frames): void {
+    this.#write(frames.webSocket);
+  }
+
+  #write(bytes: Buffer): void {
     if (!this.open) return;
     this.#socket.write(bytes);
     if (this.#sendBuffer > 0 && this.#socket.writableLength > this.#sendBuffer) this.terminate();
   }
 
-  /** Writes a page of a replay, without the limit. Returns whether the next page may follow at once. */
-  writePage(page: Buffer): boolean {
-    return !this.open || this.#socket.write(page);
+  writePage(page: Frames): boolean {
+    return !this.open || this.#socket.write(page.webSocket);
   }
 
   onDrain(next: () => void): void {
@@ -107,6 +136,15 @@ export class Connection implements Subscriber, Pingable {
 
   get bufferedBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  get transport(): 'websocket' {
+    return 'websocket';
+  }
+
+  /** A WebSocket answers pings, so it may stay open as long as its session. */
+  get endsAt(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
   get open(): boolean {
@@ -119,7 +157,7 @@ export class Connection implements Subscriber, Pingable {
 
   /** Answers a ping within the limit of `write`, so that unread answers cannot fill our memory. */
   pong(payload: Buffer): void {
-    this.write(pongFrame(payload));
+    this.#write(pongFrame(payload));
   }
 
   /** Call it whenever a frame arrives. */
@@ -135,7 +173,7 @@ export class Connection implements Subscriber, Pingable {
       return;
     }
     this.#alive = false;
-    this.write(pingFrame);
+    this.#write(pingFrame);
   }
 
   /** Stops reading. */
@@ -151,15 +189,15 @@ export class Connection implements Subscriber, Pingable {
   }
 
   /** Sends a close frame; ws cuts the socket when the peer does not answer it. */
-  close([code, reason]: readonly [code: number, reason: string]): void {
+  close([code, reason]: CloseReason): void {
     if (!this.open) return;
     this.#state = 'closing';
     this.resume(); // a paused socket would never see the answer
     this.#ws.close(code, reason);
   }
 
-  /** Closes a peer that sends too much, and parses nothing more of it, because that would delay everybody. */
-  closeFlood(reason: readonly [code: number, reason: string]): void {
+  /** Parses nothing more of the flood, because that would delay everybody. */
+  closeFlood(reason: CloseReason): void {
     if (!this.open) return;
     this.close(reason);
     this.closeCode = reason[0];
@@ -210,47 +248,5 @@ export class Connection implements Subscriber, Pingable {
     this.sendError(rejected.problem, rejected.cid);
     this.#protocolErrors = rejected.isProtocolError ? this.#protocolErrors + 1 : 0;
     if (this.#protocolErrors === LIMITS.protocolErrors) this.closeFlood(CLOSE.protocolError);
-  }
-}
-
-/** Server frames as bytes (RFC 6455, 5.2): never masked, never fragmented. One Buffer serves all subscribers. */
-
-const textHeaderByte = 0x81;
-const pongHeaderByte = 0x8a;
-
-/** A ping without payload. */
-const pingFrame: Buffer = Buffer.from([0x89, 0x00]);
-
-/** Returns the text frame, with its header. */
-export function textFrame(frame: ServerFrame): Buffer {
-  const json = JSON.stringify(frame);
-  const size = Buffer.byteLength(json);
-  const header = headerSize(size);
-  const bytes = Buffer.allocUnsafe(header + size);
-  bytes[0] = textHeaderByte;
-  writeLength(bytes, size);
-  bytes.write(json, header, 'utf8');
-  return bytes;
-}
-
-/** Returns a pong. `payload` has at most 125 bytes; ws has checked it. */
-function pongFrame(payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([pongHeaderByte, payload.length]), payload]);
-}
-
-function headerSize(size: number): number {
-  if (size < 126) return 2;
-  return size < 65_536 ? 4 : 10;
-}
-
-function writeLength(bytes: Buffer, size: number): void {
-  if (size < 126) {
-    bytes[1] = size;
-  } else if (size < 65_536) {
-    bytes[1] = 126;
-    bytes.writeUInt16BE(size, 2);
-  } else {
-    bytes[1] = 127;
-    bytes.writeBigUInt64BE(BigInt(size), 2);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * One timer for all connections. A cursor passes over all of them once a second, in 20 ticks, so that 18,000 sockets do
- * not block the event loop. It closes expired sessions and adds up the bytes that wait for readers. Every 15th pass it
- * pings the connection. A peer that lost its network is gone after 30 seconds at most.
+ * not block the event loop. It closes expired sessions and old streams, and adds up the bytes that wait for readers. Every
+ * 15th pass it pings the connection. A socket that lost its network is gone after 30 seconds at most.
  */
 import { CLOSE } from '../shared/protocol.js';
 
@@ -19,6 +19,8 @@ export interface Pingable {
   readonly pingSlot: number;
   /** Milliseconds since 1970. */
   readonly sessionExpiresAt: number;
+  /** When we end it, in milliseconds since 1970. */
+  readonly endsAt: number;
   /** Bytes that the peer has not taken yet. */
   readonly bufferedBytes: number;
   ping(): void;
@@ -75,6 +77,7 @@ export class Heartbeat {
     this.#checked++;
     this.#bufferedBytes += connection.bufferedBytes;
     if (connection.sessionExpiresAt <= now) connection.close(CLOSE.notSignedIn);
+    else if (connection.endsAt <= now) connection.close(CLOSE.streamOver);
     else if (connection.pingSlot === this.#second) connection.ping();
   }
 

@@ -7,6 +7,7 @@ import { type Command, type Result, toCommand } from '../chat/types.js';
 import type { Limits } from '../config.js';
 import type { Reply } from '../sequencer/sequencer.js';
 import { newSalt } from '../session.js';
+import type { ResumePosition } from '../shared/parse.js';
 import {
   CLOSE,
   type HelloFrame,
@@ -16,8 +17,15 @@ import {
   type User,
 } from '../shared/protocol.js';
 import { Broadcaster } from './broadcaster.js';
-import { Connection, type ConnectionOptions, textFrame } from './connection.js';
+import {
+  type Connection,
+  type ConnectionOptions,
+  type ReplayConnection,
+  WebSocketConnection,
+} from './connection.js';
+import { Frames } from './frames.js';
 import { Heartbeat } from './heartbeat.js';
+import { PollConnection, StreamConnection, type StreamOptions } from './readers.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
 import { messageCost, sustainedBucket, Throttler, type TokenBucket } from './throttle.js';
@@ -35,14 +43,6 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly onSeen: (user: User) => void;
 }
 
-/** Where a client wants its events to begin. */
-export interface ResumePosition {
-  readonly after: number | undefined;
-  readonly epoch: string | undefined;
-  /** How many events to send when there is no `after`. */
-  readonly history: number;
-}
-
 /** Milliseconds of each turn for making members of everyone who was in the room at its first message. */
 const enterBudgetMs = 2;
 
@@ -50,7 +50,8 @@ const enterBudgetMs = 2;
 const seenCycleSeconds = 600;
 
 export class Hub {
-  readonly connections = new Map<WebSocket, Connection>();
+  /** Every connection by its WebSocket or response; a PollConnection by itself. */
+  readonly connections = new Map<object, Connection>();
   /** Events delivered since the start. */
   eventCount = 0;
   readonly scheduler = new Scheduler();
@@ -60,6 +61,7 @@ export class Hub {
   readonly #deps: HubDeps;
   readonly #rooms = new Map<string, Room>();
   readonly #users = new Map<string, ConnectedUser>();
+  readonly #polls = new Set<PollConnection>();
   /** Users without a socket. */
   readonly #idle = new Set<ConnectedUser>();
   /** What each address has posted lately. */
@@ -71,6 +73,10 @@ export class Hub {
   constructor(deps: HubDeps) {
     this.#deps = deps;
     this.memberships = new MembershipTracker({ ...deps, scheduler: this.scheduler });
+  }
+
+  get epoch(): string {
+    return this.#deps.epoch;
   }
 
   get userCount(): number {
@@ -116,29 +122,56 @@ export class Hub {
     return new Promise((resolve) => this.memberships.flush(this.user(profile), resolve));
   }
 
-  open(options: ConnectionOptions, roomName: string, resume: ResumePosition): Connection {
-    const room = this.#room(roomName);
+  open(options: ConnectionOptions, roomName: string, resume: ResumePosition): WebSocketConnection {
     const { sendBuffer } = this.#deps.limits;
-    const connection = new Connection(options, room, sendBuffer, this.heartbeat.assignPingSlot());
-    this.connections.set(options.ws, connection);
-    connection.user.addConnection(connection);
-    this.#idle.delete(connection.user);
-    this.memberships.onEnter(connection.user, room.name);
-    const join = room.presence.enter(connection.user);
-    if (join) this.#broadcast(room, join);
+    const pingSlot = this.heartbeat.assignPingSlot();
+    const connection = new WebSocketConnection(options, this.#room(roomName), sendBuffer, pingSlot);
+    this.#add(options.ws, connection);
     this.#replay(connection, resume);
     return connection;
   }
 
+  /** `key` stands for the stream in `connections`. */
+  openStream(key: object, options: StreamOptions, roomName: string, resume: ResumePosition): void {
+    const { sendBuffer } = this.#deps.limits;
+    const pingSlot = this.heartbeat.assignPingSlot();
+    const connection = new StreamConnection(options, this.#room(roomName), sendBuffer, pingSlot);
+    this.#add(key, connection);
+    this.#replay(connection, resume);
+  }
+
+  openPoll(user: ConnectedUser, roomName: string): PollConnection {
+    const poll = new PollConnection(user, this.#room(roomName), (closed) => this.close(closed));
+    this.#polls.add(poll);
+    this.#add(poll, poll);
+    poll.room.subscribe(poll);
+    return poll;
+  }
+
+  #add(key: object, connection: Connection): void {
+    const { user, room } = connection;
+    this.connections.set(key, connection);
+    user.addConnection(connection);
+    this.#idle.delete(user);
+    this.memberships.onEnter(user, room.name);
+    const join = room.presence.enter(user);
+    if (join) this.#broadcast(room, join);
+  }
+
   receive(ws: WebSocket, data: RawData, binary: boolean): void {
-    const connection = this.connections.get(ws);
+    const connection = this.socket(ws);
     const bytes = Buffer.isBuffer(data) ? data.length : 0;
     if (connection) this.#runOrQueue(connection, bytes, () => this.#process(connection, data, binary, bytes));
   }
 
+  socket(ws: WebSocket): WebSocketConnection | undefined {
+    const connection = this.connections.get(ws);
+    return connection instanceof WebSocketConnection ? connection : undefined;
+  }
+
   /** Answers a ping frame. */
   ping(ws: WebSocket, payload: Buffer): void {
-    const connection = this.connections.get(ws);
+    const connection = this.socket(ws);
     if (connection) this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
   }
 
@@ -157,11 +190,13 @@ export class Hub {
     return bucket;
   }
 
-  close(ws: WebSocket): void {
-    const connection = this.connections.get(ws);
+  /** The peer of a connection is gone. */
+  close(key: object): void {
+    const connection = this.connections.get(key);
     if (!connection) return;
     connection.markClosed();
-    this.connections.delete(ws);
+    this.connections.delete(key);
+    if (connection instanceof PollConnection) this.#polls.delete(connection);
     const { user } = connection;
     const now = performance.now();
     user.removeConnection(connection, now);
@@ -190,11 +225,12 @@ export class Hub {
     this.memberships.notifier.run();
   }
 
-  /** Sends delayed `left` frames and the counts of large rooms, and drops idle users. */
+  /** Sends delayed `left` frames and the counts of large rooms, and drops idle users and polls. */
   everySecond(): void {
     const now = performance.now();
     for (const room of this.#rooms.values())
       for (const update of room.presence.takeUpdates(now)) this.#broadcast(room, update);
+    for (const poll of this.#polls) if (poll.goneAt <= now) poll.close();
     for (const user of this.#idle) this.#forget(user, now);
     for (const [address, bucket] of this.#addressBuckets)
       if (bucket.isFull(now)) this.#addressBuckets.delete(address);
@@ -232,7 +268,7 @@ export class Hub {
   }
 
   /** Sends `hello`, the events since the client's position, and the list of users. */
-  #replay(connection: Connection, { after, epoch, history }: ResumePosition): void {
+  #replay(connection: ReplayConnection, { after, epoch, history }: ResumePosition): void {
     const { room, user } = connection;
     const { last } = room;
     const complete =
@@ -246,11 +282,11 @@ export class Hub {
       user: user.profile,
       complete,
     };
-    this.#replays.start(connection, from, textFrame(hello), () => room.presence.encodedList());
+    this.#replays.start(connection, from, Frames.encode(hello, from), () => room.presence.encodedList());
   }
 
   /** Processes a frame within the user's limit, or queues it. */
-  #runOrQueue(connection: Connection, bytes: number, process: () => void): void {
+  #runOrQueue(connection: WebSocketConnection, bytes: number, process: () => void): void {
     const { throttle } = connection.user;
     const now = performance.now();
     connection.markAlive();
@@ -262,13 +298,13 @@ export class Hub {
     }
   }
 
-  #process(connection: Connection, data: RawData, binary: boolean, bytes: number): void {
+  #process(connection: WebSocketConnection, data: RawData, binary: boolean, bytes: number): void {
     const command = connection.receive(data, binary);
     if (command?.type === 'typing') broadcastTyping(connection, performance.now());
     else if (command) this.#postOrQueue(connection, command, bytes);
   }
 
-  #postOrQueue(connection: Connection, command: PostCommand, bytes: number): void {
+  #postOrQueue(connection: WebSocketConnection, command: PostCommand, bytes: number): void {
     const { throttle } = connection.user;
     const now = performance.now();
     const cost = messageCost('data' in command ? command.data : '');
@@ -281,14 +317,14 @@ export class Hub {
   }
 
   /** Call it when something of this user was queued. */
-  #throttleUser(connection: Connection, now: number): void {
+  #throttleUser(connection: WebSocketConnection, now: number): void {
     const { user } = connection;
     if (user.throttle.isOverLimit) user.disconnect();
     else if (user.throttle.shouldPause(now)) connection.pause();
     this.#throttler.add(user);
   }
 
-  #post(connection: Connection, command: PostCommand): void {
+  #post(connection: WebSocketConnection, command: PostCommand): void {
     const { room, user } = connection;
     const origin = { at: this.#deps.now(), salt: newSalt() };
     this.#deps.submit(toCommand(command, room.name, user.profile, origin), (result) =>
@@ -336,8 +372,8 @@ export class Hub {
     if (!mark.advanced) return;
     this.memberships.notifier.invalidate(room, user);
     const { last, read, unread, mentions } = mark;
-    const bytes = textFrame({ type: 'room', room, last, read, unread, mentions });
-    for (const connection of user.connections) connection.write(bytes);
+    const frames = Frames.encode({ type: 'room', room, last, read, unread, mentions });
+    for (const connection of user.connections) connection.write(frames);
   }
 
   #broadcast(room: Room, frame: Parameters<Room['broadcast']>[0]): void {
@@ -376,7 +412,7 @@ export class Hub {
 }
 
 /** Answers a command that became no event. An event is its own answer: it comes back with its cid. */
-function reply(connection: Connection, result: Result, cid: string | undefined): void {
+function reply(connection: WebSocketConnection, result: Result, cid: string | undefined): void {
   if (result.kind === 'rejected') connection.sendError(result.problem, cid);
   else if (result.kind === 'duplicate' && cid !== undefined)
     connection.send({ type: 'ack', cid, id: result.event.id });
@@ -386,12 +422,12 @@ function reply(connection: Connection, result: Result, cid: string | undefined):
 const typingIntervalMs = 1000;
 
 /** Sends a typing frame to the others in a small room. Large rooms get none. `now` is performance.now(). */
-function broadcastTyping(connection: Connection, now: number): void {
+function broadcastTyping(connection: WebSocketConnection, now: number): void {
   const { room, user } = connection;
   const sinceLastMs = now - (connection.typedAt ?? Number.NEGATIVE_INFINITY);
   if (room.presence.count > LIMITS.listedUsers || sinceLastMs < typingIntervalMs) return;
   connection.typedAt = now;
   const own = new Set<Subscriber>(user.connections);
-  const bytes = textFrame({ type: 'typing', user: user.profile });
-  for (const subscriber of room.subscribers) if (!own.has(subscriber)) subscriber.write(bytes);
+  const frames = Frames.encode({ type: 'typing', user: user.profile });
+  for (const subscriber of room.subscribers) if (!own.has(subscriber)) subscriber.write(frames);
 }

@@ -6,7 +6,7 @@
  * and reloads are silent, and so is a client that opens and closes sockets all the time.
  */
 import { LIMITS, type ServerFrame, type User } from '../shared/protocol.js';
-import { textFrame } from './connection.js';
+import { Frames } from './frames.js';
 
 /**
  * A room of N thousand users gets its count every N seconds, because one count to 18,000 users is 18,000 writes. The size
@@ -30,7 +30,7 @@ export class Presence<P extends Present = Present> {
   #large = false;
   #changed = false;
   #secondsSinceUpdate = maxCountIntervalSeconds;
-  #encodedList: Buffer | undefined;
+  #encodedList: Frames | undefined;
 
   get count(): number {
     return this.#sockets.size;
@@ -92,10 +92,10 @@ export class Presence<P extends Present = Present> {
     return { type: 'list', data, count: this.count };
   }
 
-  /** Returns the list as bytes. In a large room it is encoded once a second, not for each of thousands who join at once. */
-  encodedList(): Buffer {
-    if (!this.#large) return textFrame(this.list());
-    this.#encodedList ??= textFrame(this.list());
+  /** Returns the list. In a large room it is encoded once a second, not for each of thousands who join at once. */
+  encodedList(): Frames {
+    if (!this.#large) return Frames.encode(this.list());
+    this.#encodedList ??= Frames.encode(this.list());
     return this.#encodedList;
   }
 

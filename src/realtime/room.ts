@@ -1,6 +1,6 @@
 /**
  * A room with at least one subscriber, and the hot path. A frame is encoded once. The pending frames are joined into a
- * batch once, and the batch is written once to each subscriber.
+ * batch once for each format, and the batch is written once to each subscriber.
  *
  * Invariant: a subscriber has received every event up to `last` when it subscribes, and receives every later one. To keep
  * it, no await may come between a commit and `publish`, nor between the page that reaches `last` and `subscribe`.
@@ -9,7 +9,8 @@
  * subscribers join meanwhile; the replay of a new subscriber covers the earlier batches.
  */
 import { CLOSE, type RoomEvent, type ServerFrame } from '../shared/protocol.js';
-import { type Connection, textFrame } from './connection.js';
+import type { ReplayConnection } from './connection.js';
+import { Frames } from './frames.js';
 import { Presence } from './presence.js';
 import type { Scheduler } from './scheduler.js';
 import type { ConnectedUser } from './user.js';
@@ -18,7 +19,7 @@ import type { ConnectedUser } from './user.js';
 export interface Subscriber {
   /** Number of the first batch that it receives. */
   firstBatch: number;
-  write(bytes: Buffer): void;
+  write(frames: Frames): void;
 }
 
 /** What a room needs of the log. */
@@ -33,7 +34,7 @@ export interface EventSource {
 
 /** Events of a room as frames; `last` is the number of the newest of them. */
 export interface ReplayPage {
-  readonly frames: readonly Buffer[];
+  readonly frames: readonly Frames[];
   readonly last: number;
 }
 
@@ -57,12 +58,12 @@ export class Room {
   readonly #log: EventSource;
   readonly #frames = new FrameCache();
   /** Frames that are in no batch yet. */
-  #pending: Buffer[] = [];
+  #pending: Frames[] = [];
   /** Closed batches that are not being written yet. */
-  #ready: Buffer[] = [];
-  /** Number, bytes, and remaining subscribers of the batch that is being written. */
+  #ready: Frames[] = [];
+  /** Number, frames, and remaining subscribers of the batch that is being written. */
   #batch = 0;
-  #batchBytes: Buffer = Buffer.alloc(0);
+  #batchFrames: Frames = Frames.join([]);
   #cursor: IterableIterator<Subscriber> | undefined;
   #startedAt = 0;
 
@@ -91,7 +92,7 @@ export class Room {
   }
 
   #queueEvent(event: RoomEvent): void {
-    const frame = textFrame(event);
+    const frame = Frames.encode(event, event.id);
     this.last = event.id;
     // cached frames hold the previous text, also as the excerpt of a reply
     if (event.type === 'delete' || event.type === 'edit') this.#frames.clear();
@@ -106,7 +107,7 @@ export class Room {
 
   /** Queues a frame without a number. */
   broadcast(frame: ServerFrame): void {
-    this.#pending.push(textFrame(frame));
+    this.#pending.push(Frames.encode(frame));
   }
 
   /** Adds a subscriber, which receives no frame that is already queued. */
@@ -127,7 +128,7 @@ export class Room {
     if (cached.length > 0) return { frames: cached, last: id + cached.length };
     const events = this.#log.after(this.name, id, replayPageEvents, replayPageBytes);
     const frames = events.map((event) => {
-      const frame = textFrame(event);
+      const frame = Frames.encode(event, event.id);
       this.#frames.add(event.id, frame);
       return frame;
     });
@@ -145,16 +146,16 @@ export class Room {
         this.#delayNextFlush();
         return this.#ready.length === 0 && this.#pending.length === 0;
       }
-      if (next.value.firstBatch <= this.#batch) next.value.write(this.#batchBytes);
+      if (next.value.firstBatch <= this.#batch) next.value.write(this.#batchFrames);
     }
     return false;
   }
 
   #nextBatch(now: number): IterableIterator<Subscriber> | undefined {
-    const bytes = this.#ready.shift() ?? (this.#pending.length > 0 ? this.#closeBatch() : undefined);
-    if (!bytes) return undefined;
+    const frames = this.#ready.shift() ?? (this.#pending.length > 0 ? this.#closeBatch() : undefined);
+    if (!frames) return undefined;
     this.#startedAt = now;
-    this.#batchBytes = bytes;
+    this.#batchFrames = frames;
     this.#batch++;
     this.#cursor = this.subscribers.values();
     return this.#cursor;
@@ -166,16 +167,11 @@ export class Room {
     if (delay >= flushDelay.minMs) this.nextFlushAt = now + Math.min(delay, flushDelay.maxMs);
   }
 
-  #closeBatch(): Buffer {
-    const bytes = concat(this.#pending);
+  #closeBatch(): Frames {
+    const frames = Frames.join(this.#pending);
     this.#pending = [];
-    return bytes;
+    return frames;
   }
-}
-
-function concat(frames: readonly Buffer[]): Buffer {
-  const [only] = frames;
-  return frames.length === 1 && only ? only : Buffer.concat(frames);
 }
 
 /** Maximum number and bytes of cached frames per room. */
@@ -187,11 +183,11 @@ const maxCachedBytes = 1024 * 1024;
  * at the same time, each event is read from the database and encoded once.
  */
 export class FrameCache {
-  readonly #frames = new Map<number, Buffer>();
+  readonly #frames = new Map<number, Frames>();
   #bytes = 0;
 
-  add(id: number, frame: Buffer): void {
-    this.#bytes += frame.length - (this.#frames.get(id)?.length ?? 0);
+  add(id: number, frame: Frames): void {
+    this.#bytes += frame.byteLength - (this.#frames.get(id)?.byteLength ?? 0);
     this.#frames.set(id, frame);
     if (this.#frames.size > maxCachedFrames || this.#bytes > maxCachedBytes) this.#dropOldest();
   }
@@ -202,14 +198,14 @@ export class FrameCache {
   }
 
   /** Returns the cached frames that follow number `id` without a gap, up to the size of a page. */
-  pageAfter(id: number): Buffer[] {
-    const page: Buffer[] = [];
+  pageAfter(id: number): Frames[] {
+    const page: Frames[] = [];
     let bytes = 0;
     while (page.length < replayPageEvents && bytes < replayPageBytes) {
       const frame = this.#frames.get(id + 1 + page.length);
       if (!frame) break;
       page.push(frame);
-      bytes += frame.length;
+      bytes += frame.byteLength;
     }
     return page;
   }
@@ -219,7 +215,7 @@ export class FrameCache {
     for (const [id, frame] of this.#frames) {
       if (this.#frames.size <= maxCachedFrames / 2 && this.#bytes <= maxCachedBytes / 2) return;
       this.#frames.delete(id);
-      this.#bytes -= frame.length;
+      this.#bytes -= frame.byteLength;
     }
   }
 }
@@ -228,11 +224,11 @@ export class FrameCache {
 const replayBudgetMs = 2;
 
 interface Replay {
-  readonly connection: Connection;
+  readonly connection: ReplayConnection;
   /** Number of the last event that was written. */
   after: number;
   /** Returns the frame that follows the last page. */
-  readonly ending: () => Buffer;
+  readonly ending: () => Frames;
 }
 
 /**
@@ -249,7 +245,7 @@ export class ReplayQueue {
   }
 
   /** Writes `greeting` and the first page at once. `ending` gives the frame after the last page. */
-  start(connection: Connection, after: number, greeting: Buffer, ending: () => Buffer): void {
+  start(connection: ReplayConnection, after: number, greeting: Frames, ending: () => Frames): void {
     this.#writePage({ connection, after, ending }, [greeting]);
   }
 
@@ -264,11 +260,11 @@ export class ReplayQueue {
     this.#scheduler.runSliced(this.#writeNext, replayBudgetMs);
   }
 
-  #writePage(replay: Replay, greeting: readonly Buffer[]): void {
+  #writePage(replay: Replay, greeting: readonly Frames[]): void {
     const { connection } = replay;
     const page = connection.open ? readPage(connection, replay.after) : undefined;
     if (!page) return;
-    const drained = connection.writePage(concat([...greeting, ...page.frames]));
+    const drained = connection.writePage(Frames.join([...greeting, ...page.frames]));
     replay.after = page.last;
     if (page.last === connection.room.last) {
       connection.writePage(replay.ending()); // apart from the page, because thousands share these bytes
@@ -279,7 +275,7 @@ export class ReplayQueue {
 }
 
 /** Returns a page. Closes the connection when the log cannot be read; the client reconnects and asks again. */
-function readPage(connection: Connection, after: number): ReplayPage | undefined {
+function readPage(connection: ReplayConnection, after: number): ReplayPage | undefined {
   try {
     return connection.room.pageAfter(after);
   } catch {

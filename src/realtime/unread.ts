@@ -8,7 +8,7 @@
 import type { Command, UnreadCounts } from '../chat/types.js';
 import type { Reply } from '../sequencer/sequencer.js';
 import type { RoomEvent, User } from '../shared/protocol.js';
-import { textFrame } from './connection.js';
+import { Frames } from './frames.js';
 import type { Scheduler } from './scheduler.js';
 import type { ConnectedUser } from './user.js';
 
@@ -276,8 +276,8 @@ export class UnreadNotifier {
     if (user.connectionCount === 0 || onlyRoomOf(user) === room) return;
     const counts = this.#countsOf(user, room);
     if (!counts) return;
-    const bytes = textFrame({ type: 'room', room, ...counts });
-    for (const connection of user.connections) if (connection.room.name !== room) connection.write(bytes);
+    const frames = Frames.encode({ type: 'room', room, ...counts });
+    for (const connection of user.connections) if (connection.room.name !== room) connection.write(frames);
   }
 
   #countsOf(user: ConnectedUser, room: string): (UnreadCounts & { readonly last: number }) | undefined {

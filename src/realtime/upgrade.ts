@@ -21,10 +21,10 @@ import {
   pathBelow,
 } from '../origin.js';
 import type { SessionCookie } from '../session.js';
-import { parseRoomSegment } from '../shared/parse.js';
+import { parseResumePosition, parseRoomSegment, type ResumePosition } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
-import type { Hub, ResumePosition } from './hub.js';
+import type { Hub } from './hub.js';
 
 /** The types of ws lack `closeTimeout` (milliseconds). */
 const wsOptions: ServerOptions & { readonly closeTimeout: number } = {
@@ -51,6 +51,8 @@ const maxUnauthenticatedPerAddress = 64;
 
 export interface UpgradeDeps {
   readonly config: Config;
+  /** The sockets and streams of each address. */
+  readonly addresses: AddressCounts;
   readonly sessionCookie: SessionCookie;
   readonly hub: Hub;
   readonly telemetry: Telemetry;
@@ -76,7 +78,6 @@ export class UpgradeHandler {
   readonly #deps: UpgradeDeps;
   readonly #wss: WebSocketServer;
   readonly #handlers: ReturnType<typeof createHandlers>;
-  readonly #addresses = new AddressCounts();
   readonly #unauthenticated = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
   /** Sockets that were upgraded only to receive a close code, and are still open. */
@@ -152,7 +153,7 @@ export class UpgradeHandler {
   /** Checks the cookie only when an address has many sockets without a session. */
   #isOverLimit(address: string, cookie: string | undefined): boolean {
     const { config, sessionCookie, onError } = this.#deps;
-    if (this.#addresses.count(address) >= config.limits.connectionsPerAddress) return true;
+    if (this.#deps.addresses.count(address) >= config.limits.connectionsPerAddress) return true;
     if (this.#unauthenticated.count(address) < maxUnauthenticatedPerAddress) return false;
     try {
       return sessionCookie.verify(cookie) === undefined;
@@ -180,7 +181,7 @@ export class UpgradeHandler {
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has added its own listener
       this.#attachListeners(ws);
-      if (address !== undefined) this.#addresses.add(ws, address);
+      if (address !== undefined) this.#deps.addresses.add(ws, address);
       try {
         this.#openConnection(ws, socket, target, { cookie, address, isProxy });
       } catch (error) {
@@ -228,9 +229,9 @@ export class UpgradeHandler {
   }
 
   #onClose(ws: WebSocket, code: number): void {
-    this.#deps.telemetry.closed(this.#deps.hub.connections.get(ws)?.closeCode ?? code);
+    this.#deps.telemetry.closed(this.#deps.hub.socket(ws)?.closeCode ?? code);
     this.#rejected.delete(ws);
-    this.#addresses.remove(ws);
+    this.#deps.addresses.remove(ws);
     this.#unauthenticated.remove(ws);
   }
 
@@ -249,7 +250,7 @@ function createHandlers(hub: Hub, onClose: (ws: WebSocket, code: number) => void
   return {
     /** The peer breaks the protocol. ws closes the socket with the right code. */
     error(this: WebSocket): void {
-      hub.connections.get(this)?.discardInput();
+      hub.socket(this)?.discardInput();
     },
     message(this: WebSocket, data: RawData, binary: boolean): void {
       hub.receive(this, data, binary);
@@ -258,7 +259,7 @@ function createHandlers(hub: Hub, onClose: (ws: WebSocket, code: number) => void
       hub.ping(this, payload);
     },
     pong(this: WebSocket): void {
-      hub.connections.get(this)?.markAlive();
+      hub.socket(this)?.markAlive();
     },
     close(this: WebSocket, code: number): void {
       onClose(this, code);
@@ -307,25 +308,6 @@ export function parseUpgradeUrl(
   return { room: parseRoomSegment(path.slice('/ws/'.length), roomExists), resume };
 }
 
-/**
- * Returns undefined when a parameter has no value, comes twice, or is no number that it may be. A client with a bug would lose
- * its position without notice if such a parameter counted as absent.
- */
-function parseResumePosition(params: URLSearchParams): ResumePosition | undefined {
-  for (const name of ['after', 'epoch', 'history'])
-    if (params.getAll(name).length > 1 || params.get(name) === '') return undefined;
-  const after = positionParam(params.get('after'));
-  const history = positionParam(params.get('history') ?? String(LIMITS.defaultPageEvents));
-  if (Number.isNaN(after) || !(Number(history) <= LIMITS.pageEvents)) return undefined;
-  return { after, epoch: params.get('epoch') ?? undefined, history: Number(history) };
-}
-
-/** Returns a whole number, at most 2^53 - 1; NaN for anything else; undefined when it is absent. */
-function positionParam(raw: string | null): number | undefined {
-  if (raw === null) return undefined;
-  return /^\d+$/.test(raw) ? Math.min(Number(raw), Number.MAX_SAFE_INTEGER) : Number.NaN;
-}
-
 function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
@@ -351,25 +333,28 @@ export function chooseSubprotocol(offered: ReadonlySet<string>): string | undefi
   return undefined;
 }
 
-/** Counts the open sockets of each address, including those that were upgraded only to receive a close code. */
+/**
+ * Counts the open sockets and streams of each address, including sockets that were upgraded only to receive a close code. Each
+ * stands under an object of its own.
+ */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
-  readonly #addressOf = new Map<WebSocket, string>();
+  readonly #addressOf = new Map<object, string>();
 
   count(address: string): number {
     return this.#counts.get(address) ?? 0;
   }
 
-  add(ws: WebSocket, address: string): void {
-    this.#addressOf.set(ws, address);
+  add(key: object, address: string): void {
+    this.#addressOf.set(key, address);
     this.#counts.set(address, this.count(address) + 1);
   }
 
-  /** Does nothing when the socket was never added. */
-  remove(ws: WebSocket): void {
-    const address = this.#addressOf.get(ws);
+  /** Does nothing when the key was never added. */
+  remove(key: object): void {
+    const address = this.#addressOf.get(key);
     if (address === undefined) return;
-    this.#addressOf.delete(ws);
+    this.#addressOf.delete(key);
     const others = this.count(address) - 1;
     if (others > 0) this.#counts.set(address, others);
     else this.#counts.delete(address);

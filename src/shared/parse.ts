@@ -212,6 +212,39 @@ export function parseWholeNumber(raw: string): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
+/** Where a client wants its events to begin. */
+export interface ResumePosition {
+  readonly after: number | undefined;
+  readonly epoch: string | undefined;
+  /** How many events to send when there is no `after`. */
+  readonly history: number;
+}
+
+/**
+ * Parses `after`, `epoch` and `history`. Returns undefined when a parameter has no value, comes twice, or is no number that it
+ * may be. A client with a bug would lose its position without notice if such a parameter counted as absent.
+ */
+export function parseResumePosition(params: URLSearchParams): ResumePosition | undefined {
+  for (const name of ['after', 'epoch', 'history'])
+    if (params.getAll(name).length > 1 || params.get(name) === '') return undefined;
+  const after = positionParam(params.get('after'));
+  const history = positionParam(params.get('history') ?? String(LIMITS.defaultPageEvents));
+  if (Number.isNaN(after) || !(Number(history) <= LIMITS.pageEvents)) return undefined;
+  return { after, epoch: params.get('epoch') ?? undefined, history: Number(history) };
+}
+
+/** Parses the id of a message of an event stream, `EPOCH/N`. */
+export function parseEventId(raw: string): Pick<ResumePosition, 'after' | 'epoch'> | undefined {
+  const [, epoch, number = ''] = /^([\w-]{1,64})\/(\d+)$/.exec(raw) ?? [];
+  return epoch === undefined ? undefined : { epoch, after: positionParam(number) };
+}
+
+/** Returns a whole number, at most 2^53 - 1; NaN for anything else; undefined when it is absent. */
+function positionParam(raw: string | null): number | undefined {
+  if (raw === null) return undefined;
+  return /^\d+$/.test(raw) ? Math.min(Number(raw), Number.MAX_SAFE_INTEGER) : Number.NaN;
+}
+
 function reject(code: ErrorCode, message: string): Rejected {
   return { ok: false, problem: { code, message } };
 }

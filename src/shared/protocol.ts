@@ -259,6 +259,8 @@ export const LIMITS = {
 
 /** Close codes and reasons. */
 export const CLOSE = {
+  /** A stream ends after a minute; its reader resumes at once. */
+  streamOver: [1000, 'resume'],
   invalidRoom: [4000, 'invalid room'],
   notSignedIn: [4001, 'not signed in'],
   signedOut: [4002, 'signed out'],

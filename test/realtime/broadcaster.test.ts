@@ -1,6 +1,7 @@
 /** When a room delays its next batch, with a clock in the test's hand: each write takes as long as the test says. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Broadcaster } from '../../src/realtime/broadcaster.js';
+import type { Frames } from '../../src/realtime/frames.js';
 import { Room } from '../../src/realtime/room.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 
@@ -30,7 +31,7 @@ function roomOf(broadcaster: Broadcaster, msPerWrite: number) {
   const room = new Room('r', { last: () => 0, after: () => [] });
   const received: string[] = [];
   for (let n = 0; n < 3; n++) {
-    const write = (bytes: Buffer): void => {
+    const write = ({ webSocket: bytes }: Frames): void => {
       clock += msPerWrite;
       if (n === 0) received.push(bytes.toString('latin1').match(/m\d/g)?.join(' ') ?? '');
     };

@@ -1,20 +1,9 @@
 /** A room over real sockets. */
 import Keygrip from 'keygrip';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Connection } from '../../src/realtime/connection.js';
+import { WebSocketConnection } from '../../src/realtime/connection.js';
 import { UserThrottle } from '../../src/realtime/throttle.js';
-import { startChat } from '../harness.js';
-
-/** Lets the server's clock jump; returns the function that does. */
-function controlClock(): (ms: number) => void {
-  const realNow = performance.now.bind(performance);
-  let offset = 0;
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow() + offset);
-  onTestFinished(() => clock.mockRestore());
-  return (ms) => {
-    offset += ms;
-  };
-}
+import { controlClock, startChat } from '../harness.js';
 
 const deepArray = '['.repeat(3000) + ']'.repeat(3000);
 
@@ -192,7 +181,7 @@ describe('a room', () => {
   it('takes a burst of 1,900 in order without loss, and pauses reading when more arrives two seconds later', async () => {
     let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
-    const pauses = vi.spyOn(Connection.prototype, 'pause');
+    const pauses = vi.spyOn(WebSocketConnection.prototype, 'pause');
     const queued = vi.spyOn(UserThrottle.prototype, 'queueFrame');
     onTestFinished(() => [clock, pauses, queued].forEach((spy) => void spy.mockRestore()));
     const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });

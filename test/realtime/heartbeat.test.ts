@@ -7,6 +7,7 @@ const ticksPerInterval = pingIntervalSeconds * ticksPerSecond;
 
 interface FakeOptions {
   readonly sessionExpiresAt?: number;
+  readonly endsAt?: number;
   readonly bufferedBytes?: number;
 }
 
@@ -16,11 +17,16 @@ class Crowd {
   readonly heartbeat = new Heartbeat(this.connections);
   #next = 0;
 
-  connect({ sessionExpiresAt = Number.POSITIVE_INFINITY, bufferedBytes = 0 }: FakeOptions = {}) {
+  connect({
+    sessionExpiresAt = Number.POSITIVE_INFINITY,
+    endsAt = Number.POSITIVE_INFINITY,
+    bufferedBytes = 0,
+  }: FakeOptions = {}) {
     const connection = {
       key: this.#next++,
       pingSlot: this.heartbeat.assignPingSlot(),
       sessionExpiresAt,
+      endsAt,
       bufferedBytes,
       /** ticks at which it was pinged */
       pings: [] as number[],

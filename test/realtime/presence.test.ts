@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Frames } from '../../src/realtime/frames.js';
 import { Presence, type Present } from '../../src/realtime/presence.js';
 
 function enter(presence: Presence, count: number): Present[] {
@@ -7,7 +8,7 @@ function enter(presence: Presence, count: number): Present[] {
   return people;
 }
 
-const counted = (bytes: Buffer): unknown => JSON.parse(bytes.toString().replace(/^[^{]*/, '')).count;
+const counted = (frames: Frames): unknown => JSON.parse(frames.lines.toString()).count;
 
 describe('the presence of a room', () => {
   it('encodes a new list for each user who joins a small room', () => {
@@ -36,7 +37,7 @@ describe('the presence of a room', () => {
     presence.encodedList();
     presence.renamed(person.profile, { id: 'a', name: 'Zoe' });
     person.profile = { id: 'a', name: 'Zoe' };
-    expect(presence.encodedList().toString()).toContain('"Zoe"');
+    expect(presence.encodedList().lines.toString()).toContain('"Zoe"');
   });
 
   it('sends the count every second up to 1,000 users, and less often above', () => {

@@ -1,5 +1,6 @@
 /** Replays over as much of a connection and its room as they use; `log` is what happened, in order. */
 import { describe, expect, it } from 'vitest';
+import { Frames } from '../../src/realtime/frames.js';
 import { ReplayQueue } from '../../src/realtime/room.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 
@@ -10,7 +11,7 @@ function connectionOf(last: number, pageEvents: number, log: string[] = [], name
     last,
     pageAfter: (id: number) => {
       const to = Math.min(last, id + pageEvents);
-      const frames = Array.from({ length: to - id }, (_, n) => Buffer.from(` ${id + n + 1}`));
+      const frames = Array.from({ length: to - id }, (_, n) => frameOf(` ${id + n + 1}`));
       return { frames, last: to };
     },
     subscribe: () => log.push(`${name}subscribes`),
@@ -20,8 +21,8 @@ function connectionOf(last: number, pageEvents: number, log: string[] = [], name
     open: true,
     room,
     writable: true,
-    writePage: (page: Buffer) => {
-      log.push(`${name}${page}`);
+    writePage: (page: Frames) => {
+      log.push(name + textOf(page));
       return connection.writable;
     },
     onDrain: (next: () => void) => void drains.push(next),
@@ -31,8 +32,17 @@ function connectionOf(last: number, pageEvents: number, log: string[] = [], name
   return { connection, asConnection: connection as unknown as Connection, room, drain, log };
 }
 
-const hello = Buffer.from('hello');
-const list = (): Buffer => Buffer.from('list');
+/** A frame that stands for its text. */
+function frameOf(name: string): Frames {
+  return Frames.encode({ type: 'typing', user: { id: '', name } });
+}
+
+function textOf(frames: Frames): string {
+  return [...frames.webSocket.toString().matchAll(/"name":"(.*?)"/g)].map(([, name]) => name).join('');
+}
+
+const hello = frameOf('hello');
+const list = (): Frames => frameOf('list');
 const iteration = (): Promise<void> => new Promise(setImmediate);
 
 describe('a replay', () => {

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Broadcaster } from '../../src/realtime/broadcaster.js';
-import { textFrame } from '../../src/realtime/connection.js';
+import { Frames, textFrame } from '../../src/realtime/frames.js';
 import { type EventSource, FrameCache, Room, type Subscriber } from '../../src/realtime/room.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 import type { ChatEvent, RoomEvent } from '../../src/shared/protocol.js';
@@ -47,8 +47,8 @@ class Reader implements Subscriber {
   firstBatch = 0;
   readonly ids: number[] = [];
 
-  write(bytes: Buffer): void {
-    this.ids.push(...idsOf(bytes));
+  write(frames: Frames): void {
+    this.ids.push(...idsOf(frames));
   }
 
   /** Reads a page of what it missed. Subscribes and returns true when that was the last page. */
@@ -60,12 +60,12 @@ class Reader implements Subscriber {
   }
 }
 
-/** Many subscribers get the same bytes, which are parsed once. */
-const parsed = new WeakMap<Buffer, readonly number[]>();
+/** Many subscribers get the same frames, which are parsed once. */
+const parsed = new WeakMap<Frames, readonly number[]>();
 
-function idsOf(bytes: Buffer): readonly number[] {
-  const ids = parsed.get(bytes) ?? parseIds(bytes);
-  parsed.set(bytes, ids);
+function idsOf(frames: Frames): readonly number[] {
+  const ids = parsed.get(frames) ?? parseIds(frames.webSocket);
+  parsed.set(frames, ids);
   return ids;
 }
 
@@ -167,7 +167,7 @@ describe('a room', () => {
     let id = 0;
     while (id < 400) {
       const { frames, last } = room.pageAfter(id);
-      expect(Buffer.concat([...frames]).length).toBeLessThan(140_000);
+      expect(Frames.join(frames).byteLength).toBeLessThan(140_000);
       expect(last).toBeGreaterThan(id);
       id = last;
     }
@@ -186,7 +186,7 @@ describe('a room', () => {
   it('replays no deleted text from memory', () => {
     const log: RoomEvent[] = [eventOf(1, 'secret')];
     const room = new Room('r', sourceOf(log));
-    const text = (): string => Buffer.concat([...room.pageAfter(0).frames]).toString();
+    const text = (): string => Frames.join(room.pageAfter(0).frames).webSocket.toString();
     expect(text()).toContain('secret');
     log[0] = { ...eventOf(1, ''), deleted: 2 };
     log.push({ id: 2, type: 'delete', user: ANN, target: 1, at: 2 });
@@ -195,10 +195,18 @@ describe('a room', () => {
   });
 });
 
+/** A frame of about this many bytes, and no fewer. */
+function frameOf(bytes: number): Frames {
+  return Frames.encode({ type: 'count', data: 0, padding: 'x'.repeat(bytes) } as {
+    type: 'count';
+    data: number;
+  });
+}
+
 describe('the frame cache', () => {
   const filled = (count: number, bytes: number): FrameCache => {
     const cache = new FrameCache();
-    for (let id = 1; id <= count; id++) cache.add(id, Buffer.alloc(bytes));
+    for (let id = 1; id <= count; id++) cache.add(id, frameOf(bytes));
     return cache;
   };
   /** The number of frames in it, which are all up to `last`. */
@@ -226,7 +234,7 @@ describe('the frame cache', () => {
 
   it('holds as much after frames were added again', () => {
     const cache = filled(1000, 1024);
-    for (let n = 0; n < 5; n++) for (let id = 600; id <= 1000; id++) cache.add(id, Buffer.alloc(1024));
+    for (let n = 0; n < 5; n++) for (let id = 600; id <= 1000; id++) cache.add(id, frameOf(1024));
     expect(sizeOf(cache, 1000)).toBeGreaterThanOrEqual(500);
   });
 
@@ -234,7 +242,7 @@ describe('the frame cache', () => {
     expect(filled(1000, 10).pageAfter(0)).toHaveLength(256);
     expect(filled(60, 16 * 1024).pageAfter(0)).toHaveLength(8);
     const cache = filled(10, 10);
-    cache.add(12, Buffer.alloc(10));
+    cache.add(12, frameOf(10));
     expect(cache.pageAfter(7)).toHaveLength(3);
     expect(cache.pageAfter(10)).toHaveLength(0);
   });

@@ -2,6 +2,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readConfig } from '../../src/config.js';
 import type { Connection } from '../../src/realtime/connection.js';
+import type { Frames } from '../../src/realtime/frames.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 import { MembershipTracker } from '../../src/realtime/unread.js';
 import { ConnectedUser } from '../../src/realtime/user.js';
@@ -243,7 +244,7 @@ function setUp() {
   const connect = (id: string, room: string) => {
     const user = new ConnectedUser({ id, name: id }, limits);
     const written: Frame[] = [];
-    const write = (bytes: Buffer) => written.push(JSON.parse(bytes.subarray(2).toString()) as Frame);
+    const write = ({ lines }: Frames) => written.push(JSON.parse(lines.toString()) as Frame);
     user.addConnection({ room: { name: room }, write } as unknown as Connection); // as much as is used
     tracker.onEnter(user, room);
     return { user, written };

@@ -5,6 +5,7 @@ import { applyBatch } from '../../src/chat/rules.js';
 import { type Command, toCommand as postCommand, type Result } from '../../src/chat/types.js';
 import { readConfig } from '../../src/config.js';
 import type { Connection } from '../../src/realtime/connection.js';
+import type { Frames } from '../../src/realtime/frames.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 import { MembershipTracker } from '../../src/realtime/unread.js';
 import { ConnectedUser } from '../../src/realtime/user.js';
@@ -181,8 +182,8 @@ function connectAll(store: Store, rooms: readonly string[]) {
   const users = new Map(
     PEOPLE.map((user) => {
       const connected = new ConnectedUser(user, limits);
-      const write = (bytes: Buffer): void => {
-        const frame = JSON.parse(bytes.subarray(2).toString()) as Frame;
+      const write = ({ lines }: Frames): void => {
+        const frame = JSON.parse(lines.toString()) as Frame;
         frames.set(`${user.id} ${String(frame['room'])}`, frame);
       };
       connected.addConnection({ room: { name: 'elsewhere' }, write } as unknown as Connection); // as much as is used

@@ -31,7 +31,8 @@ export const translations = {
     tooMany: (seconds: number) =>
       `Too many sign-ins from your address. Try again in ${plural(seconds, 'second', 'seconds')}.`,
     failed: 'Couldn’t sign you in. Try again in a moment.',
-    noScript: 'This chat needs JavaScript. Turn it on in your browser and reload the page.',
+    noScript: 'This page needs JavaScript. Turn it on in your browser and reload it.',
+    plain: 'Use the chat without JavaScript',
   },
   /** The pages of one-time links: to another device, and back after a sign-out. */
   link: {
@@ -60,6 +61,19 @@ export const translations = {
   errorPage: {
     home: 'Back to the chat',
     status: (status: number) => `Error ${status}`,
+  },
+  /** The page of a room without JavaScript. */
+  plain: {
+    onThisPage: 'On this page',
+    fullPage: 'Page with JavaScript',
+    write: 'Write a message',
+    newest: 'Newest messages',
+    newer: (id: number) => `Newer than #${id}`,
+    older: (id: number) => `Older than #${id}`,
+    refresh: (seconds: number) => `Reload every ${plural(seconds, 'second', 'seconds')}`,
+    refreshes: (seconds: number) => `This page reloads every ${plural(seconds, 'second', 'seconds')}.`,
+    markRead: 'Mark as read',
+    sentBefore: 'This form was already sent with another text. Send it again to post this text too.',
   },
   /** The web manifest of the installable app. */
   app: {
@@ -422,6 +436,7 @@ export const translations = {
     too_big: 'This is too big to send.',
     bad_name: 'That name can’t be used. Try another.',
     name_taken: 'That name (or one too similar) is taken. Try another.',
+    too_many_connections: 'This chat is open in too many tabs or devices. Close one of them.',
     too_many: 'Too many tries. Wait a moment.',
     link_over: 'This link was already used or has expired. Create a new one.',
     full: 'Too many people are connected right now. Try again in a moment.',

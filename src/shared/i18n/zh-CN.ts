@@ -29,7 +29,8 @@ export const translations: Translations = {
     noCookies: '浏览器阻止了 Cookie，无法保持登录。请允许此网站使用 Cookie，然后重试。',
     tooMany: (seconds) => `你所在的网络登录过于频繁，请在 ${numeral(seconds)} 秒后重试。`,
     failed: '暂时无法登录，请稍后重试。',
-    noScript: '聊天需要使用 JavaScript，请在浏览器中启用后刷新页面。',
+    noScript: '此页面需要 JavaScript，请在浏览器中启用后刷新页面。',
+    plain: '使用无 JavaScript 版本',
   },
   link: {
     title: '通过链接登录',
@@ -55,6 +56,18 @@ export const translations: Translations = {
   errorPage: {
     home: '返回聊天',
     status: (status) => `错误 ${status}`,
+  },
+  plain: {
+    onThisPage: '本页内容',
+    fullPage: '使用 JavaScript 的页面',
+    write: '写消息',
+    newest: '最新消息',
+    newer: (id) => `#${id} 之后的消息`,
+    older: (id) => `#${id} 之前的消息`,
+    refresh: (seconds) => `每 ${seconds} 秒自动刷新`,
+    refreshes: (seconds) => `此页面每 ${seconds} 秒自动刷新一次。`,
+    markRead: '标为已读',
+    sentBefore: '此表单已发送过，但内容不同。再次发送即可作为新消息发出。',
   },
   app: {
     description: '单端口聊天：每条消息都有编号，不丢失、不重复、不乱序',
@@ -402,6 +415,7 @@ export const translations: Translations = {
     too_big: '内容太大，无法发送。',
     bad_name: '这个名字无法使用，请换一个。',
     name_taken: '这个名字（或与它相似的名字）已被使用，请换一个。',
+    too_many_connections: '打开的标签页或设备过多，请先关闭一个。',
     too_many: '操作过于频繁，请稍等片刻。',
     link_over: '此链接已被使用或已过期，请重新生成。',
     full: '当前在线人数过多，请稍后重试。',

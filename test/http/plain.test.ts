@@ -1,0 +1,242 @@
+/** The room as plain HTML: its forms and links, as a browser without JavaScript uses them. */
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { type Chat, hasTool, startChat, type Visitor } from '../harness.js';
+
+const plain = '/r/lobby/plain';
+
+/** Sends a form. */
+function submit(visitor: Visitor, fields: Readonly<Record<string, string>>, headers = {}, path = plain) {
+  return fetch(visitor.chat.origin + path, {
+    method: 'POST',
+    body: new URLSearchParams(fields),
+    headers: { cookie: visitor.cookie, accept: 'text/html', ...headers },
+    redirect: 'manual',
+  });
+}
+
+async function htmlOf(visitor: Visitor, query = ''): Promise<string> {
+  return (await visitor.get(plain + query)).text();
+}
+
+/** The values of the hidden fields of a page, by name. */
+function hiddenFields(html: string, name: string): string[] {
+  return [...html.matchAll(new RegExp(`name="${name}" value="([^"]*)"`, 'g'))].map(([, value = '']) => value);
+}
+
+/** The numbers of the messages on a page, in its order. */
+function idsOf(html: string): number[] {
+  return [...html.matchAll(/<li id="m(\d+)">/g)].map(([, id]) => Number(id));
+}
+
+async function pageOf(chat: Chat): Promise<Record<string, unknown>[]> {
+  const reader = await chat.signIn(`Reader ${Math.random().toString(36).slice(2)}`);
+  return (await (await reader.get('/api/rooms/lobby/messages')).json()).messages;
+}
+
+describe('the plain page', () => {
+  it('writes, replies, edits and deletes by forms that answer 303', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const [cid = ''] = hiddenFields(await htmlOf(ann), 'cid');
+    const answer = await submit(ann, { data: 'one\r\ntwo', cid });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, plain]);
+    expect(await htmlOf(ann)).toContain('one<br>two');
+    const edit = await htmlOf(ann, '?edit=1');
+    expect(edit).toContain('one\ntwo</textarea>');
+    const [saveCid = '', deleteCid = ''] = hiddenFields(edit, 'cid');
+    expect((await submit(ann, { target: '1', data: 'changed', cid: saveCid })).status).toBe(303);
+    const [replyTo = ''] = hiddenFields(await htmlOf(ann, '?reply=1'), 'reply');
+    expect((await submit(ann, { data: 'an answer', reply: replyTo, cid: 'r1' })).status).toBe(303);
+    expect((await submit(ann, { target: '1', delete: '1', cid: deleteCid })).status).toBe(303);
+    expect(await pageOf(chat)).toMatchObject([
+      { id: 1, type: 'chat', data: '', deleted: 4, cid },
+      { id: 2, type: 'edit', target: 1, cid: saveCid },
+      { id: 3, type: 'chat', data: 'an answer', reply: { id: 1 } },
+      { id: 4, type: 'delete', target: 1, cid: deleteCid },
+    ]);
+    expect(await htmlOf(ann)).toContain('Message deleted');
+  });
+
+  it('writes once when a form is sent twice, and keeps another text that is sent by the same form', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const form = { data: 'once', cid: 'c1' };
+    const answers = await Promise.all([submit(ann, form), submit(ann, form)]);
+    expect(answers.map(({ status }) => status)).toEqual([303, 303]);
+    const conflict = await submit(ann, { data: 'another', cid: 'c1' });
+    expect(conflict.status).toBe(409);
+    const html = await conflict.text();
+    expect(html).toContain('another</textarea>');
+    const [cid = ''] = hiddenFields(html, 'cid');
+    expect((await submit(ann, { data: 'another', cid })).status).toBe(303);
+    expect((await pageOf(chat)).map(({ data }) => data)).toEqual(['once', 'another']);
+  });
+
+  it('shows texts, names and searches as text, has no script, and keeps the policy of the page', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('<img src=x>');
+    const text =
+      '</li><script>alert(1)</script> {{site}} "\' javascript:x https://a.example/?q="><b> https://b.example.';
+    await submit(ann, { data: text, cid: 'c1' });
+    for (const query of ['', '?edit=1', '?reply=1', '?q=%22%3E%3Cscript%3E']) {
+      const answer = await ann.get(plain + query);
+      expect(answer.headers.get('content-security-policy')).toContain("default-src 'none';script-src 'self'");
+      expect(answer.headers.get('cache-control')).toBe('no-store');
+      const html = await answer.text();
+      expect(html).not.toMatch(/<script|<img|<b>(?!<bdi>)|javascript:x"|\sstyle=|\son\w+=/);
+    }
+    const html = await htmlOf(ann);
+    expect(html).toContain('&#60;script&#62;alert(1)');
+    expect([...html.matchAll(/<a href="(http[^"]*)"/g)].map(([, url]) => url)).toEqual([
+      'https://a.example/?q=',
+      'https://b.example',
+    ]);
+  });
+
+  it('refuses forms of other sites, and mistakes with the form again', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const evil = await submit(ann, { data: 'x', cid: 'c1' }, { origin: 'http://evil.example' });
+    expect(evil.status).toBe(403);
+    await submit(ann, { data: 'mine', cid: 'c2' });
+    const cases: readonly (readonly [fields: Record<string, string>, status: number])[] = [
+      [{ data: ' ', cid: 'a1' }, 422],
+      [{ data: 'x'.repeat(4001), cid: 'a2' }, 422],
+      [{ data: 'x', cid: 'not a cid' }, 422],
+      [{ target: '1', data: 'not mine', cid: 'a3' }, 403],
+      [{ target: '9', data: 'nothing', cid: 'a4' }, 404],
+      [{ target: 'x', delete: '1', cid: 'a5' }, 422],
+    ];
+    for (const [fields, status] of cases) {
+      const answer = await submit(bob, fields);
+      expect([fields, answer.status]).toEqual([fields, status]);
+      expect(await answer.text()).toContain('role="alert"');
+    }
+    expect(await pageOf(chat)).toHaveLength(1);
+  });
+
+  it('counts towards the message limit', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '1', MESSAGE_BURST: '1' } });
+    const ann = await chat.signIn('Ann');
+    await submit(ann, { data: 'one', cid: 'c1' });
+    const answer = await submit(ann, { data: 'two', cid: 'c2' });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1']);
+    expect(await answer.text()).toContain('two</textarea>');
+  });
+
+  it('leads to the sign-in form and back, and to the room’s own address', async () => {
+    const chat = await startChat();
+    const signin = `/signin?next=${encodeURIComponent(plain)}`;
+    const visitor = chat.visitor();
+    const answer = await visitor.get(plain);
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, signin]);
+    expect((await submit(visitor, { data: 'x', cid: 'c1' })).status).toBe(303);
+    const back = await submit(visitor, { name: 'Ann', next: plain }, { cookie: 'form=1' }, '/signin');
+    expect([back.status, back.headers.get('location')]).toEqual([303, plain]);
+    const ann = await chat.signIn('Bob');
+    for (const path of ['/r/Lobby/plain', '/r/lobby/plain/']) {
+      const moved = await ann.get(`${path}?at=1`);
+      expect([moved.status, moved.headers.get('location')]).toEqual([302, `${plain}?at=1`]);
+    }
+    expect((await ann.get('/r/a%20b/plain')).status).toBe(404);
+  });
+
+  it('pages by number, the newest message first, and shows the messages around a number', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    for (let n = 1; n <= 120; n++) await ann.post('/api/rooms/lobby/messages', { data: `m${n}` });
+    const newest = await htmlOf(ann);
+    expect([idsOf(newest)[0], idsOf(newest).at(-1)]).toEqual([120, 71]);
+    expect(newest).toContain('href="?before=71"');
+    const older = await htmlOf(ann, '?before=71');
+    expect([idsOf(older)[0], idsOf(older).at(-1)]).toEqual([70, 21]);
+    expect(older).toContain('href="?after=70"');
+    expect(idsOf(await htmlOf(ann, '?after=70'))).toHaveLength(50);
+    expect(idsOf(await htmlOf(ann, '?at=40'))).toContain(40);
+    expect((await ann.get(`${plain}?before=x`)).status).toBe(400);
+  });
+
+  it('reloads when it is told to, and then has no form that would be emptied', async () => {
+    const ann = await (await startChat()).signIn('Ann');
+    expect(await htmlOf(ann)).not.toContain('http-equiv');
+    const html = await htmlOf(ann, '?refresh=30');
+    expect(html).toContain('<meta http-equiv="refresh" content="30">');
+    expect(html).not.toContain('<textarea');
+    expect(await htmlOf(ann, '?refresh=1')).toContain('content="5"');
+  });
+
+  it('lists rooms with what is unread, opens others, marks as read, and searches', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    await submit(bob, { data: 'first', cid: 'b1' });
+    await submit(ann, { data: 'a needle', cid: 'c1' });
+    expect(await htmlOf(bob)).toContain('1 unread message');
+    const [last = ''] = hiddenFields(await htmlOf(bob), 'read');
+    expect((await submit(bob, { read: last })).status).toBe(303);
+    expect(await htmlOf(bob)).not.toContain('unread message');
+    const moved = await bob.get(`${plain}?room=Hall`);
+    expect([moved.status, moved.headers.get('location')]).toEqual([302, '/r/hall/plain']);
+    expect((await bob.get(`${plain}?room=a+b`)).status).toBe(404);
+    await expect.poll(() => htmlOf(bob, '?q=needle')).toContain(`href="${plain}?at=2#m2"`);
+  });
+
+  it('speaks the language that was chosen', async () => {
+    const ann = await (await startChat()).signIn('Ann');
+    const answer = await ann.get(`${plain}?lang=zh-CN`);
+    expect(answer.headers.get('set-cookie')).toContain('lang=zh-CN');
+    expect(await answer.text()).toMatch(/<html lang="zh-CN">[\s\S]*写消息/);
+  });
+
+  it('is linked from the page for browsers without JavaScript', async () => {
+    const chat = await startChat();
+    const html = await (await (await chat.signIn('Ann')).get('/r/hall')).text();
+    expect(html).toMatch(/<noscript>[\s\S]*<a href="\/r\/hall\/plain">[\s\S]*<\/noscript>/);
+  });
+});
+
+const queries = [
+  '',
+  '?edit=1',
+  '?reply=1',
+  '?q=one',
+  '?refresh=30',
+  '?before=3',
+  '?after=1',
+  '?room=a+b',
+  '?lang=zh-CN',
+];
+
+describe.runIf(hasTool('tidy'))('the HTML of the plain page', () => {
+  it('is valid', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    for (const data of ['one', 'two & <three>', 'four'])
+      await ann.post('/api/rooms/lobby/messages', { data, reply: data === 'four' ? 1 : undefined });
+    await ann.post('/api/rooms/lobby/messages', { type: 'react', target: 1, data: '🎉' });
+    for (const query of queries) {
+      const { stdout, stderr } = spawnSync('tidy', ['-e', '-q'], {
+        input: await htmlOf(ann, query),
+        encoding: 'utf8',
+      });
+      // older versions do not know ARIA
+      expect(`${query}${stdout}${stderr.replace(/^.*proprietary attribute "aria-current"\n/gm, '')}`).toBe(
+        query,
+      );
+    }
+  });
+});
+
+describe.each([
+  ['lynx', ['-stdin', '-dump', '-display_charset=utf-8', '-assume_charset=utf-8']],
+  ['w3m', ['-T', 'text/html', '-I', 'utf-8', '-O', 'utf-8', '-dump']],
+] as const)('the plain page in %s', (tool, args) => {
+  it.runIf(hasTool(tool))('can be read', async () => {
+    const ann = await (await startChat()).signIn('Ann');
+    await submit(ann, { data: 'hello, 世界', cid: 'c1' });
+    const { stdout } = spawnSync(tool, args, { input: await htmlOf(ann), encoding: 'utf8' });
+    for (const text of ['lobby', 'Write a message', 'Send', 'Ann', '#1', 'hello, 世界', 'Edit #1', 'Rooms'])
+      expect(stdout).toContain(text);
+    expect(stdout).not.toContain('<');
+  });
+});
