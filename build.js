@@ -1,4 +1,5 @@
-// Builds what runs: the server (tsc: src → dist) and the page (esbuild: src/client → public/js, and public/sw.js).
+// Builds what runs: the server (tsc: src → dist), the page (esbuild: src/client → public/js, and public/sw.js) and the client
+// for programs (src/connect → public/client.js, public/client.d.ts).
 // Files of the page have a hash of what is in them in their names; public/js/files.json says which is which.
 //   node build.js                build all
 //   node build.js --if-needed    only when a source is newer than the last build
@@ -22,6 +23,8 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const stamp = join(root, 'dist', '.built');
+/** The declarations that tsc writes. */
+const types = join(root, 'dist', 'types');
 /** files of public/ that are written by hand */
 const HAND = [
   'index.html',
@@ -36,7 +39,7 @@ const sources = [
   ...HAND.map((name) => join('public', name)),
 ];
 /** what the page is made of: when none of it changes, its version does not */
-const pageSources = ['src/client', 'src/worker', 'src/shared'];
+const pageSources = ['src/client', 'src/connect', 'src/worker', 'src/shared'];
 
 function newest(path) {
   const info = statSync(path);
@@ -45,17 +48,62 @@ function newest(path) {
 }
 
 function upToDate() {
-  if (!existsSync(stamp) || !existsSync(join(root, 'public', 'sw.js'))) return false;
+  if (!existsSync(stamp) || !existsSync(join(root, 'public', 'client.js'))) return false;
   const built = statSync(stamp).mtimeMs;
   return sources.every((path) => newest(join(root, path)) <= built);
 }
 
 function buildServer() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const run = spawnSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' });
+  const options = ['--declaration', '--declarationDir', types];
+  const run = spawnSync(process.execPath, [tsc, '-p', root, ...options], { stdio: 'inherit' });
   if (run.status !== 0) throw new Error('the server does not compile: see above');
   const disk = join('prove', 'disk.c'); // `prove` compiles it where it runs
   copyFileSync(join(root, 'src', disk), join(root, 'dist', disk));
+}
+
+/** The client for programs: one file without imports, and one with its types. */
+async function buildClient() {
+  const { build } = await import('esbuild');
+  const script = join(root, 'public', 'client.js');
+  await build({
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    target: ['es2022'],
+    entryPoints: ['src/connect/client.ts'],
+    outfile: script,
+    format: 'esm',
+    logLevel: 'warning',
+  });
+  await pack(script);
+  writeFileSync(join(root, 'public', 'client.d.ts'), bundledTypes());
+  rmSync(types, { recursive: true });
+}
+
+/** A type or an interface, with its comment, as tsc writes them. */
+const TYPE =
+  /^(?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?(?:export )?(?:interface|type) (\w+)(?:[^\n]*;\n|[\s\S]*?^\};?\n)/gm;
+
+/** The declarations of the client, with the types of other files that they name instead of imports. */
+function bundledTypes() {
+  const read = (name) => readFileSync(join(types, `${name}.d.ts`), 'utf8');
+  const entry = read('connect/client')
+    .replace(/^import .*\n/gm, '')
+    .replace(/^(export type \{.*\}) from .*/gm, '$1;');
+  const known = new Map();
+  for (const file of ['shared/protocol', 'connect/transport', 'connect/connection', 'connect/outbox'])
+    for (const [text, name] of read(file).matchAll(TYPE)) known.set(name, text.replace(/^export /m, ''));
+  const found = new Map();
+  const add = (text) => {
+    for (const [name] of text.matchAll(/\b[A-Z]\w+/g)) {
+      if (found.has(name) || !known.has(name)) continue;
+      found.set(name, known.get(name));
+      add(known.get(name));
+    }
+  };
+  add(entry);
+  return `${entry}\n${[...found.values()].join('\n')}`;
 }
 
 async function buildPage() {
@@ -243,6 +291,7 @@ async function buildAll() {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   buildServer();
   await buildPage();
+  await buildClient();
   writeFileSync(stamp, '');
   process.stderr.write(`built in ${Date.now() - from} ms\n`);
 }

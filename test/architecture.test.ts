@@ -11,7 +11,8 @@ const ANY = /^/;
 const BORDERS: Borders = {
   parts: {
     shared: [],
-    client: SHARED,
+    connect: SHARED,
+    client: [...SHARED, 'connect'],
     worker: [],
     'config.ts': SHARED,
     'session.ts': SHARED,
@@ -37,12 +38,12 @@ const BORDERS: Borders = {
       'tls.ts',
       'retention.ts',
     ],
-    cli: [...BOTH, 'chat', 'store', 'sequencer', 'server.ts'],
+    cli: [...BOTH, 'connect', 'chat', 'store', 'sequencer', 'server.ts'],
     prove: [...SHARED, 'store', 'cli'],
     'main.ts': ['config.ts', 'version.ts', 'store', 'server.ts', 'cli', 'prove'],
   },
   packages: {
-    ws: /^realtime\/|^prove\/clients\.ts$/, // prove is a client of the server
+    ws: /^realtime\/|^prove\/clients\.ts$|^cli\/talk\.ts$/, // prove and talk are clients of the server
     'better-sqlite3': /^store\//,
     redis: /^(sequencer\/redis|realtime\/presence)\.ts$/,
     koa: /^http\//,
@@ -99,7 +100,7 @@ const BORDERS: Borders = {
     },
     {
       fault: 'takes a module of Node',
-      where: /^(chat\/|shared\/|client\/|worker\/)/,
+      where: /^(chat\/|shared\/|connect\/|client\/|worker\/)/,
       what: /['"]node:\w/,
       in: 'texts',
     },

@@ -2,19 +2,17 @@
  * Client of the server's HTTP API. Network failures never throw: they resolve with undefined, false or
  * `lost`.
  */
+import type { PendingMessage } from '../connect/outbox.js';
+import {
+  isFinal,
+  parseProblem,
+  roomPath as pathInRoom,
+  postCommand,
+  type SendResult,
+} from '../connect/transport.js';
 import { field, isObject } from '../shared/parse.js';
 import type { RoomSummary, SearchPage, User } from '../shared/protocol.js';
-import {
-  type Page,
-  parseFoundPage,
-  parsePage,
-  parsePeople,
-  parseProblem,
-  parseRooms,
-  parseUser,
-} from './decode.js';
-import type { PendingMessage } from './outbox/outbox.js';
-import type { SendResult } from './outbox/sender.js';
+import { type Page, parseFoundPage, parsePage, parsePeople, parseRooms, parseUser } from './decode.js';
 import { publicPath } from './site.js';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
@@ -51,7 +49,7 @@ export function latestVersion(): Promise<string | undefined> {
 /** Returns false when a retry may help. */
 export async function markRead(room: string, id: number, isLeaving: boolean): Promise<boolean> {
   const response = await sendJson('PUT', roomPath(room, 'read'), { id }, { keepalive: isLeaving });
-  return response !== undefined && (response.ok || isPermanentFailure(response));
+  return response !== undefined && (response.ok || isFinal(response.status));
 }
 
 /** A value, or the code of the error. */
@@ -98,27 +96,21 @@ function parseLink(value: unknown): OneTimeLink | undefined {
 }
 
 /** Sends a pending message to a room that no tab shows, or from a page that closes (`keepalive`). */
-export async function sendMessage(
+export function sendMessage(
   { room, posting, cid }: PendingMessage,
   signal: AbortSignal | null,
   keepalive = false,
 ): Promise<SendResult> {
-  const init = { signal, keepalive };
-  const response = await sendJson('POST', roomPath(room, 'messages'), { ...posting, cid }, init);
-  if (response?.ok) return { kind: 'settled' };
-  if (!response || !isPermanentFailure(response)) return { kind: 'lost' };
-  const body = await readJson(response);
-  const problem = parseProblem(isObject(body) ? field(body, 'error') : undefined);
-  return problem ? { kind: 'error', problem } : { kind: 'lost' };
+  return postCommand(fetchBelow, room, { ...posting, cid }, { signal, keepalive });
 }
 
-/** A retry would get the same answer. Sign-out, rate limits and server errors are not permanent. */
-function isPermanentFailure({ status }: Response): boolean {
-  return status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status);
+/** For the library, whose paths begin without a slash. @throws when the server cannot be reached */
+export function fetchBelow(path: string, init?: RequestInit): Promise<Response> {
+  return fetch(publicPath(`/${path}`), { ...init, redirect: 'error', cache: 'no-store' });
 }
 
 function roomPath(room: string, resource: string): string {
-  return `/api/rooms/${encodeURIComponent(room)}/${resource}`;
+  return `/${pathInRoom(room, resource)}`;
 }
 
 function withQuery(path: string, query: Query): string {
@@ -145,7 +137,7 @@ function sendJson(
 
 async function request(path: string, init?: RequestInit): Promise<Response | undefined> {
   try {
-    return await fetch(publicPath(path), { ...init, redirect: 'error', cache: 'no-store' });
+    return await fetchBelow(path.slice(1), init);
   } catch {
     return undefined;
   }

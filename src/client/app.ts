@@ -3,10 +3,11 @@
  * the browser together.
  */
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { systemClock as clock } from '../connect/clock.js';
+import type { Endpoint } from '../connect/transport.js';
 import type { RoomFrame, RoomSummary, SearchPage, User } from '../shared/protocol.js';
 import { type Address, onNavigate, pushAddress } from './address.js';
 import * as api from './api.js';
-import { browserClock as clock } from './clock.js';
 import type { Snapshot } from './decode.js';
 import { clearSigninRedirect, isSessionOver, onWake, redirectToSignin } from './lifecycle.js';
 import { BackgroundSender } from './outbox/background.js';
@@ -17,8 +18,16 @@ import { OfflineCache } from './rooms/cache.js';
 import { type RoomEntries, RoomListStore } from './rooms/list.js';
 import { bindUnreadBadge, NotificationPolicy, TabNotifier } from './rooms/notifications.js';
 import { type Settings, setMember } from './settings.js';
-import { defaultRoom, publicPath } from './site.js';
-import { cacheUser, Drafts, loadCachedUser, localStore, onUserRemoved, tabStore } from './storage.js';
+import { basePath, defaultRoom, publicPath } from './site.js';
+import {
+  cacheUser,
+  Drafts,
+  loadCachedUser,
+  localStore,
+  onUserRemoved,
+  TransportCache,
+  tabStore,
+} from './storage.js';
 import { checkVersion, deleteCachedPage, startServiceWorker, updateAvailable } from './updates.js';
 
 export type DialogName =
@@ -31,6 +40,13 @@ export type DialogName =
   | 'settings'
   | 'signOut';
 export type SearchScope = { readonly room?: string; readonly before?: number };
+
+/** Each room of this server is reached through it. */
+const endpoint: Omit<Endpoint, 'room'> = {
+  base: new URL(basePath, location.href),
+  fetch: api.fetchBelow,
+  openSocket: (url, subprotocol) => new WebSocket(url, subprotocol),
+};
 
 export class App {
   /** Undefined until the server has named the user once. */
@@ -197,6 +213,8 @@ export class App {
       user: this.#user,
       me: this.#me.peek(),
       clock,
+      endpoint,
+      transportMemory: new TransportCache(localStore, clock),
       roomList: this.#roomList,
       outboxStore: this.#outboxStore,
       draft: this.drafts.in(name),

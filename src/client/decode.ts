@@ -2,14 +2,13 @@
  * Decodes the server's JSON into typed values. Everything is validated here once and trusted afterwards. A
  * field that has the wrong type reads as undefined.
  */
-import { field, isObject, parseJsonObject } from '../shared/parse.js';
+import { parseProblem } from '../connect/transport.js';
+import { field, isObject } from '../shared/parse.js';
 import type {
   ChangeEvent,
   ChatEvent,
   Snapshot as Delivered,
-  ErrorCode,
   MessagesPage,
-  Problem,
   Reaction,
   RoomEvent,
   RoomSummary,
@@ -203,22 +202,11 @@ export function parsePeople(value: unknown): readonly User[] | undefined {
   return isObject(value) ? listField(value, 'people', parseUser) : undefined;
 }
 
-/** `{code, message}`, from `error` frames and API errors. An unknown code is still an error. */
-export function parseProblem(value: unknown): Problem | undefined {
-  if (!isObject(value)) return undefined;
-  const code = stringField(value, 'code');
-  const message = stringField(value, 'message');
-  // A newer server may send other codes. The page only compares them.
-  return code === undefined || message === undefined ? undefined : { code: code as ErrorCode, message };
-}
-
-/** WebSocket frames. An unknown frame is undefined. */
+/** Frames of a connection. An unknown frame is undefined. */
 
 export type Frame = ServerFrame | UnknownEvent;
 
-export function parseFrame(json: string): Frame | undefined {
-  const fields = parseJsonObject(json);
-  if (!fields) return undefined;
+export function parseFrame(fields: Fields): Frame | undefined {
   return frameParsers.get(field(fields, 'type'))?.(fields) ?? parseEvent(fields);
 }
 

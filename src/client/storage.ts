@@ -1,6 +1,9 @@
 /** The browser's storage. */
 
 import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Clock } from '../connect/clock.js';
+import type { TransportMemory } from '../connect/connection.js';
+import type { TransportName } from '../connect/transport.js';
 import { field, parseJsonObject } from '../shared/parse.js';
 import type { User } from '../shared/protocol.js';
 import type { KeyValueStore } from './settings.js';
@@ -167,4 +170,31 @@ export function skinTone(): number {
 
 export function saveSkinTone(tone: number): void {
   localStore.set(skinToneKey, String(tone));
+}
+
+/** Which transport got through, for all tabs. After an hour the best one has the first try again. */
+const transportKey = 'oneport.transport';
+const transportCacheMs = 3_600_000;
+const transportNames: readonly TransportName[] = ['websocket', 'stream', 'poll'];
+
+export class TransportCache implements TransportMemory {
+  readonly #store: KeyValueStore;
+  readonly #clock: Pick<Clock, 'now'>;
+
+  constructor(store: KeyValueStore, clock: Pick<Clock, 'now'>) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  get(): TransportName | undefined {
+    const [name, at] = (this.#store.get(transportKey) ?? '').split(' ');
+    const ageMs = this.#clock.now() - Number(at);
+    return ageMs >= 0 && ageMs < transportCacheMs
+      ? transportNames.find((known) => known === name)
+      : undefined;
+  }
+
+  set(name: TransportName): void {
+    this.#store.set(transportKey, `${name} ${this.#clock.now()}`);
+  }
 }

@@ -23,11 +23,21 @@ export function staticFiles(publicDir: string): Koa.Middleware {
       throw new HttpError(405, 'wrong_method', 'Method not allowed.', { Allow: 'GET, HEAD' });
     ctx.set('Cache-Control', hashedName.test(ctx.path) ? immutableCaching : 'no-cache'); // revalidated on each request
     ctx.vary('Accept-Encoding');
+    if (clientFile.test(ctx.path)) allowImport(ctx);
     await send(ctx, next);
     const tag = tags.get(ctx.path);
     if (tag && ctx.status === 200) ctx.etag = tag;
     if (ctx.fresh) ctx.status = 304;
   };
+}
+
+/** The client for programs, which pages of any origin may import. */
+const clientFile = /^\/client\.(js|d\.ts)$/;
+
+function allowImport(ctx: Koa.Context): void {
+  ctx.set('Access-Control-Allow-Origin', '*');
+  ctx.set('Cross-Origin-Resource-Policy', 'cross-origin');
+  if (ctx.path.endsWith('.ts')) ctx.type = 'application/typescript; charset=utf-8'; // by its name it would be a video
 }
 
 /** Dates are not enough: after a downgrade the files are older than those in the browsers' caches. */

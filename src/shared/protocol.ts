@@ -222,7 +222,7 @@ export function pageAround(id: number): { readonly before: number; readonly limi
 /** Fixed limits. Those that an operator may change are in config.ts. */
 export const LIMITS = {
   /** bytes of one WebSocket frame: every allowed text fits, even when JSON escapes each character (12 bytes an emoji) */
-  frameBytes: 64 * 1024,
+  frameBytes: 65_536,
   /** code points of a message */
   textCodePoints: 4000,
   /** characters of a room's name */
@@ -232,7 +232,7 @@ export const LIMITS = {
   /** events in one page of history over HTTP, and of `history` on a socket */
   pageEvents: 500,
   /** bytes of one page over HTTP, unless its only event is larger */
-  pageBytes: 256 * 1024,
+  pageBytes: 262_144,
   /** events in a page by default */
   defaultPageEvents: 50,
   /** unread messages that fit on a screen */
@@ -240,7 +240,7 @@ export const LIMITS = {
   /** events in a page around a number */
   aroundEvents: 100,
   /** bytes of the messages in the HTML of a page */
-  snapshotBytes: 64 * 1024,
+  snapshotBytes: 65_536,
   /** users in a `list`; larger rooms only count their people */
   listedUsers: 100,
   /** code points of `data` in a `reply` */

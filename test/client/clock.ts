@@ -1,5 +1,5 @@
 /** A clock that tests set by hand. */
-import type { Clock } from '../../src/client/clock.js';
+import type { Clock } from '../../src/connect/clock.js';
 
 export class ManualClock implements Clock {
   #now = 1_000_000;

@@ -1,4 +1,4 @@
-import type { NewCommand } from '../../src/client/outbox/outbox.js';
+import type { NewCommand } from '../../src/connect/outbox.js';
 
 export function say(data: string): NewCommand {
   return { type: 'chat', data };

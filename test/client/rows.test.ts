@@ -1,8 +1,8 @@
 /** The rows of a timeline, with pending changes. */
 import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/decode.js';
-import type { NewCommand, PendingMessage } from '../../src/client/outbox/outbox.js';
 import { RowBuilder, type RowsInput, toneIndexOf } from '../../src/client/render/rows.js';
+import type { NewCommand, PendingMessage } from '../../src/connect/outbox.js';
 import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const NOON = new Date(2026, 0, 15, 12).getTime();

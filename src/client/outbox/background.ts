@@ -1,8 +1,19 @@
 /** Sends pending messages over HTTP to rooms that no tab shows. */
+import { signal } from '@preact/signals';
+import { backoffMs, type Clock, sleep, untilValue, withTimeout } from '../../connect/clock.js';
+import {
+  isSendable,
+  newCid,
+  Outbox,
+  type OutboxStore,
+  type PendingMessage,
+  type Submitter,
+  sendLoop,
+  storeTimeoutMs,
+} from '../../connect/outbox.js';
+import type { SendResult } from '../../connect/transport.js';
 import { sendMessage } from '../api.js';
-import { type Clock, untilSignal, withTimeout } from '../clock.js';
-import { isSendable, Outbox, type OutboxStore, type PendingMessage, storeTimeoutMs } from './outbox.js';
-import { httpTransport, newCid, OutboxChannel, outboxLockName, sendLoop, webLocks } from './sender.js';
+import { OutboxChannel, outboxLockName, settleOrRefuse, webLocks } from './sender.js';
 
 export interface BackgroundSenderDeps {
   readonly user: string;
@@ -67,7 +78,7 @@ export class BackgroundSender {
     }
   }
 
-  async #runSendLoop(room: string, signal: AbortSignal): Promise<void> {
+  async #runSendLoop(room: string, abort: AbortSignal): Promise<void> {
     const { store, user, clock } = this.#deps;
     const onChanged = () => this.#channel.notify(room);
     const outbox = new Outbox({
@@ -76,16 +87,18 @@ export class BackgroundSender {
       room,
       newCid,
       clock,
+      observable: signal,
       onChanged,
       onUnpersisted: () => {},
     });
     await outbox.reload();
-    const transport = httpTransport(sendMessage, clock, Math.random);
-    const next = async (abort: AbortSignal) => {
-      await untilSignal(outbox.messages, (all) => all.some(isSendable) || !all.some(isHeld), abort);
+    const submitter = httpSubmitter(sendMessage, clock, Math.random);
+    const next = async () => {
+      await untilValue(outbox.messages, (all) => all.some(isSendable) || !all.some(isHeld), abort);
       return outbox.next;
     };
-    await sendLoop({ outbox, transport, clock, random: Math.random, next }, signal);
+    const onRefused = settleOrRefuse(outbox);
+    await sendLoop({ outbox, submitter, clock, random: Math.random, next, onRefused }, abort);
   }
 }
 
@@ -98,4 +111,23 @@ async function withLockIfFree(name: string, work: () => Promise<void>): Promise<
   await webLocks.request(name, { ifAvailable: true }, async (lock) => {
     if (lock) await work();
   });
+}
+
+/** Delays the next request after a failure. */
+function httpSubmitter(
+  post: (message: PendingMessage, signal: AbortSignal) => Promise<SendResult>,
+  clock: Clock,
+  random: () => number,
+): Submitter {
+  let failures = 0;
+  return {
+    async waitReady(signal) {
+      if (failures > 0) await sleep(clock, backoffMs(failures, random), signal);
+    },
+    async submit(message, signal) {
+      const result = await post(message, signal);
+      failures = result.kind === 'lost' ? failures + 1 : 0;
+      return result;
+    },
+  };
 }

@@ -2,9 +2,10 @@
  * The page's IndexedDB: the outbox and the offline cache. Closes when a newer version of the page upgrades
  * it.
  */
+
+import type { OutboxStore, PendingMessage, UnsavedMessage } from '../../connect/outbox.js';
 import type { Problem } from '../../shared/protocol.js';
 import { storagePrefix } from '../site.js';
-import type { OutboxStore, PendingMessage, UnsavedMessage } from './outbox.js';
 
 const databaseName = `${storagePrefix}oneport`;
 const schemaVersion = 2;

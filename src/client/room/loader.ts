@@ -4,8 +4,8 @@
  * merged.
  */
 import type { Signal } from '@preact/signals';
+import { backoffMs, type Clock } from '../../connect/clock.js';
 import { pageAround } from '../../shared/protocol.js';
-import { backoffMs, type Clock } from '../clock.js';
 import type { LogEvent, Page } from '../decode.js';
 import * as timeline from './timeline.js';
 

@@ -1,7 +1,7 @@
 /** Who is in the room and who is typing. */
 import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Clock } from '../../connect/clock.js';
 import type { User } from '../../shared/protocol.js';
-import type { Clock } from '../clock.js';
 import type { Frame, LogEvent } from '../decode.js';
 
 export class Presence {

@@ -3,17 +3,18 @@
  * only while its room is shown. Later it resumes by number.
  */
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { type Clock, type Observable, untilValue, withTimeout } from '../../connect/clock.js';
+import { Connection, type TransportMemory } from '../../connect/connection.js';
+import type { OutboxStore, PendingMessage } from '../../connect/outbox.js';
+import { type Endpoint, openLink, transportsOf } from '../../connect/transport.js';
 import { initialPosition, type RoomFrame, type User } from '../../shared/protocol.js';
 import * as api from '../api.js';
-import { type Clock, untilSignal, withTimeout } from '../clock.js';
-import type { Frame, LogEvent, Snapshot } from '../decode.js';
-import type { OutboxStore, PendingMessage } from '../outbox/outbox.js';
+import { type Fields, type LogEvent, parseFrame, type Snapshot } from '../decode.js';
 import { OutboxSender } from '../outbox/sender.js';
 import type { RoomListStore } from '../rooms/list.js';
 import type { Draft } from '../storage.js';
 import { ComposerState } from './composer.js';
 import { TypingSender } from './presence.js';
-import { Connection, openWebSocket, socketUrl } from './socket.js';
 import { RoomStore } from './store.js';
 import { isAttached } from './timeline.js';
 
@@ -22,6 +23,8 @@ export interface RoomSessionDeps {
   /** id of the signed-in user */
   readonly user: string;
   readonly clock: Clock;
+  readonly endpoint: Omit<Endpoint, 'room'>;
+  readonly transportMemory: TransportMemory;
   readonly roomList: RoomListStore;
   readonly outboxStore: OutboxStore;
   readonly draft: Draft;
@@ -40,7 +43,6 @@ export interface RoomSessionDeps {
 /** Limit for the list of rooms to arrive before the room opens without it. */
 const initialLoadTimeoutMs = 1_500;
 const logChangedCloseCode = 4510;
-const typingFrame = JSON.stringify({ type: 'typing' });
 /** How long a deletion can be undone. */
 const undoDeleteMs = 6_000;
 const noticeMs = 8_000;
@@ -59,7 +61,7 @@ export class RoomSession {
   readonly composer: ComposerState;
   readonly unreadDivider: UnreadDivider;
   /** messages and changes that the log does not contain yet */
-  readonly pending: ReadonlySignal<readonly PendingMessage[]>;
+  readonly pending: Observable<readonly PendingMessage[]>;
   /** the message to reveal and highlight */
   readonly targetMessage: Signal<number | undefined> = signal(undefined);
   readonly #deps: RoomSessionDeps;
@@ -86,7 +88,7 @@ export class RoomSession {
       clock,
     });
     this.pending = this.#sender.outbox.messages;
-    this.#typingSender = new TypingSender(clock, () => this.connection.send(typingFrame));
+    this.#typingSender = new TypingSender(clock, () => this.connection.send({ type: 'typing' }));
     this.composer = new ComposerState({
       post: (text, reply) => this.post(text, reply),
       edit: (id, text) => this.edit(id, text),
@@ -190,17 +192,21 @@ export class RoomSession {
   }
 
   #createConnection(): Connection {
-    const { name, clock, onHello, onRoomFrame, onClosed } = this.#deps;
-    const onFrame = (frame: Frame) => {
-      if (frame.type === 'hello') onHello(frame.user, frame.epoch);
-      if (frame.type === 'room') onRoomFrame(frame);
-      else this.room.receive(frame);
+    const { name, clock, endpoint, transportMemory, onHello, onRoomFrame, onClosed } = this.#deps;
+    const onFrame = (fields: Fields) => {
+      const frame = parseFrame(fields);
+      if (frame?.type === 'hello') onHello(frame.user, frame.epoch);
+      if (frame?.type === 'room') onRoomFrame(frame);
+      else if (frame) this.room.receive(frame);
     };
     return new Connection({
-      open: (events) =>
-        openWebSocket(socketUrl(new URL(location.href), name, this.room.resumePosition), events),
+      transports: transportsOf(endpoint),
+      open: (transport, events) => openLink(transport, { ...endpoint, room: name }, events),
+      memory: transportMemory,
       clock,
       random: Math.random,
+      observable: signal,
+      position: () => this.room.resumePosition,
       onFrame,
       onClosed: (code) => {
         this.#sender.onConnectionLost();
@@ -273,8 +279,8 @@ export class RoomSession {
     });
   }
 
-  #waitUntil<T>(source: ReadonlySignal<T>, predicate: (value: T) => boolean): Promise<void> {
-    return withTimeout(this.#deps.clock, initialLoadTimeoutMs, untilSignal(source, predicate, neverAborted));
+  #waitUntil<T>(source: Observable<T>, predicate: (value: T) => boolean): Promise<void> {
+    return withTimeout(this.#deps.clock, initialLoadTimeoutMs, untilValue(source, predicate, neverAborted));
   }
 }
 

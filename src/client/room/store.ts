@@ -3,8 +3,8 @@
  * rendering, and reports what concerns the outbox. Has no access to the DOM.
  */
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
+import type { Clock } from '../../connect/clock.js';
 import type { HelloFrame, Problem, User } from '../../shared/protocol.js';
-import type { Clock } from '../clock.js';
 import type { Frame, LogEvent, Snapshot } from '../decode.js';
 import { HistoryLoader, type LoadPage } from './loader.js';
 import { isSameUser, Presence, type RoomPeople } from './presence.js';

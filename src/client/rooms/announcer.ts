@@ -3,8 +3,8 @@
  * before. In a busy room only their count is announced.
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Clock } from '../../connect/clock.js';
 import type { ChatEvent } from '../../shared/protocol.js';
-import type { Clock } from '../clock.js';
 
 /** `sequence` distinguishes two announcements with the same text. */
 export interface Announcement {

@@ -2,9 +2,10 @@
  * Offline cache: the list of rooms and the last window of each. Invariants: of two windows of one log the
  * more recent one is kept; the text of a deleted message stays no longer than until the next write.
  */
+
+import type { Clock } from '../../connect/clock.js';
 import { field, isObject } from '../../shared/parse.js';
 import type { ChangeEvent, RoomSummary } from '../../shared/protocol.js';
-import type { Clock } from '../clock.js';
 import { countField, type LogEvent, parseAll, parseEvent, parseRooms, stringField } from '../decode.js';
 import { cacheStoreName, type Database } from '../outbox/db.js';
 import { applyChanges, changesAfter, isAttached, type Timeline } from '../room/timeline.js';

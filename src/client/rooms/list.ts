@@ -3,9 +3,9 @@
  * belongs to one epoch and is dropped when the epoch changes.
  */
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
+import { backoffMs, type Clock } from '../../connect/clock.js';
 import type { ChangeEvent, RoomFrame, RoomSummary, User } from '../../shared/protocol.js';
 import * as api from '../api.js';
-import { backoffMs, type Clock } from '../clock.js';
 import type { LogEvent, Snapshot } from '../decode.js';
 import { unreadAfter } from '../render/rows.js';
 import type { RoomStore } from '../room/store.js';

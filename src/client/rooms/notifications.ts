@@ -3,10 +3,10 @@
  * of the same message. Only one tab notifies.
  */
 import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { Clock } from '../../connect/clock.js';
 import type { ChangeEvent, ChatEvent } from '../../shared/protocol.js';
 import { excerpt } from '../../shared/text.js';
 import { addressPath, parseAddress } from '../address.js';
-import type { Clock } from '../clock.js';
 import type { LogEvent, Page } from '../decode.js';
 import { TabLeader } from '../outbox/leader.js';
 import { webLocks } from '../outbox/sender.js';

@@ -1,10 +1,10 @@
 /** The page's layout. */
 import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
+import { systemClock } from '../../connect/clock.js';
 import type { ChatEvent } from '../../shared/protocol.js';
 import { excerpt } from '../../shared/text.js';
 import type { App } from '../app.js';
-import { browserClock } from '../clock.js';
 import { t } from '../i18n.js';
 import type { RoomStore } from '../room/store.js';
 import { LiveAnnouncer } from '../rooms/announcer.js';
@@ -177,7 +177,7 @@ function spokenText(message: ChatEvent): string {
 
 /** Announces new messages of others to screen readers. */
 function LiveRegion({ room }: { room: RoomStore }) {
-  const announcer = useMemo(() => new LiveAnnouncer(browserClock), []);
+  const announcer = useMemo(() => new LiveAnnouncer(systemClock), []);
   useSignalEffect(() => {
     const { events, seen, last } = room.timeline.value;
     const messages = events.filter((event): event is ChatEvent => event.type === 'chat');

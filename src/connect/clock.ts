@@ -1,5 +1,4 @@
-/** The time, injected so that tests can control it. */
-import { effect, type ReadonlySignal } from '@preact/signals';
+/** The time and values that change, both injected, so that tests control the one and the page brings its own other. */
 
 export interface Clock {
   /** milliseconds since 1970 */
@@ -8,7 +7,7 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
-export const browserClock: Clock = {
+export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, callback) {
     const timer = setTimeout(callback, ms);
@@ -42,9 +41,44 @@ export function withTimeout(clock: Clock, ms: number, work: Promise<unknown>): P
   });
 }
 
+/** A value that changes. The signals of `@preact/signals` are such values, and the page hands them in. */
+export interface Observable<T> {
+  readonly value: T;
+  /** The value, without a dependency of the reader on it. */
+  peek(): T;
+  /** Calls back with the value now and after each change. Returns a function that ends this. */
+  subscribe(listener: (value: T) => void): () => void;
+}
+export interface Writable<T> extends Observable<T> {
+  value: T;
+}
+export type CreateObservable = <T>(value: T) => Writable<T>;
+
+/** The observable of programs without signals. */
+export const observable: CreateObservable = <T>(first: T): Writable<T> => {
+  let current = first;
+  const listeners = new Set<(value: T) => void>();
+  return {
+    get value() {
+      return current;
+    },
+    set value(next) {
+      if (next === current) return;
+      current = next;
+      for (const listener of [...listeners]) listener(next);
+    },
+    peek: () => current,
+    subscribe(listener) {
+      listeners.add(listener);
+      listener(current);
+      return () => listeners.delete(listener);
+    },
+  };
+};
+
 /** Resolves when the predicate holds or `abort` fires. */
-export function untilSignal<T>(
-  source: ReadonlySignal<T>,
+export function untilValue<T>(
+  source: Observable<T>,
   predicate: (value: T) => boolean,
   abort: AbortSignal,
 ): Promise<void> {
@@ -55,9 +89,9 @@ export function untilSignal<T>(
       abort.removeEventListener('abort', done);
       resolve();
     };
-    const stop = effect(() => {
-      // An effect must not dispose itself during its first run.
-      if (predicate(source.value)) queueMicrotask(done);
+    const stop = source.subscribe((value) => {
+      // A subscription must not end itself during its first call.
+      if (predicate(value)) queueMicrotask(done);
     });
     abort.addEventListener('abort', done, { once: true });
   });

@@ -1,5 +1,5 @@
 /**
- * Pending messages and changes of one user in one room.
+ * Pending messages and changes of one user in one room, and the loop that sends them.
  *
  * Invariants:
  * 1. A message is shown as waiting only once the store has it. Before that it is shown as saving and is not
@@ -11,9 +11,19 @@
  * 4. A cid is never reused for another text.
  */
 
-import { type ReadonlySignal, signal } from '@preact/signals';
-import type { PostCommand, Problem } from '../../shared/protocol.js';
-import { type Clock, withTimeout } from '../clock.js';
+import type { PostCommand, Problem } from '../shared/protocol.js';
+import {
+  backoffMs,
+  type Clock,
+  type CreateObservable,
+  type Observable,
+  sleep,
+  untilValue,
+  type Writable,
+  withTimeout,
+} from './clock.js';
+import type { Connection } from './connection.js';
+import type { SendResult } from './transport.js';
 
 export type NewCommand = WithoutCid<PostCommand>;
 type WithoutCid<T> = T extends unknown ? Omit<T, 'cid'> : never;
@@ -79,6 +89,7 @@ export interface OutboxDeps {
   readonly room: string;
   readonly newCid: () => string;
   readonly clock: Clock;
+  readonly observable: CreateObservable;
   /** The store changed; notifies other tabs. */
   readonly onChanged: () => void;
   /** A message is only in this tab, so this tab must send it. */
@@ -91,9 +102,9 @@ export const storeTimeoutMs = 3_000;
 
 export class Outbox {
   readonly #deps: OutboxDeps;
-  readonly #messages = signal<readonly PendingMessage[]>([]);
+  readonly #messages: Writable<readonly PendingMessage[]>;
   /** Waiting and rejected ones, in order. */
-  readonly messages: ReadonlySignal<readonly PendingMessage[]> = this.#messages;
+  readonly messages: Observable<readonly PendingMessage[]>;
   #saved: readonly PendingMessage[] = [];
   #local: readonly LocalMessage[] = [];
   /** cids that are in the log or discarded; a slow read must not bring them back */
@@ -106,6 +117,8 @@ export class Outbox {
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
+    this.#messages = deps.observable<readonly PendingMessage[]>([]);
+    this.messages = this.#messages;
   }
 
   get next(): PendingMessage | undefined {
@@ -113,11 +126,11 @@ export class Outbox {
   }
 
   /** Resolves when the message is stored, or when the store has failed. Sends it after `holdMs` at the earliest. */
-  async add(posting: NewCommand, holdMs = 0): Promise<void> {
-    const { user, room, newCid, clock } = this.#deps;
+  async add(posting: NewCommand, holdMs = 0, cid = this.#deps.newCid()): Promise<void> {
+    const { user, room, clock } = this.#deps;
     const at = clock.now();
     const heldUntil = holdMs > 0 ? at + holdMs : undefined;
-    await this.#enqueue({ user, room, cid: newCid(), posting, at, ...(heldUntil && { heldUntil }) });
+    await this.#enqueue({ user, room, cid, posting, at, ...(heldUntil && { heldUntil }) });
   }
 
   async settle(cid: string): Promise<void> {
@@ -175,6 +188,7 @@ export class Outbox {
 
   async #enqueue(newMessage: UnsavedMessage, replaces?: string): Promise<void> {
     const { cid } = newMessage;
+    this.#settled.delete(cid);
     this.#saved = this.#saved.filter((message) => message.cid !== replaces);
     this.#local = [...this.#local.filter((message) => message.cid !== replaces), { ...newMessage, replaces }];
     this.#publish();
@@ -283,4 +297,151 @@ function updateMessage<T extends PendingMessage>(
   change: Partial<T>,
 ): readonly T[] {
   return messages.map((message) => (message.cid === cid ? { ...message, ...change } : message));
+}
+
+/** A store for as long as the program runs. */
+export function memoryStore(): OutboxStore {
+  let messages: readonly PendingMessage[] = [];
+  let seq = 0;
+  const without = (cid: string | undefined) => messages.filter((message) => message.cid !== cid);
+  return {
+    add: async (message, replaces) => {
+      messages = [...without(replaces), { ...message, seq: ++seq }];
+      return seq;
+    },
+    all: async (user) => messages.filter((message) => message.user === user),
+    refuse: async (cid, problem) => {
+      messages = updateMessage(messages, cid, { problem });
+    },
+    remove: async (cid) => {
+      messages = without(cid);
+    },
+  };
+}
+
+/**
+ * The time in milliseconds and 80 random bits, in hex, as in UUIDv7: cids that begin with the time are cheap for the
+ * server's index. (`crypto.randomUUID` does not exist on pages over plain http.)
+ */
+export function newCid(now = Date.now()): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return now.toString(16).padStart(12, '0') + random;
+}
+
+/**
+ * Sends one message at a time. The next one waits until the server has stored or rejected the previous one.
+ * Order therefore survives lost connections, and even two tabs sending at once: each sends k+1 only after k
+ * is settled, and the server stores a cid once.
+ */
+
+/** Both calls end early when the signal aborts. */
+export interface Submitter {
+  waitReady(signal: AbortSignal): Promise<void>;
+  submit(message: PendingMessage, signal: AbortSignal): Promise<SendResult>;
+}
+
+export interface SendLoopDeps {
+  readonly outbox: Outbox;
+  readonly submitter: Submitter;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Resolves with the next message, or undefined when there are no more. */
+  readonly next?: (signal: AbortSignal) => Promise<PendingMessage | undefined>;
+  /** Called instead of keeping the message with its problem. */
+  readonly onRefused?: (message: PendingMessage, problem: Problem) => void | Promise<void>;
+}
+
+/** Errors after which the same message is sent again, with the same cid. All others are final. */
+const transientErrors: ReadonlySet<string> = new Set([
+  'storage',
+  'too_fast',
+  'stopping',
+  'signed_out',
+  'internal',
+]);
+/** An `internal` error may be caused by the message itself, which must not block the others. */
+const maxInternalTries = 5;
+const retryDelayMs = 500;
+
+export async function sendLoop(deps: SendLoopDeps, signal: AbortSignal): Promise<void> {
+  const { outbox, next = (abort: AbortSignal) => nextSendable(outbox, abort) } = deps;
+  while (!signal.aborted) {
+    const message = await next(signal);
+    if (!message || signal.aborted) return;
+    await sendUntilSettled(deps, message, signal);
+  }
+}
+
+async function nextSendable(outbox: Outbox, signal: AbortSignal): Promise<PendingMessage | undefined> {
+  await untilValue(outbox.messages, (messages) => messages.some(isSendable), signal);
+  return outbox.next;
+}
+
+async function sendUntilSettled(
+  deps: SendLoopDeps,
+  message: PendingMessage,
+  signal: AbortSignal,
+): Promise<void> {
+  const { outbox, submitter, clock, random } = deps;
+  const { onRefused = ({ cid }, problem) => outbox.refuse(cid, problem) } = deps;
+  for (let tries = 0; !signal.aborted; tries++) {
+    await submitter.waitReady(signal);
+    if (signal.aborted || outbox.next?.cid !== message.cid) return;
+    const result = await submitter.submit(message, signal);
+    if (result.kind === 'settled') return outbox.settle(message.cid);
+    if (result.kind === 'lost') continue;
+    if (!isTransient(result.problem, tries)) return onRefused(message, result.problem);
+    await sleep(clock, retryDelayMs + backoffMs(tries, random), signal);
+  }
+}
+
+function isTransient({ code }: Problem, tries: number): boolean {
+  return transientErrors.has(code) && (code !== 'internal' || tries < maxInternalTries);
+}
+
+/** After this time without an answer, the connection is probed and the message sent again. */
+const answerTimeoutMs = 20_000;
+
+export class ConnectionSubmitter implements Submitter {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  #inFlight: { readonly cid: string; readonly done: (result: SendResult) => void } | undefined;
+
+  constructor(connection: Connection, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+  }
+
+  waitReady(signal: AbortSignal): Promise<void> {
+    return untilValue(this.#connection.state, ({ state }) => state === 'live', signal);
+  }
+
+  submit({ cid, posting }: PendingMessage, signal: AbortSignal): Promise<SendResult> {
+    return new Promise((resolve) => {
+      const done = (result: SendResult) => {
+        this.#inFlight = undefined;
+        cancel();
+        signal.removeEventListener('abort', onLost);
+        resolve(result);
+      };
+      const onLost = () => done({ kind: 'lost' });
+      const cancel = this.#clock.after(answerTimeoutMs, () => {
+        this.#connection.checkAlive();
+        onLost();
+      });
+      signal.addEventListener('abort', onLost, { once: true });
+      this.#inFlight = { cid, done };
+      if (!this.#connection.send({ ...posting, cid })) onLost();
+    });
+  }
+
+  /** Handles the server's echo, ack or error for a cid. */
+  onAnswer(cid: string, result: SendResult): void {
+    if (this.#inFlight?.cid === cid) this.#inFlight.done(result);
+  }
+
+  onConnectionLost(): void {
+    this.#inFlight?.done({ kind: 'lost' });
+  }
 }

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Outbox, type OutboxStore } from '../../src/client/outbox/outbox.js';
-import { ManualClock } from './clock.js';
-import { say, textOf } from './commands.js';
-import { memoryStore } from './memory-store.js';
+import { observable } from '../../src/connect/clock.js';
+import { memoryStore, Outbox, type OutboxStore } from '../../src/connect/outbox.js';
+import { ManualClock } from '../client/clock.js';
+import { say, textOf } from '../client/commands.js';
 
 let cids = 0;
 let clock: ManualClock;
@@ -19,6 +19,7 @@ function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobb
     room,
     newCid: () => `cid-${++cids}`,
     clock,
+    observable,
     onChanged: changed,
     onUnpersisted: stranded,
   });

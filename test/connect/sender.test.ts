@@ -1,13 +1,19 @@
 /** The send loop with a server and a store that fail. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { untilSignal } from '../../src/client/clock.js';
-import { isSendable, Outbox, type OutboxStore, type PendingMessage } from '../../src/client/outbox/outbox.js';
-import { type SendResult, sendLoop } from '../../src/client/outbox/sender.js';
+import { observable } from '../../src/connect/clock.js';
+import {
+  isSendable,
+  memoryStore,
+  Outbox,
+  type OutboxStore,
+  type PendingMessage,
+  sendLoop,
+} from '../../src/connect/outbox.js';
+import type { SendResult } from '../../src/connect/transport.js';
 import type { ErrorCode } from '../../src/shared/protocol.js';
-import { immediateClock } from './clock.js';
-import { say, textOf } from './commands.js';
-import { memoryStore } from './memory-store.js';
+import { immediateClock } from '../client/clock.js';
+import { say, textOf } from '../client/commands.js';
 
 type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
 
@@ -39,16 +45,13 @@ function openTab(store: OutboxStore, server: Server) {
     room: 'lobby',
     newCid: () => `cid-${++cids}`,
     clock: immediateClock,
+    observable,
     onChanged: () => {},
     onUnpersisted: () => {},
   });
   const stop = new AbortController();
-  const transport = { waitReady: async () => {}, send: (letter: PendingMessage) => server.submit(letter) };
-  const next = async (signal: AbortSignal) => {
-    await untilSignal(outbox.messages, (letters) => letters.some(isSendable), signal);
-    return outbox.next;
-  };
-  const done = sendLoop({ outbox, transport, clock: immediateClock, random: Math.random, next }, stop.signal);
+  const submitter = { waitReady: async () => {}, submit: (letter: PendingMessage) => server.submit(letter) };
+  const done = sendLoop({ outbox, submitter, clock: immediateClock, random: Math.random }, stop.signal);
   return { outbox, close: () => stop.abort(), done };
 }
 type Tab = ReturnType<typeof openTab>;

@@ -1,0 +1,424 @@
+/**
+ * The client for programs: the server's /client.js, and `oneport/client` of this package. It needs nothing but what
+ * browsers and Node 20 have.
+ *
+ *   const room = connect('https://chat.example.org/r/lobby');
+ *   await room.signIn('Robot');
+ *   const number = await room.say('Hello');
+ *   for await (const event of room) …
+ */
+import { field, isObject } from '../shared/parse.js';
+import type { HelloFrame, PostCommand, Problem, RoomEvent, ServerFrame, User } from '../shared/protocol.js';
+import { observable, systemClock } from './clock.js';
+import { Connection, type ConnectionState, type TransportMemory } from './connection.js';
+import { ConnectionSubmitter, memoryStore, newCid, Outbox, type OutboxStore, sendLoop } from './outbox.js';
+import {
+  type Endpoint,
+  type Frame,
+  openLink,
+  type Position,
+  parseProblem,
+  type SocketLike,
+  type TransportName,
+  transportsOf,
+} from './transport.js';
+
+export type {
+  ChangeEvent,
+  ChatEvent,
+  HelloFrame,
+  Problem,
+  RoomEvent,
+  ServerFrame,
+  User,
+} from '../shared/protocol.js';
+export type { ConnectionState, TransportMemory } from './connection.js';
+export type { NewCommand, OutboxStore, PendingMessage, UnsavedMessage } from './outbox.js';
+export type { Position, SocketLike, TransportName } from './transport.js';
+
+/** The class of browsers and of Node 22, or of the package `ws`. */
+export type SocketClass = new (url: string, protocols: string | SocketInit, init?: SocketInit) => SocketLike;
+export interface SocketInit {
+  readonly protocols?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ConnectOptions {
+  /** The address of the room's page, `https://chat.example.org/r/lobby`, or of the server, with `room`. */
+  readonly url: string | URL;
+  readonly room?: string;
+  /** Begins after this number. Without it, events begin with the last `history` (0 to 500, default 50). */
+  readonly after?: number;
+  /** The log that `after` belongs to, from `position`. */
+  readonly epoch?: string;
+  readonly history?: number;
+  /** From `cookie` of another client, or kept by `onCookie`. Browsers have their own. */
+  readonly cookie?: string;
+  /** Keeps messages until the server has stored them; default: as long as the program runs. */
+  readonly store?: OutboxStore;
+  /** Default: WebSocket where there is one, then server-sent events by fetch, then long polling. */
+  readonly transports?: readonly TransportName[];
+  /** Remembers which transport got through. */
+  readonly memory?: TransportMemory;
+  /** For Node 20, which has none: that of the package `ws`. */
+  readonly WebSocket?: SocketClass;
+  readonly fetch?: typeof fetch;
+  readonly onState?: (state: ConnectionState) => void;
+  /** Every frame of the server, also those without a number. */
+  readonly onFrame?: (frame: ServerFrame) => void;
+  /** The cookie is new or renewed. It signs in as the user, so keep it like a password. */
+  readonly onCookie?: (cookie: string) => void;
+}
+
+export interface SayOptions {
+  /** The number of the message that this one replies to. */
+  readonly reply?: number;
+  /** An own id: the server stores it once, however often it is sent. */
+  readonly cid?: string;
+}
+
+/** A refusal by its `code` in docs/protocol.md; `closed` when the connection has ended for another reason. */
+export class OneportError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Does not connect before it is used. */
+export function connect(target: string | URL | ConnectOptions): RoomClient {
+  return new RoomClient(typeof target === 'string' || target instanceof URL ? { url: target } : target);
+}
+
+interface Waiting {
+  readonly resolve: (id: number) => void;
+  readonly reject: (error: OneportError) => void;
+}
+
+const defaultHistory = 50;
+/** Events that wait for the reader. Later ones are read from the server again, when the reader comes to them. */
+const maxQueuedEvents = 1000;
+
+export class RoomClient implements AsyncIterable<RoomEvent> {
+  readonly #options: ConnectOptions;
+  readonly #endpoint: Endpoint;
+  readonly #connection: Connection;
+  readonly #submitter: ConnectionSubmitter;
+  readonly #cookies = new Map<string, string>();
+  readonly #stop = new AbortController();
+  readonly #waiting = new Map<string, Waiting>();
+  #isStarted = false;
+  #hello: HelloFrame | undefined;
+  #outbox: Outbox | undefined;
+  #position: Position | undefined;
+  #queue: RoomEvent[] = [];
+  /** The queue was full, so it lacks what came later. */
+  #isBehind = false;
+  #wakes: (() => void)[] = [];
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+    const { after, epoch, cookie = '' } = options;
+    for (const pair of cookie.split('; ').filter(Boolean)) this.#keepCookie(pair);
+    if (after !== undefined) this.#position = { after, epoch };
+    this.#endpoint = this.#createEndpoint();
+    this.#connection = this.#createConnection();
+    this.#submitter = new ConnectionSubmitter(this.#connection, systemClock);
+    this.#connection.state.subscribe((state) => this.#onState(state));
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state.value;
+  }
+
+  /** The newest number that the reader has or that waits for them. Give it to `connect` to resume there. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  /** As a browser would send it; empty in browsers, whose cookies no script can read. */
+  get cookie(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
+  /** Takes a name, or renames who is signed in. @throws OneportError `name_taken`, `bad_name`, `too_many` */
+  async signIn(name: string): Promise<User> {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const response = await this.fetch('signin', { method: 'POST', headers, body: JSON.stringify({ name }) });
+    const body: unknown = await response.json().catch(() => undefined);
+    const [id, taken] = isObject(body) ? [field(body, 'id'), field(body, 'name')] : [];
+    if (!response.ok || typeof id !== 'string' || typeof taken !== 'string')
+      throw errorOf(isObject(body) ? field(body, 'error') : undefined, `status ${response.status}`);
+    if (this.state.state === 'ended') this.#connection.connect();
+    return { id, name: taken };
+  }
+
+  /** Resolves with what the server said first, once the connection is live. @throws OneportError */
+  async ready(): Promise<HelloFrame> {
+    return this.#until(() => (this.state.state === 'live' ? this.#hello : undefined));
+  }
+
+  /** Resolves with the number of the message, once it is on the server's disk. @throws OneportError */
+  say(text: string, { reply, cid }: SayOptions = {}): Promise<number> {
+    return this.#submit({ type: 'chat', data: text, ...(reply !== undefined && { reply }) }, cid);
+  }
+  edit(target: number, text: string): Promise<number> {
+    return this.#submit({ type: 'edit', target, data: text });
+  }
+  delete(target: number): Promise<number> {
+    return this.#submit({ type: 'delete', target });
+  }
+  react(target: number, emoji: string): Promise<number> {
+    return this.#submit({ type: 'react', target, data: emoji });
+  }
+  unreact(target: number, emoji: string): Promise<number> {
+    return this.#submit({ type: 'unreact', target, data: emoji });
+  }
+
+  /** Tells the others that the user is typing, where the transport can. */
+  typing(): void {
+    this.#connection.send({ type: 'typing' });
+  }
+
+  /** Requests a path of the server as the user: `fetch('api/rooms')`. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return this.#endpoint.fetch(path, init);
+  }
+
+  /** Ends it. What was not stored yet is rejected, but stays in the store. */
+  close(): void {
+    this.#stop.abort();
+    this.#connection.stop();
+  }
+
+  /** The events of the room in their order, without a gap or a repeat. For one reader. @throws OneportError */
+  async *[Symbol.asyncIterator](): AsyncGenerator<RoomEvent, void> {
+    this.#start();
+    for (;;) {
+      const event = this.#queue.shift();
+      if (event) yield event;
+      else if (this.#stop.signal.aborted) return;
+      else if (this.state.state === 'ended') throw this.#endError();
+      else if (this.#isBehind) this.#catchUp();
+      else await this.#next();
+    }
+  }
+
+  #start(): void {
+    if (this.#isStarted || this.#stop.signal.aborted) return;
+    this.#isStarted = true;
+    this.#connection.connect();
+  }
+
+  /** Resolves once there is a value. Connects for it. @throws OneportError when the connection ends before */
+  async #until<T>(get: () => T | undefined): Promise<T> {
+    this.#start();
+    for (;;) {
+      const value = get();
+      if (value !== undefined) return value;
+      if (this.state.state === 'ended') throw this.#endError();
+      await this.#next();
+    }
+  }
+
+  /** Resolves when an event has come or the state has changed. */
+  #next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakes.push(resolve);
+    });
+  }
+  #notify(): void {
+    for (const wake of this.#wakes.splice(0)) wake();
+  }
+
+  /** The first hello tells whose outbox it is. */
+  async #submit(command: PostCommand, cid = newCid()): Promise<number> {
+    const outbox = await this.#until(() => this.#outbox);
+    if (this.state.state === 'ended') throw this.#endError();
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(cid, { resolve, reject });
+      void outbox.add(command, 0, cid);
+    });
+  }
+
+  #onFrame(frame: Frame): void {
+    const { type, cid, id } = frame;
+    // Frames of our server have the shapes of protocol.ts.
+    const served = frame as unknown as ServerFrame;
+    if (served.type === 'hello') this.#onHello(served);
+    else if (type === 'error' && typeof cid === 'string') this.#onError(cid, parseProblem(frame['data']));
+    else if (type === 'ack' && typeof cid === 'string') this.#onStored(cid, Number(id));
+    else if (typeof id === 'number') this.#onEvent(frame as unknown as RoomEvent);
+    this.#options.onFrame?.(served);
+    this.#notify();
+  }
+
+  #onHello(hello: HelloFrame): void {
+    const { epoch, last, complete, user } = hello;
+    this.#hello = hello;
+    const { history = defaultHistory } = this.#options;
+    const after = complete && this.#position ? this.#position.after : Math.max(0, last - history);
+    this.#position = { epoch, after };
+    if (!this.#outbox) void this.#startSending(user);
+  }
+
+  #onEvent(event: RoomEvent): void {
+    if (event.cid !== undefined && event.user.id === this.#hello?.user.id)
+      this.#onStored(event.cid, event.id);
+    this.#isBehind ||= this.#queue.length >= maxQueuedEvents;
+    if (this.#isBehind) return;
+    this.#queue.push(event);
+    this.#position = { ...this.#position, after: event.id };
+  }
+
+  #onStored(cid: string, id: number): void {
+    this.#waiting.get(cid)?.resolve(id);
+    this.#waiting.delete(cid);
+    void this.#outbox?.settle(cid);
+    this.#submitter.onAnswer(cid, { kind: 'settled' });
+  }
+
+  #onError(cid: string, problem: Problem | undefined): void {
+    if (problem) this.#submitter.onAnswer(cid, { kind: 'error', problem });
+  }
+
+  async #startSending(user: User): Promise<void> {
+    const { store = memoryStore() } = this.#options;
+    const outbox = new Outbox({
+      store,
+      user: user.id,
+      room: this.#endpoint.room,
+      newCid,
+      clock: systemClock,
+      observable,
+      onChanged: () => {},
+      onUnpersisted: () => {},
+    });
+    this.#outbox = outbox;
+    const onRefused = ({ cid }: { readonly cid: string }, problem: Problem) => this.#onRefused(cid, problem);
+    const [clock, random, submitter] = [systemClock, Math.random, this.#submitter];
+    await outbox.reload();
+    await sendLoop({ outbox, submitter, clock, random, onRefused }, this.#stop.signal);
+  }
+
+  /** A message of an earlier run stays in the store, with its problem. */
+  async #onRefused(cid: string, problem: Problem): Promise<void> {
+    const waiting = this.#waiting.get(cid);
+    this.#waiting.delete(cid);
+    await (waiting ? this.#outbox?.discard(cid) : this.#outbox?.refuse(cid, problem));
+    waiting?.reject(new OneportError(problem.code, problem.message));
+  }
+
+  #onState(state: ConnectionState): void {
+    if (state.state === 'ended') {
+      for (const { reject } of this.#waiting.values()) reject(this.#endError());
+      this.#waiting.clear();
+    }
+    this.#options.onState?.(state);
+    this.#notify();
+  }
+
+  #endError(): OneportError {
+    const { state } = this;
+    const { code, reason } = state.state === 'ended' ? state : { code: 0, reason: '' };
+    return new OneportError(endCodes[code] ?? 'closed', `The connection has ended: ${reason} (${code}).`);
+  }
+
+  #catchUp(): void {
+    this.#isBehind = false;
+    this.#connection.connect();
+  }
+
+  #createConnection(): Connection {
+    const possible = transportsOf(this.#endpoint);
+    const { transports = possible, memory = shortMemory() } = this.#options;
+    return new Connection({
+      transports: transports.filter((name) => possible.includes(name)),
+      open: (name, events) => openLink(name, this.#endpoint, events),
+      memory,
+      clock: systemClock,
+      random: Math.random,
+      observable,
+      position: () => this.#position,
+      onFrame: (frame) => this.#onFrame(frame),
+      onClosed: () => this.#submitter.onConnectionLost(),
+    });
+  }
+
+  #createEndpoint(): Endpoint {
+    const { history = defaultHistory, WebSocket = globalWebSocket() } = this.#options;
+    return {
+      ...parseAddress(this.#options),
+      history,
+      fetch: (path, init) => this.#request(path, init),
+      openSocket: WebSocket && ((url, protocols) => openSocket(WebSocket, url.href, protocols, this.cookie)),
+    };
+  }
+
+  async #request(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (this.#cookies.size > 0) headers.set('cookie', this.cookie);
+    const { fetch: request = fetch } = this.#options;
+    const url = new URL(path, this.#endpoint.base);
+    const fixed = { credentials: 'include', redirect: 'error', cache: 'no-store' } as const;
+    const response = await request(url, { ...fixed, ...init, headers });
+    const before = this.cookie;
+    for (const line of response.headers.getSetCookie?.() ?? []) this.#keepCookie(line.split(';')[0] ?? '');
+    if (this.cookie !== before) this.#options.onCookie?.(this.cookie);
+    return response;
+  }
+
+  #keepCookie(pair: string): void {
+    const at = pair.indexOf('=');
+    const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    if (value === '') this.#cookies.delete(name);
+    else this.#cookies.set(name, value);
+  }
+}
+
+const endCodes: Readonly<Record<number, string>> = {
+  4000: 'invalid_room',
+  4001: 'not_signed_in',
+  4002: 'signed_out',
+};
+
+function errorOf(error: unknown, otherwise: string): OneportError {
+  const problem = parseProblem(error);
+  return problem ? new OneportError(problem.code, problem.message) : new OneportError('closed', otherwise);
+}
+
+function shortMemory(): TransportMemory {
+  let last: TransportName | undefined;
+  return {
+    get: () => last,
+    set: (name) => {
+      last = name;
+    },
+  };
+}
+
+/** @throws TypeError when the address names no room */
+function parseAddress({ url, room }: ConnectOptions): Pick<Endpoint, 'base' | 'room'> {
+  const { origin, pathname } = new URL(url);
+  const [, below = pathname, named] = /^(.*\/)r\/([^/]+)\/?$/.exec(pathname) ?? [];
+  const name = room ?? (named && decodeURIComponent(named));
+  if (!name) throw new TypeError(`${url} names no room: it ends with /r/ROOM, or give "room".`);
+  return { base: new URL(below.endsWith('/') ? below : `${below}/`, origin), room: name };
+}
+
+function globalWebSocket(): SocketClass | undefined {
+  const found: unknown = Reflect.get(globalThis, 'WebSocket');
+  // The types of Node 20 do not know it.
+  return typeof found === 'function' ? (found as SocketClass) : undefined;
+}
+
+/** Browsers send their cookies themselves. Node's class takes headers in an object, `ws` as a third parameter. */
+function openSocket(Socket: SocketClass, url: string, protocol: string, cookie: string): SocketLike {
+  if (cookie === '') return new Socket(url, protocol);
+  const headers = { cookie };
+  return Socket === globalWebSocket()
+    ? new Socket(url, { protocols: protocol, headers })
+    : new Socket(url, protocol, { headers });
+}
