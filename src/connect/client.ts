@@ -37,11 +37,7 @@ export type { NewCommand, OutboxStore, PendingMessage, UnsavedMessage } from './
 export type { Position, SocketLike, TransportName } from './transport.js';
 
 /** The class of browsers and of Node 22, or of the package `ws`. */
-export type SocketClass = new (url: string, protocols: string | SocketInit, init?: SocketInit) => SocketLike;
-export interface SocketInit {
-  readonly protocols?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+export type SocketClass = new (url: string, ...options: never[]) => SocketLike;
 
 export interface ConnectOptions {
   /** The address of the room's page, `https://chat.example.org/r/lobby`, or of the server, with `room`. */
@@ -415,10 +411,12 @@ function globalWebSocket(): SocketClass | undefined {
 }
 
 /** Browsers send their cookies themselves. Node's class takes headers in an object, `ws` as a third parameter. */
-function openSocket(Socket: SocketClass, url: string, protocol: string, cookie: string): SocketLike {
-  if (cookie === '') return new Socket(url, protocol);
+function openSocket(Class: SocketClass, url: string, protocols: string, cookie: string): SocketLike {
+  // All of these classes take these parameters.
+  const Socket = Class as new (url: string, ...options: readonly (string | object)[]) => SocketLike;
+  if (cookie === '') return new Socket(url, protocols);
   const headers = { cookie };
-  return Socket === globalWebSocket()
-    ? new Socket(url, { protocols: protocol, headers })
-    : new Socket(url, protocol, { headers });
+  return Class === globalWebSocket()
+    ? new Socket(url, { protocols, headers })
+    : new Socket(url, protocols, { headers });
 }

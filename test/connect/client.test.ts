@@ -79,11 +79,14 @@ describe.each(TRANSPORTS)('a client over %s', (name) => {
     expect(await room.say('fine')).toBe(1);
   });
 
-  it('stores a cid once', async () => {
-    const room = await ann(await startChat(), name);
+  it('stores a cid once, also when another run repeats it', async () => {
+    const chat = await startChat();
+    const room = await ann(chat, name);
     expect([await room.say('one', { cid: 'c' }), await room.say('two')]).toEqual([1, 2]);
-    expect(await room.say('one', { cid: 'c' })).toBe(1);
-    await expect(room.say('other', { cid: 'c' })).rejects.toMatchObject({ code: 'cid_conflict' });
+    const next = enter(chat.origin, { transports: [name], cookie: room.cookie });
+    expect(await next.say('one', { cid: 'c' })).toBe(1);
+    const last = enter(chat.origin, { transports: [name], cookie: room.cookie });
+    await expect(last.say('other', { cid: 'c' })).rejects.toMatchObject({ code: 'cid_conflict' });
   });
 
   it('keeps the order of what is posted at once', async () => {

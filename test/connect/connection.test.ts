@@ -106,7 +106,7 @@ function chat(id: number, cid?: string): Frame {
 }
 /** The numbers that were passed on. */
 function numbers(): unknown[] {
-  return frames.filter(({ type }) => type === 'chat').map(({ id }) => id);
+  return frames.filter((frame) => frame['type'] === 'chat').map(({ id }) => id);
 }
 
 describe('connecting', () => {
@@ -129,7 +129,7 @@ describe('connecting', () => {
   test('delivers hello before it sends anything', () => {
     let known = false;
     connection.state.subscribe((link) => {
-      if (link.state === 'live') known = frames[0]?.type === 'hello';
+      if (link.state === 'live') known = frames[0]?.['type'] === 'hello';
     });
     live();
     expect(known).toBe(true);

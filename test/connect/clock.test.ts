@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { backoffMs, reconnectDelayMs } from '../../src/client/clock.js';
+import { backoffMs, reconnectDelayMs } from '../../src/connect/clock.js';
 
 test('retries the first time within half a second', () => {
   expect(backoffMs(0, () => 0.999)).toBeLessThan(500);
