@@ -2,7 +2,7 @@
  * Client of the server's HTTP API. Network failures never throw: they resolve with undefined, false or
  * `lost`.
  */
-import type { PendingMessage } from '../connect/outbox.js';
+import type { UnsavedMessage } from '../connect/outbox.js';
 import {
   isFinal,
   parseProblem,
@@ -97,7 +97,7 @@ function parseLink(value: unknown): OneTimeLink | undefined {
 
 /** Sends a pending message to a room that no tab shows, or from a page that closes (`keepalive`). */
 export function sendMessage(
-  { room, posting, cid }: PendingMessage,
+  { room, posting, cid }: Pick<UnsavedMessage, 'room' | 'posting' | 'cid'>,
   signal: AbortSignal | null,
   keepalive = false,
 ): Promise<SendResult> {

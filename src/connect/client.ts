@@ -7,11 +7,18 @@
  *   const number = await room.say('Hello');
  *   for await (const event of room) …
  */
-import { field, isObject } from '../shared/parse.js';
+import { parseJsonObject } from '../shared/parse.js';
 import type { HelloFrame, PostCommand, Problem, RoomEvent, ServerFrame, User } from '../shared/protocol.js';
 import { observable, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type TransportMemory } from './connection.js';
-import { ConnectionSubmitter, memoryStore, newCid, Outbox, type OutboxStore, sendLoop } from './outbox.js';
+import {
+  ConnectionSubmitter,
+  memoryStore,
+  newCid,
+  type OutboxStore,
+  StoredOutbox,
+  sendLoop,
+} from './outbox.js';
 import {
   type Endpoint,
   type Frame,
@@ -33,7 +40,7 @@ export type {
   User,
 } from '../shared/protocol.js';
 export type { ConnectionState, TransportMemory } from './connection.js';
-export type { NewCommand, OutboxStore, PendingMessage, UnsavedMessage } from './outbox.js';
+export type { NewCommand, OutboxStore, StoredMessage, UnsavedMessage } from './outbox.js';
 export type { Position, SocketLike, TransportName } from './transport.js';
 
 /** The class of browsers and of Node 22, or of the package `ws`. */
@@ -107,7 +114,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   readonly #waiting = new Map<string, Waiting>();
   #isStarted = false;
   #hello: HelloFrame | undefined;
-  #outbox: Outbox | undefined;
+  #outbox: StoredOutbox | undefined;
   #position: Position | undefined;
   #queue: RoomEvent[] = [];
   /** The queue was full, so it lacks what came later. */
@@ -143,12 +150,13 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   async signIn(name: string): Promise<User> {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
     const response = await this.fetch('signin', { method: 'POST', headers, body: JSON.stringify({ name }) });
-    const body: unknown = await response.json().catch(() => undefined);
-    const [id, taken] = isObject(body) ? [field(body, 'id'), field(body, 'name')] : [];
-    if (!response.ok || typeof id !== 'string' || typeof taken !== 'string')
-      throw errorOf(isObject(body) ? field(body, 'error') : undefined, `status ${response.status}`);
+    const { id, name: taken, error } = parseJsonObject(await response.text()) ?? {};
+    if (!response.ok) {
+      const { code = 'closed', message = `status ${response.status}` } = parseProblem(error) ?? {};
+      throw new OneportError(code, message);
+    }
     if (this.state.state === 'ended') this.#connection.connect();
-    return { id, name: taken };
+    return { id: String(id), name: String(taken) };
   }
 
   /** Resolves with what the server said first, once the connection is live. @throws OneportError */
@@ -235,7 +243,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
     if (this.state.state === 'ended') throw this.#endError();
     return new Promise((resolve, reject) => {
       this.#waiting.set(cid, { resolve, reject });
-      void outbox.add(command, 0, cid);
+      outbox.add(command, cid).catch(reject);
     });
   }
 
@@ -253,11 +261,12 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   #onHello(hello: HelloFrame): void {
     const { epoch, last, complete, user } = hello;
+    const isFirst = this.#hello === undefined;
     this.#hello = hello;
     const { history = defaultHistory } = this.#options;
     const after = complete && this.#position ? this.#position.after : Math.max(0, last - history);
     this.#position = { epoch, after };
-    if (!this.#outbox) void this.#startSending(user);
+    if (isFirst) void this.#startSending(user);
   }
 
   #onEvent(event: RoomEvent): void {
@@ -282,20 +291,12 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   async #startSending(user: User): Promise<void> {
     const { store = memoryStore() } = this.#options;
-    const outbox = new Outbox({
-      store,
-      user: user.id,
-      room: this.#endpoint.room,
-      newCid,
-      clock: systemClock,
-      observable,
-      onChanged: () => {},
-      onUnpersisted: () => {},
-    });
+    const outbox = new StoredOutbox(store, { user: user.id, room: this.#endpoint.room });
+    await outbox.load();
     this.#outbox = outbox;
+    this.#notify();
     const onRefused = ({ cid }: { readonly cid: string }, problem: Problem) => this.#onRefused(cid, problem);
     const [clock, random, submitter] = [systemClock, Math.random, this.#submitter];
-    await outbox.reload();
     await sendLoop({ outbox, submitter, clock, random, onRefused }, this.#stop.signal);
   }
 
@@ -303,7 +304,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   async #onRefused(cid: string, problem: Problem): Promise<void> {
     const waiting = this.#waiting.get(cid);
     this.#waiting.delete(cid);
-    await (waiting ? this.#outbox?.discard(cid) : this.#outbox?.refuse(cid, problem));
+    await (waiting ? this.#outbox?.settle(cid) : this.#outbox?.refuse(cid, problem));
     waiting?.reject(new OneportError(problem.code, problem.message));
   }
 
@@ -379,11 +380,6 @@ const endCodes: Readonly<Record<number, string>> = {
   4001: 'not_signed_in',
   4002: 'signed_out',
 };
-
-function errorOf(error: unknown, otherwise: string): OneportError {
-  const problem = parseProblem(error);
-  return problem ? new OneportError(problem.code, problem.message) : new OneportError('closed', otherwise);
-}
 
 function shortMemory(): TransportMemory {
   let last: TransportName | undefined;

@@ -8,7 +8,6 @@
  * Invariants: frames come from one link at a time; events of an abandoned one are ignored. Numbers only grow until a
  * `hello` that is not complete, whatever links they came over. An `ack` follows the event that it names.
  */
-import { field } from '../shared/parse.js';
 import { type ClientCommand, mayReconnect } from '../shared/protocol.js';
 import {
   type Clock,
@@ -55,9 +54,10 @@ export interface ConnectionDeps {
   readonly onClosed: (code: number) => void;
 }
 
-/** After this silence a ping is sent; after `maxMissedPings` without an answer the link counts as dead. */
+/** After this silence a ping is sent; after `maxMissedPings` without an answer the link counts as dead. One that sends by
+ * itself has half the time. */
 const pingAfterMs = 15_000;
-const maxMissedPings = { answersPings: 2, sendsByItself: 1 } as const;
+const maxMissedPings = 2;
 /** Time to answer after a wake-up or network change. */
 const probeTimeoutMs = 1_500;
 /** Time to say hello, while another transport can be tried, and when none is left. */
@@ -170,7 +170,7 @@ export class Connection {
   }
 
   #onFrame(attempt: Attempt, frame: Frame): void {
-    const type = field(frame, 'type');
+    const { type, id, complete } = frame;
     if (attempt === this.#trial && type === 'hello') this.#replaceWith(attempt);
     if (attempt !== this.#attempt) return;
     this.#onAlive();
@@ -178,8 +178,7 @@ export class Connection {
       this.#onAck(attempt, frame);
       return;
     }
-    if (type === 'hello' && field(frame, 'complete') === false) this.#delivered = 0;
-    const id = field(frame, 'id');
+    if (complete === false) this.#delivered = 0;
     if (typeof id === 'number') {
       if (id <= this.#delivered) return; // the link before had it too
       this.#delivered = id;
@@ -208,7 +207,7 @@ export class Connection {
   }
 
   #releaseAcks(): void {
-    const due = this.#acks.filter((ack) => Number(field(ack, 'id')) <= this.#delivered);
+    const due = this.#acks.filter(({ id }) => Number(id) <= this.#delivered);
     this.#acks = this.#acks.filter((ack) => !due.includes(ack));
     if (this.#acks.length === 0) this.#cancelEcho();
     for (const ack of due) this.#deps.onFrame(ack);
@@ -235,8 +234,8 @@ export class Connection {
       const remainingMs = this.#lastFrameAt + pingAfterMs - now;
       if (remainingMs > 0) return this.#watchSilence(remainingMs);
       const { answersPings = false } = this.#attempt?.link ?? {};
-      const max = answersPings ? maxMissedPings.answersPings : maxMissedPings.sendsByItself;
-      if (this.#missedPings >= max) return this.#onLost(brokenCode, 'no answer', !answersPings);
+      if (this.#missedPings >= (answersPings ? maxMissedPings : maxMissedPings / 2))
+        return this.#onLost(brokenCode, 'no answer', !answersPings);
       this.#missedPings++;
       if (answersPings) this.#attempt?.link?.send({ type: 'ping' });
       this.#watchSilence(pingAfterMs);

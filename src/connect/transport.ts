@@ -3,7 +3,7 @@
  * link that delivers the frames of docs/protocol.md from a position on, and takes commands. A link is never reopened: the
  * connection (connection.ts) opens another one, of the same or another transport, at its position.
  */
-import { field, isObject, parseJsonObject } from '../shared/parse.js';
+import { isObject, parseJsonObject } from '../shared/parse.js';
 import {
   type ClientCommand,
   type ErrorCode,
@@ -36,9 +36,16 @@ export type Request = (path: string, init?: RequestInit) => Promise<Response>;
 
 /** What browsers, Node and the package `ws` have in common. */
 export interface SocketLike {
-  addEventListener(type: 'message' | 'close' | 'error', listener: (event: object) => void): void;
+  addEventListener(type: 'message' | 'close' | 'error', listener: (event: SocketEvent) => void): void;
   send(text: string): void;
   close(): void;
+}
+
+export interface SocketEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly code?: number;
+  readonly reason?: string;
 }
 
 export interface Link {
@@ -86,14 +93,8 @@ function openWebSocket({ base, room, history, openSocket }: Endpoint, events: Li
   const url = new URL(`ws/${encodeURIComponent(room)}${query(events.position(), history)}`, base);
   url.protocol = base.protocol.replace('http', 'ws');
   const socket = openSocket(url, JSON_SUBPROTOCOL);
-  socket.addEventListener('message', (event) => {
-    const data = 'data' in event ? event.data : undefined;
-    if (typeof data === 'string') onText(data, events);
-  });
-  socket.addEventListener('close', (event) => {
-    const [code, reason] = ['code' in event && event.code, 'reason' in event && event.reason];
-    events.onClosed(Number(code) || brokenCode, String(reason || ''));
-  });
+  socket.addEventListener('message', ({ data }) => onText(String(data), events));
+  socket.addEventListener('close', ({ code = brokenCode, reason = '' }) => events.onClosed(code, reason));
   socket.addEventListener('error', () => {}); // 'close' follows
   return {
     send: (command) => socket.send(JSON.stringify(command)),
@@ -160,10 +161,9 @@ export async function postCommand(
   try {
     const response = await request(roomPath(room, 'messages'), { method: 'POST', headers, body, ...init });
     const { status } = response;
-    const answer = await readJson(response);
-    const id = field(answer, 'id');
+    const { id, error } = await readJson(response);
     if (response.ok && typeof id === 'number') return { kind: 'settled', id };
-    const problem = parseProblem(field(answer, 'error'));
+    const problem = parseProblem(error);
     return problem && isFinal(status) ? { kind: 'error', problem } : { kind: 'lost', status };
   } catch {
     return { kind: 'lost' };
@@ -178,7 +178,7 @@ export function isFinal(status: number): boolean {
 /** `{code, message}`, from `error` frames and API errors. An unknown code is still an error. */
 export function parseProblem(value: unknown): Problem | undefined {
   if (!isObject(value)) return undefined;
-  const [code, message] = [field(value, 'code'), field(value, 'message')];
+  const { code, message } = value;
   // A newer server may send other codes. Clients only compare them.
   return typeof code === 'string' && typeof message === 'string'
     ? { code: code as ErrorCode, message }
@@ -228,8 +228,8 @@ async function readMessages(body: ReadableStream<Uint8Array>, events: LinkEvents
 }
 
 function parseClose(json: string): Close {
-  const close = parseJsonObject(json) ?? {};
-  return [Number(field(close, 'code')) || brokenCode, String(field(close, 'reason') ?? '')];
+  const { code, reason } = parseJsonObject(json) ?? {};
+  return [Number(code) || brokenCode, String(reason)];
 }
 
 /** Shorter than proxies wait for an answer, and than the server takes a silent reader for gone. */
@@ -260,7 +260,7 @@ async function pollPages(endpoint: Endpoint, events: LinkEvents, signal: AbortSi
     const messages = at || endpoint.history !== 0 ? page.messages : [];
     for (const message of messages) events.onFrame(message);
     events.onAlive();
-    at = { epoch, after: newestId(messages) ?? at?.after ?? last };
+    at = { epoch, after: Number(messages.at(-1)?.['id'] ?? at?.after ?? last) };
   }
 }
 
@@ -276,14 +276,9 @@ function pagePath(
 
 function parsePage(value: unknown) {
   if (!isObject(value)) return undefined;
-  const [epoch, last, messages] = [field(value, 'epoch'), field(value, 'last'), field(value, 'messages')];
+  const { epoch, last, messages } = value;
   if (typeof epoch !== 'string' || typeof last !== 'number' || !Array.isArray(messages)) return undefined;
   return { epoch, last, messages: messages.filter(isObject) };
-}
-
-function newestId(messages: readonly Frame[]): number | undefined {
-  const id = field(messages.at(-1) ?? {}, 'id');
-  return typeof id === 'number' ? id : undefined;
 }
 
 async function get({ fetch }: Endpoint, path: string, signal: AbortSignal) {
@@ -299,11 +294,12 @@ async function closeOf(response: Response): Promise<Close> {
   if (status === 401) return [4001, 'not signed in'];
   if (status === 429) return [4429, 'too fast'];
   if (status >= 500) return [1013, `status ${status}`];
-  const problem = parseProblem(field(await readJson(response), 'error'));
-  if (problem && status === 404 && String(problem.code) !== 'not_found') return [4000, problem.message];
-  return problem && (status === 400 || status === 403)
-    ? [1008, problem.message]
-    : [brokenCode, `status ${status}`];
+  const { error } = await readJson(response);
+  const { code = '', message = '' } = parseProblem(error) ?? {};
+  // Another 404 is that of an older server, without this transport.
+  const final =
+    String(code) === 'invalid_room' ? 4000 : code && (status === 400 || status === 403) ? 1008 : 0;
+  return [final || brokenCode, message || `status ${status}`];
 }
 
 /** `{}` when the body is something else, as HTML from a proxy. */

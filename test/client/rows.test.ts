@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/decode.js';
 import { RowBuilder, type RowsInput, toneIndexOf } from '../../src/client/render/rows.js';
-import type { NewCommand, PendingMessage } from '../../src/connect/outbox.js';
+import type { PendingMessage } from '../../src/client/outbox/outbox.js';
+import type { NewCommand } from '../../src/connect/outbox.js';
 import type { ChatEvent } from '../../src/shared/protocol.js';
 
 const NOON = new Date(2026, 0, 15, 12).getTime();

@@ -1,18 +1,9 @@
 /** Sends pending messages over HTTP to rooms that no tab shows. */
-import { signal } from '@preact/signals';
 import { backoffMs, type Clock, sleep, untilValue, withTimeout } from '../../connect/clock.js';
-import {
-  isSendable,
-  newCid,
-  Outbox,
-  type OutboxStore,
-  type PendingMessage,
-  type Submitter,
-  sendLoop,
-  storeTimeoutMs,
-} from '../../connect/outbox.js';
+import { newCid, type OutboxStore, type Sendable, type Submitter, sendLoop } from '../../connect/outbox.js';
 import type { SendResult } from '../../connect/transport.js';
 import { sendMessage } from '../api.js';
+import { isSendable, type PendingMessage, SharedOutbox, storeTimeoutMs } from './outbox.js';
 import { OutboxChannel, outboxLockName, settleOrRefuse, webLocks } from './sender.js';
 
 export interface BackgroundSenderDeps {
@@ -81,18 +72,21 @@ export class BackgroundSender {
   async #runSendLoop(room: string, abort: AbortSignal): Promise<void> {
     const { store, user, clock } = this.#deps;
     const onChanged = () => this.#channel.notify(room);
-    const outbox = new Outbox({
+    const outbox = new SharedOutbox({
       store,
       user,
       room,
       newCid,
       clock,
-      observable: signal,
       onChanged,
       onUnpersisted: () => {},
     });
     await outbox.reload();
-    const submitter = httpSubmitter(sendMessage, clock, Math.random);
+    const submitter = httpSubmitter(
+      (message, signal) => sendMessage({ ...message, room }, signal),
+      clock,
+      Math.random,
+    );
     const next = async () => {
       await untilValue(outbox.messages, (all) => all.some(isSendable) || !all.some(isHeld), abort);
       return outbox.next;
@@ -115,7 +109,7 @@ async function withLockIfFree(name: string, work: () => Promise<void>): Promise<
 
 /** Delays the next request after a failure. */
 function httpSubmitter(
-  post: (message: PendingMessage, signal: AbortSignal) => Promise<SendResult>,
+  post: (message: Sendable, signal: AbortSignal) => Promise<SendResult>,
   clock: Clock,
   random: () => number,
 ): Submitter {

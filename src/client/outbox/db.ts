@@ -3,7 +3,7 @@
  * it.
  */
 
-import type { OutboxStore, PendingMessage, UnsavedMessage } from '../../connect/outbox.js';
+import type { OutboxStore, StoredMessage, UnsavedMessage } from '../../connect/outbox.js';
 import type { Problem } from '../../shared/protocol.js';
 import { storagePrefix } from '../site.js';
 
@@ -129,9 +129,9 @@ export class IndexedDbOutbox implements OutboxStore {
     return seq;
   }
 
-  async all(user: string): Promise<readonly PendingMessage[]> {
+  async all(user: string): Promise<readonly StoredMessage[]> {
     // only `add` writes there; an index orders equal keys by primary key
-    const all = await this.#database.run<PendingMessage[]>(outboxStoreName, 'readonly', (objects) =>
+    const all = await this.#database.run<StoredMessage[]>(outboxStoreName, 'readonly', (objects) =>
       objects.index('user').getAll(user),
     );
     return all ?? [];

@@ -1,18 +1,17 @@
 /** Sends the outbox of one room while the room is shown. One tab, the leader, does the sending. */
-import { signal } from '@preact/signals';
 import type { Clock } from '../../connect/clock.js';
 import type { Connection } from '../../connect/connection.js';
 import {
   ConnectionSubmitter,
   type NewCommand,
   newCid,
-  Outbox,
   type OutboxStore,
-  type PendingMessage,
+  type Sendable,
   sendLoop,
 } from '../../connect/outbox.js';
 import type { Problem } from '../../shared/protocol.js';
 import { TabLeader } from './leader.js';
+import { SharedOutbox } from './outbox.js';
 
 export interface OutboxSenderDeps {
   readonly user: string;
@@ -27,7 +26,7 @@ const stuckAfterMs = 8_000;
 export const webLocks: LockManager | undefined = globalThis.navigator?.locks;
 
 export class OutboxSender {
-  readonly outbox: Outbox;
+  readonly outbox: SharedOutbox;
   readonly #deps: OutboxSenderDeps;
   readonly #outboxChannel: OutboxChannel;
   readonly #submitter: ConnectionSubmitter;
@@ -42,13 +41,12 @@ export class OutboxSender {
     );
     const onChanged = () => this.#outboxChannel.notify(room);
     const onUnpersisted = () => this.#leader.steal();
-    this.outbox = new Outbox({
+    this.outbox = new SharedOutbox({
       store,
       user,
       room,
       newCid,
       clock,
-      observable: signal,
       onChanged,
       onUnpersisted,
     });
@@ -130,8 +128,8 @@ export function outboxLockName(user: string, room: string): string {
 }
 
 /** Settles a change whose state already holds, because another device was quicker. Otherwise keeps the problem. */
-export function settleOrRefuse(outbox: Outbox) {
-  return ({ cid, posting: { type } }: PendingMessage, problem: Problem): Promise<void> =>
+export function settleOrRefuse(outbox: SharedOutbox) {
+  return ({ cid, posting: { type } }: Sendable, problem: Problem): Promise<void> =>
     alreadyDoneErrors[type] === problem.code ? outbox.settle(cid) : outbox.refuse(cid, problem);
 }
 const alreadyDoneErrors: Readonly<Partial<Record<NewCommand['type'], string>>> = {

@@ -4,10 +4,10 @@
  * object, so that it is not rendered again.
  */
 
-import type { PendingMessage } from '../../connect/outbox.js';
 import type { ChangeEvent, ChatEvent, Reaction, User } from '../../shared/protocol.js';
 import { applyChange, isGone } from '../../shared/reducer.js';
 import type { LogEvent } from '../decode.js';
+import type { PendingMessage } from '../outbox/outbox.js';
 
 export interface MessageRow {
   readonly kind: 'message';

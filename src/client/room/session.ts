@@ -5,11 +5,12 @@
 import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { type Clock, type Observable, untilValue, withTimeout } from '../../connect/clock.js';
 import { Connection, type TransportMemory } from '../../connect/connection.js';
-import type { OutboxStore, PendingMessage } from '../../connect/outbox.js';
+import type { OutboxStore } from '../../connect/outbox.js';
 import { type Endpoint, openLink, transportsOf } from '../../connect/transport.js';
 import { initialPosition, type RoomFrame, type User } from '../../shared/protocol.js';
 import * as api from '../api.js';
 import { type Fields, type LogEvent, parseFrame, type Snapshot } from '../decode.js';
+import { type PendingMessage, retry } from '../outbox/outbox.js';
 import { OutboxSender } from '../outbox/sender.js';
 import type { RoomListStore } from '../rooms/list.js';
 import type { Draft } from '../storage.js';
@@ -61,7 +62,7 @@ export class RoomSession {
   readonly composer: ComposerState;
   readonly unreadDivider: UnreadDivider;
   /** messages and changes that the log does not contain yet */
-  readonly pending: Observable<readonly PendingMessage[]>;
+  readonly pending: ReadonlySignal<readonly PendingMessage[]>;
   /** the message to reveal and highlight */
   readonly targetMessage: Signal<number | undefined> = signal(undefined);
   readonly #deps: RoomSessionDeps;
@@ -107,7 +108,7 @@ export class RoomSession {
   }
   /** Can be undone for a while by `discard`. */
   remove(target: number): void {
-    void this.#sender.outbox.add({ type: 'delete', target }, undoDeleteMs);
+    void this.#sender.outbox.add({ type: 'delete', target }, { holdMs: undoDeleteMs });
   }
   react(target: number, data: string): void {
     void this.#sender.outbox.add({ type: 'react', target, data });
@@ -118,7 +119,7 @@ export class RoomSession {
 
   /** Sends a rejected message again. */
   retry(cid: string): void {
-    void this.#sender.outbox.retry(cid);
+    void retry(this.#sender.outbox, cid);
   }
   discard(cid: string): void {
     void this.#sender.outbox.discard(cid);

@@ -2,11 +2,11 @@
 
 import { computed, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { PendingMessage } from '../../connect/outbox.js';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 import { isGone } from '../../shared/reducer.js';
 import { addressPath } from '../address.js';
 import { t } from '../i18n.js';
+import type { PendingMessage } from '../outbox/outbox.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
 import type { Settings } from '../settings.js';

@@ -4,10 +4,10 @@
  */
 
 import { useMemo } from 'preact/hooks';
-import { deliveryStateOf, lostReply, type PendingMessage } from '../../connect/outbox.js';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 import { isGone } from '../../shared/reducer.js';
 import { formatList, t } from '../i18n.js';
+import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
 import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
 import { parseMessage, plainText } from '../text/markdown.js';
 import { Avatar } from './avatar.js';

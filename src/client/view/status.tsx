@@ -2,10 +2,10 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ConnectionState } from '../../connect/connection.js';
-import { isSendable } from '../../connect/outbox.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { isSessionOver, signInUrl } from '../lifecycle.js';
+import { isSendable } from '../outbox/outbox.js';
 
 export function Status({ app }: { app: App }) {
   const { connection, pending } = app.session.value;

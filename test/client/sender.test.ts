@@ -1,30 +1,23 @@
 /** The send loop with a server and a store that fail. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { observable } from '../../src/connect/clock.js';
-import {
-  isSendable,
-  memoryStore,
-  Outbox,
-  type OutboxStore,
-  type PendingMessage,
-  sendLoop,
-} from '../../src/connect/outbox.js';
+import { isSendable, SharedOutbox } from '../../src/client/outbox/outbox.js';
+import { memoryStore, type OutboxStore, type Sendable, sendLoop } from '../../src/connect/outbox.js';
 import type { SendResult } from '../../src/connect/transport.js';
 import type { ErrorCode } from '../../src/shared/protocol.js';
-import { immediateClock } from '../client/clock.js';
-import { say, textOf } from '../client/commands.js';
+import { immediateClock } from './clock.js';
+import { say, textOf } from './commands.js';
 
 type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
 
 /** Stores each cid once; each attempt to send has a fate. */
 class Server {
-  readonly log: PendingMessage[] = [];
+  readonly log: Sendable[] = [];
   readonly #fates: Fate[];
   constructor(fates: readonly Fate[]) {
     this.#fates = [...fates];
   }
-  async submit(letter: PendingMessage): Promise<SendResult> {
+  async submit(letter: Sendable): Promise<SendResult> {
     const fate = this.#fates.shift() ?? 'stored';
     await new Promise(setImmediate);
     if (fate === 'stored' || fate === 'lost-after') this.#store(letter);
@@ -32,25 +25,24 @@ class Server {
     if (fate.startsWith('lost')) return { kind: 'lost' };
     return { kind: 'error', problem: { code: fate as ErrorCode, message: fate } }; // the remaining fates are codes
   }
-  #store(letter: PendingMessage): void {
+  #store(letter: Sendable): void {
     if (!this.log.some(({ cid }) => cid === letter.cid)) this.log.push(letter);
   }
 }
 
 let cids = 0;
 function openTab(store: OutboxStore, server: Server) {
-  const outbox = new Outbox({
+  const outbox = new SharedOutbox({
     store,
     user: 'ann',
     room: 'lobby',
     newCid: () => `cid-${++cids}`,
     clock: immediateClock,
-    observable,
     onChanged: () => {},
     onUnpersisted: () => {},
   });
   const stop = new AbortController();
-  const submitter = { waitReady: async () => {}, submit: (letter: PendingMessage) => server.submit(letter) };
+  const submitter = { waitReady: async () => {}, submit: (letter: Sendable) => server.submit(letter) };
   const done = sendLoop({ outbox, submitter, clock: immediateClock, random: Math.random }, stop.signal);
   return { outbox, close: () => stop.abort(), done };
 }

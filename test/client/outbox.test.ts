@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
-import { observable } from '../../src/connect/clock.js';
-import { memoryStore, Outbox, type OutboxStore } from '../../src/connect/outbox.js';
-import { ManualClock } from '../client/clock.js';
-import { say, textOf } from '../client/commands.js';
+import { retry, SharedOutbox } from '../../src/client/outbox/outbox.js';
+import { memoryStore, type OutboxStore } from '../../src/connect/outbox.js';
+import { ManualClock } from './clock.js';
+import { say, textOf } from './commands.js';
 
 let cids = 0;
 let clock: ManualClock;
@@ -12,27 +12,26 @@ beforeEach(() => {
   clock = new ManualClock();
   strandings = 0;
 });
-function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobby'): Outbox {
-  return new Outbox({
+function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobby'): SharedOutbox {
+  return new SharedOutbox({
     store,
     user,
     room,
     newCid: () => `cid-${++cids}`,
     clock,
-    observable,
     onChanged: changed,
     onUnpersisted: stranded,
   });
 }
 /** Rejected: `!`, saving: `…`, not stored: `?`. */
-function shown(outbox: Outbox): readonly string[] {
+function shown(outbox: SharedOutbox): readonly string[] {
   return outbox.messages.value.map(
     ({ posting, problem, unpersisted: unkept, seq }) =>
       textOf({ posting }) + (problem ? '!' : unkept ? '?' : seq === undefined ? '…' : ''),
   );
 }
 /** Sends until nothing is pending. */
-async function sent(outbox: Outbox): Promise<readonly string[]> {
+async function sent(outbox: SharedOutbox): Promise<readonly string[]> {
   const all: string[] = [];
   for (let next = outbox.next; next; next = outbox.next) {
     all.push(textOf(next));
@@ -145,7 +144,7 @@ test('keeps a rejected message with its reason, sends the others, and can retry 
     tooLong,
     'two',
   ]);
-  await outbox.retry(first);
+  await retry(outbox, first);
   expect(shown(outbox)).toEqual(['two', 'one']);
   expect(outbox.messages.value[1]?.cid).toBe(first);
   await outbox.refuse(first, tooLong);
@@ -158,7 +157,7 @@ test('uses a new cid after a conflict', async () => {
   await outbox.add(say('one'));
   const first = outbox.next?.cid ?? '';
   await outbox.refuse(first, conflict);
-  await outbox.retry(first);
+  await retry(outbox, first);
   expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
@@ -167,7 +166,7 @@ test('sends a reply again as a new message when its target is gone', async () =>
   await outbox.add({ type: 'chat', data: 'yes', reply: 7 });
   const first = outbox.next?.cid ?? '';
   await outbox.refuse(first, { code: 'deleted', message: 'deleted' });
-  await outbox.retry(first);
+  await retry(outbox, first);
   expect(outbox.next?.posting).toEqual({ type: 'chat', data: 'yes' });
   expect(outbox.next?.cid).not.toBe(first);
 });
@@ -240,7 +239,7 @@ test('can reject and retry a message that is not stored', async () => {
   const { cid } = outbox.next ?? { cid: '' };
   await outbox.refuse(cid, tooLong);
   expect([shown(outbox), outbox.next]).toEqual([['one!'], undefined]);
-  await outbox.retry(cid);
+  await retry(outbox, cid);
   expect([shown(outbox), outbox.next?.cid]).toEqual([['one?'], cid]);
 });
 
@@ -267,7 +266,7 @@ test('tells other tabs of each change', async () => {
 
 test('holds a message back until its time, and lets others pass', async () => {
   const outbox = open(memoryStore());
-  await outbox.add({ type: 'delete', target: 1 }, 6_000);
+  await outbox.add({ type: 'delete', target: 1 }, { holdMs: 6_000 });
   await outbox.add(say('hi'));
   expect(outbox.messages.value.map(({ isHeld = false }) => isHeld)).toEqual([true, false]);
   expect(await sent(outbox)).toEqual(['hi']);
@@ -280,7 +279,7 @@ test('holds a message back until its time, and lets others pass', async () => {
 test('forgets a held message that is discarded', async () => {
   const store = memoryStore();
   const outbox = open(store);
-  await outbox.add({ type: 'delete', target: 1 }, 6_000);
+  await outbox.add({ type: 'delete', target: 1 }, { holdMs: 6_000 });
   await outbox.discard(outbox.messages.value[0]?.cid ?? '');
   clock.advance(10_000);
   expect([outbox.next, await store.all('ann')]).toEqual([undefined, []]);
@@ -288,7 +287,7 @@ test('forgets a held message that is discarded', async () => {
 
 test('holds a message back in every tab, also after a reload', async () => {
   const store = memoryStore();
-  await open(store).add({ type: 'delete', target: 1 }, 6_000);
+  await open(store).add({ type: 'delete', target: 1 }, { holdMs: 6_000 });
   const other = open(store);
   await other.reload();
   expect([other.next, other.messages.value[0]?.isHeld]).toEqual([undefined, true]);
