@@ -62,6 +62,10 @@ function buildServer() {
   copyFileSync(join(root, 'src', disk), join(root, 'dist', disk));
 }
 
+/** Names that only the client itself uses: neither in its types nor on the wire. Short ones save 2 % of it. */
+const INTERNAL =
+  /^(answersPings|onAlive|onClosed|onAnswer|onConnectionLost|onRefused|choice|isLive|checkAlive|submitter|waitReady|openLink|settle|wasLive|submit|beforeFallback|peek|subscribe|random|openSocket|link)$/;
+
 /** The client for programs: one file without imports, and one with its types. */
 async function buildClient() {
   const { build } = await import('esbuild');
@@ -73,6 +77,7 @@ async function buildClient() {
     target: ['es2022'],
     entryPoints: ['src/connect/client.ts'],
     outfile: script,
+    mangleProps: INTERNAL,
     format: 'esm',
     logLevel: 'warning',
   });

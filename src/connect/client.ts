@@ -11,14 +11,7 @@ import { parseJsonObject } from '../shared/parse.js';
 import type { HelloFrame, PostCommand, Problem, RoomEvent, ServerFrame, User } from '../shared/protocol.js';
 import { observable, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type TransportMemory } from './connection.js';
-import {
-  ConnectionSubmitter,
-  memoryStore,
-  newCid,
-  type OutboxStore,
-  StoredOutbox,
-  sendLoop,
-} from './outbox.js';
+import { ConnectionSubmitter, newCid, noStore, type OutboxStore, StoredOutbox, sendLoop } from './outbox.js';
 import {
   type Endpoint,
   type Frame,
@@ -188,11 +181,21 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   /** Requests a path of the server as the user: `fetch('api/rooms')`. */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    return this.#endpoint.fetch(path, init);
+    const headers = new Headers(init.headers);
+    const { cookie } = this;
+    if (cookie) headers.set('cookie', cookie);
+    const { fetch: request = fetch } = this.#options;
+    const url = new URL(path, this.#endpoint.base);
+    const fixed = { credentials: 'include', redirect: 'error', cache: 'no-store' } as const;
+    const response = await request(url, { ...fixed, ...init, headers });
+    for (const line of response.headers.getSetCookie?.() ?? []) this.#keepCookie(line.split(';')[0] ?? '');
+    if (this.cookie !== cookie) this.#options.onCookie?.(this.cookie);
+    return response;
   }
 
   /** Ends it. What was not stored yet is rejected, but stays in the store. */
   close(): void {
+    this.#isStarted = true;
     this.#stop.abort();
     this.#connection.stop();
   }
@@ -211,7 +214,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   }
 
   #start(): void {
-    if (this.#isStarted || this.#stop.signal.aborted) return;
+    if (this.#isStarted) return;
     this.#isStarted = true;
     this.#connection.connect();
   }
@@ -220,9 +223,9 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   async #until<T>(get: () => T | undefined): Promise<T> {
     this.#start();
     for (;;) {
+      if (this.state.state === 'ended') throw this.#endError();
       const value = get();
       if (value !== undefined) return value;
-      if (this.state.state === 'ended') throw this.#endError();
       await this.#next();
     }
   }
@@ -240,7 +243,6 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   /** The first hello tells whose outbox it is. */
   async #submit(command: PostCommand, cid = newCid()): Promise<number> {
     const outbox = await this.#until(() => this.#outbox);
-    if (this.state.state === 'ended') throw this.#endError();
     return new Promise((resolve, reject) => {
       this.#waiting.set(cid, { resolve, reject });
       outbox.add(command, cid).catch(reject);
@@ -290,7 +292,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   }
 
   async #startSending(user: User): Promise<void> {
-    const { store = memoryStore() } = this.#options;
+    const { store = noStore() } = this.#options;
     const outbox = new StoredOutbox(store, { user: user.id, room: this.#endpoint.room });
     await outbox.load();
     this.#outbox = outbox;
@@ -319,8 +321,8 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   #endError(): OneportError {
     const { state } = this;
-    const { code, reason } = state.state === 'ended' ? state : { code: 0, reason: '' };
-    return new OneportError(endCodes[code] ?? 'closed', `The connection has ended: ${reason} (${code}).`);
+    const [code, reason] = state.state === 'ended' ? [state.code, state.reason] : [];
+    return new OneportError(endCodes[Number(code)] ?? 'closed', `ended: ${reason} (${code})`);
   }
 
   #catchUp(): void {
@@ -349,22 +351,9 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
     return {
       ...parseAddress(this.#options),
       history,
-      fetch: (path, init) => this.#request(path, init),
+      fetch: (path, init) => this.fetch(path, init),
       openSocket: WebSocket && ((url, protocols) => openSocket(WebSocket, url.href, protocols, this.cookie)),
     };
-  }
-
-  async #request(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (this.#cookies.size > 0) headers.set('cookie', this.cookie);
-    const { fetch: request = fetch } = this.#options;
-    const url = new URL(path, this.#endpoint.base);
-    const fixed = { credentials: 'include', redirect: 'error', cache: 'no-store' } as const;
-    const response = await request(url, { ...fixed, ...init, headers });
-    const before = this.cookie;
-    for (const line of response.headers.getSetCookie?.() ?? []) this.#keepCookie(line.split(';')[0] ?? '');
-    if (this.cookie !== before) this.#options.onCookie?.(this.cookie);
-    return response;
   }
 
   #keepCookie(pair: string): void {
@@ -396,7 +385,7 @@ function parseAddress({ url, room }: ConnectOptions): Pick<Endpoint, 'base' | 'r
   const { origin, pathname } = new URL(url);
   const [, below = pathname, named] = /^(.*\/)r\/([^/]+)\/?$/.exec(pathname) ?? [];
   const name = room ?? (named && decodeURIComponent(named));
-  if (!name) throw new TypeError(`${url} names no room: it ends with /r/ROOM, or give "room".`);
+  if (!name) throw new TypeError(`no /r/ROOM in ${url}`);
   return { base: new URL(below.endsWith('/') ? below : `${below}/`, origin), room: name };
 }
 

@@ -15,18 +15,23 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `ms` or when the signal aborts. */
-export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves when `start` calls back or the signal aborts. `start` returns a function that ends it. */
+function unlessAborted(signal: AbortSignal, start: (done: () => void) => () => void): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const done = () => {
-      cancel();
+      stop();
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const cancel = clock.after(ms, done);
-    signal.addEventListener('abort', done, { once: true });
+    const stop = start(done);
+    signal.addEventListener('abort', done);
   });
+}
+
+/** Resolves after `ms` or when the signal aborts. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return unlessAborted(signal, (done) => clock.after(ms, done));
 }
 
 /** Resolves when the promise settles either way, or after `ms`. */
@@ -47,7 +52,7 @@ export interface Observable<T> {
   /** The value, without a dependency of the reader on it. */
   peek(): T;
   /** Calls back with the value now and after each change. Returns a function that ends this. */
-  subscribe(listener: (value: T) => void): () => void;
+  subscribe(listener: (value: T) => unknown): () => void;
 }
 export interface Writable<T> extends Observable<T> {
   value: T;
@@ -57,7 +62,7 @@ export type CreateObservable = <T>(value: T) => Writable<T>;
 /** The observable of programs without signals. */
 export const observable: CreateObservable = <T>(first: T): Writable<T> => {
   let current = first;
-  const listeners = new Set<(value: T) => void>();
+  const listeners = new Set<(value: T) => unknown>();
   return {
     get value() {
       return current;
@@ -76,25 +81,17 @@ export const observable: CreateObservable = <T>(first: T): Writable<T> => {
   };
 };
 
-/** Resolves when the predicate holds or `abort` fires. */
-export function untilValue<T>(
+/** Resolves when the predicate holds or the signal aborts. */
+export async function untilValue<T>(
   source: Observable<T>,
   predicate: (value: T) => boolean,
-  abort: AbortSignal,
+  signal: AbortSignal,
 ): Promise<void> {
-  return new Promise((resolve) => {
-    if (abort.aborted || predicate(source.peek())) return resolve();
-    const done = () => {
-      stop();
-      abort.removeEventListener('abort', done);
-      resolve();
-    };
-    const stop = source.subscribe((value) => {
-      // A subscription must not end itself during its first call.
-      if (predicate(value)) queueMicrotask(done);
-    });
-    abort.addEventListener('abort', done, { once: true });
-  });
+  if (predicate(source.peek())) return;
+  // A subscription must not end itself during its first call.
+  await unlessAborted(signal, (done) =>
+    source.subscribe((value) => predicate(value) && queueMicrotask(done)),
+  );
 }
 
 /**

@@ -95,8 +95,8 @@ export class Connection {
   #missedPings = 0;
   /** newest number that was passed on */
   #delivered = 0;
-  /** acks of numbers that have not come yet */
-  #acks: readonly Frame[] = [];
+  /** of a number that has not come yet; one message is in flight at a time */
+  #ack: Frame | undefined;
   #cancelTimer = () => {};
   #cancelTrial = () => {};
   #cancelEcho = () => {};
@@ -186,7 +186,7 @@ export class Connection {
     this.#deps.onFrame(frame);
     // The receiver may have reconnected.
     if (type === 'hello' && attempt === this.#attempt) this.#onLive(attempt);
-    if (typeof id === 'number' && this.#acks.length > 0) this.#releaseAcks();
+    this.#releaseAck();
   }
 
   #onAlive(): void {
@@ -197,20 +197,20 @@ export class Connection {
 
   /** A POST may be answered before its event comes. */
   #onAck({ link }: Attempt, ack: Frame): void {
-    this.#acks = [...this.#acks, ack];
-    this.#releaseAcks();
-    if (this.#acks.length === 0 || link?.answersPings) return;
-    this.#cancelEcho();
-    this.#cancelEcho = this.#deps.clock.after(echoTimeoutMs, () =>
-      this.#onLost(brokenCode, 'events are held back', true),
-    );
+    this.#ack = ack;
+    this.#releaseAck();
+    if (this.#ack && !link?.answersPings)
+      this.#cancelEcho = this.#deps.clock.after(echoTimeoutMs, () =>
+        this.#onLost(brokenCode, 'held back', true),
+      );
   }
 
-  #releaseAcks(): void {
-    const due = this.#acks.filter(({ id }) => Number(id) <= this.#delivered);
-    this.#acks = this.#acks.filter((ack) => !due.includes(ack));
-    if (this.#acks.length === 0) this.#cancelEcho();
-    for (const ack of due) this.#deps.onFrame(ack);
+  #releaseAck(): void {
+    const ack = this.#ack;
+    if (!ack || Number(ack['id']) > this.#delivered) return;
+    this.#ack = undefined;
+    this.#cancelEcho();
+    this.#deps.onFrame(ack);
   }
 
   #onLive(attempt: Attempt): void {
@@ -309,7 +309,7 @@ export class Connection {
   #abandon(): void {
     const attempt = this.#attempt;
     this.#attempt = undefined;
-    this.#acks = [];
+    this.#ack = undefined;
     this.#abandonTrial();
     this.#endProbe();
     this.#cancelEcho();

@@ -41,24 +41,11 @@ export interface OutboxStore {
   remove(cid: string): Promise<void>;
 }
 
-/** A store for as long as the program runs. */
-export function memoryStore(): OutboxStore {
-  let messages: readonly StoredMessage[] = [];
+/** Keeps nothing, so messages live as long as their outbox. */
+export function noStore(): OutboxStore {
   let seq = 0;
-  const without = (cid: string | undefined) => messages.filter((message) => message.cid !== cid);
-  return {
-    add: async (message, replaces) => {
-      messages = [...without(replaces), { ...message, seq: ++seq }];
-      return seq;
-    },
-    all: async (user) => messages.filter((message) => message.user === user),
-    refuse: async (cid, problem) => {
-      messages = messages.map((message) => (message.cid === cid ? { ...message, problem } : message));
-    },
-    remove: async (cid) => {
-      messages = without(cid);
-    },
-  };
+  const nothing = async () => {};
+  return { add: async () => ++seq, all: async () => [], refuse: nothing, remove: nothing };
 }
 
 /** What the loop sends: the page has its own, which all tabs share. */
@@ -103,14 +90,17 @@ export class StoredOutbox implements Outbox {
   }
 
   async settle(cid: string): Promise<void> {
-    if (!this.#messages.value.some((message) => message.cid === cid)) return;
-    this.#messages.value = this.#messages.value.filter((message) => message.cid !== cid);
+    const others = this.#messages.value.filter((message) => message.cid !== cid);
+    if (others.length === this.#messages.value.length) return;
+    this.#messages.value = others;
     await this.#store.remove(cid);
   }
 
   async refuse(cid: string, problem: Problem): Promise<void> {
+    this.#messages.value = this.#messages.value.map((message) =>
+      message.cid === cid ? { ...message, problem } : message,
+    );
     await this.#store.refuse(cid, problem);
-    await this.load();
   }
 }
 

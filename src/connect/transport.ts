@@ -120,7 +120,7 @@ function openHttpLink(
   return {
     send: (command) => {
       // Only a socket takes these two.
-      if (command.type !== 'typing' && command.type !== 'ping') void post(endpoint, command, events, end);
+      if (command.type !== 'typing' && command.type !== 'ping') void post(endpoint, command, events);
     },
     close: () => abort.abort(),
     answersPings: false,
@@ -128,17 +128,11 @@ function openHttpLink(
 }
 
 /** Turns the answer of a POST into the frame that a socket would get. */
-async function post(
-  { fetch, room }: Endpoint,
-  command: PostCommand,
-  events: LinkEvents,
-  end: (close: Close) => void,
-): Promise<void> {
+async function post({ fetch, room }: Endpoint, command: PostCommand, events: LinkEvents): Promise<void> {
   const result = await postCommand(fetch, room, command);
   const { cid } = command;
   if (result.kind === 'settled') events.onFrame({ type: 'ack', cid, id: result.id });
   else if (result.kind === 'error') events.onFrame({ type: 'error', cid, data: result.problem });
-  else if (result.status === 401) end([4001, 'not signed in']);
   else events.onFrame({ type: 'error', cid, data: { code: 'storage', message: 'No answer.' } });
 }
 
@@ -147,7 +141,7 @@ export type SendResult =
   | { readonly kind: 'settled'; readonly id?: number }
   | { readonly kind: 'error'; readonly problem: Problem }
   /** No answer, or one that a retry may change; the command may be stored or not. */
-  | { readonly kind: 'lost'; readonly status?: number };
+  | { readonly kind: 'lost' };
 
 /** Posts a command over HTTP. Never throws. */
 export async function postCommand(
@@ -160,11 +154,10 @@ export async function postCommand(
   const body = JSON.stringify(command);
   try {
     const response = await request(roomPath(room, 'messages'), { method: 'POST', headers, body, ...init });
-    const { status } = response;
     const { id, error } = await readJson(response);
     if (response.ok && typeof id === 'number') return { kind: 'settled', id };
     const problem = parseProblem(error);
-    return problem && isFinal(status) ? { kind: 'error', problem } : { kind: 'lost', status };
+    return problem && isFinal(response.status) ? { kind: 'error', problem } : { kind: 'lost' };
   } catch {
     return { kind: 'lost' };
   }
@@ -312,10 +305,9 @@ export function roomPath(room: string, resource: string): string {
 }
 
 function query(at: Position | undefined, history?: number): string {
-  const params = new URLSearchParams();
-  if (at) params.set('after', String(at.after));
-  if (at?.epoch !== undefined) params.set('epoch', at.epoch);
-  if (history !== undefined) params.set('history', String(history));
-  const text = params.toString();
-  return text && `?${text}`;
+  const { after, epoch } = at ?? {};
+  const params = Object.entries({ after, epoch, history }).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}=${encodeURIComponent(value)}`,
+  );
+  return params.length > 0 ? `?${params.join('&')}` : '';
 }

@@ -1,8 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { retry, SharedOutbox } from '../../src/client/outbox/outbox.js';
-import { memoryStore, type OutboxStore } from '../../src/connect/outbox.js';
+import type { OutboxStore } from '../../src/connect/outbox.js';
 import { ManualClock } from './clock.js';
 import { say, textOf } from './commands.js';
+import { memoryStore } from './memory-store.js';
 
 let cids = 0;
 let clock: ManualClock;

@@ -1,8 +1,8 @@
 /** The rows of a timeline, with pending changes. */
 import { expect, test } from 'vitest';
 import type { LogEvent } from '../../src/client/decode.js';
-import { RowBuilder, type RowsInput, toneIndexOf } from '../../src/client/render/rows.js';
 import type { PendingMessage } from '../../src/client/outbox/outbox.js';
+import { RowBuilder, type RowsInput, toneIndexOf } from '../../src/client/render/rows.js';
 import type { NewCommand } from '../../src/connect/outbox.js';
 import type { ChatEvent } from '../../src/shared/protocol.js';
 

@@ -2,11 +2,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isSendable, SharedOutbox } from '../../src/client/outbox/outbox.js';
-import { memoryStore, type OutboxStore, type Sendable, sendLoop } from '../../src/connect/outbox.js';
+import { type OutboxStore, type Sendable, sendLoop } from '../../src/connect/outbox.js';
 import type { SendResult } from '../../src/connect/transport.js';
 import type { ErrorCode } from '../../src/shared/protocol.js';
 import { immediateClock } from './clock.js';
 import { say, textOf } from './commands.js';
+import { memoryStore } from './memory-store.js';
 
 type Fate = 'stored' | 'lost-before' | 'lost-after' | ErrorCode;
 
