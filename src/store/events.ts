@@ -93,9 +93,9 @@ export class EventStore implements EventStorage {
 
   append(room: string, person: Person, message: NewMessage): ChatEvent {
     const { data, cid, mentions, reply, salt } = message;
-    this.#recentRooms?.touch(room);
     const counter = this.#counters.next(room, message.at, 1);
     const { room: key, last: id, messages, at } = counter;
+    this.#recentRooms?.touch(room, person.key, id);
     const content = contentHash(salt, data, reply ?? null);
     const hashed = { type: 'chat', target: null, cid: cid ?? null, content };
     extendChain(counter, room, person, hashed);
@@ -115,9 +115,9 @@ export class EventStore implements EventStorage {
   }
 
   appendChange(message: Message, person: Person, made: NewChange): ChangeEvent {
-    this.#recentRooms?.touch(message.room);
     const counter = this.#counters.next(message.room, made.at, 0);
     const { room: key, last: id, messages, at } = counter;
+    this.#recentRooms?.touch(message.room, person.key, id);
     const { type, cid, mentions, salt } = made;
     const data = type === 'delete' ? null : made.data;
     const content = contentHash(salt, data, null);

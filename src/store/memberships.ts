@@ -201,36 +201,56 @@ export interface RecentRoom {
   readonly last: number;
 }
 
-/** Rooms in the list. It may grow to twice as many before the oldest half is dropped. */
+/** Rooms in each of the two lists. A list may grow to twice as many before the oldest half is dropped. */
 const maxRecentRooms = 1000;
+/** A room with more events, or with a second author, is in use. */
+const maxEventsOfNewRoom = 20;
 
 /**
  * The most recently active rooms. They are kept in memory, because an index on the time would be written with every message.
+ * Rooms in use come first, so that somebody who makes rooms without end cannot push them out of the list.
  * A transaction that was rolled back may leave a room here. Then only its place in the list is wrong.
  */
 export class RecentRooms {
   readonly #last: Database.Statement<[string], number>;
   /** The least recently active first. */
-  #rooms: Set<string>;
+  #inUse = new Set<string>();
+  /** The other rooms with their first author, the least recently active first. */
+  #new = new Map<string, number>();
 
   constructor(db: Database.Database) {
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
-    const newest = db.prepare<[number], string>(
-      `SELECT name FROM rooms ORDER BY at DESC, room DESC ${limitClause}`,
+    const newest = db.prepare<
+      [number, number, number],
+      { key: number; name: string; last: number; at: number }
+    >(
+      `SELECT room AS key, name, last, at FROM rooms WHERE last BETWEEN ? AND ? ORDER BY at DESC, room DESC ${limitClause}`,
     );
-    this.#rooms = new Set(newest.pluck().all(maxRecentRooms).reverse());
+    const authors = db
+      .prepare<[number], number>('SELECT person FROM events WHERE room = ? ORDER BY id')
+      .pluck();
+    const rooms = [
+      ...newest.all(maxEventsOfNewRoom + 1, Number.MAX_SAFE_INTEGER, maxRecentRooms),
+      ...newest.all(1, maxEventsOfNewRoom, maxRecentRooms),
+    ].sort((a, b) => a.at - b.at || a.key - b.key);
+    for (const { key, name, last } of rooms)
+      for (const author of last > maxEventsOfNewRoom ? [0] : authors.all(key)) this.touch(name, author, last);
   }
 
-  touch(room: string): void {
-    this.#rooms.delete(room);
-    this.#rooms.add(room);
-    if (this.#rooms.size > 2 * maxRecentRooms) this.#rooms = new Set([...this.#rooms].slice(maxRecentRooms));
+  /** Call it for each event. `person`: key of its author. */
+  touch(room: string, person: number, id: number): void {
+    const author = this.#new.get(room) ?? person;
+    this.#new.delete(room);
+    if (this.#inUse.delete(room) || author !== person || id > maxEventsOfNewRoom) this.#inUse.add(room);
+    else this.#new.set(room, author);
+    if (this.#inUse.size > 2 * maxRecentRooms) this.#inUse = new Set([...this.#inUse].slice(maxRecentRooms));
+    if (this.#new.size > 2 * maxRecentRooms) this.#new = new Map([...this.#new].slice(maxRecentRooms));
   }
 
-  /** Returns at most `limit` rooms that are not in `excluded`, the most recently active first. */
+  /** Returns at most `limit` rooms that are not in `excluded`: rooms in use, then others, the most recently active first. */
   list(limit: number, excluded: ReadonlySet<string>): RecentRoom[] {
     const found: RecentRoom[] = [];
-    for (const room of [...this.#rooms].reverse()) {
+    for (const room of [...this.#new.keys(), ...this.#inUse].reverse()) {
       if (found.length === limit) break;
       const last = excluded.has(room) ? undefined : this.#last.get(room);
       if (last !== undefined) found.push({ room, last });

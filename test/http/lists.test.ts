@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SearchPage, User } from '../../src/shared/protocol.js';
+import type { RoomSummary, SearchPage, User } from '../../src/shared/protocol.js';
 import { startChat, type Visitor } from '../harness.js';
 
 async function mentionsOf(visitor: Visitor, query = ''): Promise<SearchPage> {
@@ -59,5 +59,30 @@ describe('people', () => {
     expect(await named('ÉM')).toEqual(['Émile']);
     expect(await named('')).toHaveLength(7);
     for (const q of ['%', '_', "' OR 1", 'x'.repeat(5000), '\u{10ffff}']) expect(await named(q)).toEqual([]);
+  });
+});
+
+describe('rooms', () => {
+  const listed = async (visitor: Visitor): Promise<string[]> => {
+    const rooms = (await (await visitor.get('/api/rooms')).json()) as RoomSummary[];
+    return rooms.map(({ room }) => room);
+  };
+
+  it('with two authors or many messages come before new ones, also after a restart', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    const say = (visitor: Visitor, room: string) =>
+      visitor.post(`/api/rooms/${room}/messages`, { data: 'hi' });
+    for (let n = 0; n < 21; n++) await say(ann, 'diary');
+    for (const visitor of [ann, bob]) await say(visitor, 'shared');
+    for (let n = 1; n <= 120; n++) await say(bob, `flood-${n}`);
+    const newcomer = await chat.signIn('Newcomer');
+    const rooms = await listed(newcomer);
+    expect(rooms.slice(0, 3)).toEqual(['shared', 'diary', 'flood-120']);
+    expect(rooms).toHaveLength(100);
+    await say(bob, 'diary');
+    await chat.stop();
+    const later = await (await startChat({ dataDir: chat.dataDir })).signIn('Later');
+    expect((await listed(later)).slice(0, 3)).toEqual(['diary', 'shared', 'flood-120']);
   });
 });

@@ -26,30 +26,41 @@ it('keeps no text of a deleted message while others are edited and reacted to', 
   const store = new Store(folder);
   const random = createRandom();
   const messages: number[] = [];
-  const deleted = new Set<number>();
-  const apply = (command: Command): number => {
-    const [result] = applyBatch([command], store, (error) => {
-      throw error;
-    });
-    return result?.kind === 'accepted' ? result.event.id : 0;
-  };
+  const [reacted, deleted] = [new Set<number>(), new Set<number>()];
+  const batch: Command[] = [];
+  let last = 0;
   const textOf = (id: number): string =>
     Array(1 + random(20))
       .fill(wordOf(id))
       .join(' ');
-  const change = (type: 'edit' | 'delete' | 'react', target: number, data: string): number =>
-    apply({ kind: 'change', ...common, type, target, data });
+  const change = (type: 'edit' | 'delete' | 'react', target: number, data: string): void => {
+    batch.push({ kind: 'change', ...common, type, target, data });
+    last++;
+  };
   for (let n = 0; n < 12_000; n++) {
-    const id = store.events.last('lobby') + 1;
+    const id = ++last;
     const message: MessageCommand = { kind: 'message', ...common, data: textOf(id) };
-    expect(apply(message)).toBe(id);
+    batch.push(message);
     messages.push(id);
     const target = messages[messages.length - 1 - random(Math.min(200, messages.length))] ?? id;
-    if (deleted.has(target)) continue;
-    if (random(10) < 3) change('react', target, '👍');
-    if (random(10) < 1) change('edit', target, textOf(target));
-    if (random(10) < 1 && change('delete', target, '') > 0) deleted.add(target);
+    if (!deleted.has(target)) {
+      if (!reacted.has(target) && random(10) < 3) {
+        change('react', target, '👍');
+        reacted.add(target);
+      }
+      if (random(10) < 1) change('edit', target, textOf(target));
+      if (random(10) < 1) {
+        change('delete', target, '');
+        deleted.add(target);
+      }
+    }
+    if (n % 20 < 19) continue;
+    const results = applyBatch(batch.splice(0), store, (error) => {
+      throw error;
+    });
+    expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(['accepted']));
   }
+  expect(store.events.last('lobby')).toBe(last);
   store.close();
   const bytes = readFileSync(join(folder, 'oneport.db'), 'latin1');
   const found = new Set([...bytes.matchAll(/w(\d{6})zq/g)].map(([, id]) => Number(id)));
