@@ -43,6 +43,12 @@ export function signinRoutes(deps: SigninDeps): Router {
     form.render(ctx, { name: textOf(name), next: localPath(next, site) });
   });
   router.post('/signin', async (ctx) => {
+    if (ctx.is('json', 'urlencoded') === false)
+      throw new HttpError(
+        415,
+        'unsupported_type',
+        'Send JSON or a form (application/x-www-form-urlencoded).',
+      );
     if (isJson(ctx)) await signIn(ctx, deps, throttle);
     else await signInByForm(ctx, deps, throttle, form);
   });
@@ -158,18 +164,11 @@ function localPath(raw: unknown, { basePath }: Site): string {
   return url?.origin === base && url.pathname.startsWith(basePath) ? raw : basePath;
 }
 
+/** Escapes what a header cannot hold, and leaves the escapes of the path as they are. */
 function seeOther(ctx: Koa.Context, path: string): void {
   ctx.status = 303;
-  ctx.set('Location', encodeURI(decodeURISafe(path)));
+  ctx.set('Location', path.toWellFormed().replace(/[^!-~]+/g, encodeURIComponent));
   ctx.body = '';
-}
-
-function decodeURISafe(path: string): string {
-  try {
-    return decodeURI(path);
-  } catch {
-    return '/';
-  }
 }
 
 function bodyField(ctx: Koa.Context, name: string): unknown {

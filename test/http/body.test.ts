@@ -82,4 +82,26 @@ describe('a body', () => {
     for (const broken of ['name=Zo%EB', 'name=%C3', 'name=%F0%9F%98x', bytes('name=Zo', 0xeb)])
       expect(await signIn(broken)).toEqual([400, undefined]);
   });
+
+  it('of a sign-in that is neither JSON nor a form gets 415', async () => {
+    const { post } = await lobby();
+    const form = new FormData();
+    form.set('name', 'Ann');
+    const request = new Request('http://localhost/', { method: 'POST', body: form });
+    const type = request.headers.get('content-type') ?? '';
+    expect((await post('/signin', Buffer.from(await request.arrayBuffer()), type)).status).toBe(415);
+    expect((await post('/signin', 'Ann', 'text/plain')).status).toBe(415);
+    expect((await post('/signin', '', FORM_TYPE)).status).toBe(422);
+  });
+
+  it.each([
+    ['/x?a=%26b', '/x?a=%26b'],
+    ['/r/k%C3%BCche', '/r/k%C3%BCche'],
+    ['/r/küche 2', '/r/k%C3%BCche%202'],
+    ['/r/100%', '/r/100%'],
+  ])('of a sign-in with next=%s leads to %s', async (next, location) => {
+    const { post } = await lobby();
+    const answer = await post('/signin', new URLSearchParams({ name: 'Ann L', next }).toString(), FORM_TYPE);
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, location]);
+  });
 });
