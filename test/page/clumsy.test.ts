@@ -335,28 +335,6 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
   });
 });
 
-describe.runIf(hasChromium)('a refused message', { timeout: 60_000 }, () => {
-  it('is sent once by two clicks on "Try again"', async () => {
-    const { page } = await said();
-    let refusals = 0;
-    await page.routeWebSocket(/\/ws\//, (socket) => {
-      const server = socket.connectToServer();
-      socket.onMessage((frame) => {
-        const command = JSON.parse(String(frame)) as { type: string; cid?: string };
-        if (command.type !== 'chat' || refusals++ > 0) return server.send(frame);
-        const data = { code: 'bad_text', message: 'no text' };
-        socket.send(JSON.stringify({ type: 'error', cid: command.cid, data }));
-      });
-    });
-    await page.reload();
-    await page.locator('.dot.live').waitFor();
-    await say(page, 'hello');
-    await page.getByRole('button', { name: 'Try again' }).dblclick();
-    await shows(page, ['1 hello']);
-    expect(await log(page)).toBe('chat');
-  });
-});
-
 describe.runIf(hasChromium)('a window', { timeout: 60_000 }, () => {
   it('that changes its size leaves nothing open or lost', async () => {
     const { page } = await said('hello');
