@@ -7,8 +7,10 @@ import { isGone } from '../../shared/reducer.js';
 import { addressPath } from '../address.js';
 import { t } from '../i18n.js';
 import type { PendingMessage } from '../outbox/outbox.js';
+import { applyPendingChanges } from '../render/rows.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
+import { findMessage } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
 import { recentEmoji } from '../storage.js';
 import { copyText } from './clipboard.js';
@@ -107,7 +109,8 @@ export class MessageActions {
 
   toggleReaction(event: ChatEvent, emoji: string): void {
     const myId = this.session.room.me.peek()?.id;
-    const isGiven = event.reactions?.some(({ user, data }) => user.id === myId && data === emoji);
+    const { reactions } = shownMessage(this.session, event.id) ?? event; // a click may come before the last one is rendered
+    const isGiven = reactions?.some(({ user, data }) => user.id === myId && data === emoji);
     if (isGiven) this.session.unreact(event.id, emoji);
     else this.session.react(event.id, emoji);
   }
@@ -140,6 +143,12 @@ export class MessageActions {
   linkTo(id: number): string {
     return addressPath({ room: this.session.name, id });
   }
+}
+
+/** A loaded message with the changes that still wait. */
+export function shownMessage({ room, pending }: RoomSession, id: number): ChatEvent | undefined {
+  const stored = findMessage(room.timeline.peek(), id);
+  return stored && applyPendingChanges(stored, pending.peek(), room.me.peek());
 }
 
 export function focusRow(id: number): void {

@@ -1,26 +1,18 @@
 /** The room's timeline: stored messages, then pending ones. */
 import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import type { ChatEvent } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
-import { applyPendingChanges, type Row, RowBuilder, unreadAfter } from '../render/rows.js';
+import { type Row, RowBuilder, unreadAfter } from '../render/rows.js';
 import { markMilestone, renderNow } from '../render/scheduler.js';
 import { VirtualList } from '../render/virtual-list.js';
 import type { RoomSession } from '../room/session.js';
-import {
-  findMessage,
-  firstId,
-  hasOlder,
-  isAttached,
-  lastId,
-  type Timeline as TimelineState,
-} from '../room/timeline.js';
+import { firstId, hasOlder, isAttached, lastId, type Timeline as TimelineState } from '../room/timeline.js';
 import { DownIcon } from './icons.js';
 import { Invitation } from './invitation.js';
 import { handleMessageKey, idOf, isKeyboardInUse, rowOf } from './keyboard.js';
 import { Message, PendingMessageRow } from './message.js';
-import { focusRow, MessageActions } from './message-actions.js';
+import { focusRow, MessageActions, shownMessage } from './message-actions.js';
 import { TypingIndicator } from './people.js';
 import { PersonCard } from './person-card.js';
 import { handleClick, handlePointerOver, useTouchSelection } from './pointer.js';
@@ -130,11 +122,6 @@ function listEventsOf(actions: MessageActions): ListEvents {
       if (handleMessageKey(event, actions, messageOf)) event.preventDefault();
     },
   };
-}
-
-function shownMessage({ room, pending }: RoomSession, id: number): ChatEvent | undefined {
-  const stored = findMessage(room.timeline.peek(), id);
-  return stored && applyPendingChanges(stored, pending.peek(), room.me.peek());
 }
 
 function TimelineRows({ rows, actions }: { rows: readonly Row[]; actions: MessageActions }) {
