@@ -152,7 +152,7 @@ function undoPages(file: number, records: readonly WriteRecord[], random: Random
       const page = Math.floor(start / PAGE_BYTES);
       const end = Math.min((page + 1) * PAGE_BYTES, offset + length);
       const bytes = Buffer.alloc(end - start); // zeros beyond the former end of the file
-      replaced.copy(bytes, 0, start - offset, end - offset);
+      bytes.set(replaced.subarray(start - offset, end - offset));
       if (isDropped(page)) writeSync(file, bytes, 0, bytes.length, start);
       start = end;
     }

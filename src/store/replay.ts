@@ -505,13 +505,10 @@ export class Replay {
     };
   }
 
-  /** Checks that a person who signed out without a link has no memberships. */
   #memberTable(): DerivedTable {
     const rows = [...this.#rooms.values()].flatMap((replay) =>
       [...replay.members.values()].flatMap(({ person, room, read, own, ownLast }) =>
-        this.#people.states.get(person)?.signedOut && !this.#isStored(person, room)
-          ? []
-          : [[person, room, clampMark(read, replay), own, ownLast]],
+        this.#mayBeMember(person, room) ? [[person, room, clampMark(read, replay), own, ownLast]] : [],
       ),
     );
     return {
@@ -523,6 +520,12 @@ export class Replay {
       problem: ([person, room]) =>
         `room ${this.#roomName(room)}: the read mark or the own messages of person ${this.#idOf(person)} are counted wrongly`,
     };
+  }
+
+  /** A person who signed out without a link has no memberships. With a link, they may have been deleted. */
+  #mayBeMember(person: number, room: number): boolean {
+    const state = this.#people.states.get(person);
+    return !state?.signedOut || (state.link !== null && this.#isStored(person, room));
   }
 
   #isStored(person: number, room: number): boolean {
@@ -539,7 +542,8 @@ export class Replay {
       name: 'people',
       columns: 'person, name, skeleton, signed_out, generation, posted',
       order: 'person',
-      clear: 'UPDATE people SET skeleton = NULL',
+      clear: `UPDATE people SET skeleton = NULL;
+        DELETE FROM people WHERE person NOT IN (SELECT person FROM people_chain)`,
       insert: `UPDATE people SET (name, skeleton, signed_out, generation, posted) = (v.b, v.c, v.d, v.e, v.f)
         FROM (SELECT ? AS a, ? AS b, ? AS c, ? AS d, ? AS e, ? AS f) v WHERE person = v.a`,
       rows: rows.sort(compareRows),

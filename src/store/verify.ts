@@ -47,14 +47,16 @@ function runChecks(db: Database.Database, report: ReportProgress, noted: readonl
   const count = (table: string): number =>
     db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get() ?? 0;
   const counts = { rooms: count('rooms'), people: count('people'), events: count('events') };
-  const damage = checkPages(db, report) ?? checkCids(db, report);
+  const damage = checkPages(db, report) ?? checkSchema(db, ['table', 'view']) ?? checkCids(db, report);
   const log = damage === undefined ? checkLog(db, counts.events, report) : undefined;
   const finding =
     damage ??
     (log?.isDerived ? undefined : log?.text) ??
     compareHeads(db, noted) ??
     log?.text ??
-    checkReferences(db, report);
+    checkReferences(db, report) ??
+    checkExpirations(db) ??
+    checkSchema(db, ['index']);
   const heads = finding === undefined ? [...readHeads(db)] : [];
   const isDerived = log?.isDerived === true && finding === log.text;
   return { finding, isDerived, ...counts, heads };
@@ -109,6 +111,34 @@ function checkPages(db: Database.Database, report: ReportProgress): string | und
   report('checking pages and indexes');
   const found = db.prepare<[], string>('PRAGMA integrity_check(1)').pluck().get();
   return found === 'ok' ? undefined : `the file is damaged: ${found}`;
+}
+
+/** Finds what a new database has and this one lacks. Without its indexes, SQLite would no longer refuse a second use of a cid. */
+function checkSchema(db: Database.Database, types: readonly string[]): string | undefined {
+  const sound = openDatabase(':memory:');
+  const names = (of: Database.Database, type: string): string[] =>
+    of.prepare<[string], string>('SELECT name FROM sqlite_schema WHERE type = ?').pluck().all(type);
+  const missing = types.flatMap((type) => {
+    const found = new Set(names(db, type));
+    return names(sound, type).flatMap((name) => (found.has(name) ? [] : [`the ${type} ${name} is missing`]));
+  });
+  sound.close();
+  return missing[0];
+}
+
+/** Compares where the texts of each room begin with the expirations that dropped the earlier ones. */
+function checkExpirations(db: Database.Database): string | undefined {
+  const wrong = db
+    .prepare<
+      [],
+      { readonly name: string; readonly expired: number; readonly end: number }
+    >(`SELECT r.name, r.expired, coalesce(max(x.through), 0) AS "end" FROM rooms r LEFT JOIN expirations x USING (room)
+      GROUP BY r.room HAVING r.expired <> "end" LIMIT 1`)
+    .get();
+  return (
+    wrong &&
+    `room ${wrong.name}: its texts have expired up to ${wrong.expired}, but its last expiration ends at ${wrong.end}`
+  );
 }
 
 interface OrphanRow {

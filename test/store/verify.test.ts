@@ -150,6 +150,15 @@ const DAMAGES: readonly Plant[] = [
   ['DELETE FROM people_chain', 'number 1 has an author without an entry in the chain of people'],
   ["UPDATE events SET name = 'Dan', person = 4 WHERE data = 'o1'", `number 1 ${REWRITTEN}`],
   ['DELETE FROM people WHERE person = 2', 'people: entry 2 is missing, 3 comes next'],
+  // expirations
+  ['UPDATE rooms SET expired = 3', 'number 1 has expired, but some of its text is still there'],
+  ['UPDATE rooms SET expired = -1', 'its texts have expired up to -1, but its last expiration ends at 0'],
+  ['INSERT INTO expirations (room, through, at) VALUES (1, 3, 5)', 'but its last expiration ends at 3'],
+  // the schema
+  ['DROP INDEX events_cid', 'the index events_cid is missing'],
+  ['DROP INDEX reactions_once', 'the index reactions_once is missing'],
+  ['DROP VIEW current_events', 'the view current_events is missing'],
+  ['DROP TABLE links', 'the table links is missing'],
   [
     `PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = rootpage + 1 WHERE name = 'events'`,
     'the file is damaged',
@@ -211,6 +220,16 @@ const DERIVED: readonly Plant[] = [
   ['INSERT INTO mentions VALUES (3, 1, 4, 4)', 'number 4 is listed as a mention of other people'],
   ['DELETE FROM deletions', 'number 2 is deleted but not listed as deleted'],
   ['UPDATE deletions SET person = 2', 'number 2 is deleted but not listed as deleted'],
+  ['INSERT INTO states (event, reacted) VALUES (999, 1)', 'event 999 has another state'],
+  [
+    "INSERT INTO reactions VALUES (9, 4, 10, 2, 'Bob', '👍')",
+    'room with key 9: number 4 has other reactions',
+  ],
+  ['INSERT INTO mentions VALUES (2, 1, 99, 99)', 'number 99 is listed as a mention of other people'],
+  [
+    'INSERT INTO deletions VALUES (1, 99, 1)',
+    'number 99 is deleted but not listed as deleted, or the reverse',
+  ],
   ['INSERT INTO deletions VALUES (1, 3, 1)', 'number 3 is deleted but not listed as deleted, or the reverse'],
   ['UPDATE members SET own = own + 1 WHERE person = 1', 'room lobby: the read mark or the own messages'],
   ['UPDATE members SET own_last = 0', 'the read mark or the own messages of person'],
@@ -228,6 +247,10 @@ const DERIVED: readonly Plant[] = [
   ['UPDATE people SET signed_out = 1', 'is not as the chain of people has them'],
   ['UPDATE people SET generation = 0', 'is not as the chain of people has them'],
   ["UPDATE people SET name = 'Ann' WHERE person = 2", 'is not as the chain of people has them'],
+  [
+    "INSERT INTO people (id, name, seen) VALUES ('ghost', 'Ghost', 0)",
+    'is not as the chain of people has them',
+  ],
   ['UPDATE people SET posted = 0', 'is not as the chain of people has them'],
   ["UPDATE links SET hash = 'x' WHERE person = 4", 'has a link that the chain of people does not have'],
   ["INSERT INTO links VALUES ('x', 1, 9e15)", 'has a link that the chain of people does not have'],
