@@ -1,6 +1,7 @@
 /**
- * The clients of a run. An `HttpClient` is a signed-in person on the HTTP side. A `Subscriber` is a socket in one room
- * that reconnects at its last number. A `LateReader` replays recent events repeatedly.
+ * The clients of a run. An `HttpClient` is a signed-in person on the HTTP side. A `Subscriber` is a connection to one room
+ * that reconnects at its last number. A `LateReader` replays recent events repeatedly. A `RoamingReader` changes its
+ * transport all the time.
  */
 import WebSocket from 'ws';
 import { field, isObject } from '../shared/parse.js';
@@ -31,6 +32,7 @@ import {
 } from './frames.js';
 import { type Random, randomInt } from './generator.js';
 import { describeUsers, type RoomHistory, View } from './history.js';
+import { openHttp, type Transport, transports } from './transports.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
@@ -280,7 +282,10 @@ export class Subscriber {
   readonly #random: Random;
   readonly #listener: Listener;
   readonly #protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL;
+  readonly #transports: readonly Transport[];
   #ws: WebSocket | undefined;
+  /** Cuts the current connection over HTTP. */
+  #cutHttp: (() => void) | undefined;
   /** logical time at which the current connection was opened */
   #connectedAt = 0;
   /** newest read marks received on the current connection, by room */
@@ -299,6 +304,7 @@ export class Subscriber {
     random: Random,
     listener: Listener,
     protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL = JSON_SUBPROTOCOL,
+    transports: readonly Transport[] = ['websocket'],
   ) {
     this.#name = name;
     this.room = room;
@@ -306,6 +312,7 @@ export class Subscriber {
     this.#random = random;
     this.#listener = listener;
     this.#protocol = protocol;
+    this.#transports = transports;
     this.view = new View(room, http.userId);
   }
 
@@ -314,6 +321,26 @@ export class Subscriber {
   }
 
   connect(): void {
+    const [first = 'websocket'] = this.#transports;
+    const index = this.#transports.length > 1 ? randomInt(this.#random, 0, this.#transports.length) : 0;
+    const transport = this.#transports[index] ?? first;
+    this.#connectedAt = this.room.history.tick();
+    this.#readMarks.clear();
+    if (transport === 'websocket') this.#connectSocket();
+    else this.#connectHttp(transport);
+  }
+
+  #connectHttp(transport: Exclude<Transport, 'websocket'>): void {
+    const { port, cookie } = this.#http;
+    const origin = `http://127.0.0.1:${port}`;
+    const place = { origin, cookie, room: this.room.name, after: this.last, epoch: this.#epoch };
+    this.#cutHttp = openHttp(transport, place, {
+      onFrame: (json) => this.#receive(parseFrame(json)),
+      onClose: (code) => this.#onClose(code),
+    });
+  }
+
+  #connectSocket(): void {
     const epoch = this.#epoch === undefined ? '' : `&epoch=${this.#epoch}`;
     const url = `ws://127.0.0.1:${this.#http.port}/ws/${this.room.name}?after=${this.last}${epoch}`;
     const ws = new WebSocket(url, this.#protocol, {
@@ -321,8 +348,6 @@ export class Subscriber {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     this.#ws = ws;
-    this.#connectedAt = this.room.history.tick();
-    this.#readMarks.clear();
     ws.on('error', () => {}); // 'close' follows
     ws.on('message', (data) => {
       if (ws === this.#ws) this.#receive(parseFrame(data.toString()));
@@ -341,11 +366,12 @@ export class Subscriber {
 
   /** Drops the connection and its unread data, without a close frame. Reconnects after `delayMs`. */
   disconnect(delayMs: Range = RECONNECT_DELAY_MS): void {
-    const ws = this.#ws;
-    if (!ws) return; // a reconnection is due already
+    const [ws, cutHttp] = [this.#ws, this.#cutHttp];
+    if (!ws && !cutHttp) return; // a reconnection is due already
     this.#drop();
     this.room.history.disconnects++;
-    ws.terminate();
+    ws?.terminate();
+    cutHttp?.();
     this.#reconnect(delayMs);
   }
 
@@ -367,7 +393,9 @@ export class Subscriber {
     this.#ended = true;
     clearTimeout(this.#timer);
     this.#ws?.terminate();
+    this.#cutHttp?.();
     this.#ws = undefined;
+    this.#cutHttp = undefined;
   }
 
   #onClose(code: number): void {
@@ -381,6 +409,7 @@ export class Subscriber {
 
   #drop(): void {
     this.#ws = undefined;
+    this.#cutHttp = undefined;
     this.#open = false;
     this.#listener.onLost();
   }
@@ -488,5 +517,53 @@ export class LateReader {
   #restartIn(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.start(), ms);
+  }
+}
+
+/** Milliseconds for which a roaming reader keeps a transport that is open. */
+const ROAM_MS: Range = [30, 1_500];
+
+/** Reads a room over another transport every moment: WebSocket, event stream, lines, long polling. */
+export class RoamingReader {
+  readonly subscriber: Subscriber;
+  readonly #http: HttpClient;
+  readonly #random: Random;
+  #timer: NodeJS.Timeout | undefined;
+  #isRoaming = false;
+
+  constructor(room: RoomHistory, http: HttpClient, random: Random) {
+    const listener = { onOpen: () => this.#roam(), onLost() {}, onFrame() {} };
+    this.#http = http;
+    this.#random = random;
+    const protocol = JSON_SUBPROTOCOL;
+    this.subscriber = new Subscriber('a roaming reader', room, http, random, listener, protocol, transports);
+  }
+
+  start(): void {
+    this.#isRoaming = true;
+    this.subscriber.connect();
+  }
+
+  #roam(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isRoaming) return;
+    this.#timer = setTimeout(() => this.subscriber.disconnect(), randomInt(this.#random, ...ROAM_MS));
+  }
+
+  /** Keeps its last connection. */
+  quiesce(): void {
+    this.#isRoaming = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Leaves the room at once: after a poll alone, it would stay present for a while. */
+  async leave(): Promise<void> {
+    this.end();
+    await this.#http.signOut();
+  }
+
+  end(): void {
+    this.quiesce();
+    this.subscriber.end();
   }
 }

@@ -35,9 +35,10 @@ The command starts a server on a temporary folder and a free port. Each client h
 that sends plain text. 70 % of what the clients send are messages; the rest are edits, deletions and reactions, on their
 own messages and on those of others. Clients send a command again, with the same cid, until it is answered; a message
 without a cid is sent once. Some cids are used again in another room. Clients set read marks, mention each other, change
-their names, sign out and come back as somebody else. Their connections are cut at random; the server is killed and
-restarted. On Linux with the C compiler "cc", syncs and writes of the databases fail at times, and 40 % of the kills are
-power cuts: what was not synced is dropped. At the end:
+their names, sign out and come back as somebody else. In each room a reader changes between WebSocket, event stream,
+lines and long polling all the time. Connections are cut at random; the server is killed and restarted. On Linux with the
+C compiler "cc", syncs and writes of the databases fail at times, and 40 % of the kills are power cuts: what was not
+synced is dropped. At the end:
 - The logs must contain every acknowledged command exactly once, under its number, with the author's name and mentions of
   that time. A message without a cid that the server could not store must not be there. Each rejection must follow from the rules at that place in the log. Times must not go back.
 - Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay

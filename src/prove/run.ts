@@ -15,7 +15,7 @@ import {
   findResidue,
   type RoomCheck,
 } from './checker.js';
-import { HttpClient, LateReader, RequestError, Subscriber, signIn } from './clients.js';
+import { HttpClient, LateReader, RequestError, RoamingReader, Subscriber, signIn } from './clients.js';
 import { FaultyDisk } from './disk.js';
 import { NAME_LETTERS, type Random, randomInt, seededRandom } from './generator.js';
 import { History, type Reducer, type RoomHistory, type Violation } from './history.js';
@@ -94,16 +94,17 @@ async function runAgainst(target: Target, options: RunOptions, port: number): Pr
   restarts.startTimes[0] = await server.start();
   const disk = target.disk?.isLoaded ? target.disk : undefined;
   const writers = await createWriters(options.writers, port, history, random);
-  const lateReaders = await createLateReaders(port, history, random);
+  const lateReaders = await createReaders(LateReader, 'Late-reader', port, history, random);
+  const roamingReaders = await createReaders(RoamingReader, 'Roaming-reader', port, history, random);
   const finalReader = await signInReader(port, 'Final-reader', history);
-  const clients = [...writers, ...lateReaders];
+  const clients = [...writers, ...lateReaders, ...roamingReaders];
   const progress = (): Progress => ({ ...restarts, history, diskFails: disk !== undefined });
   const progressTimer = setInterval(() => options.onProgress(progress()), PROGRESS_MS);
   try {
     for (const client of clients) client.start();
     await runNemesis({ ...target, disk }, options, restarts);
     for (const reader of lateReaders) reader.end();
-    const checks = await checkRooms(writers, finalReader, history).catch((error: unknown) => {
+    const checks = await checkRooms(writers, roamingReaders, finalReader, history).catch((error: unknown) => {
       if (!(error instanceof RequestError)) throw error;
       history.violate('lost', error.message);
       return [];
@@ -131,11 +132,18 @@ function writerCode(index: number): string {
   return `${NAME_LETTERS[Math.floor(index / length) % length]}${NAME_LETTERS[index % length]}`;
 }
 
-function createLateReaders(port: number, history: History, random: Random): Promise<LateReader[]> {
+/** Creates a reader for each room. */
+function createReaders<T>(
+  Reader: new (room: RoomHistory, http: HttpClient, random: Random) => T,
+  name: string,
+  port: number,
+  history: History,
+  random: Random,
+): Promise<T[]> {
   return Promise.all(
     Array.from(history.rooms.values(), async (room) => {
-      const http = await signInReader(port, `Late-reader-${room.name}`, history);
-      return new LateReader(room, http, seededRandom(randomInt(random, 0, 2 ** 32)));
+      const http = await signInReader(port, `${name}-${room.name}`, history);
+      return new Reader(room, http, seededRandom(randomInt(random, 0, 2 ** 32)));
     }),
   );
 }
@@ -151,18 +159,23 @@ async function signInReader(port: number, name: string, history: History): Promi
 /** Waits for all answers and events, then compares the logs and all readers with the models that it resolves with. */
 async function checkRooms(
   writers: readonly Writer[],
+  roaming: readonly RoamingReader[],
   http: HttpClient,
   history: History,
 ): Promise<readonly RoomCheck[]> {
-  for (const writer of writers) writer.quiesce();
-  const settled = history.violations.length === 0 && (await settle(writers, history));
+  for (const client of [...writers, ...roaming]) client.quiesce();
+  const settled = history.violations.length === 0 && (await settle(writers, roaming, history));
   if (!settled) for (const writer of writers) writer.end(); // the logs must not grow while they are read
+  await Promise.all(roaming.map((reader) => reader.leave()));
   const presence = settled ? checkPresence(writers, history) : undefined;
   const rooms = [...history.rooms.values()];
   const checks = await Promise.all(rooms.map((room) => checkLog(http.log(room.name), room, settled)));
   checkAnswers(checks, history);
   if (!settled) return checks; // readers may not have received everything
   for (const check of checks) await checkReaders(writers, http, check);
+  for (const { subscriber } of roaming)
+    for (const check of checks)
+      if (subscriber.room === check.room) checkView('the roaming reader', subscriber.view, check);
   await presence;
   if (history.violations.length === 0) await checkQueries(writers, http, checks, history);
   return checks;
@@ -180,11 +193,16 @@ async function checkReaders(writers: readonly Writer[], http: HttpClient, check:
 }
 
 /** Resolves with true once every command is answered and every reader has the newest event. */
-async function settle(writers: readonly Writer[], history: History): Promise<boolean> {
-  const isSettled = ({ pending, channels }: Writer): boolean =>
-    pending === 0 &&
-    channels.every(({ subscriber }) => subscriber.isOpen && subscriber.last === subscriber.room.last);
-  const isOver = (): boolean => writers.every(isSettled) || history.violations.length > 0;
+async function settle(
+  writers: readonly Writer[],
+  roaming: readonly RoamingReader[],
+  history: History,
+): Promise<boolean> {
+  const hasAll = ({ subscriber }: { readonly subscriber: Subscriber }): boolean =>
+    subscriber.isOpen && subscriber.last === subscriber.room.last;
+  const isSettled = ({ pending, channels }: Writer): boolean => pending === 0 && channels.every(hasAll);
+  const isOver = (): boolean =>
+    (writers.every(isSettled) && roaming.every(hasAll)) || history.violations.length > 0;
   if (await waitUntil(isOver, SETTLE_TIMEOUT_MS)) return history.violations.length === 0;
   const late = writers.filter((writer) => !isSettled(writer));
   const positions = late.flatMap(({ code, pending, channels }) =>
@@ -192,8 +210,13 @@ async function settle(writers: readonly Writer[], history: History): Promise<boo
       ({ subscriber }) => `${code} at ${subscriber.last} of ${subscriber.room.last}, ${pending} unanswered`,
     ),
   );
+  positions.push(...roaming.filter((reader) => !hasAll(reader)).map(describeRoaming));
   history.violate('stuck', `clients ended at ${positions.join('; ')}`);
   return false;
+}
+
+function describeRoaming({ subscriber }: RoamingReader): string {
+  return `a roaming reader at ${subscriber.last} of ${subscriber.room.last}`;
 }
 
 /** A replay from the first event to the last. */
