@@ -11,6 +11,7 @@ import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT, prettyLine } from './cli/command.js';
 import { backup, exportRoom, restore, verify } from './cli/commands.js';
 import { status } from './cli/status.js';
+import { talk } from './cli/talk.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
@@ -21,7 +22,7 @@ import { VERSION } from './version.js';
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
 
-const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, status, prove];
+const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, status, talk, prove];
 
 const HELP = `oneport: chat on one port
 
@@ -54,6 +55,9 @@ async function run(command: Command, args: readonly string[]): Promise<void> {
   process.stdout.on('error', () => {}); // the reader of the pipe has gone; the exit code still counts
   try {
     process.exitCode = await command.run(args, {
+      get input() {
+        return process.stdin; // opened by the commands that read it
+      },
       out: process.stdout,
       err: process.stderr,
       progress: process.stderr.isTTY ? process.stderr : new PassThrough().resume(),

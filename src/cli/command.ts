@@ -2,7 +2,7 @@
  * What all commands share: their interface, exit codes (sysexits.h), progress, and log lines for a terminal. A command
  * uses neither `process` nor the environment itself.
  */
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { parseJsonObject } from '../shared/parse.js';
 
 export const EXIT = {
@@ -23,6 +23,7 @@ export const EXIT = {
 } as const;
 
 export interface Terminal {
+  readonly input: Readable & { readonly isTTY?: boolean };
   /** the command's answer, for other programs */
   readonly out: Writable;
   /** complaints, for people */

@@ -1,7 +1,9 @@
 /** The client for programs, as it is served, against real servers. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
@@ -13,9 +15,10 @@ import {
 } from '../../src/connect/client.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
 import { memoryStore } from '../client/memory-store.js';
-import { type Chat, startChat, temporaryFolder } from '../harness.js';
+import { type Chat, hasTool, startChat, temporaryFolder } from '../harness.js';
 import { freePort, ROOT, startServer } from '../process.js';
 
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const TRANSPORTS: readonly TransportName[] = ['websocket', 'stream', 'poll'];
 
 /** A client that is closed when the test is over. */
@@ -258,5 +261,30 @@ export async function read(store: OutboxStore): Promise<RoomEvent | undefined> {
       encoding: 'utf8',
     });
     expect([run.stdout, run.status]).toEqual(['', 0]);
+  });
+});
+
+describe.runIf(hasTool('curl'))('README.md', () => {
+  it('shows a program that works when it is pasted', async () => {
+    const chat = await startChat();
+    const bob = await (await chat.signIn('Bob')).enters('lobby');
+    const [, program = ''] = /^( {4}import \{ connect[\s\S]*?^ {4}\}\n)/m.exec(README) ?? [];
+    const lines = program.split('\n').map((line) => line.slice(4));
+    expect(lines.filter(Boolean).length).toBeLessThanOrEqual(10);
+    const folder = temporaryFolder();
+    const local = (text: string): string => text.replaceAll('http://localhost:3000', chat.origin);
+    const [, command = ''] = /^ {4}(curl -O .*)$/m.exec(README) ?? [];
+    const [code] = await once(spawn('sh', ['-c', local(command)], { cwd: folder }), 'exit');
+    expect(code).toBe(0);
+    writeFileSync(join(folder, 'robot.mjs'), local(lines.join('\n')));
+    const robot = spawn(process.execPath, ['robot.mjs'], { cwd: folder });
+    onTestFinished(() => void robot.kill());
+    const errors = text(robot.stderr);
+    const [printed] = await Promise.race([once(robot.stdout, 'data'), errors.then((said) => [said])]);
+    expect(String(printed)).toBe('Message 1 is stored.\n');
+    bob.says('!roll');
+    const answer = await bob.sees({ type: 'chat', id: 3 });
+    expect(answer).toMatchObject({ user: { name: 'Robot' }, reply: { id: 2 } });
+    expect(String(answer['data'])).toMatch(/^You rolled [1-6]\.$/);
   });
 });
