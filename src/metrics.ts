@@ -52,6 +52,7 @@ export function createMetrics(deps: MetricsDeps): Registry {
   gauge('oneport_search_catching_up', '1 while the search index is being built', () =>
     store.search.isCatchingUp ? 1 : 0,
   );
+  gauge('oneport_search_backlog_events', 'events that the search index lacks', () => store.search.backlog);
   gauge('oneport_database_bytes', 'size of the database file', () => sizeOf(databaseFile));
   gauge('oneport_wal_bytes', 'size of the write-ahead log', () => sizeOf(`${databaseFile}-wal`));
   gauge(

@@ -265,6 +265,15 @@ export function sparkline(values: readonly number[]): string {
     .join('');
 }
 
+/** The index follows in slices, so it usually lacks the events of the last second. */
+const usualBacklogEvents = 1000;
+
+function searchRow(latest: (name: string) => number): Row {
+  const backlog = latest('oneport_search_backlog_events');
+  const isBehind = latest('oneport_search_catching_up') > 0 || backlog > usualBacklogEvents;
+  return { name: 'search', text: isBehind ? `indexes ${plural(backlog, 'more event')}` : 'up to date' };
+}
+
 /** The rows of readings that have metrics. */
 function rowsOf(readings: readonly Reading[]): readonly Row[] {
   const [oldest, newest] = [readings[0], readings.at(-1)];
@@ -290,7 +299,7 @@ function rowsOf(readings: readonly Reading[]): readonly Row[] {
     { name: 'closes', text: byLabel(metrics, 'oneport_closes_total') },
     { name: 'answers', text: byLabel(metrics, 'oneport_http_requests_total') },
     storeRow(latest),
-    { name: 'search', text: latest('oneport_search_catching_up') > 0 ? 'builds its index' : 'up to date' },
+    searchRow(latest),
     level('memory', 'process_resident_memory_bytes', bytes),
     descriptorRow(latest('process_open_fds'), latest('process_max_fds')),
     ...certificateRow(latest('oneport_certificate_expires_seconds'), at),

@@ -18,7 +18,7 @@ const maxEventsToWaitFor = 20_000;
 /** Time limit of a search. Then it returns a partial result. */
 const searchBudgetMs = 80;
 
-const { dataDir, runState } = workerData as WorkerOptions; // search.ts made it
+const { dataDir, runState, backlog } = workerData as WorkerOptions; // search.ts made it
 let isScheduled = false;
 let wasCurrent = false;
 
@@ -46,6 +46,7 @@ function scheduleSlice(delayMs = 0): void {
 
 function followSlice(): void {
   index.follow(performance.now() + indexSliceMs);
+  Atomics.store(backlog, 0, index.end - index.position);
   if (!index.isCurrent) {
     scheduleSlice(isBusy() ? busyPauseMs : 0);
     return;

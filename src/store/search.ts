@@ -11,6 +11,8 @@ export interface WorkerOptions {
   readonly dataDir: string;
   /** one of RUN_STATES, in memory of both threads */
   readonly runState: Int32Array;
+  /** the number of events that the index lacked after the last slice, in memory of both threads */
+  readonly backlog: Int32Array;
 }
 
 export const RUN_STATES = { running: 0, stopping: 1, stopped: 2 } as const;
@@ -56,6 +58,7 @@ const workerUrl = new URL(
 export class Search {
   readonly #deps: SearchDeps;
   readonly #runState = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #backlog = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   /** Resolvers of running searches; called without an answer when the worker fails. */
   readonly #pending = new Map<number, (answer?: SearchAnswer) => void>();
   #worker: Worker | undefined;
@@ -86,6 +89,11 @@ export class Search {
   /** Whether the worker is still building the index, or starting again. */
   get isCatchingUp(): boolean {
     return !this.#isCurrent;
+  }
+
+  /** The number of events that the index lacked a moment ago. */
+  get backlog(): number {
+    return Atomics.load(this.#backlog, 0);
   }
 
   /** Notes that the log has grown. */
@@ -138,7 +146,8 @@ export class Search {
   #start(): boolean {
     if (this.#isClosed || performance.now() < this.#restartAt) return false;
     Atomics.store(this.#runState, 0, RUN_STATES.running);
-    const workerData: WorkerOptions = { dataDir: this.#deps.dataDir, runState: this.#runState };
+    const { dataDir } = this.#deps;
+    const workerData: WorkerOptions = { dataDir, runState: this.#runState, backlog: this.#backlog };
     const worker = new Worker(workerUrl, { name: 'search', workerData, execArgv: [], resourceLimits });
     worker.unref(); // each pending search has a timer, which keeps the process alive
     let cause: unknown = new Error('the search worker ended');

@@ -1,7 +1,7 @@
 /** Search in its own thread: what the main thread and the files feel of it, and what happens when the thread dies. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
 import type { Command } from '../../src/chat/types.js';
 import type { SearchPage } from '../../src/shared/protocol.js';
@@ -105,6 +105,17 @@ describe('search', () => {
     expect(await find(store, 'message')).toEqual({ messages: [], complete: false });
     expect(readdirSync(folder).filter((name) => /-(wal|shm)$/.test(name))).toEqual([]);
     expect(await findAll(openStore(folder), 'pearl')).toEqual([30_001]);
+  });
+
+  it('tells how many events its index lacks', { timeout: 60_000 }, async () => {
+    const folder = temporaryFolder();
+    fill(folder, 30_000, (n) => `message number ${n}`);
+    const store = openStore(folder);
+    store.tick();
+    await vi.waitFor(() => expect(store.search.backlog).toBeGreaterThan(0), { timeout: 20_000, interval: 1 });
+    expect(store.search.backlog).toBeLessThan(30_001);
+    expect(await findAll(store, 'pearl')).toEqual([30_001]);
+    await vi.waitFor(() => expect(store.search.backlog).toBe(0), { timeout: 20_000 });
   });
 
   it('answers at once while its thread cannot run, reports that once, and recovers', async () => {
