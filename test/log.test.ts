@@ -1,5 +1,6 @@
 /** What the log tells an operator, what it leaves out, and how it looks on a terminal. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -222,4 +223,31 @@ describe('a line on a terminal', () => {
     expect(prettyLine('no JSON\n')).toBe('no JSON\n');
     expect(isObject(parseJsonObject(json))).toBe(true);
   });
+});
+
+it('a damaged database is told once, and only what cannot be read is refused', async () => {
+  const dataDir = temporaryFolder();
+  const chat = await startChat({ dataDir });
+  const ann = await chat.signIn('Ann');
+  for (let n = 1; n <= 60; n++)
+    await ann.post('/api/rooms/old/messages', { data: `number-${n} ${'x'.repeat(500)}` });
+  await chat.stop();
+  const bytes = readFileSync(databaseFile(dataDir));
+  const page = Math.floor(bytes.indexOf('number-30 ') / 4096) * 4096;
+  writeFileSync(databaseFile(dataDir), bytes.fill(0xff, page, page + 100));
+
+  const lines: string[] = [];
+  const later = await startChat({ dataDir, logger: pino({}, { write: (line) => lines.push(line) }) });
+  const back = later.visitor(ann.cookie);
+  const get = async (path: string) => (await back.get(path)).status;
+  for (let n = 0; n < 3; n++) expect(await get('/api/rooms/old/messages?after=20')).toBe(500);
+  expect(await back.knocks('/ws/old?after=20').closed).toBe(1011);
+  expect(await get('/api/rooms/old/messages?limit=5')).toBe(200);
+  const room = await back.enters('new');
+  await room.sees({ type: 'chat', id: 1, cid: room.says('still here') });
+  const ready = await back.get('/readyz');
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('damaged')]);
+  expect(await get('/healthz')).toBe(200);
+  const told = linesOf(lines.join('')).filter(({ msg }) => /database is damaged/.test(String(msg)));
+  expect(told).toHaveLength(1);
 });

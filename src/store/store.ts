@@ -141,7 +141,16 @@ export class Store implements Storage {
     try {
       return work();
     } finally {
+      this.#endRead();
+    }
+  }
+
+  /** Never throws: after a read of a damaged page, COMMIT fails too. */
+  #endRead(): void {
+    try {
       this.#commit.run();
+    } catch {
+      if (this.#db.inTransaction) this.#rollback.run();
     }
   }
 
