@@ -15,7 +15,7 @@ import { talk } from './cli/talk.js';
 import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
 import { prove } from './prove/command.js';
 import { createServer, type Server } from './server.js';
-import { LockedError, OpenError } from './store/database.js';
+import { databaseFile, explainDamage, LockedError, OpenError } from './store/database.js';
 import { DriverError } from './store/sqlite.js';
 import { VERSION } from './version.js';
 
@@ -120,7 +120,8 @@ function serve(): void {
 function startStep<T>(step: () => T, config?: Config): T {
   try {
     return step();
-  } catch (error) {
+  } catch (thrown) {
+    const error = config ? explainDamage(thrown, databaseFile(config.dataDir)) : thrown;
     if (error instanceof ConfigError) return fail(EXIT.config, error.message);
     if (error instanceof LockedError) return fail(EXIT.busy, error.message);
     if (error instanceof OpenError) return fail(EXIT.config, error.message);

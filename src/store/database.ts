@@ -151,13 +151,16 @@ function schemaVersion(db: Database.Database, file: string): number {
       `${file} was written by a newer Oneport (schema ${version}, this one knows ${MIGRATIONS.length}). Run that version or newer, or set DATA_DIR.`,
     );
   } catch (error) {
-    if (error instanceof Database.SqliteError && /NOTADB|CORRUPT/.test(error.code)) {
-      throw new OpenError(
-        `${file} is damaged or not a SQLite database (${error.message}). Restore a backup, or set DATA_DIR.`,
-      );
-    }
-    throw error;
+    throw explainDamage(error, file);
   }
+}
+
+/** Returns an OpenError for the error of a damaged file, and every other error as it is. */
+export function explainDamage(error: unknown, file: string): unknown {
+  if (!(error instanceof Database.SqliteError) || !/NOTADB|CORRUPT/.test(error.code)) return error;
+  return new OpenError(
+    `${file} is damaged or not a SQLite database (${error.message}). Restore a backup, or set DATA_DIR.`,
+  );
 }
 
 /** Recognizes schemas 1 to 5 by their tables, because they had no application_id. */

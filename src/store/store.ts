@@ -59,6 +59,7 @@ export class Store implements Storage {
   readonly #unlock: () => void;
   readonly #dataDir: string;
   #isNearlyFull = false;
+  #isDamageTold = false;
 
   /** @throws LockedError, OpenError, or the file system's error */
   constructor(
@@ -190,9 +191,14 @@ export class Store implements Storage {
   /** Notes that a read failed because the database is damaged. Returns whether this is news. */
   noteReadError(error: unknown): boolean {
     if (!(error instanceof Database.SqliteError) || !damageCode.test(error.code)) return false;
-    const isNews = this.damage === undefined;
-    this.damage ??= `${error.code}: ${error.message}`;
+    const isNews = !this.#isDamageTold;
+    this.#isDamageTold = true;
+    this.#noteDamage(error);
     return isNews;
+  }
+
+  #noteDamage({ code, message }: InstanceType<typeof Database.SqliteError>): void {
+    this.damage ??= `${code}: ${message}`;
   }
 
   /** Keeps the error, because this write may succeed where the commit failed. The next tick decides. */
@@ -259,6 +265,7 @@ export class Store implements Storage {
 
   #toStorageError(error: unknown): unknown {
     if (!(error instanceof Database.SqliteError) || !diskErrorCode.test(error.code)) return error;
+    if (damageCode.test(error.code)) this.#noteDamage(error);
     this.writeError = `${error.code}: ${error.message}`;
     return new StorageError(this.writeError, { cause: error });
   }
