@@ -1,11 +1,22 @@
 // @ts-check
-/** Socket.IO as it is fastest without leaving its own package: WebSocket only, no compression, rooms, `io.to().emit`. */
+/**
+ * Socket.IO as it is fastest without leaving its own package: WebSocket only, no compression, rooms, `io.to().emit`. With the
+ * argument `polling`, by its polling transport only.
+ */
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { personOf } from './person.js';
 
 const http = createServer((_request, response) => response.end('ok'));
-const io = new Server(http, { transports: ['websocket'], perMessageDeflate: false, serveClient: false });
+const transports = [
+  process.argv[2] === 'polling' ? /** @type {const} */ ('polling') : /** @type {const} */ ('websocket'),
+];
+const io = new Server(http, {
+  transports,
+  perMessageDeflate: false,
+  httpCompression: false,
+  serveClient: false,
+});
 /** @type {Map<string, number>} */
 const numbers = new Map();
 
@@ -13,10 +24,10 @@ io.on('connection', (socket) => {
   const user = personOf(socket.handshake.headers.cookie);
   const room = socket.handshake.query['room'] ?? '';
   socket.join(room);
-  socket.on('m', (data) => {
-    const id = (numbers.get(room) ?? 0) + 1;
-    numbers.set(room, id);
-    io.to(room).emit('m', { id, type: 'chat', user, data });
+  socket.on('m', (data, to = room) => {
+    const id = (numbers.get(to) ?? 0) + 1;
+    numbers.set(to, id);
+    io.to(to).emit('m', { id, type: 'chat', user, data });
   });
 });
 

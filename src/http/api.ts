@@ -81,12 +81,16 @@ interface PageRequest {
 }
 
 export function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
+  const pages = new PolledPages(deps);
   router.get('/rooms/:room/messages', async (ctx) => {
     const session = requireSession(ctx, deps);
     const room = roomParam(ctx, deps.log);
     const request = pageRequest(ctx);
-    if (await waitForEvent(ctx, { session, room, after: request.after }, deps))
-      ctx.body = messagesPage(room, request, deps);
+    if (ctx.query['wait'] === undefined) ctx.body = messagesPage(room, request, deps);
+    else if (await waitForEvent(ctx, { session, room, after: request.after }, deps)) {
+      ctx.type = 'json';
+      ctx.body = pages.json(room, request);
+    }
   });
   router.get('/rooms/:room/head', (ctx) => {
     requireUser(ctx, deps);
@@ -120,6 +124,30 @@ export function messagesPage(
   if (after === undefined) messages.reverse();
   return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };
 }
+
+/** The newest pages for polls as JSON, because thousands ask for the same one within a second. */
+class PolledPages {
+  readonly #deps: LogDeps;
+  readonly #pages = new Map<string, { readonly last: number; readonly json: string }>();
+
+  constructor(deps: LogDeps) {
+    this.#deps = deps;
+  }
+
+  json(room: string, request: PageRequest): string {
+    const key = `${room} ${request.after} ${request.limit}`;
+    const known = this.#pages.get(key);
+    if (known?.last === this.#deps.log.last(room)) return known.json;
+    const page = messagesPage(room, request, this.#deps);
+    const json = JSON.stringify(page);
+    if (this.#pages.size === 0) setTimeout(() => this.#pages.clear(), pollAnswersMs).unref();
+    this.#pages.set(key, { last: page.last, json });
+    return json;
+  }
+}
+
+/** How long it takes at most to answer all polls of a room. No longer, because a page that is kept may hold expired text. */
+const pollAnswersMs = 1000;
 
 /** Takes events from the beginning until their JSON fills a page, at least one. */
 export function takeFitting<T>(events: readonly T[], maxBytes: number): T[] {

@@ -18,6 +18,10 @@ type Refusal = 'stopping' | 'too_many_connections' | 'too_fast';
 
 /** The polls of a user in a room. */
 export interface Poll {
+  /** Whether the server ended the waits because the session is over. */
+  readonly isSignedOut: boolean;
+  /** Returns whether an answer has to wait, although the room has an event for it. */
+  delaysAnswer(): boolean;
   /**
    * Calls `done` once: when the room has an event after `after`, after `ms`, or when the server ends the wait. Returns a
    * function that does it at once.
@@ -116,7 +120,8 @@ export async function waitForEvent(
     throw badRequest(`"wait" must be a whole number from 1 to ${maxWaitSeconds}.`);
   const poll = deps.readers.poll(session, room);
   if (typeof poll === 'string') throw toHttpError(poll);
-  if (deps.log.last(room) !== after) return true;
+  const last = deps.log.last(room);
+  if (last < after || (last > after && !poll.delaysAnswer())) return true;
   ctx.req.socket.setTimeout(seconds * 1000 + answerTimeoutMs);
   await new Promise<void>((resolve) => {
     const stop = poll.wait(after, seconds * 1000, () => {
@@ -127,7 +132,7 @@ export async function waitForEvent(
   });
   if (ctx.res.closed) return false;
   await deps.turn(ctx.req);
-  if (!deps.sessionCookie.verify(ctx.headers.cookie)) throw notSignedIn();
+  if (poll.isSignedOut) throw notSignedIn();
   return true;
 }
 

@@ -25,7 +25,7 @@ import {
 } from './connection.js';
 import { Frames } from './frames.js';
 import { Heartbeat } from './heartbeat.js';
-import { PollConnection, StreamConnection, type StreamOptions } from './readers.js';
+import { PollConnection, RoomPolls, StreamConnection, type StreamOptions } from './readers.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
 import { messageCost, sustainedBucket, Throttler, type TokenBucket } from './throttle.js';
@@ -61,7 +61,7 @@ export class Hub {
   readonly #deps: HubDeps;
   readonly #rooms = new Map<string, Room>();
   readonly #users = new Map<string, ConnectedUser>();
-  readonly #polls = new Set<PollConnection>();
+  readonly #polls = new Map<Room, RoomPolls>();
   /** Users without a socket. */
   readonly #idle = new Set<ConnectedUser>();
   /** What each address has posted lately. */
@@ -141,11 +141,19 @@ export class Hub {
   }
 
   openPoll(user: ConnectedUser, roomName: string): PollConnection {
-    const poll = new PollConnection(user, this.#room(roomName), (closed) => this.close(closed));
-    this.#polls.add(poll);
+    const room = this.#room(roomName);
+    const polls = this.#polls.get(room) ?? new RoomPolls(room);
+    const poll = new PollConnection(user, polls, (closed) => this.close(closed));
     this.#add(poll, poll);
-    poll.room.subscribe(poll);
+    polls.add(poll);
+    this.#polls.set(room, polls);
     return poll;
+  }
+
+  #removePoll(poll: PollConnection): void {
+    const polls = this.#polls.get(poll.room);
+    polls?.remove(poll);
+    if (polls?.isEmpty) this.#polls.delete(poll.room);
   }
 
   #add(key: object, connection: Connection): void {
@@ -196,7 +204,7 @@ export class Hub {
     if (!connection) return;
     connection.markClosed();
     this.connections.delete(key);
-    if (connection instanceof PollConnection) this.#polls.delete(connection);
+    if (connection instanceof PollConnection) this.#removePoll(connection);
     const { user } = connection;
     const now = performance.now();
     user.removeConnection(connection, now);
@@ -230,7 +238,7 @@ export class Hub {
     const now = performance.now();
     for (const room of this.#rooms.values())
       for (const update of room.presence.takeUpdates(now)) this.#broadcast(room, update);
-    for (const poll of this.#polls) if (poll.goneAt <= now) poll.close();
+    for (const polls of this.#polls.values()) polls.closeGone(now);
     for (const user of this.#idle) this.#forget(user, now);
     for (const [address, bucket] of this.#addressBuckets)
       if (bucket.isFull(now)) this.#addressBuckets.delete(address);

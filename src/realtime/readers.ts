@@ -16,7 +16,7 @@ import type { Telemetry } from '../telemetry.js';
 import type { CloseReason, Connection, ReplayConnection } from './connection.js';
 import type { Frames } from './frames.js';
 import type { Hub } from './hub.js';
-import type { Room } from './room.js';
+import type { Room, Subscriber } from './room.js';
 import type { AddressCounts } from './upgrade.js';
 import type { ConnectedUser } from './user.js';
 
@@ -166,19 +166,28 @@ export class PollConnection implements Connection {
   leavesAtOnce = true;
   /** When the user is gone unless they poll again, as performance.now(). */
   goneAt = 0;
+  /** Whether it was closed because the session of the user is over. */
+  isSignedOut = false;
+  readonly #polls: RoomPolls;
   readonly #onClose: (connection: PollConnection) => void;
   /** What ends each wait, with the number that its client has. */
   readonly #waiting = new Map<() => void, number>();
   #isOpen = true;
 
-  constructor(user: ConnectedUser, room: Room, onClose: (connection: PollConnection) => void) {
+  constructor(user: ConnectedUser, polls: RoomPolls, onClose: (connection: PollConnection) => void) {
     this.user = user;
-    this.room = room;
+    this.room = polls.room;
+    this.#polls = polls;
     this.#onClose = onClose;
   }
 
   get open(): boolean {
     return this.#isOpen;
+  }
+
+  /** Returns whether an answer has to wait, although the room has an event for it. */
+  delaysAnswer(): boolean {
+    return this.#polls.delaysAnswer();
   }
 
   get waitingCount(): number {
@@ -208,7 +217,11 @@ export class PollConnection implements Connection {
     this.goneAt = isWaiting ? Number.POSITIVE_INFINITY : performance.now() + pollPresenceMs;
   }
 
-  write(): void {
+  /** Does nothing: its room's RoomPolls tells it of events. */
+  write(): void {}
+
+  /** Answers the polls that lack an event. */
+  answer(): void {
     for (const [finish, after] of this.#waiting) if (after < this.room.last) finish();
   }
 
@@ -217,25 +230,84 @@ export class PollConnection implements Connection {
   resume(): void {}
 
   /** Answers what waits. */
-  close(): void {
+  close([code]: CloseReason): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.isSignedOut = code === CLOSE.notSignedIn[0] || code === CLOSE.signedOut[0];
     for (const finish of this.#waiting.keys()) finish();
     this.#onClose(this);
   }
 
-  closeFlood(): void {
-    this.close();
+  closeFlood(reason: CloseReason): void {
+    this.close(reason);
   }
 
   terminate(): void {
-    this.close();
+    this.close(CLOSE.streamOver);
   }
 
   markClosed(): void {
     this.#isOpen = false;
   }
 }
+
+/**
+ * The polls of all users in a room. An answer and the next poll of its client cost some hundred times as much as a write to a
+ * socket. So after an answer to many, the next events wait for each other.
+ */
+export class RoomPolls implements Subscriber {
+  firstBatch = 0;
+  readonly room: Room;
+  readonly #polls = new Set<PollConnection>();
+  /** When the next answer may begin, as performance.now(). */
+  #nextAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(room: Room) {
+    this.room = room;
+  }
+
+  get isEmpty(): boolean {
+    return this.#polls.size === 0;
+  }
+
+  add(poll: PollConnection): void {
+    if (this.isEmpty) this.room.subscribe(this);
+    this.#polls.add(poll);
+  }
+
+  remove(poll: PollConnection): void {
+    this.#polls.delete(poll);
+    if (!this.isEmpty) return;
+    clearTimeout(this.#timer);
+    this.room.unsubscribe(this);
+  }
+
+  /** Closes the polls of users who stopped polling. `now` is performance.now(). */
+  closeGone(now: number): void {
+    for (const poll of this.#polls) if (poll.goneAt <= now) poll.terminate();
+  }
+
+  write(): void {
+    if (!this.delaysAnswer()) this.#answer();
+  }
+
+  /** Returns whether an answer has to wait. Then one to all polls follows. */
+  delaysAnswer(): boolean {
+    const delay = this.#nextAt - performance.now();
+    if (delay > 0) this.#timer ??= setTimeout(() => this.#answer(), delay);
+    return delay > 0;
+  }
+
+  #answer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#nextAt = performance.now() + Math.min(this.#polls.size * answerDelay.msPerPoll, answerDelay.maxMs);
+    for (const poll of this.#polls) poll.answer();
+  }
+}
+
+const answerDelay = { msPerPoll: 1, maxMs: 1000 } as const;
 
 /** Why a reader is refused; the codes of docs/protocol.md. */
 export type ReaderRefusal = 'stopping' | 'too_many_connections' | 'too_fast';
@@ -344,5 +416,5 @@ function pollsOf({ connections }: ConnectedUser): PollConnection[] {
 function leaveIdleRoom(user: ConnectedUser): void {
   pollsOf(user)
     .find(({ waitingCount }) => waitingCount === 0)
-    ?.close();
+    ?.terminate();
 }
