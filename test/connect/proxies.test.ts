@@ -1,76 +1,10 @@
 /** The client behind a real nginx that blocks upgrades, buffers answers, or cuts connections. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
 import { connect, type RoomClient } from '../../src/connect/client.js';
-import { Door, hasTool, startChat, temporaryFolder } from '../harness.js';
-import { freePort, untilListening } from '../process.js';
-
-const NOBODY = 65_534;
-const UPGRADE = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;';
-const BUFFER = 'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;';
-
-/** What stands in the locations /ws/ and /. */
-interface Rules {
-  readonly sockets: string;
-  readonly rest?: string;
-}
-
-const OPEN: Rules = { sockets: UPGRADE };
-const BLOCKED: Rules = { sockets: 'return 403;' };
-
-class Nginx {
-  readonly door: Door;
-  readonly #folder = temporaryFolder();
-  readonly #port: number;
-  readonly #upstream: number;
-  #child: ChildProcess | undefined;
-
-  constructor(port: number, upstream: number) {
-    this.#port = port;
-    this.#upstream = upstream;
-    this.door = new Door(port);
-    mkdirSync(join(this.#folder, 'logs'));
-    for (const path of [this.#folder, join(this.#folder, 'logs')]) chmodSync(path, 0o777);
-  }
-
-  async start(rules: Rules): Promise<void> {
-    this.#write(rules);
-    const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-    const args = ['-p', this.#folder, '-c', join(this.#folder, 'nginx.conf'), '-g', 'daemon off;'];
-    const child = spawn('nginx', args, { stdio: 'ignore', ...asNobody });
-    this.#child = child;
-    onTestFinished(async () => {
-      child.kill('SIGTERM');
-      if (child.exitCode === null) await once(child, 'exit');
-    });
-    await untilListening(this.#port);
-  }
-
-  /** New rules; connections that are open are cut after a second. */
-  change(rules: Rules): void {
-    this.#write(rules);
-    this.#child?.kill('SIGHUP');
-  }
-
-  #write({ sockets, rest = '' }: Rules): void {
-    const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-      .map((name) => `${name}_temp_path ${join(this.#folder, name)};`)
-      .join('\n');
-    const pass = `proxy_pass http://127.0.0.1:${this.#upstream}; proxy_http_version 1.1; proxy_set_header Host $http_host;`;
-    const location = (path: string, own: string): string =>
-      `location ${path} { ${own.startsWith('return') ? own : pass + own} }`;
-    writeFileSync(
-      join(this.#folder, 'nginx.conf'),
-      `pid ${join(this.#folder, 'pid')}; error_log stderr crit; worker_processes 1; worker_shutdown_timeout 1s;
-events {} http { access_log off; ${temp}
-server { listen 127.0.0.1:${this.#port}; ${location('/ws/', sockets)} ${location('/', rest)} } }`,
-    );
-  }
-}
+import { hasTool, startChat } from '../harness.js';
+import { freePort } from '../process.js';
+import { BLOCKED, BUFFER, Nginx, OPEN, type Rules, UPGRADE } from './nginx.js';
 
 /** A server, nginx in front of it, and Ann behind nginx. */
 async function start(rules: Rules) {
