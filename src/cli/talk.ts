@@ -445,7 +445,7 @@ class Chat {
   }
 
   #onFrame(frame: ServerFrame): void {
-    const { dim: faint } = { dim: (text: string) => this.#style.dim(text) };
+    const faint = (text: string): string => this.#style.dim(text);
     if (frame.type === 'list') this.#people = frame.data.map(({ name }) => printable(name));
     if (frame.type === 'join' || frame.type === 'left') {
       const name = printable(frame.user.name);
@@ -479,7 +479,11 @@ class Chat {
     return true;
   }
 
+  /** The event that comes back takes the place of the line, unless it comes later or the line may have wrapped. */
   async #say(text: string): Promise<void> {
+    const { out, screen } = this.#terminal;
+    const isShort = 2 * (this.#roomName.length + text.length) < (screen()?.columns ?? 0);
+    if (isShort && this.#wasLive) out.write('\x1b[1A\x1b[J');
     this.#lines.prompt(true);
     if (text.trim() !== '') await this.#room.say(text);
   }
@@ -487,7 +491,7 @@ class Chat {
   async #do(command: string, rest: string): Promise<void> {
     const [, number = '', text = ''] = /^(\d+)\s*([\s\S]*)$/.exec(rest) ?? [];
     const id = Number(number);
-    const commands: Readonly<Record<string, () => Promise<unknown> | void>> = {
+    const commands: Readonly<Record<string, () => unknown>> = {
       reply: () => this.#room.say(text, { reply: id }),
       edit: () => this.#room.edit(id, text),
       delete: () => this.#room.delete(id),

@@ -33,6 +33,20 @@ export function SettingsForm({ app }: PanelProps) {
         <h3>{text.keyboard}</h3>
         <ToggleSwitch name={text.singleKeys} setting={settings.singleKeys} description={text.singleKeysHow} />
       </section>
+      <section>
+        <h3>{text.connection}</h3>
+        <Transport app={app} />
+      </section>
+    </div>
+  );
+}
+
+function Transport({ app }: { app: App }) {
+  const { transports, notConnected } = t.value.settings;
+  const state = app.session.value.connection.state.value;
+  return (
+    <div class="row">
+      <p>{state.state === 'live' ? transports[state.transport] : notConnected}</p>
     </div>
   );
 }

@@ -391,6 +391,13 @@ export const translations = {
     sound: 'Play a sound',
     doNotDisturb: 'Do not disturb',
     doNotDisturbHow: 'No notifications and no sounds while this is on.',
+    connection: 'Connection',
+    transports: {
+      websocket: 'WebSocket',
+      stream: 'Event stream, because WebSocket is blocked here.',
+      poll: 'Long polling, because WebSocket and event streams are blocked here. It does not show who is online.',
+    },
+    notConnected: 'Not connected',
     keyboard: 'Keyboard',
     singleKeys: 'Single-key shortcuts',
     singleKeysHow:

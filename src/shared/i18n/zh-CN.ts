@@ -371,6 +371,13 @@ export const translations: Translations = {
     sound: '提示音',
     doNotDisturb: '免打扰',
     doNotDisturbHow: '开启后不显示通知，也不播放提示音。',
+    connection: '连接',
+    transports: {
+      websocket: 'WebSocket',
+      stream: '事件流（此处无法使用 WebSocket）',
+      poll: '长轮询（此处无法使用 WebSocket 和事件流，不显示谁在线）',
+    },
+    notConnected: '未连接',
     keyboard: '键盘',
     singleKeys: '单键快捷键',
     singleKeysHow:

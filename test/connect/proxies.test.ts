@@ -1,0 +1,108 @@
+/** The client behind a real nginx that blocks upgrades, buffers answers, or cuts connections. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import WebSocket from 'ws';
+import { connect, type RoomClient } from '../../src/connect/client.js';
+import { hasTool, startChat } from '../harness.js';
+import { freePort } from '../process.js';
+import { BLOCKED, BUFFER, Nginx, OPEN, type Rules, UPGRADE } from './nginx.js';
+
+/** A server, nginx in front of it, and Ann behind nginx. */
+async function start(rules: Rules) {
+  const chat = await startChat({ env: { PUBLIC_ORIGIN: '' } });
+  const nginx = new Nginx(await freePort(), chat.port);
+  await nginx.start(rules);
+  const room = connect({ url: `${nginx.door.origin}/r/lobby`, WebSocket });
+  onTestFinished(() => room.close());
+  await room.signIn('Ann');
+  await room.ready();
+  const bob = await (await chat.signIn('Bob')).enters('lobby');
+  return { nginx, room, bob };
+}
+
+function transportOf({ state }: RoomClient): string {
+  return state.state === 'live' ? state.transport : state.state;
+}
+
+/** Reads in the background; resolves when so many events have come, each once and in order. */
+function collect(room: RoomClient) {
+  const ids: number[] = [];
+  void (async () => {
+    for await (const { id } of room) ids.push(id);
+  })();
+  return {
+    has: async (count: number): Promise<void> => {
+      await expect.poll(() => ids.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(count);
+      expect(ids).toEqual(Array.from({ length: ids.length }, (_, n) => n + 1));
+    },
+  };
+}
+
+describe.runIf(hasTool('nginx'))('behind a proxy', { timeout: 60_000 }, () => {
+  it('goes over to a stream within 5 s when upgrades are blocked, and back, and loses nothing', async () => {
+    const { nginx, room, bob } = await start(OPEN);
+    const seen = collect(room);
+    expect(transportOf(room)).toBe('websocket');
+    let said = 0;
+    const talk = setInterval(() => bob.says(`text ${++said}`), 20);
+    onTestFinished(() => clearInterval(talk));
+    nginx.change(BLOCKED);
+    await expect.poll(() => transportOf(room), { timeout: 10_000, interval: 5 }).not.toBe('websocket');
+    const cutAt = performance.now();
+    await expect.poll(() => transportOf(room), { timeout: 10_000, interval: 5 }).toBe('stream');
+    expect(performance.now() - cutAt).toBeLessThan(5_000);
+    expect(await room.say('over the stream')).toBeGreaterThan(0);
+    nginx.change(OPEN);
+    await expect.poll(() => transportOf(room), { timeout: 40_000 }).toBe('websocket');
+    clearInterval(talk);
+    await bob.seesAll({ type: 'chat' }, said + 1);
+    await seen.has(said + 1);
+  });
+
+  it('streams where the proxy drops the headers of an upgrade', async () => {
+    const { room, bob } = await start({ sockets: '' });
+    const seen = collect(room);
+    expect(transportOf(room)).toBe('stream');
+    bob.says('one');
+    await bob.sees({ type: 'chat', id: 1 });
+    expect(await room.say('two')).toBe(2);
+    await seen.has(2);
+  });
+
+  it('polls where the proxy also holds streams back', async () => {
+    const { room, bob } = await start({ ...BLOCKED, rest: BUFFER });
+    const seen = collect(room);
+    expect(transportOf(room)).toBe('poll');
+    bob.says('one');
+    await bob.sees({ type: 'chat', id: 1 });
+    expect(await room.say('two')).toBe(2);
+    await seen.has(2);
+  });
+
+  it('polls when the proxy begins to hold a stream back', async () => {
+    const { nginx, room } = await start(BLOCKED);
+    const seen = collect(room);
+    expect([await room.say('one'), transportOf(room)]).toEqual([1, 'stream']);
+    nginx.change({ ...BLOCKED, rest: BUFFER });
+    await expect.poll(() => transportOf(room), { timeout: 20_000 }).toBe('poll');
+    expect(await room.say('two')).toBe(2);
+    await seen.has(2);
+  });
+
+  it.each(['websocket', 'stream'])('loses nothing where the proxy cuts a silent %s', async (name) => {
+    const cut = 'proxy_read_timeout 6s;';
+    const { room, bob } = await start({
+      sockets: name === 'stream' ? 'return 403;' : UPGRADE + cut,
+      rest: cut,
+    });
+    const seen = collect(room);
+    for (let round = 0; round < 2; round++) {
+      expect(transportOf(room)).toBe(name);
+      await expect.poll(() => transportOf(room), { timeout: 10_000, interval: 5 }).not.toBe(name);
+      bob.says('while it was away');
+      await expect.poll(() => transportOf(room), { timeout: 10_000 }).toBe(name);
+      await seen.has(round * 2 + 1);
+      expect(await room.say('there again')).toBe(round * 2 + 2);
+    }
+    await seen.has(4);
+  });
+});
