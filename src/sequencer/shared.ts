@@ -121,6 +121,7 @@ const slowAnswerMs = 2000;
 const maxBehind = 1000;
 const trimIntervalMs = 60_000;
 const closeTimeoutMs = 3000;
+const flushTimeoutMs = 1000;
 /** The position before the first entry. */
 const beginning = '0-0';
 
@@ -282,7 +283,8 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   }
 
   async flush(): Promise<void> {
-    await this.#link?.state().catch(() => {}); // comes after it on the same connection
+    const sent = this.#link?.state().catch(() => {}); // comes after it on the same connection
+    if (sent) await Promise.race([sent, setTimeout(flushTimeoutMs, undefined, { ref: false })]);
   }
 
   end(): void {
