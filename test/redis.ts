@@ -162,6 +162,17 @@ export async function untilReady(
   }
 }
 
+/** Resolves when all nodes are ready and have applied the same. Nobody may write meanwhile. */
+export async function untilEqual(nodes: readonly { readonly origin: string }[]): Promise<void> {
+  for (let tries = 0; tries < 1000; tries++) {
+    const states = await Promise.all(nodes.map((node) => readiness(node)));
+    const isEqual = new Set(states.map(({ position }) => position)).size === 1;
+    if (isEqual && states.every(({ ready, behind }) => ready && behind === 0)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('the nodes do not come to the same position');
+}
+
 /** Starts two nodes that are ready. */
 export async function twoNodes(redis: TestRedis, env: Env = {}): Promise<readonly [a: Chat, b: Chat]> {
   const nodes = [await startNode(redis, { env }), await startNode(redis, { env })] as const;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { oneport } from '../cli/commands.js';
 import { hasTool, startChat, temporaryFolder } from '../harness.js';
-import { at, readiness, startNode, startRedis, twoNodes, untilReady } from '../redis.js';
+import { at, readiness, startNode, startRedis, twoNodes, untilEqual, untilReady } from '../redis.js';
 
 const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
 
@@ -125,6 +125,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     for (const room of rooms) await room.seesAll({ type: 'chat' }, 100);
     rooms[0]?.sends({ type: 'react', target: 1, data: '👍' });
     for (const room of rooms) await room.sees({ type: 'react' });
+    await untilEqual([a, b]);
     const [first, second] = await Promise.all([a, b].map(({ dataDir }) => oneport(['verify'], dataDir)));
     expect(first?.code).toBe(0);
     expect(second?.out).toBe(first?.out);
