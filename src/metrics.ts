@@ -68,21 +68,21 @@ export function createMetrics(deps: MetricsDeps): Registry {
   counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);
   counters('oneport_closes_total', 'closed sockets by close code', 'code', telemetry.closesByCode);
   registry.registerMetric(telemetry.commitSeconds);
-  if (deps.shared) addStreamMetrics(registry, deps.shared);
+  addStreamMetrics(registry, deps.shared);
   return registry;
 }
 
-function addStreamMetrics(registry: Registry, shared: SharedOrder): void {
+function addStreamMetrics(registry: Registry, shared: SharedOrder | undefined): void {
   const { gauge, counter } = readersOf(registry);
   gauge(
     'oneport_stream_behind',
     'entries of the stream that this node has still to apply',
-    () => shared.behind,
+    () => shared?.behind ?? 0,
   );
   gauge('oneport_stream_failing', '1 while Redis takes no commands, or this node cannot apply them', () =>
-    shared.problems.length === 0 ? 0 : 1,
+    shared && shared.problems.length > 0 ? 1 : 0,
   );
-  counter('oneport_stream_junk_total', 'skipped entries that no node wrote', () => shared.junkCount);
+  counter('oneport_stream_junk_total', 'skipped entries that no node wrote', () => shared?.junkCount ?? 0);
 }
 
 type ReadNumber = () => number | Promise<number>;
