@@ -57,6 +57,18 @@ export interface Config {
   /** Days after which texts are dropped; 0: never. */
   readonly retentionDays: number;
   readonly limits: Limits;
+  /** Undefined: this process has the order of messages to itself. */
+  readonly redis: RedisConfig | undefined;
+}
+
+/** How several nodes share one order. */
+export interface RedisConfig {
+  /** It may hold a password. */
+  readonly url: string;
+  /** Replicas that must have a message before anyone sees it. */
+  readonly waitReplicas: number;
+  /** Hours that the stream keeps. */
+  readonly streamHours: number;
 }
 
 /** A mistake of the operator. `message` is one line that names the variable. */
@@ -111,15 +123,23 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
   ],
   ['RETENTION_DAYS', '0', 'days that the texts of messages are kept; 0 = for ever'],
   ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
+  [
+    'REDIS_URL',
+    '',
+    'Redis that several nodes take their order from, as in redis://:password@10.0.0.5:6379/0 (docs/scaling.md); one node needs none',
+  ],
+  ['REDIS_WAIT_REPLICAS', '0', 'replicas of Redis that must have a message before anyone sees it'],
+  ['STREAM_HOURS', '24', 'hours that Redis keeps; a node that was away for longer needs a backup'],
 ];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** @throws ConfigError that names the first invalid variable */
 export function readConfig(env: Environment): Config {
-  if (env['REDIS_URL']) {
-    throw new ConfigError('REDIS_URL is set, but this version runs on one node only. Unset it.');
-  }
+  if (Number(env['WORKERS'] ?? 0) !== 0)
+    throw new ConfigError(
+      'WORKERS is set, but this version runs one process on a machine. Unset it; REDIS_URL joins several processes.',
+    );
   const publicOrigin = readPublicOrigin(env);
   return Object.freeze({
     host: text(env, 'HOST'),
@@ -137,7 +157,24 @@ export function readConfig(env: Environment): Config {
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS),
     retentionDays: wholeNumber(env, 'RETENTION_DAYS', 36_500),
     limits: readLimits(env),
+    redis: readRedis(env),
   });
+}
+
+const maxStreamHours = 24 * 365;
+
+function readRedis(env: Environment): RedisConfig | undefined {
+  const url = text(env, 'REDIS_URL');
+  const waitReplicas = wholeNumber(env, 'REDIS_WAIT_REPLICAS', 100);
+  const streamHours = wholeNumber(env, 'STREAM_HOURS', maxStreamHours);
+  if (streamHours === 0)
+    throw new ConfigError('STREAM_HOURS is 0, so no node could follow. Set it to 1 or more.');
+  if (url === '') return undefined;
+  if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
+    throw new ConfigError(
+      'REDIS_URL is not an address of Redis. Use redis://[[user]:password@]host[:port][/db].',
+    );
+  return Object.freeze({ url, waitReplicas, streamHours });
 }
 
 function readPublicOrigin(env: Environment): string | undefined {

@@ -9,12 +9,13 @@ import { userInfo } from 'node:os';
 import { PassThrough } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT, prettyLine } from './cli/command.js';
-import { backup, exportRoom, restore, verify } from './cli/commands.js';
+import { backup, exportRoom, newEpoch, restore, verify } from './cli/commands.js';
 import { status } from './cli/status.js';
 import { talk } from './cli/talk.js';
-import { type Config, ConfigError, readConfig, SETTINGS } from './config.js';
+import { type Config, ConfigError, type RedisConfig, readConfig, SETTINGS } from './config.js';
 import { prove } from './prove/command.js';
-import { createServer, type Server } from './server.js';
+import type { CreateSequencer } from './sequencer/sequencer.js';
+import { createServer, type Dependencies, type Server } from './server.js';
 import { databaseFile, explainDamage, LockedError, OpenError } from './store/database.js';
 import { DriverError } from './store/sqlite.js';
 import { VERSION } from './version.js';
@@ -22,7 +23,7 @@ import { VERSION } from './version.js';
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
 
-const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, status, talk, prove];
+const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, newEpoch, status, talk, prove];
 
 const HELP = `oneport: chat on one port
 
@@ -94,13 +95,24 @@ function isDiskError(error: unknown): boolean {
 
 function serve(): void {
   process.umask(0o077); // the data holds the signing keys
-  process.on('SIGHUP', () => server.reload()); // before the long steps of the start, because it would end the process
+  let server: Server | undefined;
+  process.on('SIGHUP', () => server?.reload()); // before the long steps of the start, because it would end the process
   const config = startStep(() => readConfig(process.env));
   const logger = createLogger(config.logLevel);
-  const server = startStep(
-    () => createServer(config, { logger, maxConnections: fileLimit() - reservedFiles }),
-    config,
-  );
+  const start = (dependencies: Partial<Dependencies>): void => {
+    server = startServer(config, { logger, maxConnections: fileLimit() - reservedFiles, ...dependencies });
+  };
+  if (!config.redis) start({});
+  else
+    void sequencerOn(config.redis, logger).then(
+      (createSequencer) => start({ createSequencer }),
+      (error: unknown) => fail(EXIT.config, error instanceof Error ? error.message : String(error)),
+    );
+}
+
+function startServer(config: Config, dependencies: Dependencies): Server {
+  const server = startStep(() => createServer(config, dependencies), config);
+  const { logger } = dependencies;
   stopOnSignals(server, logger);
   server.http.on('error', (error: NodeJS.ErrnoException) => {
     server.abort();
@@ -114,6 +126,30 @@ function serve(): void {
     );
     process.stdout.write(`Oneport is running at ${address}\n`);
   });
+  return server;
+}
+
+/**
+ * Loads the order that nodes share by Redis. A Redis that does not answer is waited for, as later, too.
+ * @throws ConfigError when Redis refuses the password
+ */
+async function sequencerOn(redis: RedisConfig, logger: Logger): Promise<CreateSequencer> {
+  const [{ openRedis, RedisLoginError }, { SharedSequencer }] = await Promise.all([
+    import('./sequencer/redis.js'),
+    import('./sequencer/shared.js'),
+  ]);
+  const open = (onJunk?: () => void) => openRedis(redis.url, onJunk);
+  try {
+    const link = await open();
+    for (const weakness of await link.weaknesses())
+      logger.warn({ weakness }, 'Redis is weaker than the promise');
+    link.destroy();
+  } catch (error) {
+    if (error instanceof RedisLoginError)
+      throw new ConfigError(`Redis refuses the user or password of REDIS_URL: ${error.message}`);
+  }
+  const { waitReplicas, streamHours } = redis;
+  return (handler) => new SharedSequencer(handler, { open, logger, waitReplicas, streamHours });
 }
 
 /** Runs a step of the start. Ends the process with one line when the operator must fix something. */
@@ -198,10 +234,11 @@ function createLogger(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream);
 }
 
-/** Returns what the start logs. Signing keys stay out. */
-function settingsOf({ sessionKeys, allowedOrigins, trustedProxies, ...rest }: Config): object {
+/** Returns what the start logs. Signing keys and passwords stay out. */
+function settingsOf({ sessionKeys, allowedOrigins, trustedProxies, redis, ...rest }: Config): object {
   return {
     ...rest,
+    redis: redis && { ...redis, url: new URL(redis.url).host },
     sessionKeys: sessionKeys.length,
     allowedOrigins: [...allowedOrigins],
     trustedProxies: trustedProxies.rules,

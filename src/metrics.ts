@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Hub } from './realtime/hub.js';
+import type { SharedOrder } from './sequencer/sequencer.js';
 import type { Store } from './store/store.js';
 import type { Telemetry } from './telemetry.js';
 import { VERSION } from './version.js';
@@ -28,6 +29,8 @@ export interface MetricsDeps {
   readonly databaseFile: string;
   /** Seconds since 1970; NaN without TLS. */
   readonly certificateExpires: () => number;
+  /** Undefined without REDIS_URL. */
+  readonly shared: SharedOrder | undefined;
 }
 
 export function createMetrics(deps: MetricsDeps): Registry {
@@ -65,7 +68,21 @@ export function createMetrics(deps: MetricsDeps): Registry {
   counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);
   counters('oneport_closes_total', 'closed sockets by close code', 'code', telemetry.closesByCode);
   registry.registerMetric(telemetry.commitSeconds);
+  addStreamMetrics(registry, deps.shared);
   return registry;
+}
+
+function addStreamMetrics(registry: Registry, shared: SharedOrder | undefined): void {
+  const { gauge, counter } = readersOf(registry);
+  gauge(
+    'oneport_stream_behind',
+    'entries of the stream that this node has still to apply',
+    () => shared?.behind ?? 0,
+  );
+  gauge('oneport_stream_failing', '1 while Redis takes no commands, or this node cannot apply them', () =>
+    shared && shared.problems.length > 0 ? 1 : 0,
+  );
+  counter('oneport_stream_junk_total', 'skipped entries that no node wrote', () => shared?.junkCount ?? 0);
 }
 
 type ReadNumber = () => number | Promise<number>;

@@ -6,12 +6,13 @@ import type http from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { applyBatch, isLastSeenDue } from './chat/rules.js';
+import { applyBatch, applyEntries, isLastSeenDue } from './chat/rules.js';
 import type { Command, Result, Storage } from './chat/types.js';
 import type { Config } from './config.js';
 import { createApp, isBodySizeAllowed } from './http/app.js';
 import { PlainConnections, UnreadAnswers } from './http/connections.js';
 import { onClientError } from './http/errors.js';
+import type { OrderState } from './http/health.js';
 import { RequestQueue } from './http/request-queue.js';
 import { createMetrics } from './metrics.js';
 import { isValidRequest } from './origin.js';
@@ -22,7 +23,7 @@ import type { EventSource } from './realtime/room.js';
 import { AddressCounts, UpgradeHandler } from './realtime/upgrade.js';
 import { startRetention } from './retention.js';
 import { LocalSequencer } from './sequencer/local.js';
-import type { BatchHandler, Sequencer } from './sequencer/sequencer.js';
+import type { CreateSequencer, Sequencer, SharedHandler } from './sequencer/sequencer.js';
 import { newInstance, newKey, SessionCookie } from './session.js';
 import { CLOSE, type User } from './shared/protocol.js';
 import { formatHead } from './store/chain.js';
@@ -38,7 +39,7 @@ export interface Dependencies {
   /** Connections that fit into the file limit of the process. Further ones are answered with 503. 0 = no limit. */
   readonly maxConnections?: number;
   /** The sequencer and the storage of the rules. Tests replace them with faulty ones. */
-  readonly createSequencer?: (handler: BatchHandler) => Sequencer;
+  readonly createSequencer?: CreateSequencer;
   readonly wrapStorage?: (storage: Storage) => Storage;
 }
 
@@ -85,12 +86,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   };
   attachHttp(listener, config, store, chat, state, logger);
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
-  const stops = [
-    startHeartbeat(hub.heartbeat, chat.now, () => hub.everySecond()),
-    startStoreTimer(store, telemetry, [watchClock(now, logger), logHeadsDaily(store, now, logger)]),
-    startRetention({ days: config.retentionDays, now, log: store.events, submit: chat.submit, logger }),
-    () => hub.stop(),
-  ];
+  const stops = startBackgroundWork(config, store, chat, logger);
   const abort = (): void => {
     const wasListening = server.listening;
     for (const stop of stops) stop();
@@ -104,9 +100,34 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     draining = true; // keeps listening, to answer 503
     await sequencer.close();
     await closeAllConnections(hub);
+    await sequencer.shared?.flush();
     abort();
   };
-  return { http: server, epoch: store.epoch, close, reload: () => listener.reload(), abort };
+  return {
+    http: server,
+    get epoch() {
+      return store.epoch;
+    },
+    close,
+    reload: () => listener.reload(),
+    abort,
+  };
+}
+
+/** Returns what stops it. */
+function startBackgroundWork(
+  { retentionDays: days }: Config,
+  store: Store,
+  { hub, sequencer, telemetry, submit, now }: Chat,
+  logger: Logger,
+): readonly (() => void)[] {
+  return [
+    startHeartbeat(hub.heartbeat, now, () => hub.everySecond()),
+    startStoreTimer(store, telemetry, [watchClock(now, logger), logHeadsDaily(store, now, logger)]),
+    startRetention({ days, now, log: store.events, submit, logger }),
+    () => hub.stop(),
+    () => sequencer.shared?.end(),
+  ];
 }
 
 function openStore(config: Config, logger: Logger): Store {
@@ -158,52 +179,111 @@ type Chat = ReturnType<typeof createChat>;
 
 /** Wires the path from a command to its delivery. */
 function createChat(config: Config, store: Store, telemetry: Telemetry, dependencies: Dependencies) {
-  const { logger, now = Date.now, wrapStorage } = dependencies;
+  const { logger, now = Date.now } = dependencies;
   const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
-  const { events, epoch, people, memberships } = store;
-  const storage = wrapStorage?.(store) ?? store;
   const onReadError = (error: unknown): void => {
     if (store.noteReadError(error))
       logger.error({ err: error }, 'the database is damaged: run verify, and restore a backup');
   };
-  const hub = new Hub({
-    log: watchReads(events, onReadError),
-    epoch,
-    limits: config.limits,
-    now,
-    countUnread: (user, room) => memberships.unread(user, room),
-    submit: (command, reply) => sequencer.submit(command, reply),
-    onSeen: (user) => onSeen(user),
-  });
-  const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');
-  const sequencer: Sequencer = createSequencer({
-    apply(commands) {
-      const from = performance.now();
-      const results = applyBatch(commands, storage, onBug);
-      telemetry.committed(performance.now() - from, commands.length);
-      telemetry.storeState(store.writeError);
-      return results;
-    },
-    deliver: (results) => hub.deliver(results),
-  });
-  const submit = (command: Command): Promise<Result> =>
-    new Promise((resolve) => sequencer.submit(command, resolve));
-  const sessionCookie = new SessionCookie(
-    sessionKeys(config, store),
-    people,
-    now,
-    store.getOrCreateMeta('instance', newInstance),
-  );
+  const sessionCookie = createSessionCookie(config, store, now);
   const onSeen = (user: User): void => {
     try {
-      const [at, person] = [now(), people.person(user.id)];
+      const [at, person] = [now(), store.people.person(user.id)];
       if (!person || isLastSeenDue(person, at)) sequencer.submit({ kind: 'seen', user, at });
     } catch {
       // a failing disk is reported by the next read of the log
     }
   };
+  const hub = new Hub({
+    log: watchReads(store.events, onReadError),
+    get epoch() {
+      return store.epoch;
+    },
+    limits: config.limits,
+    now,
+    countUnread: (user, room) => store.memberships.unread(user, room),
+    submit: (command, reply) => sequencer.submit(command, reply),
+    onSeen,
+    publish: config.redis && ((text) => sequencer.shared?.publish(text)),
+  });
+  const handler = createHandler(config, store, hub, sessionCookie, telemetry, dependencies);
+  const sequencer: Sequencer = createSequencer(handler);
+  const order = createOrderState(sequencer, telemetry);
+  const submit = (command: Command): Promise<Result> =>
+    new Promise((resolve) => sequencer.submit(command, resolve));
   const read = (work: () => void): void => store.read(work);
-  return { hub, sequencer, submit, sessionCookie, onSeen, onReadError, now, read, telemetry };
+  return { hub, sequencer, order, submit, sessionCookie, onSeen, onReadError, now, read, telemetry };
+}
+
+/** What a sequencer does with the commands of the order, and with the order itself when other processes share it. */
+function createHandler(
+  config: Config,
+  store: Store,
+  hub: Hub,
+  sessionCookie: SessionCookie,
+  telemetry: Telemetry,
+  { logger, wrapStorage }: Dependencies,
+): SharedHandler {
+  if (config.redis) store.relaxSync();
+  const storage = wrapStorage?.(store) ?? store;
+  const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');
+  return {
+    apply(commands, position) {
+      const from = performance.now();
+      const results =
+        position === undefined
+          ? applyBatch(commands, storage, onBug)
+          : applyEntries(commands, position, storage, onBug);
+      telemetry.committed(performance.now() - from, commands.length);
+      telemetry.storeState(store.writeError);
+      return results;
+    },
+    deliver: (results) => hub.deliver(results),
+    get position() {
+      return store.position;
+    },
+    get identity() {
+      return {
+        epoch: store.epoch,
+        sessionKey: store.getOrCreateMeta('session_keys', newKey),
+        instance: store.getOrCreateMeta('instance', newInstance),
+      };
+    },
+    digest: () => store.digest(),
+    begin(identity, position) {
+      const before = store.epoch;
+      store.begin(identity, position);
+      sessionCookie.replace(sessionKeys(config, store), identity.instance);
+      if (identity.epoch !== before) hub.onNewEpoch();
+    },
+    onReplaced: () => hub.onNewEpoch(),
+    onJoined: () => hub.peers?.hello(),
+    receive: (from, text) => hub.peers?.receive(from, text),
+  };
+}
+
+function createOrderState(sequencer: Sequencer, telemetry: Telemetry): OrderState {
+  return {
+    role: sequencer.shared ? 'node' : 'single',
+    get position() {
+      return sequencer.shared?.position ?? String(telemetry.commits);
+    },
+    get behind() {
+      return sequencer.shared?.behind ?? 0;
+    },
+    get problems() {
+      return sequencer.shared?.problems ?? [];
+    },
+    get isStale() {
+      return sequencer.shared?.isStale ?? false;
+    },
+    waitFor: (position) => sequencer.shared?.waitFor(position, behindTimeoutMs) ?? Promise.resolve(true),
+  };
+}
+
+function createSessionCookie(config: Config, store: Store, now: () => number): SessionCookie {
+  const instance = store.getOrCreateMeta('instance', newInstance);
+  return new SessionCookie(sessionKeys(config, store), store.people, now, instance);
 }
 
 /** Tells of reads that fail. Whoever reads handles the error. */
@@ -235,20 +315,21 @@ interface ServerState {
   readonly addresses: AddressCounts;
 }
 
+/** How long a request waits for what another node has answered before. */
+const behindTimeoutMs = 5000;
+
 /** Attaches Koa to the server. */
 function attachHttp(
   listener: Listener,
   config: Config,
   store: Store,
-  { hub, submit, sessionCookie, onSeen, onReadError, now, telemetry }: Chat,
+  { hub, sequencer, order, submit, sessionCookie, onSeen, onReadError, now, telemetry }: Chat,
   state: ServerState,
   logger: Logger,
 ): void {
   const { isDraining, isFull, connections, addresses } = state;
-  const readers = new ReaderHandler({
-    ...{ config, hub, telemetry, now, addresses, isDraining },
-    onError: onReadError,
-  });
+  const readerDeps = { config, hub, telemetry, now, addresses, isDraining, onError: onReadError };
+  const readers = new ReaderHandler(readerDeps);
   const queue = new RequestQueue(config.trustedProxies);
   const app = createApp({
     config,
@@ -261,17 +342,18 @@ function attachHttp(
     telemetry,
     now,
     submit,
-    unreadyReasons: () => unreadyReasons(state, store),
+    unreadyReasons: () => unreadyReasons(state, store, order),
+    order,
     log: store.events,
-    epoch: store.epoch,
+    get epoch() {
+      return store.epoch;
+    },
     takeToken: (user, text = '', address) => hub.takeMessageTokens(user, text, address),
     hub,
     readers,
     store,
     metrics: createMetrics({
-      hub,
-      store,
-      telemetry,
+      ...{ hub, store, telemetry, shared: sequencer.shared },
       databaseFile: databaseFile(config.dataDir),
       certificateExpires: () => listener.certificateExpires,
     }),
@@ -289,12 +371,13 @@ function attachHttp(
   server.on('clientError', onClientError);
 }
 
-function unreadyReasons({ isDraining, isFull }: ServerState, store: Store): string[] {
+function unreadyReasons({ isDraining, isFull }: ServerState, store: Store, order: OrderState): string[] {
   return [
     ...(isDraining() ? ['stopping'] : []),
     ...(isFull() ? ['too many connections (raise the open-file limit)'] : []),
     ...(store.writeError === undefined ? [] : [`database write failed: ${store.writeError}`]),
     ...(store.damage === undefined ? [] : [`database damaged: ${store.damage}`]),
+    ...order.problems,
   ];
 }
 
@@ -334,7 +417,7 @@ function createAnswer(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, sessionCookie, onSeen, onReadError, read, telemetry }: Chat,
+  { hub, order, sessionCookie, onSeen, onReadError, read, telemetry }: Chat,
   { isDraining, isFull, connections, addresses }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
@@ -350,7 +433,7 @@ function attachUpgrade(
       onReadError(error);
       logger.error({ err: error }, 'failed to open a socket');
     },
-    isUnavailable: () => isDraining() || isFull(),
+    isUnavailable: () => isDraining() || isFull() || order.isStale,
   });
   server.on('upgrade', (request, socket, head) => {
     if (!connections.takeUpgrade(server, request, socket, head)) handler.handle(request, socket, head);

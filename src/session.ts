@@ -39,14 +39,14 @@ const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 
 /** Signs with the newest key and accepts all. `keys` are in order, newest first; `now` is in milliseconds. */
 export class SessionCookie {
-  readonly keys: Keygrip;
+  keys: Keygrip;
   /**
    * Names of the cookies that hold the session, the one that counts first. Cookies know no port, so the name with the
    * instance keeps two servers on one host apart; `name` alone is what other programs read.
    */
-  readonly names: readonly string[];
+  names: readonly string[];
   /** The same keys for our own check, because Keygrip's draws random bytes and computes two more HMACs at every upgrade. */
-  readonly #secrets: readonly KeyObject[];
+  #secrets: readonly KeyObject[];
   readonly #people: PersonLookup;
   readonly #now: () => number;
 
@@ -56,6 +56,12 @@ export class SessionCookie {
     this.#secrets = keys.map((key) => createSecretKey(key, 'utf8'));
     this.#people = people;
     this.#now = now;
+  }
+
+  /** Takes over the keys and the instance of the nodes that this one has joined. */
+  replace(keys: readonly string[], instance: string): void {
+    ({ keys: this.keys, names: this.names } = new SessionCookie(keys, this.#people, this.#now, instance));
+    this.#secrets = keys.map((key) => createSecretKey(key, 'utf8'));
   }
 
   /**

@@ -32,6 +32,8 @@ export class Telemetry {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [],
   });
+  /** Batches committed since the start. */
+  commits = 0;
   readonly #logger: Logger;
   readonly #now: () => number;
   readonly #windows = new Map<string, { from: number; lines: number }>();
@@ -74,6 +76,7 @@ export class Telemetry {
   }
 
   committed(ms: number, commands: number): void {
+    this.commits++;
     this.commitSeconds.observe(ms / 1000);
     if (ms > slowCommitMs) this.#sampled('warn', 'slow commit', { ms: Math.round(ms), commands });
   }

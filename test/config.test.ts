@@ -49,7 +49,9 @@ describe('the configuration', () => {
     ['BASE_PATH', 'https://chat.example.org/'],
     ['LOG_LEVEL', 'loud'],
     ['METRICS', 'yes'],
-    ['REDIS_URL', 'redis://x'],
+    ['REDIS_URL', 'http://x'],
+    ['STREAM_HOURS', '0'],
+    ['WORKERS', '2'],
   ])('rejects %s=%j and names the variable', (name, value) =>
     expect(() => readConfig({ [name]: value })).toThrow(name),
   );

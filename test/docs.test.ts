@@ -50,7 +50,7 @@ function matches(text: string, pattern: RegExp): string[] {
 
 /** The names of the operator's commands. */
 function commandNames(): string[] {
-  return matches(sources('src/cli') + sources('src/prove'), /^ {2}name: '(\w+)',$/gm);
+  return matches(sources('src/cli') + sources('src/prove'), /^ {2}name: '([\w-]+)',$/gm);
 }
 
 /** The members of a union of texts, as it is written in a source. */
@@ -96,7 +96,7 @@ describe('docs/operations.md', () => {
   it('names every command', () => {
     const commands = commandNames();
     expect(commands).toContain('verify');
-    expect(matches(section(operations, 'Commands'), /main\.js (\w+)/g)).toEqual(commands);
+    expect(matches(section(operations, 'Commands'), /main\.js ([\w-]+)/g)).toEqual(commands);
   });
 });
 

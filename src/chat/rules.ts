@@ -50,20 +50,46 @@ const problems = {
 
 /**
  * Applies a batch in one transaction. Returns the results in the order of the commands. When the disk fails, every command
- * is rejected. When a command throws, the batch is applied one by one, so that only that command is rejected.
+ * is rejected. When a command throws, only that command is rejected.
  */
-export function applyBatch(
-  commands: readonly Command[],
-  storage: Storage,
-  onBug: (error: unknown) => void,
-): readonly Result[] {
+export function applyBatch(commands: readonly Command[], storage: Storage, onBug: OnBug): readonly Result[] {
   try {
-    return storage.transaction(() => commands.map((command) => apply(command, storage)));
+    return applyEntries(commands, undefined, storage, onBug);
   } catch (error) {
     if (error instanceof StorageError) return commands.map(storageRejection);
-    if (commands.length > 1) return commands.flatMap((command) => applyBatch([command], storage, onBug));
     onBug(error);
-    return [reject('internal', 'Internal error. Please try again; the server has logged it.')];
+    return commands.map(internalRejection);
+  }
+}
+
+type OnBug = (error: unknown) => void;
+
+/**
+ * Applies entries of a shared order in one transaction, with their position. They cannot be rejected for a reason of this
+ * machine, because other machines apply them. @throws StorageError, or a bug of the storage: nothing was stored
+ */
+export function applyEntries(
+  commands: readonly Command[],
+  position: string | undefined,
+  storage: Storage,
+  onBug: OnBug,
+): readonly Result[] {
+  try {
+    return storage.transaction(() => commands.map((command) => apply(command, storage)), position);
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
+  }
+  return storage.transaction(() => commands.map((command) => applyAlone(command, storage, onBug)), position);
+}
+
+/** Undoes a command that throws, and rejects it. Invariant: the same command throws on every node. */
+function applyAlone(command: Command, storage: Storage, onBug: OnBug): Result {
+  try {
+    return storage.attempt(() => apply(command, storage));
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
+    onBug(error);
+    return internalRejection();
   }
 }
 
@@ -266,6 +292,10 @@ function updateLastSeen(person: Person, at: number, storage: Storage): void {
 
 function storageRejection(): Result {
   return reject('storage', 'The server could not save this. Try again soon.');
+}
+
+function internalRejection(): Result {
+  return reject('internal', 'Internal error. Please try again; the server has logged it.');
 }
 
 function reject(code: ErrorCode, message: string): Result {

@@ -315,8 +315,10 @@ export interface Storage {
   readonly memberships: MembershipStorage;
   /** The newest time that is stored, of any event or person. */
   readonly newestTime: number;
-  /** Commits all of `work` or nothing. It is durable on return. @throws StorageError when the disk fails */
-  transaction<T>(work: () => T): T;
+  /** Commits all of `work` or nothing, with the position of a shared order. It is durable on return. @throws StorageError when the disk fails */
+  transaction<T>(work: () => T, position?: string): T;
+  /** Within a transaction: undoes what `work` has written when it throws. @throws what `work` throws */
+  attempt<T>(work: () => T): T;
 }
 
 export interface NewMessage {

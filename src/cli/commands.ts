@@ -8,8 +8,9 @@ import { readConfig } from '../config.js';
 import { parseRoom } from '../shared/parse.js';
 import { createBackup, ExistsError, restore as putBack } from '../store/backup.js';
 import { formatHead, type NamedHead, parseHeads } from '../store/chain.js';
-import { databaseFile, OpenError } from '../store/database.js';
+import { newEpoch as createEpoch, databaseFile, OpenError } from '../store/database.js';
 import { checkExport, type ExportedEvent, openExport } from '../store/export.js';
+import { readHistory } from '../store/store.js';
 import { verify as check } from '../store/verify.js';
 import {
   type Command,
@@ -65,18 +66,61 @@ export const restore: Command = {
   does: 'put a backup in the place of the database of DATA_DIR; stop the server first',
   help: `While a server runs on DATA_DIR nothing is done (exit 75). FILE is checked as "verify" does; a faulty one is
 refused. It gets a new epoch, so that clients who saw more than it holds load their rooms again. The previous database is
-kept beside it as oneport.db.before-restore-TIME; delete it when you no longer want it.`,
+kept beside it as oneport.db.before-restore-TIME; delete it when you no longer want it.
+
+With REDIS_URL, the epoch stays: FILE is the backup of another node, and this node goes on from there.`,
   async run(args, { out, progress, env, now }) {
     const file = resolve(singleArgument(args, restore));
-    const mark = `before-restore-${new Date(now()).toISOString().replace(/[:.]/g, '-')}`;
+    const suffix = `before-restore-${new Date(now()).toISOString().replace(/[:.]/g, '-')}`;
+    const { dataDir, redis } = readConfig(env);
+    const isNode = redis !== undefined;
     const { rooms, events, epoch, previous } = putBack(
       file,
-      readConfig(env).dataDir,
-      mark,
+      dataDir,
+      suffix,
       stepReporter(progress, now, 'events'),
+      isNode,
     );
     if (previous !== undefined) out.write(`the previous database is kept as ${previous}\n`);
-    out.write(`restored: ${events} events in ${rooms} rooms, new epoch ${epoch}\n`);
+    out.write(
+      `restored: ${events} events in ${rooms} rooms, ${isNode ? 'epoch of the stream' : 'new epoch'} ${epoch}\n`,
+    );
+    return EXIT.ok;
+  },
+};
+
+/** `oneport new-epoch`: continues this node's data when Redis has lost entries. */
+
+export const newEpoch: Command = {
+  name: 'new-epoch',
+  args: '',
+  does: 'make the data of DATA_DIR the beginning of a new stream in REDIS_URL',
+  help: `For the case that Redis lost entries which a node has applied: it was flushed, restored from an old copy, or failed over
+to a replica that lagged. Then all nodes refuse commands. Choose the node with the most messages ("verify" prints the last
+numbers) and run this there, beside the running server or without. Nodes that have the same data continue at once. Restore a
+backup of this node on the others. Clients load their rooms again.`,
+  async run(args, { out, env }) {
+    if (args.length > 0) throw new CommandError(EXIT.usage, 'usage: oneport new-epoch');
+    const { redis, dataDir } = readConfig(env);
+    if (!redis) throw new CommandError(EXIT.config, 'REDIS_URL is not set, so there is no stream.');
+    const { epoch: oldEpoch, sessionKey, instance, digest } = readHistory(databaseFile(dataDir));
+    const { openRedis } = await import('../sequencer/redis.js');
+    const link = await openRedis(redis.url).catch((error: unknown) => {
+      throw new CommandError(EXIT.ioError, `Redis is unavailable: ${String(error)}`);
+    });
+    try {
+      const { epoch: current, halted } = await link.state();
+      if (current === oldEpoch && halted === undefined)
+        throw new CommandError(
+          EXIT.fault,
+          'the stream is sound: no node has found a loss. Nothing was changed.',
+        );
+      const epoch = createEpoch();
+      await link.replace({ epoch, sessionKey, instance }, digest);
+      out.write(`the stream begins anew with the data of ${dataDir}, epoch ${epoch}\n`);
+    } finally {
+      link.destroy();
+    }
     return EXIT.ok;
   },
 };

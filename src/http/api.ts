@@ -16,7 +16,7 @@ import {
   type User,
 } from '../shared/protocol.js';
 import { requireSession, requireUser, type SessionDeps } from './auth.js';
-import { HttpError, toError } from './errors.js';
+import { behind, HttpError, toError } from './errors.js';
 import {
   badRequest,
   beforeParam,
@@ -33,6 +33,7 @@ import type { RateLimiter } from './rate-limiter.js';
 import { type ReaderDeps, streamRoutes, waitForEvent } from './readers.js';
 
 export interface ApiDeps extends MessageDeps, ReaderDeps, RoomDeps, ListDeps, SearchDeps {
+  readonly hub: MessageDeps['hub'] & RoomDeps['hub'];
   readonly log: LogDeps['log'];
   readonly store: RoomDeps['store'] & ListDeps['store'] & SearchDeps['store'];
 }
@@ -68,6 +69,12 @@ export interface LogDeps {
 }
 
 export interface MessageDeps extends SessionDeps, LogDeps {
+  readonly hub: {
+    /** whether a client knows more of this log than this node has applied */
+    isBehind(room: string, known: { readonly after: number; readonly epoch: string | undefined }): boolean;
+    /** calls back with false when the room does not get to this number soon enough */
+    waitFor(room: string, id: number, done: (reached: boolean) => void): void;
+  };
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
   /** Takes the tokens for a message with this text. Returns false when the user sends too fast. */
@@ -86,6 +93,7 @@ export function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): v
     const session = requireSession(ctx, deps);
     const room = roomParam(ctx, deps.log);
     const request = pageRequest(ctx);
+    await waitForNumber(ctx, room, deps);
     if (ctx.query['wait'] === undefined) ctx.body = messagesPage(room, request, deps);
     else if (await waitForEvent(ctx, { session, room, after: request.after }, deps)) {
       ctx.type = 'json';
@@ -100,6 +108,14 @@ export function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): v
   router.post('/rooms/:room/messages', async (ctx) => {
     await postEvent(ctx, requireUser(ctx, deps), deps);
   });
+}
+
+/** Waits for a number that another node has shown the client. @throws HttpError 503 */
+async function waitForNumber(ctx: Koa.Context, room: string, { hub }: MessageDeps): Promise<void> {
+  const [after, epoch] = [intParam(ctx, 'after'), textParam(ctx, 'epoch')];
+  if (after === undefined || !hub.isBehind(room, { after, epoch })) return;
+  const isReached = await new Promise((resolve) => hub.waitFor(room, after, resolve));
+  if (!isReached) throw behind();
 }
 
 function pageRequest(ctx: Koa.Context): PageRequest {

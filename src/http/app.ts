@@ -13,7 +13,7 @@ import type { SessionCookie } from '../session.js';
 import type { Telemetry } from '../telemetry.js';
 import { type ApiDeps, apiRoutes } from './api.js';
 import { bodyReader, bodyTooLarge, maxBodyBytes } from './body.js';
-import { ErrorPage, errorHandler, HttpError } from './errors.js';
+import { behind, ErrorPage, errorHandler, HttpError } from './errors.js';
 import { type HealthDeps, healthRoutes } from './health.js';
 import { type LinkDeps, linkRoutes } from './links.js';
 import { manifestRoute, pageRoutes } from './page.js';
@@ -48,6 +48,7 @@ export function createApp(deps: AppDeps): Koa {
   if (deps.config.site.basePath !== '/') app.use(stripBasePath(deps.config));
   app.use(allowOrigins(deps));
   app.use(checkRequest(deps));
+  app.use(followOrder(deps));
   app.use(bodyReader());
   // as many searches as messages a second
   const searchLimiter = new RateLimiter(deps.config.limits.messageRate, deps.now, 1000);
@@ -184,6 +185,20 @@ function checkRequest({ config, isFull: full, telemetry }: AppDeps): Koa.Middlew
 /** Whether the request makes the visitor present in a room. */
 function opensReader(ctx: Koa.Context): boolean {
   return /^\/api\/rooms\/[^/]+\/events\/?$/i.test(ctx.path) || 'wait' in ctx.query;
+}
+
+/**
+ * Answers to what may be a command say how far this node has applied the order. A request that sends this back is answered
+ * by a node that has applied as much, so a client reads its own writes on every node.
+ */
+function followOrder({ order }: AppDeps): Koa.Middleware {
+  return async (ctx, next) => {
+    if (probePaths.has(ctx.path)) return next();
+    const position = ctx.get('Oneport-Position');
+    if (order.isStale || (position !== '' && !(await order.waitFor(position)))) throw behind();
+    await next();
+    if (!safeMethods.has(ctx.method)) ctx.set('Oneport-Position', order.position);
+  };
 }
 
 /** Checks the announced size of a body. */

@@ -108,6 +108,13 @@ export function tooFast(): HttpError {
   return new HttpError(429, 'too_fast', 'You are too fast. Wait a second.', { 'Retry-After': '1' });
 }
 
+/** Other nodes know more than this one. */
+export function behind(): HttpError {
+  return new HttpError(503, 'behind', 'This server is catching up. Try again in a moment.', {
+    'Retry-After': '2',
+  });
+}
+
 /** Returns a rejection of the rules as an HTTP error. */
 export function toError({ code, message }: Problem): HttpError {
   return new HttpError(statusByCode[code] ?? 400, code, message);

@@ -11,9 +11,25 @@ export interface HealthDeps {
   /** why the server cannot accept messages now; empty when it can */
   readonly unreadyReasons: () => readonly string[];
   readonly metrics: Registry;
+  /** the part of this process in the chat, and how far it has applied the order */
+  readonly order: OrderState;
 }
 
-export function healthRoutes({ config, unreadyReasons: unready, metrics }: HealthDeps): Router {
+export interface OrderState {
+  readonly role: 'single' | 'node';
+  /** opaque */
+  readonly position: string;
+  /** entries still to apply */
+  readonly behind: number;
+  /** why the order takes no commands now */
+  readonly problems: readonly string[];
+  /** whether readers are refused, because this node has not caught up */
+  readonly isStale: boolean;
+  /** Resolves with false when this node does not get to a position soon enough. */
+  waitFor(position: string): Promise<boolean>;
+}
+
+export function healthRoutes({ config, unreadyReasons: unready, metrics, order }: HealthDeps): Router {
   const router = new Router();
   router.get('/healthz', (ctx) => {
     ctx.set('Cache-Control', 'no-store');
@@ -23,7 +39,8 @@ export function healthRoutes({ config, unreadyReasons: unready, metrics }: Healt
     const reasons = unready();
     ctx.set('Cache-Control', 'no-store');
     ctx.status = reasons.length === 0 ? 200 : 503;
-    ctx.body = { ready: reasons.length === 0, reasons };
+    const { role, position, behind } = order;
+    ctx.body = { ready: reasons.length === 0, reasons, role, position, behind };
   });
   router.get('/metrics', async (ctx) => {
     const local = isDirectAndLocal(ctx.req) && isLocalHost(ctx.headers.host ?? '');

@@ -25,6 +25,7 @@ import {
 } from './connection.js';
 import { Frames } from './frames.js';
 import { Heartbeat } from './heartbeat.js';
+import { Peers } from './peers.js';
 import { PollConnection, RoomPolls, StreamConnection, type StreamOptions } from './readers.js';
 import { type EventSource, ReplayQueue, Room, type Subscriber } from './room.js';
 import { Scheduler } from './scheduler.js';
@@ -41,10 +42,15 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly submit: (command: Command, reply?: Reply) => void;
   /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
+  /** Sends a text to the other processes of this chat, which `hub.peers` receives. Undefined when there are none. */
+  readonly publish?: ((text: string) => void) | undefined;
 }
 
 /** Milliseconds of each turn for making members of everyone who was in the room at its first message. */
 const enterBudgetMs = 2;
+
+/** How long a client waits for a number that another process has shown it. */
+const behindTimeoutMs = 5000;
 
 /** An open socket keeps its owner's name at least this often. */
 const seenCycleSeconds = 600;
@@ -58,6 +64,8 @@ export class Hub {
   readonly broadcaster = new Broadcaster(this.scheduler);
   readonly memberships: MembershipTracker;
   readonly heartbeat = new Heartbeat(this.connections);
+  /** The other processes of this chat. */
+  readonly peers: Peers | undefined;
   readonly #deps: HubDeps;
   readonly #rooms = new Map<string, Room>();
   readonly #users = new Map<string, ConnectedUser>();
@@ -69,10 +77,23 @@ export class Hub {
   #seenCursor = this.#users.values();
   readonly #throttler = new Throttler(this.scheduler);
   readonly #replays = new ReplayQueue(this.scheduler);
+  /** Those who wait for a number of a room, by room. */
+  readonly #waiting = new Map<string, Set<Waiter>>();
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
     this.memberships = new MembershipTracker({ ...deps, scheduler: this.scheduler });
+    this.peers = deps.publish && this.#createPeers(deps.publish);
+  }
+
+  #createPeers(publish: (text: string) => void): Peers {
+    return new Peers({
+      publish,
+      local: () => this.#localUsers(),
+      enter: (room, profile) => this.#enterRemote(room, profile),
+      leave: (room, user, atOnce) => this.#leaveRemote(room, user, atOnce),
+      typing: (room, profile) => this.#typingRemote(room, profile),
+    });
   }
 
   get epoch(): string {
@@ -158,6 +179,7 @@ export class Hub {
 
   #add(key: object, connection: Connection): void {
     const { user, room } = connection;
+    if (this.peers && !hasConnectionIn(user, room)) this.peers.joined(room.name, user.profile);
     this.connections.set(key, connection);
     user.addConnection(connection);
     this.#idle.delete(user);
@@ -208,7 +230,9 @@ export class Hub {
     const { user } = connection;
     const now = performance.now();
     user.removeConnection(connection, now);
-    if (user.connectionCount === 0) this.#idle.add(user);
+    if (user.connectionCount === 0 && user.remoteRooms === 0) this.#idle.add(user);
+    if (this.peers && !hasConnectionIn(user, connection.room))
+      this.peers.left(connection.room.name, user.profile, connection.leavesAtOnce);
     this.#leave(connection, now);
     this.memberships.onLeave(user);
   }
@@ -242,7 +266,38 @@ export class Hub {
     for (const user of this.#idle) this.#forget(user, now);
     for (const [address, bucket] of this.#addressBuckets)
       if (bucket.isFull(now)) this.#addressBuckets.delete(address);
+    this.peers?.everySecond(now);
     this.#noteConnected();
+  }
+
+  /** Closes every socket, because the log is another one now. */
+  onNewEpoch(): void {
+    for (const room of this.#rooms.values()) room.clearCache(); // frames of a stream name the epoch
+    for (const connection of this.connections.values()) connection.close(CLOSE.newEpoch);
+  }
+
+  /**
+   * Calls back with true when the room has an event with this number, which another process has shown already; with false
+   * after 5 s.
+   */
+  waitFor(room: string, id: number, done: (reached: boolean) => void): void {
+    const waiters = this.#waiting.get(room) ?? new Set();
+    const settle = (reached: boolean): void => {
+      clearTimeout(timer);
+      waiters.delete(waiter);
+      if (waiters.size === 0) this.#waiting.delete(room);
+      done(reached);
+    };
+    const timer = setTimeout(() => settle(false), behindTimeoutMs);
+    const waiter: Waiter = { id, settle };
+    waiters.add(waiter);
+    this.#waiting.set(room, waiters);
+  }
+
+  /** Whether a client knows more of this log than we have applied. It happens only beside other processes. */
+  isBehind(room: string, { after, epoch }: Pick<ResumePosition, 'after' | 'epoch'>): boolean {
+    if (!this.peers || after === undefined || epoch !== this.#deps.epoch) return false;
+    return after > this.#deps.log.last(room);
   }
 
   /** Updates the last-seen times of connected users: some each second, all of them within `seenCycleSeconds`. */
@@ -255,6 +310,8 @@ export class Hub {
   }
 
   stop(): void {
+    this.peers?.bye();
+    for (const waiters of this.#waiting.values()) for (const { settle } of waiters) settle(false);
     this.broadcaster.stop();
     this.#throttler.stop();
     this.memberships.stop();
@@ -276,8 +333,16 @@ export class Hub {
   }
 
   /** Sends `hello`, the events since the client's position, and the list of users. */
-  #replay(connection: ReplayConnection, { after, epoch, history }: ResumePosition): void {
+  #replay(connection: ReplayConnection, resume: ResumePosition): void {
     const { room, user } = connection;
+    const { after, epoch, history } = resume;
+    if (this.isBehind(room.name, resume)) {
+      this.waitFor(room.name, after ?? 0, (reached) => {
+        if (reached) this.#replay(connection, resume);
+        else connection.close(CLOSE.behind);
+      });
+      return;
+    }
     const { last } = room;
     const complete =
       (epoch === undefined || epoch === this.#deps.epoch) && (after === undefined || after <= last);
@@ -308,8 +373,18 @@ export class Hub {
 
   #process(connection: WebSocketConnection, data: RawData, binary: boolean, bytes: number): void {
     const command = connection.receive(data, binary);
-    if (command?.type === 'typing') broadcastTyping(connection, performance.now());
+    if (command?.type === 'typing') this.#onTyping(connection, performance.now());
     else if (command) this.#postOrQueue(connection, command, bytes);
+  }
+
+  /** `now` is performance.now(). */
+  #onTyping(connection: WebSocketConnection, now: number): void {
+    const { room, user } = connection;
+    const sinceLastMs = now - (connection.typedAt ?? Number.NEGATIVE_INFINITY);
+    if (isLarge(room) || sinceLastMs < typingIntervalMs) return;
+    connection.typedAt = now;
+    broadcastTyping(room, user);
+    this.peers?.typing(room.name, user.profile);
   }
 
   #postOrQueue(connection: WebSocketConnection, command: PostCommand, bytes: number): void {
@@ -344,6 +419,8 @@ export class Hub {
     this.eventCount++;
     const room = this.#rooms.get(name);
     if (room) this.#publishTo(room, event);
+    if (this.#waiting.size > 0)
+      for (const { id, settle } of this.#waiting.get(name) ?? []) if (id <= event.id) settle(true);
     const author = this.#users.get(event.user.id);
     if (author && event.type === 'chat') this.memberships.onMember(author, name);
     const mentioned = ids.flatMap((id) => this.#users.get(id) ?? []);
@@ -391,11 +468,45 @@ export class Hub {
   }
 
   #leave(connection: Connection, now: number): void {
-    const { room } = connection;
-    room.unsubscribe(connection);
-    const left = room.presence.leave(connection.user, now, connection.leavesAtOnce);
+    connection.room.unsubscribe(connection);
+    this.#leavePresence(connection.room, connection.user, now, connection.leavesAtOnce);
+  }
+
+  #leavePresence(room: Room, user: ConnectedUser, now: number, atOnce: boolean): void {
+    const left = room.presence.leave(user, now, atOnce);
     if (room.presence.isEmpty) this.#rooms.delete(room.name);
     else if (left) this.#broadcast(room, left);
+  }
+
+  *#localUsers(): Generator<readonly [room: string, users: Iterable<User>]> {
+    const rooms = new Map<string, Map<string, User>>();
+    for (const { room, user } of this.connections.values()) {
+      const users = rooms.get(room.name) ?? new Map<string, User>();
+      rooms.set(room.name, users.set(user.profile.id, user.profile));
+    }
+    for (const [room, users] of rooms) yield [room, users.values()];
+  }
+
+  /** A user came into a room of another process. */
+  #enterRemote(name: string, profile: User): ConnectedUser {
+    const [room, user] = [this.#room(name), this.user(profile)];
+    user.remoteRooms++;
+    this.#idle.delete(user);
+    const join = room.presence.enter(user);
+    if (join) this.#broadcast(room, join);
+    return user;
+  }
+
+  #leaveRemote(name: string, user: ConnectedUser, atOnce: boolean): void {
+    user.remoteRooms--;
+    if (user.remoteRooms === 0 && user.connectionCount === 0) this.#idle.add(user);
+    const room = this.#rooms.get(name);
+    if (room) this.#leavePresence(room, user, performance.now(), atOnce);
+  }
+
+  #typingRemote(name: string, profile: User): void {
+    const room = this.#rooms.get(name);
+    if (room && !isLarge(room)) broadcastTyping(room, this.user(profile));
   }
 
   #closeAll(profile: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {
@@ -429,13 +540,24 @@ function reply(connection: WebSocketConnection, result: Result, cid: string | un
 /** Milliseconds between two typing frames of one connection that are passed on. */
 const typingIntervalMs = 1000;
 
-/** Sends a typing frame to the others in a small room. Large rooms get none. `now` is performance.now(). */
-function broadcastTyping(connection: WebSocketConnection, now: number): void {
-  const { room, user } = connection;
-  const sinceLastMs = now - (connection.typedAt ?? Number.NEGATIVE_INFINITY);
-  if (room.presence.count > LIMITS.listedUsers || sinceLastMs < typingIntervalMs) return;
-  connection.typedAt = now;
+/** Sends a typing frame to the others in a room. */
+function broadcastTyping(room: Room, user: ConnectedUser): void {
   const own = new Set<Subscriber>(user.connections);
   const frames = Frames.encode({ type: 'typing', user: user.profile });
   for (const subscriber of room.subscribers) if (!own.has(subscriber)) subscriber.write(frames);
+}
+
+/** Whether the room gets no typing frames. */
+function isLarge({ presence }: Room): boolean {
+  return presence.count > LIMITS.listedUsers;
+}
+
+function hasConnectionIn(user: ConnectedUser, room: Room): boolean {
+  for (const connection of user.connections) if (connection.room === room) return true;
+  return false;
+}
+
+interface Waiter {
+  readonly id: number;
+  readonly settle: (reached: boolean) => void;
 }

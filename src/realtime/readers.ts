@@ -55,11 +55,11 @@ const ndjson: StreamEncoding = {
 };
 
 /** `retry`: milliseconds until an EventSource comes back. */
-function sse(epoch: string): StreamEncoding {
+function sse(epoch: () => string): StreamEncoding {
   return {
     start: 'retry: 1000\n\n',
     ping: ':\n\n',
-    bytesOf: (frames) => frames.eventStream(epoch),
+    bytesOf: (frames) => frames.eventStream(epoch()),
     closing: ([code, reason]) => `event: close\ndata: ${JSON.stringify({ code, reason })}\n\n`,
   };
 }
@@ -340,7 +340,7 @@ export class ReaderHandler {
 
   constructor(deps: ReaderHandlerDeps) {
     this.#deps = deps;
-    this.#encodings = { ndjson, sse: sse(deps.hub.epoch) };
+    this.#encodings = { ndjson, sse: sse(() => deps.hub.epoch) };
   }
 
   /** Returns why this user may not open a stream now. Counts the attempt. */

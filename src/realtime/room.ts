@@ -75,8 +75,15 @@ export class Room {
 
   /** Queues a committed event. Events arrive in the order of their numbers. If one is missing, it is read from the log. */
   publish(event: RoomEvent): void {
-    if (event.id !== this.last + 1) this.#publishFromLog(event.id);
+    if (this.subscribers.size === 0) this.#skip(event);
+    else if (event.id !== this.last + 1) this.#publishFromLog(event.id);
     else this.#queueEvent(event);
+  }
+
+  /** Nobody is here, or is still reading from the log, which has the event. */
+  #skip({ id, type }: RoomEvent): void {
+    this.last = id;
+    if (type === 'delete' || type === 'edit') this.#frames.clear();
   }
 
   /** Drops what is cached and queues all events up to number `id` that subscribers lack. */
@@ -107,7 +114,7 @@ export class Room {
 
   /** Queues a frame without a number. */
   broadcast(frame: ServerFrame): void {
-    this.#pending.push(Frames.encode(frame));
+    if (this.subscribers.size > 0) this.#pending.push(Frames.encode(frame));
   }
 
   /** Adds a subscriber, which receives no frame that is already queued. */

@@ -19,6 +19,8 @@ export class ConnectedUser {
   rooms: readonly string[] | undefined;
   /** The room of all their sockets; undefined when those are in several. */
   onlyRoom: string | undefined;
+  /** In how many rooms of other processes they are. */
+  remoteRooms = 0;
   readonly #limits: Limits;
   /** Their only socket, or all of them when they have several: a Set takes 180 bytes. */
   #only: Connection | undefined;
@@ -85,6 +87,7 @@ export class ConnectedUser {
   /** Whether this object may be deleted: no limit is in use, and the user left some time ago. */
   isIdle(now: number): boolean {
     return (
+      this.remoteRooms === 0 &&
       now - this.#disconnectedAt >= forgetAfterMs &&
       now - this.#connectsSince >= connectIntervalMs &&
       (this.#throttler?.isIdle(now) ?? true)

@@ -3,15 +3,11 @@
  * maximum size, which keeps iterations short. On an idle server this adds no delay. On a busy one, iterations take longer
  * and batches get larger, and one fsync serves the whole batch.
  */
-import type { Command, Result } from '../chat/types.js';
-import type { BatchHandler, Reply, Sequencer } from './sequencer.js';
+import type { Command } from '../chat/types.js';
+import { type BatchHandler, type Reply, type Sequencer, stoppingResult } from './sequencer.js';
 
 /** Applying this many takes about 10 ms. */
 const maxBatchCommands = 1000;
-const stoppingResult: Result = {
-  kind: 'rejected',
-  problem: { code: 'stopping', message: 'The server is restarting. Try again in a moment.' },
-};
 
 export class LocalSequencer implements Sequencer {
   readonly #handler: BatchHandler;

@@ -201,6 +201,15 @@ export function parseJsonObject(json: string): Readonly<Record<string, unknown>>
   }
 }
 
+export function parseJsonArray(json: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

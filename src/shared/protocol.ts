@@ -271,6 +271,7 @@ export const CLOSE = {
   policy: [1008, 'policy'],
   serverError: [1011, 'server error'],
   restart: [1012, 'restart'],
+  behind: [1013, 'this node is behind'],
   tooFast: [4429, 'sends far too fast'],
   tooSlow: [4508, 'reads too slowly'],
   newEpoch: [4510, 'log replaced'],

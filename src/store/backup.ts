@@ -3,7 +3,6 @@
  * because otherwise SQLite would start over at each commit of the server and never finish under constant writes. The copy
  * gets its name once it is complete and synced.
  */
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -23,6 +22,7 @@ import {
   lockDataFolder,
   lockFile,
   migrateFile,
+  newEpoch,
   OpenError,
   openReadOnly,
   syncFile,
@@ -110,12 +110,16 @@ export interface RestoreResult extends VerifyResult {
   readonly previous: string | undefined;
 }
 
-/** The previous database gets a name that ends with `suffix`. @throws LockedError, OpenError */
+/**
+ * The previous database gets a name that ends with `suffix`. `keepsEpoch` is for the backup of another node: the shared order
+ * tells whether it may be continued. @throws LockedError, OpenError
+ */
 export function restore(
   file: string,
   dataDir: string,
   suffix: string,
   report: ReportProgress,
+  keepsEpoch = false,
 ): RestoreResult {
   createDataFolder(dataDir);
   const unlock = lockDataFolder(dataDir);
@@ -125,7 +129,7 @@ export function restore(
     copyBackup(file, copy);
     chmodSync(copy, 0o600); // it holds the signing keys
     const result = assertSound(copy, file, report);
-    const epoch = setNewEpoch(copy);
+    const epoch = setEpoch(copy, keepsEpoch);
     for (const path of [copy, lockFile(dataDir)]) giveToOwner(path, dataDir);
     const previous = replaceDatabase(copy, databaseFile(dataDir), suffix);
     return { ...result, epoch, previous };
@@ -164,18 +168,23 @@ function migrateAndVerify(copy: string, file: string, report: ReportProgress): V
   }
 }
 
-/** Sets a new epoch, so that clients with events that the backup lacks reload their rooms instead of mixing two histories. */
-function setNewEpoch(copy: string): string {
-  const epoch = randomBytes(9).toString('base64url');
+/**
+ * Sets a new epoch, so that clients with events that the backup lacks reload their rooms instead of mixing two histories.
+ * The position in a shared order belongs to the epoch.
+ */
+function setEpoch(copy: string, keeps: boolean): string {
   const db = new Database(copy);
   try {
-    db.prepare("REPLACE INTO meta (key, value) VALUES ('epoch', ?)").run(epoch);
+    if (!keeps) {
+      db.prepare("REPLACE INTO meta (key, value) VALUES ('epoch', ?)").run(newEpoch());
+      db.exec("DELETE FROM meta WHERE key = 'position'");
+    }
     db.pragma('wal_checkpoint(TRUNCATE)');
+    return db.prepare<[], string>("SELECT value FROM meta WHERE key = 'epoch'").pluck().get() ?? '';
   } finally {
     db.close();
+    syncFile(copy);
   }
-  syncFile(copy);
-  return epoch;
 }
 
 function replaceDatabase(copy: string, database: string, suffix: string): string | undefined {

@@ -1,4 +1,5 @@
 /** Opens, migrates and locks the database. Files of a newer version and files of other programs are refused unchanged. */
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -21,6 +22,11 @@ import Database from './sqlite.js';
 
 /** The file cannot be used. `message` names it and says what to do. */
 export class OpenError extends Error {}
+
+/** A random name of the log. */
+export function newEpoch(): string {
+  return randomBytes(9).toString('base64url');
+}
 
 export function databaseFile(dataDir: string): string {
   return join(dataDir, 'oneport.db');

@@ -2,17 +2,19 @@
  * The storage of the rules, and what the rest of the server reads. After a failed commit, `writeError` holds the reason
  * until a later transaction writes to the disk.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type StatsFs, statfsSync } from 'node:fs';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
-import { type NamedHead, readHeads } from './chain.js';
+import { formatHead, type NamedHead, readHeads } from './chain.js';
 import {
   createDataFolder,
   databaseFile,
   lockDataFolder,
   type MigrationReport,
+  newEpoch,
   openDatabase,
+  openReadOnly,
   protectDatabase,
 } from './database.js';
 import { EventStore, MessageLoader } from './events.js';
@@ -42,7 +44,6 @@ export class Store implements Storage {
   writeError: string | undefined;
   /** Why a part of the database cannot be read; undefined while none is known to be damaged. It lasts until a restart. */
   damage: string | undefined;
-  readonly epoch: string;
   readonly events: EventStore;
   readonly people: PeopleStore;
   readonly memberships: MembershipStore;
@@ -56,8 +57,10 @@ export class Store implements Storage {
   readonly #commit: Database.Statement<[]>;
   readonly #rollback: Database.Statement<[]>;
   readonly #changes: Database.Statement<[], number>;
+  readonly #setMeta: Database.Statement<[string, string]>;
   readonly #unlock: () => void;
   readonly #dataDir: string;
+  #epoch: string;
   #isNearlyFull = false;
   #isDamageTold = false;
 
@@ -94,16 +97,24 @@ export class Store implements Storage {
       onError: onSearchError,
     });
     this.#wal = new WalCheckpointer(this.#db);
-    this.epoch = this.getOrCreateMeta('epoch', () => randomBytes(9).toString('base64url'));
+    this.#setMeta = this.#db.prepare('REPLACE INTO meta VALUES (?, ?)');
+    this.#epoch = this.getOrCreateMeta('epoch', newEpoch);
   }
 
   /**
    * Runs `work` in a transaction. A commit whose sync failed may still be in the write-ahead log, where a restart would
    * find it. The probe overwrites it at once, so that a refused message does not exist after a crash.
    */
-  transaction<T>(work: () => T): T {
+  transaction<T>(work: () => T, position?: string): T {
     if (this.#isNearlyFull) throw new StorageError(this.writeError);
-    const result = this.#transact(work, () => this.#overwriteFailedCommit());
+    const result = this.#transact(
+      () => {
+        const done = work();
+        if (position !== undefined) this.#setMeta.run('position', position);
+        return done;
+      },
+      () => this.#overwriteFailedCommit(),
+    );
     this.search.notify(); // only sets a flag, so it cannot throw
     return result;
   }
@@ -132,6 +143,22 @@ export class Store implements Storage {
     }
   }
 
+  attempt<T>(work: () => T): T {
+    this.events.flush(); // what a rollback must keep
+    this.#db.exec('SAVEPOINT attempt');
+    try {
+      const result = work();
+      this.events.flush();
+      return result;
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK TO attempt');
+      this.#clearCaches();
+      throw this.#toStorageError(error);
+    } finally {
+      if (this.#db.inTransaction) this.#db.exec('RELEASE attempt');
+    }
+  }
+
   get newestTime(): number {
     return Math.max(this.events.newestTime, this.people.newestTime);
   }
@@ -157,6 +184,10 @@ export class Store implements Storage {
 
   #rollBack(): void {
     if (this.#db.inTransaction) this.#rollback.run();
+    this.#clearCaches();
+  }
+
+  #clearCaches(): void {
     this.people.onRollback();
     this.events.clearCache();
   }
@@ -236,14 +267,44 @@ export class Store implements Storage {
 
   /** Returns the value of a key. `create` gives it the first time. */
   getOrCreateMeta(key: string, create: () => string): string {
-    const stored = this.#db
-      .prepare<[string], string>('SELECT value FROM meta WHERE key = ?')
-      .pluck()
-      .get(key);
+    const stored = readMeta(this.#db, key);
     if (stored !== undefined) return stored;
     const value = create();
     this.#db.prepare('INSERT INTO meta VALUES (?, ?)').run(key, value);
     return value;
+  }
+
+  /** The name of the history. It changes when this node begins another one. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** The position in the shared order up to which it was applied; undefined when there never was one. */
+  get position(): string | undefined {
+    return readMeta(this.#db, 'position');
+  }
+
+  /** Stores what all nodes have in common, with the position of the entry that begins the history. @throws StorageError */
+  begin({ epoch, sessionKey, instance }: Identity, position: string): void {
+    this.transaction(() => {
+      this.#setMeta.run('epoch', epoch);
+      this.#setMeta.run('session_keys', sessionKey);
+      this.#setMeta.run('instance', instance);
+    }, position);
+    this.#epoch = epoch;
+  }
+
+  /** See `digestOf`. */
+  digest(): string {
+    return digestOf(this.#db);
+  }
+
+  /**
+   * Leaves syncs to the checkpoints. What a power cut takes is applied again from the shared order, because its position is
+   * in the same transactions.
+   */
+  relaxSync(): void {
+    this.#db.pragma('synchronous = NORMAL');
   }
 
   /** Returns the ends of all chains. */
@@ -268,6 +329,40 @@ export class Store implements Storage {
     if (damageCode.test(error.code)) this.#noteDamage(error);
     this.writeError = `${error.code}: ${error.message}`;
     return new StorageError(this.writeError, { cause: error });
+  }
+}
+
+/** What all nodes of one chat have in common. */
+export interface Identity {
+  readonly epoch: string;
+  readonly sessionKey: string;
+  readonly instance: string;
+}
+
+function readMeta(db: Database.Database, key: string): string | undefined {
+  return db.prepare<[string], string>('SELECT value FROM meta WHERE key = ?').pluck().get(key);
+}
+
+/**
+ * Returns a hash of the position in the shared order and of the ends of all chains. Two databases with the same one hold the
+ * same events and people. An empty database has always the same one.
+ */
+function digestOf(db: Database.Database): string {
+  const hash = createHash('sha256').update(readMeta(db, 'position') ?? '');
+  for (const head of readHeads(db)) hash.update(`\n${formatHead(head)}`);
+  return hash.digest('hex');
+}
+
+/** What `new-epoch` needs of the database of DATA_DIR, also beside a running server. @throws OpenError */
+export function readHistory(file: string): Identity & { readonly digest: string } {
+  const db = openReadOnly(file);
+  try {
+    const [epoch = '', sessionKey = '', instance = ''] = ['epoch', 'session_keys', 'instance'].map((key) =>
+      readMeta(db, key),
+    );
+    return { epoch, sessionKey, instance, digest: digestOf(db) };
+  } finally {
+    db.close();
   }
 }
 

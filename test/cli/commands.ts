@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import Database from '../../src/store/sqlite.js';
-import { type Chat, startChat } from '../harness.js';
+import { type Chat, type Env, startChat } from '../harness.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -15,8 +15,8 @@ export interface Ended {
   readonly err: string;
 }
 
-export function start(args: readonly string[], dataDir: string): ChildProcess {
-  const env = { PATH: process.env['PATH'] ?? '', DATA_DIR: dataDir };
+export function start(args: readonly string[], dataDir: string, more: Env = {}): ChildProcess {
+  const env = { PATH: process.env['PATH'] ?? '', DATA_DIR: dataDir, ...more };
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => {
     child.kill('SIGKILL');
@@ -25,8 +25,8 @@ export function start(args: readonly string[], dataDir: string): ChildProcess {
 }
 
 /** `oneport ARGS…` to its end. */
-export async function oneport(args: readonly string[], dataDir: string): Promise<Ended> {
-  const child = start(args, dataDir);
+export async function oneport(args: readonly string[], dataDir: string, env: Env = {}): Promise<Ended> {
+  const child = start(args, dataDir, env);
   let [out, err] = ['', ''];
   child.stdout?.on('data', (chunk: Buffer) => {
     out += chunk.toString();

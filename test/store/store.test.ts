@@ -341,6 +341,7 @@ describe('a batch', () => {
           work();
           throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
         }),
+      attempt: (work) => store.attempt(work),
     };
     const refused = { kind: 'rejected', problem: { code: 'storage' } };
     expect(applyAll(failing, say('a'), say('b'))).toMatchObject([refused, refused]);
@@ -475,6 +476,7 @@ describe('a batch', () => {
       },
       newestTime: 0,
       transaction: (work) => store.transaction(work),
+      attempt: (work) => store.attempt(work),
     };
     const results = applyBatch([say('a'), say('poison'), say('b')], storage, (error) => bugs.push(error));
     expect(results).toMatchObject([

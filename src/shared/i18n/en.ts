@@ -446,6 +446,7 @@ export const translations = {
     too_many_connections: 'This chat is open in too many tabs or devices. Close one of them.',
     too_many: 'Too many tries. Wait a moment.',
     link_over: 'This link was already used or has expired. Create a new one.',
+    behind: 'The server is catching up. Try again in a moment.',
     full: 'Too many people are connected right now. Try again in a moment.',
     forbidden: 'You’re not allowed to do this.',
     not_kept: 'This browser couldn’t save the message, so it wasn’t sent.',

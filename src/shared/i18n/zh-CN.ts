@@ -425,6 +425,7 @@ export const translations: Translations = {
     too_many_connections: '打开的标签页或设备过多，请先关闭一个。',
     too_many: '操作过于频繁，请稍等片刻。',
     link_over: '此链接已被使用或已过期，请重新生成。',
+    behind: '服务器正在同步数据，请稍后重试。',
     full: '当前在线人数过多，请稍后重试。',
     forbidden: '没有权限执行此操作。',
     not_kept: '浏览器无法保存这条消息，因此没有发送。',

@@ -1,0 +1,92 @@
+/** The people of other processes, with a clock that the test moves. */
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.js';
+import { Peers } from '../../src/realtime/peers.js';
+import { ConnectedUser } from '../../src/realtime/user.js';
+import type { User } from '../../src/shared/protocol.js';
+
+const ANN = { id: 'a', name: 'Ann' };
+const BOB = { id: 'b', name: 'Bob' };
+
+function recorded(local: readonly (readonly [string, readonly User[]])[] = []) {
+  const log: string[] = [];
+  const sent: string[] = [];
+  const { limits } = readConfig({});
+  const peers = new Peers({
+    publish: (text) => sent.push(text),
+    local: () => local,
+    enter: (room, profile) => {
+      log.push(`${profile.name} enters ${room}`);
+      return new ConnectedUser(profile, limits);
+    },
+    leave: (room, user, atOnce) => log.push(`${user.profile.name} leaves ${room}${atOnce ? ' at once' : ''}`),
+    typing: (room, profile) => log.push(`${profile.name} types in ${room}`),
+  });
+  const hears = (...notices: readonly unknown[]): void => peers.receive('other', JSON.stringify(notices));
+  return { peers, log, sent, hears };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('peers', () => {
+  it('count each user of another process once in each room', () => {
+    const { log, hears } = recorded();
+    hears(['join', 'lobby', 'a', 'Ann'], ['join', 'lobby', 'a', 'Ann'], ['join', 'kitchen', 'a', 'Ann']);
+    hears(['left', 'lobby', 'a', false], ['left', 'lobby', 'a', false], ['left', 'lobby', 'b', false]);
+    expect(log).toEqual(['Ann enters lobby', 'Ann enters kitchen', 'Ann leaves lobby']);
+  });
+
+  it('take the list of another process as the truth', () => {
+    const { log, hears } = recorded();
+    hears(['join', 'lobby', 'a', 'Ann']);
+    hears(['list', [['lobby', [['b', 'Bob']]]]]);
+    expect(log).toEqual(['Ann enters lobby', 'Ann leaves lobby', 'Bob enters lobby']);
+    hears(['list', [['lobby', [['b', 'Bob']]]]]);
+    expect(log).toHaveLength(3);
+  });
+
+  it('drop the people of a process that is silent for 30 s, or says goodbye', () => {
+    const { peers, log, hears } = recorded();
+    hears(['join', 'lobby', 'a', 'Ann']);
+    peers.everySecond(performance.now() + 29_000);
+    expect(log).toEqual(['Ann enters lobby']);
+    peers.everySecond(performance.now() + 31_000);
+    hears(['join', 'lobby', 'b', 'Bob'], ['bye']);
+    expect(log).toEqual([
+      'Ann enters lobby',
+      'Ann leaves lobby at once',
+      'Bob enters lobby',
+      'Bob leaves lobby',
+    ]);
+  });
+
+  it('tell all changes of one turn together, and the whole list every 10 s and when asked', async () => {
+    const { peers, sent, hears } = recorded([['lobby', [ANN]]]);
+    peers.joined('lobby', ANN);
+    peers.typing('lobby', ANN);
+    peers.left('lobby', BOB, true);
+    await turn();
+    const list = ['list', [['lobby', [['a', 'Ann']]]]];
+    expect(sent.splice(0).map((text) => JSON.parse(text) as unknown)).toEqual([
+      [
+        ['join', 'lobby', 'a', 'Ann'],
+        ['typing', 'lobby', 'a', 'Ann'],
+        ['left', 'lobby', 'b', true],
+      ],
+    ]);
+    const now = performance.now();
+    for (const later of [0, 9000, 11_000]) peers.everySecond(now + later);
+    hears(['hello']);
+    peers.everySecond(now + 12_000);
+    await turn();
+    expect(sent.map((text) => JSON.parse(text) as unknown)).toEqual([[list, list, list]]);
+  });
+
+  it('ignore junk', () => {
+    const { peers, log, hears } = recorded();
+    for (const text of ['', '{', '[]', '{}', '[1]', '[[]]', '[["join"]]', '[["list",[1,[2]]]]'])
+      peers.receive('other', text);
+    hears(['join', 'lobby', 5, 'Ann'], ['join', 'lobby', 'a'], ['new kind', 'x', 'y', 'z']);
+    expect(log).toEqual([]);
+  });
+});

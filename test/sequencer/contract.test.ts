@@ -1,0 +1,182 @@
+/** The contract of src/sequencer/sequencer.ts, over the order of one process and over that of Redis. */
+import pino from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Command, Result } from '../../src/chat/types.js';
+import { LocalSequencer } from '../../src/sequencer/local.js';
+import { openRedis } from '../../src/sequencer/redis.js';
+import type { Sequencer, SharedHandler } from '../../src/sequencer/sequencer.js';
+import { SharedSequencer } from '../../src/sequencer/shared.js';
+import { hasTool } from '../harness.js';
+import { startRedis } from '../redis.js';
+
+const user = { id: 'aaaaaaaaaaaa', name: 'Ann' };
+const say = (data: string): Command => ({ kind: 'message', room: 'r', user, data, at: 0, salt: '00' });
+const text = (command: Command): string => (command.kind === 'message' ? command.data : command.kind);
+
+interface Recorded {
+  readonly log: string[];
+  readonly handler: SharedHandler;
+  position: string | undefined;
+  failures: number;
+}
+
+/** A handler that logs its calls, and whose disk may fail. */
+function recorded(): Recorded {
+  const identity = { epoch: 'e', sessionKey: 'k', instance: 'i' };
+  const state: Recorded = {
+    log: [],
+    position: undefined,
+    failures: 0,
+    handler: {
+      apply(commands, position) {
+        if (state.failures-- > 0) throw new Error('the disk is full');
+        state.position = position;
+        state.log.push(...commands.map((command) => `apply ${text(command)}`));
+        return commands.map((): Result => ({ kind: 'seen' }));
+      },
+      deliver: (results) => state.log.push(`deliver ${results.length}`),
+      get position() {
+        return state.position;
+      },
+      identity,
+      digest: () => 'empty',
+      begin(_, position) {
+        state.position = position;
+      },
+      onReplaced: () => state.log.push('replaced'),
+      onJoined: () => {},
+      receive: (from, received) => state.log.push(`${from.length > 0} ${received}`),
+    },
+  };
+  return state;
+}
+
+type Start = (handler: SharedHandler) => Promise<Sequencer>;
+
+async function startLocal(): Promise<Start> {
+  return async (handler) => new LocalSequencer(handler);
+}
+
+async function startShared(): Promise<Start> {
+  const { url } = await startRedis();
+  return async (handler) => {
+    const sequencer = new SharedSequencer(handler, {
+      open: () => openRedis(url),
+      logger: pino({ level: 'silent' }),
+      waitReplicas: 0,
+      streamHours: 1,
+    });
+    onTestFinished(() => sequencer.end());
+    await until(() => sequencer.problems.length === 0);
+    return sequencer;
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    if (tries > 2000) throw new Error('it did not happen');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function submit(sequencer: Sequencer, command: Command): Promise<Result> {
+  return new Promise((resolve) => sequencer.submit(command, resolve));
+}
+
+const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
+
+describe.each([
+  ['of one process', startLocal, true],
+  ['of Redis', startShared, hasRedis],
+] as const)('a sequencer %s', (_, prepare, isPossible) => {
+  it.skipIf(!isPossible)('applies in the order of submission, then delivers, then answers', async () => {
+    const { handler, log } = recorded();
+    const sequencer = await (await prepare())(handler);
+    const answers = ['a', 'b', 'c'].map(async (data) => {
+      await submit(sequencer, say(data));
+      log.push(`reply ${data}`);
+    });
+    await Promise.all(answers);
+    const of = (kind: string): string[] => log.filter((line) => line.startsWith(kind));
+    expect(of('apply')).toEqual(['apply a', 'apply b', 'apply c']);
+    expect(of('reply')).toEqual(['reply a', 'reply b', 'reply c']);
+    expect(log.indexOf('apply c')).toBeLessThan(log.indexOf('reply c'));
+    expect(log.findIndex((line) => line.startsWith('deliver'))).toBeLessThan(log.indexOf('reply a'));
+  });
+
+  it.skipIf(!isPossible)('runs nothing between applying and delivering', async () => {
+    const { handler, log } = recorded();
+    const sequencer = await (await prepare())({
+      ...Object.defineProperties({}, Object.getOwnPropertyDescriptors(handler)),
+      apply: (commands, position) => {
+        queueMicrotask(() => log.push('a microtask'));
+        return handler.apply(commands, position);
+      },
+    } as SharedHandler);
+    await submit(sequencer, say('a'));
+    expect(log.indexOf('deliver 1')).toBe(log.indexOf('apply a') + 1);
+  });
+
+  it.skipIf(!isPossible)('keeps the order over many batches', async () => {
+    const { handler, log } = recorded();
+    const sequencer = await (await prepare())(handler);
+    const all = Array.from({ length: 5000 }, (_, n) => `${n}`);
+    await Promise.all(all.map((data) => submit(sequencer, say(data))));
+    expect(log.filter((line) => line.startsWith('apply'))).toEqual(all.map((data) => `apply ${data}`));
+  });
+
+  it.skipIf(!isPossible)(
+    'answers what was submitted before close, and rejects what comes after it',
+    async () => {
+      const { handler, log } = recorded();
+      const sequencer = await (await prepare())(handler);
+      const early = submit(sequencer, say('early'));
+      await sequencer.close();
+      expect(await early).toEqual({ kind: 'seen' });
+      const late = await submit(sequencer, say('late'));
+      expect(late).toMatchObject({ kind: 'rejected', problem: { code: 'stopping' } });
+      expect(log).not.toContain('apply late');
+    },
+  );
+});
+
+describe.skipIf(!hasRedis)('the order of Redis', () => {
+  it('is the same for all processes, and each entry is applied once', async () => {
+    const start = await startShared();
+    const sides = [recorded(), recorded(), recorded()];
+    const sequencers: Sequencer[] = [];
+    for (const { handler } of sides) sequencers.push(await start(handler));
+    const all = Array.from({ length: 600 }, (_, n) => `${n}`);
+    await Promise.all(
+      all.map((data, n) => {
+        const sequencer = sequencers[n % 3];
+        return sequencer && submit(sequencer, say(data));
+      }),
+    );
+    const applied = (side: Recorded): string[] => side.log.filter((line) => line.startsWith('apply'));
+    await until(() => sides.every((side) => applied(side).length >= all.length));
+    const [first, second, third] = sides.map(applied);
+    expect([...(first ?? [])].sort()).toEqual(all.map((data) => `apply ${data}`).sort());
+    expect([second, third]).toEqual([first, first]);
+  });
+
+  it('tries an entry again until the disk takes it', async () => {
+    const side = recorded();
+    const sequencer = await (await startShared())(side.handler);
+    side.failures = 2;
+    expect(await submit(sequencer, say('a'))).toEqual({ kind: 'seen' });
+    await submit(sequencer, say('b'));
+    expect(side.log.filter((line) => line.startsWith('apply'))).toEqual(['apply a', 'apply b']);
+  });
+
+  it('passes texts to the other processes, and not to the sender', async () => {
+    const start = await startShared();
+    const [a, b] = [recorded(), recorded()];
+    const [sender] = [await start(a.handler), await start(b.handler)];
+    await until(() => {
+      sender.shared?.publish('hello'); // the other one may not listen yet
+      return b.log.includes('true hello');
+    });
+    expect(a.log).toEqual([]);
+  });
+});
