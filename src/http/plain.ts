@@ -337,7 +337,7 @@ ${this.#textField(this.#view.draft || chat.data)}
 ${reply && html`<blockquote><p>${message.inReplyTo} <a href="?at=${reply.id}#m${reply.id}">#${reply.id}</a> <bdi>${reply.user.name}</bdi>: <bdi>${reply.data}</bdi></p></blockquote>`}
 <div dir="auto">${this.#text(event)}</div>
 ${this.#reactions(event)}
-${isWhole && html`<p><a href="?reply=${id}">${message.reply} #${id}</a>${isMine && html` <a href="?edit=${id}">${message.edit} #${id}</a>`}</p>`}
+${isWhole && html`<p class="actions"><a href="?reply=${id}">${message.reply} #${id}</a>${isMine && html` <a href="?edit=${id}">${message.edit} #${id}</a>`}</p>`}
 </li>
 `;
   }

@@ -1,6 +1,7 @@
 /** The room as plain HTML: its forms and links, as a browser without JavaScript uses them. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { hasChromium, openBrowser } from '../chromium.js';
 import { type Chat, hasTool, startChat, type Visitor } from '../harness.js';
 
 const plain = '/r/lobby/plain';
@@ -206,6 +207,27 @@ const queries = [
   '?room=a+b',
   '?lang=zh-CN',
 ];
+
+describe.runIf(hasChromium)('a browser without JavaScript', () => {
+  it('shows the way to the plain page, and writes there', { timeout: 60_000 }, async () => {
+    const chat = await startChat();
+    const browser = await openBrowser();
+    const page = await browser.newPage({ javaScriptEnabled: false });
+    await page.goto(`${chat.origin}/r/lobby`);
+    await page.locator('input[name=name]').fill('Ann');
+    await page.locator('form[method=post] button').first().click();
+    const link = page.locator('noscript a');
+    const box = await link.boundingBox();
+    expect(box && box.y + box.height).toBeLessThan(page.viewportSize()?.height ?? 0);
+    await link.click();
+    await page.locator('textarea').fill('hello\n  world');
+    await page.locator('main form button').click();
+    expect(page.url()).toBe(chat.origin + plain);
+    await page.locator('.messages').getByText('world').waitFor();
+    await page.emulateMedia({ media: 'print' });
+    expect(await page.locator('form').first().isVisible()).toBe(false);
+  });
+});
 
 describe.runIf(hasTool('tidy'))('the HTML of the plain page', () => {
   it('is valid', async () => {
