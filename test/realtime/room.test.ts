@@ -268,6 +268,40 @@ describe('the broadcaster', () => {
   });
 });
 
+describe('a batch', () => {
+  it('is encoded once for each format in which it is read', () => {
+    const { room, say } = startRoom();
+    const received: Frames[] = [];
+    for (let n = 0; n < 3; n++)
+      room.subscribe({ firstBatch: 0, write: (frames) => void received.push(frames) });
+    say();
+    room.broadcast({ type: 'count', data: 7 });
+    say();
+    while (!room.writeSlice(0));
+    const [first] = received;
+    expect(received).toHaveLength(3);
+    for (const frames of received) {
+      expect(frames.webSocket).toBe(first?.webSocket);
+      expect(frames.lines).toBe(first?.lines);
+      expect(frames.eventStream('e')).toBe(first?.eventStream('e'));
+    }
+    const lines = first?.lines.toString().trimEnd().split('\n') ?? [];
+    expect(lines.map((line) => JSON.parse(line).type)).toEqual(['chat', 'count', 'chat']);
+    const [one, count, two] = lines;
+    expect(first?.eventStream('e').toString()).toBe(
+      `id: e/1\ndata: ${one}\n\ndata: ${count}\n\nid: e/2\ndata: ${two}\n\n`,
+    );
+  });
+
+  it('holds texts of any length in each format', () => {
+    for (const size of [0, 100, 125, 126, 65_535, 65_536]) {
+      const frames = Frames.encode({ type: 'join', user: ANN, data: 'é'.repeat(size) });
+      expect(JSON.parse(frames.lines.toString()).data).toHaveLength(size);
+      expect(frames.eventStream('e').toString()).toBe(`data: ${frames.lines.toString()}\n`);
+    }
+  });
+});
+
 describe('a text frame', () => {
   it('has the header of its length (RFC 6455, 5.2)', () => {
     const sizes = [0, 100, 125, 126, 65_535, 65_536, 100_000];

@@ -191,6 +191,26 @@ describe('an event stream', () => {
     expect(text).toContain('\r\n\r\nretry: 1000\n\nid: ');
   });
 
+  it('goes on when its client sends another request, and leaves nothing behind', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    const head = `Host: 127.0.0.1\r\nCookie: ${ann.cookie}`;
+    const socket = connect(chat.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes) => {
+      text += bytes.toString();
+    });
+    socket.write(`GET /api/rooms/lobby/events HTTP/1.1\r\n${head}\r\n\r\n`);
+    await vi.waitFor(() => expect(text).toContain('"list"'));
+    socket.write(`GET /api/me HTTP/1.1\r\n${head}\r\n\r\n`);
+    await says(ann, 'still here');
+    await vi.waitFor(() => expect(text).toContain('still here'));
+    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    socket.destroy();
+    for (let n = 0; n < 3; n++) await says(ann, 'more'); // the server notices when it writes
+    await chat.untilClosed('sse');
+  });
+
   it('answers HEAD with the head alone', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
