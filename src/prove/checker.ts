@@ -2,6 +2,7 @@
 import { createReadStream, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { translations } from '../shared/i18n/en.js';
 import { type ChatEvent, LIMITS, type RoomEvent } from '../shared/protocol.js';
 import { MARKER_LENGTH, markerOf, markersIn } from './generator.js';
 import {
@@ -16,6 +17,7 @@ import {
   type View,
 } from './history.js';
 import { Model, type TimedState } from './model.js';
+import type { PlainMessage } from './transports.js';
 
 /** How long deleted text may stay in the files without any progress. */
 const RESIDUE_TIMEOUT_MS = 15_000;
@@ -230,6 +232,23 @@ export async function checkPages(pages: AsyncIterable<RoomEvent>, check: RoomChe
     if (event.type === 'edit') checkEdit(event, check);
   }
   if (next > 0) room.violate('lost', `the pages start with ${next + 1}`);
+}
+
+/** Compares a room as plain HTML with the model. */
+export async function checkPlainPages(
+  messages: AsyncIterable<PlainMessage>,
+  { room, model }: RoomCheck,
+): Promise<void> {
+  const missing = new Set(Array.from(model.messages(), ([id]) => id));
+  for await (const { id, text } of messages) {
+    const state = model.finalState(id);
+    const expected = state?.deleted === undefined ? state?.data : translations.message.deleted;
+    if (text !== expected)
+      room.violate('diverged', `the plain page has "${text}" for ${id}, in place of "${expected}"`);
+    if (!missing.delete(id)) room.violate('duplicated', `the plain pages have ${id} twice`);
+  }
+  const [first] = missing;
+  if (first !== undefined) room.violate('lost', `the plain pages lack ${first}`);
 }
 
 function checkEdit(event: Extract<RoomEvent, { type: 'edit' }>, { room, model }: RoomCheck): void {

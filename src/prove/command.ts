@@ -42,7 +42,7 @@ synced is dropped. At the end:
 - The logs must contain every acknowledged command exactly once, under its number, with the author's name and mentions of
   that time. A message without a cid that the server could not store must not be there. Each rejection must follow from the rules at that place in the log. Times must not go back.
 - Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay
-  from 0 and the pages must equal the state that results from the log.
+  from 0, the pages and the plain HTML must equal the state that results from the log.
 - Search and the list of mentions must find every message that is in the rooms, and no other. The room list, the read
   marks, the names and who is here must be right.
 - Deleted text must be gone from replays, pages and, within seconds, files. "verify" must find no fault.

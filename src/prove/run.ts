@@ -11,6 +11,7 @@ import {
   checkLog,
   checkObservedStates,
   checkPages,
+  checkPlainPages,
   checkView,
   findResidue,
   type RoomCheck,
@@ -29,6 +30,7 @@ import {
   waitUntil,
 } from './nemesis.js';
 import { checkPresence, checkQueries } from './queries.js';
+import { readPlainPages } from './transports.js';
 import { Writer } from './writer.js';
 
 export interface RunOptions extends Schedule {
@@ -189,6 +191,7 @@ async function checkReaders(writers: readonly Writer[], http: HttpClient, check:
     for (const { subscriber } of channels)
       if (subscriber.room === check.room) checkView(code, subscriber.view, check);
   await checkPages(http.reverseLog(check.room.name), check);
+  await checkPlainPages(readPlainPages(http, check.room.name), check);
   checkObservedStates(check);
 }
 

@@ -1,6 +1,6 @@
 /**
  * The transports without a WebSocket, as a client of a run reads them: event streams, lines and long polls. Each delivers
- * frames as JSON, and then a close code once, as a WebSocket does.
+ * frames as JSON, and then a close code once, as a WebSocket does. And the room as plain HTML.
  */
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import { CLOSE } from '../shared/protocol.js';
@@ -123,4 +123,29 @@ async function poll(
 function closeCodeOf(status: number): number {
   if (status === 401) return CLOSE.notSignedIn[0];
   return status === 429 || status >= 500 ? LOST : CLOSE.protocolError[0];
+}
+
+/** A message of the plain page, with the text that a browser shows. */
+export interface PlainMessage {
+  readonly id: number;
+  readonly text: string;
+}
+
+/** Reads a room as plain HTML, page by page from the first event on; the newest message of a page comes first. */
+export async function* readPlainPages(
+  { port, cookie }: { readonly port: number; readonly cookie: string },
+  room: string,
+): AsyncGenerator<PlainMessage> {
+  for (let after: string | undefined = '0'; after !== undefined; ) {
+    const url: string = `http://127.0.0.1:${port}/r/${room}/plain?after=${after}`;
+    const html: string = await (await fetch(url, { headers: { cookie } })).text();
+    for (const [, id, markup = ''] of html.matchAll(/<li id="m(\d+)">.*?<div dir="auto">(.*?)<\/div>/gs))
+      yield { id: Number(id), text: textOf(markup) };
+    after = /href="\?after=(\d+)"/.exec(html)?.[1];
+  }
+}
+
+function textOf(markup: string): string {
+  const text = markup.replaceAll('<br>', '\n').replace(/<[^>]*>/g, '');
+  return text.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
 }
