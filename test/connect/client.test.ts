@@ -7,17 +7,15 @@ import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
-import {
-  type ConnectOptions,
-  connect,
-  type RoomClient,
-  type TransportName,
-} from '../../src/connect/client.js';
+import type * as Client from '../../src/connect/client.js';
+import type { ConnectOptions, RoomClient, TransportName } from '../../src/connect/client.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
 import { memoryStore } from '../client/memory-store.js';
 import { type Chat, hasTool, startChat, temporaryFolder } from '../harness.js';
 import { freePort, ROOT, startServer } from '../process.js';
 
+// what build.js makes of that file
+const { connect } = (await import(join(ROOT, 'public/client.js'))) as typeof Client;
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const TRANSPORTS: readonly TransportName[] = ['websocket', 'stream', 'poll'];
 
