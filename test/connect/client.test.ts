@@ -7,17 +7,18 @@ import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
-import {
-  type ConnectOptions,
-  connect,
-  type RoomClient,
-  type TransportName,
-} from '../../src/connect/client.js';
+import type * as Client from '../../src/connect/client.js';
+import type { ConnectOptions, RoomClient, TransportName } from '../../src/connect/client.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
 import { memoryStore } from '../client/memory-store.js';
 import { type Chat, hasTool, startChat, temporaryFolder } from '../harness.js';
 import { freePort, ROOT, startServer } from '../process.js';
 
+const SCRIPT = readFileSync(join(ROOT, 'public/client.js'));
+// what build.js makes of client.ts; by its path, vite would take it for an asset
+const { connect } = (await import(
+  `data:text/javascript;base64,${SCRIPT.toString('base64')}`
+)) as typeof Client;
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const TRANSPORTS: readonly TransportName[] = ['websocket', 'stream', 'poll'];
 
@@ -222,11 +223,9 @@ describe('a client', () => {
 });
 
 describe('GET /client.js', () => {
-  const script = readFileSync(join(ROOT, 'public/client.js'));
-
   it('is one file of at most 6 KB that needs nothing else', () => {
-    expect(gzipSync(script, { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
-    expect(script.toString()).not.toMatch(/\bimport\b|\brequire\b|\bprocess\b|\bdocument\b|\bwindow\b/);
+    expect(gzipSync(SCRIPT, { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
+    expect(SCRIPT.toString()).not.toMatch(/\bimport\b|\brequire\b|\bprocess\b|\bdocument\b|\bwindow\b/);
   });
 
   it.each(['/client.js', '/client.d.ts'])('serves %s to pages of every origin', async (path) => {

@@ -373,7 +373,7 @@ export const translations: Translations = {
     doNotDisturbHow: '开启后不显示通知，也不播放提示音。',
     connection: '连接',
     transports: {
-      websocket: 'WebSocket',
+      websocket: 'WebSocket 连接',
       stream: '事件流（此处无法使用 WebSocket）',
       poll: '长轮询（此处无法使用 WebSocket 和事件流，不显示谁在线）',
     },
