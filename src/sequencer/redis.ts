@@ -63,6 +63,10 @@ return {'begun', add('0-0', 0, 'kind', 'begin', 'identity', ARGV[2], 'digest', A
 ${common}
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1])
 return {'begun', add('0-0', 0, 'kind', 'begin', 'identity', ARGV[2], 'digest', ARGV[3])}`,
+  /** epoch, reason */
+  halt: `${common}
+if not epoch or epoch == ARGV[1] then redis.call('HSET', KEYS[2], 'halted', ARGV[2]) end
+return {'halted'}`,
   /** id, epoch */
   confirm: `${common}
 if halted or epoch ~= ARGV[2] or less(last, ARGV[1]) then return {'lost'} end
@@ -197,8 +201,8 @@ export class RedisLink implements StreamLink {
     await this.#run('replace', [identity.epoch, JSON.stringify(identity), digest]);
   }
 
-  async halt(reason: string): Promise<void> {
-    await within(this.#writer.sendCommand(['HSET', stateKey, 'halted', reason]));
+  async halt(epoch: string, reason: string): Promise<void> {
+    await within(this.#run('halt', [epoch, reason]));
   }
 
   async confirm(through: string, epoch: string, replicas: number): Promise<number> {

@@ -73,7 +73,8 @@ export interface StreamLink {
   append(batch: NewBatch): Promise<AppendReply>;
   /** Begins the stream. Does nothing when there is one, or when it was halted. */
   begin(identity: Identity, digest: string): Promise<void>;
-  halt(reason: string): Promise<void>;
+  /** Does nothing to a stream of another epoch. */
+  halt(epoch: string, reason: string): Promise<void>;
   /** Appends a confirmation when enough replicas have everything up to this id. Returns how many have it. */
   confirm(through: string, epoch: string, replicas: number): Promise<number>;
   /** Deletes entries that are older than this many hours. */
@@ -166,6 +167,12 @@ interface Batch extends Pick<NewBatch, 'node' | 'n'> {
 
 type BatchEntry = Extract<Entry, { kind: 'batch' }>;
 
+interface Problem {
+  readonly text: string;
+  /** performance.now() */
+  readonly since: number;
+}
+
 interface Waiter {
   readonly position: string;
   readonly resolve: (reached: boolean) => void;
@@ -204,7 +211,8 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   #caughtUp = false;
   #downSince: number | undefined = Number.NEGATIVE_INFINITY;
   #linkProblem: string | undefined = 'connecting to Redis';
-  #writeProblem: string | undefined;
+  #writeProblem: Problem | undefined;
+  #replicaProblem: Problem | undefined;
   #applyProblem: string | undefined;
   #historyError: HistoryError | undefined;
   #digest: { readonly position: string; readonly value: string } | undefined;
@@ -232,7 +240,9 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   get problems(): readonly string[] {
     const catchingUp = this.#caughtUp ? undefined : `catching up: ${this.behind} entries behind`;
     const state = this.#historyError?.message ?? this.#linkProblem ?? catchingUp;
-    return [state, this.#writeProblem, this.#applyProblem].filter((problem) => problem !== undefined);
+    return [state, this.#writeProblem?.text, this.#replicaProblem?.text, this.#applyProblem].filter(
+      (problem) => problem !== undefined,
+    );
   }
 
   get isStale(): boolean {
@@ -269,10 +279,12 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     }
   }
 
-  /** A short loss of the connection is waited for. */
+  /** A short failure is waited for. */
   #accepts(): boolean {
-    const down = this.#downSince !== undefined && performance.now() - this.#downSince > commandTimeoutMs;
-    return !this.#historyError && this.#wasCaughtUp && !down && this.#queue.length < maxQueuedCommands;
+    const failures = [this.#downSince, this.#writeProblem?.since, this.#replicaProblem?.since];
+    const before = performance.now() - commandTimeoutMs;
+    if (failures.some((since) => since !== undefined && since < before)) return false;
+    return !this.#historyError && this.#wasCaughtUp && this.#queue.length < maxQueuedCommands;
   }
 
   async close(): Promise<void> {
@@ -364,7 +376,9 @@ export class SharedSequencer implements Sequencer, SharedOrder {
       state = await link.state();
     }
     const start = await this.#startIn(state, link);
-    this.#epoch = state.epoch ?? '';
+    const epoch = state.epoch ?? '';
+    if (this.#epoch !== epoch) this.#giveUp(refusedResult); // the new stream counts from 1
+    this.#epoch = epoch;
     this.#newestSeq = state.seq;
     this.#read = start;
     this.#applied = start;
@@ -400,7 +414,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   async #halt(link: StreamLink): Promise<never> {
     const reason =
       'the stream lost entries that a node has applied: run new-epoch on the node whose data is to be continued';
-    await link.halt(reason);
+    await link.halt(this.#handler.identity.epoch, reason);
     throw new HistoryError(reason, false);
   }
 
@@ -410,6 +424,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
       cursor = through;
       if (this.#ended || link !== this.#link) throw new Error('this connection is over');
       for (const entry of entries) {
+        if (entry.kind === 'begin' && this.#read.id !== beginning) throw new Error('the stream was replaced');
         if (entry.prev !== this.#read.id) await this.#onBrokenChain(link);
         this.#read = entry;
         this.#unapplied.push(entry);
@@ -424,16 +439,12 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   /** The entry that follows ours was deleted because of its age, or ours was lost. */
   async #onBrokenChain(link: StreamLink): Promise<never> {
     const first = await link.first();
-    if (first && compare(this.#read.id, first.id) < 0 && !this.#isBeginning(first))
+    if (first && compare(this.#read.id, first.id) < 0)
       throw new HistoryError(
         `this node fell behind: the stream begins at ${first.id}, after its position ${this.#read.id}. Restore a newer backup`,
         true,
       );
     return this.#halt(link);
-  }
-
-  #isBeginning({ prev }: Entry): boolean {
-    return prev === beginning && this.#read.id !== beginning;
   }
 
   /** Applies what was read, again and again while the disk fails. */
@@ -635,7 +646,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
         this.#confirmLater(link, reply.id);
         return;
       case 'gap':
-        this.#resending = true;
+        this.#onGap(batch);
         return;
       case 'halted':
       case 'lost':
@@ -643,14 +654,24 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     }
   }
 
+  /** An earlier batch was refused, so both are sent again. When there is none, the stream has lost our count. */
+  #onGap(batch: Batch): void {
+    const [first] = [...this.#batches.values()].filter(({ appended }) => !appended);
+    if (first === batch) this.#giveUp(refusedResult);
+    else this.#resending = true;
+  }
+
   #onAppendError(link: StreamLink, error: unknown): void {
     if (link !== this.#link) return; // the next connection sends it again
     const message = error instanceof Error ? error.message : String(error);
     this.#resending = true;
-    if (this.#writeProblem === undefined)
-      this.#options.logger.error({ problem: message }, 'Redis refuses to write');
-    this.#writeProblem = `Redis refuses to write: ${message}`;
+    this.#writeProblem = this.#noteProblem(this.#writeProblem, `Redis refuses to write: ${message}`);
     if (message.startsWith('READONLY')) link.destroy(); // the primary may be elsewhere by now
+  }
+
+  #noteProblem(before: Problem | undefined, text: string): Problem {
+    if (!before) this.#options.logger.error({ problem: text }, 'Redis does not store messages');
+    return { text, since: before?.since ?? performance.now() };
   }
 
   #onAnswered(link: StreamLink): void {
@@ -686,8 +707,9 @@ export class SharedSequencer implements Sequencer, SharedOrder {
       for (let through = ''; through !== this.#toConfirm && link === this.#link; ) {
         through = this.#toConfirm;
         const count = await link.confirm(through, this.#epoch, waitReplicas);
-        this.#writeProblem =
-          count >= waitReplicas ? undefined : `${count} of ${waitReplicas} replicas have the newest entries`;
+        const text = `${count} of ${waitReplicas} replicas have the newest entries`;
+        this.#replicaProblem =
+          count >= waitReplicas ? undefined : this.#noteProblem(this.#replicaProblem, text);
       }
     } catch (error) {
       this.#onAppendError(link, error);

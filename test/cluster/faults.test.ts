@@ -1,6 +1,8 @@
 /** What becomes of nodes when Redis is down, frozen, full, read-only, flushed or set back. */
 import { describe, expect, it } from 'vitest';
 import { openRedis } from '../../src/sequencer/redis.js';
+import { databaseFile } from '../../src/store/database.js';
+import { readHistory } from '../../src/store/store.js';
 import { oneport } from '../cli/commands.js';
 import { type Chat, hasTool, temporaryFolder, type Visitor } from '../harness.js';
 import { spawnServer, startServer } from '../process.js';
@@ -128,6 +130,7 @@ describe.skipIf(!hasRedis)('Redis', () => {
     const { a, b, ann } = await chatOf(redis);
     await redis.command('SCRIPT', 'FLUSH');
     await redis.command('XADD', 'oneport:stream', '*', 'what', 'junk');
+    await redis.command('DEL', 'oneport:nodes');
     await postUntilStored(a, ann, 'two');
     await redis.command('XADD', 'oneport:stream', '*', 'prev', '0-0', 'seq', 'x');
     await postUntilStored(b, ann, 'three');
@@ -193,6 +196,20 @@ describe.skipIf(!hasRedis)('Redis', () => {
     const room = await at(b, ann).enters('lobby', { query: `?after=1&epoch=${before}` });
     expect(await room.sees({ type: 'hello' })).toMatchObject({ complete: false, last: 2 });
     expect(await oneport(['new-epoch'], b.dataDir, { REDIS_URL: redis.url })).toMatchObject({ code: 1 });
+  });
+
+  it('may be flushed and begun anew at once: nobody stops the new stream', async () => {
+    const redis = await startRedis();
+    const { a, b, ann } = await chatOf(redis);
+    await untilEqual([a, b]);
+    const { sessionKey, instance, digest } = readHistory(databaseFile(b.dataDir));
+    const link = await openRedis(redis.url);
+    await redis.command('FLUSHALL');
+    await link.replace({ epoch: 'another', sessionKey, instance }, digest);
+    link.destroy();
+    await postUntilStored(a, ann, 'two');
+    expect([a.server.epoch, b.server.epoch]).toEqual(['another', 'another']);
+    expect(await read(b, ann)).toEqual(['one', 'two']);
   });
 
   it('may lose its newest entries: the node that has them stops all, and none is numbered twice', async () => {
