@@ -155,10 +155,10 @@ describe.skipIf(!hasRedis)('Redis', () => {
       await new Promise((resolve) => setTimeout(resolve, 30 * cuts)); // cuts that fall into different moments
     }
     await everything;
+    await untilEqual([a, b]);
     const stored = await read(a, ann);
     expect([...stored].sort()).toEqual(['one', ...all].sort());
     expect(await read(b, ann)).toEqual(stored);
-    await untilEqual([a, b]);
     const heads = await Promise.all([a, b].map(({ dataDir }) => oneport(['verify'], dataDir)));
     expect(heads[0]?.code).toBe(0);
     expect(heads[1]?.out).toBe(heads[0]?.out);

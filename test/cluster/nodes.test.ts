@@ -100,7 +100,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     await cleo.enters('lobby');
     await room.sees({ type: 'join', user: bob.user });
     await b.stop();
-    await room.seesAll({ type: 'left', user: bob.user }, 1, 9000);
+    await room.seesAll({ type: 'left', user: bob.user }, 1, 15_000);
     expect(room.frames.filter(({ type }) => type === 'left')).toHaveLength(1);
   });
 
