@@ -119,8 +119,8 @@ describe('prove', () => {
 describe('prove finds the mutant', () => {
   type Sample = readonly [name: string, kills: number, kinds: readonly string[]];
   const disk: readonly Sample[] = [
-    ['commit-synced-late', 3, ['lost', 'wrongly rejected', 'out of order', 'inconsistent']],
-    ['failed-commit-acknowledged', 6, ['lost', 'duplicated', 'out of order', 'inconsistent']],
+    ['commit-synced-late', 10, ['lost', 'wrongly rejected', 'out of order', 'inconsistent']],
+    ['failed-commit-acknowledged', 10, ['lost', 'duplicated', 'out of order', 'inconsistent']],
   ];
   const sample: readonly Sample[] = [
     ['ack-before-commit', 8, ['lost', 'inconsistent', 'duplicated', 'out of order']],

@@ -37,10 +37,11 @@ own messages and on those of others. Clients send a command again, with the same
 without a cid is sent once. Some cids are used again in another room. Clients set read marks, mention each other, change
 their names, sign out and come back as somebody else. In each room a reader changes between WebSocket, event stream,
 lines and long polling all the time. Connections are cut at random; the server is killed and restarted. On Linux with the
-C compiler "cc", syncs and writes of the databases fail at times, and 40 % of the kills are power cuts: what was not
-synced is dropped. At the end:
+C compiler "cc", syncs and writes of the databases fail at times, and about 30 % of the kills are power cuts: what was
+not synced is dropped. At the end:
 - The logs must contain every acknowledged command exactly once, under its number, with the author's name and mentions of
-  that time. A message without a cid that the server could not store must not be there. Each rejection must follow from the rules at that place in the log. Times must not go back.
+  that time. A message without a cid that the server could not store must not be there. Each rejection must follow from
+  the rules at that place in the log. Times must not go back.
 - Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay
   from 0, the pages and the plain HTML must equal the state that results from the log.
 - Search and the list of mentions must find every message that is in the rooms, and no other. The room list, the read

@@ -26,8 +26,8 @@ const POLL_MS = 20;
 /** Length of the time after the last start, in intervals between kills. */
 const LAST_INTERVALS = 3;
 /** Percentages: of kills that are power cuts, of kills before which the disk fails, and of those that come meanwhile. */
-const PERCENT = { powerCut: 40, fault: 50, killInFault: 50 } as const;
-const FAULTS = ['sync', 'write', 'stall'] as const;
+const PERCENT = { powerCut: 40, fault: 60, killInFault: 60 } as const;
+const FAULTS = ['sync', 'sync', 'write', 'stall'] as const;
 const FAULT_MS: Range = [50, 300];
 /** Limits the wait for a refusal while the disk fails. */
 const REFUSAL_TIMEOUT_MS = 1_000;
@@ -152,8 +152,9 @@ export async function runNemesis(
     await failDisk(target, restarts, isChance(random, PERCENT.killInFault));
     await server.kill();
     restarts.kills++;
+    const mayBeStored = history.isDiskFailing; // a power cut would drop what was refused
     setFault(target, 'none');
-    if (target.disk && isChance(random, PERCENT.powerCut)) {
+    if (target.disk && !mayBeStored && isChance(random, PERCENT.powerCut)) {
       restarts.powerCuts++;
       target.disk.cutPower(random);
     }
