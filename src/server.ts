@@ -13,6 +13,7 @@ import { createApp, isBodySizeAllowed } from './http/app.js';
 import { PlainConnections, UnreadAnswers } from './http/connections.js';
 import { onClientError } from './http/errors.js';
 import type { OrderState } from './http/health.js';
+import { RateLimiter } from './http/rate-limiter.js';
 import { RequestQueue } from './http/request-queue.js';
 import { createMetrics } from './metrics.js';
 import { isValidRequest } from './origin.js';
@@ -352,6 +353,7 @@ function attachHttp(
     hub,
     readers,
     store,
+    searchLimiter: new RateLimiter(config.limits.messageRate, now, 1000), // as many searches as messages
     metrics: createMetrics({
       ...{ hub, store, telemetry, shared: sequencer.shared },
       databaseFile: databaseFile(config.dataDir),

@@ -151,7 +151,7 @@ class PolledPages {
   }
 
   json(room: string, request: PageRequest): string {
-    const key = `${room} ${request.after} ${request.limit}`;
+    const key = `${this.#deps.epoch} ${room} ${request.after} ${request.limit}`;
     const known = this.#pages.get(key);
     if (known?.last === this.#deps.log.last(room)) return known.json;
     const page = messagesPage(room, request, this.#deps);

@@ -18,11 +18,10 @@ import { type HealthDeps, healthRoutes } from './health.js';
 import { type LinkDeps, linkRoutes } from './links.js';
 import { manifestRoute, pageRoutes } from './page.js';
 import { plainRoutes } from './plain.js';
-import { RateLimiter } from './rate-limiter.js';
 import { type SigninDeps, signinRoutes } from './signin.js';
 import { staticFiles } from './static.js';
 
-export interface AppDeps extends Omit<ApiDeps, 'searchLimiter'>, SigninDeps, LinkDeps, HealthDeps {
+export interface AppDeps extends ApiDeps, SigninDeps, LinkDeps, HealthDeps {
   readonly store: ApiDeps['store'] & LinkDeps['store'];
   readonly config: Config;
   readonly sessionCookie: SessionCookie;
@@ -50,14 +49,12 @@ export function createApp(deps: AppDeps): Koa {
   app.use(checkRequest(deps));
   app.use(followOrder(deps));
   app.use(bodyReader());
-  // as many searches as messages a second
-  const searchLimiter = new RateLimiter(deps.config.limits.messageRate, deps.now, 1000);
   for (const routes of [
     healthRoutes(deps),
     signinRoutes(deps),
     linkRoutes(deps),
-    apiRoutes({ ...deps, searchLimiter }),
-    plainRoutes({ ...deps, searchLimiter }),
+    apiRoutes(deps),
+    plainRoutes(deps),
     pageRoutes(deps),
     manifestRoute(deps),
     socketRoute(),
