@@ -41,6 +41,8 @@ export type DialogName =
   | 'signOut';
 export type SearchScope = { readonly room?: string; readonly before?: number };
 
+const pollRefreshMs = 30_000;
+
 /** Each room of this server is reached through it. */
 const endpoint: Omit<Endpoint, 'room'> = {
   base: new URL(basePath, location.href),
@@ -124,6 +126,16 @@ export class App {
     this.notifications.start();
     this.#notifier.setVisibleRoom(this.#session.peek().name);
     startServiceWorker((address) => this.#navigate(address, false));
+    this.#refreshWhilePolling();
+  }
+
+  /** Long polling does not tell of other rooms. */
+  #refreshWhilePolling(): void {
+    clock.after(pollRefreshMs, () => {
+      const state = this.#session.peek().connection.state.peek();
+      if (state.state === 'live' && state.transport === 'poll') void this.#roomList.refresh();
+      this.#refreshWhilePolling();
+    });
   }
 
   /** Shows a room, or one message of it, without loading a page. */

@@ -184,18 +184,13 @@ async function streamEvents(endpoint: Endpoint, events: LinkEvents, signal: Abor
   for (;;) {
     const path = roomPath(room, 'events') + query(events.position(), history);
     const headers = { accept: 'text/event-stream' };
-    const { response, body } = await openBody(endpoint, path, { headers, signal });
-    if (!body) return closeOf(response);
-    const close = await readMessages(body, events);
+    const response = await endpoint.fetch(path, { headers, signal });
+    // The page of a proxy may be an answer too.
+    const isStream = response.ok && response.headers.get('content-type')?.startsWith('text/event-stream');
+    if (!isStream || !response.body) return closeOf(response);
+    const close = await readMessages(response.body, events);
     if (close[0] !== plannedCode) return close;
   }
-}
-
-/** A response that is no event stream, as the page of a proxy, has no `body`. */
-async function openBody({ fetch }: Endpoint, path: string, init: RequestInit) {
-  const response = await fetch(path, init);
-  const isStream = response.ok && response.headers.get('content-type')?.startsWith('text/event-stream');
-  return { response, body: isStream ? response.body : null };
 }
 
 /** Resolves with what the event `close` says. Our server writes each message as one line `data:`. */
@@ -305,9 +300,6 @@ export function roomPath(room: string, resource: string): string {
 }
 
 function query(at: Position | undefined, history?: number): string {
-  const { after, epoch } = at ?? {};
-  const params = Object.entries({ after, epoch, history }).flatMap(([name, value]) =>
-    value === undefined ? [] : `${name}=${encodeURIComponent(value)}`,
-  );
-  return params.length > 0 ? `?${params.join('&')}` : '';
+  const params = Object.entries({ ...at, history }).filter(([, value]) => value !== undefined);
+  return `?${new URLSearchParams(params.map(([name, value]): [string, string] => [name, String(value)]))}`;
 }
