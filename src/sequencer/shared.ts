@@ -402,7 +402,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     );
   }
 
-  /** It is asked for once a second, and takes a while with many rooms. Nothing changes the data before this node has joined. */
+  /** Remembered, because many rooms take a while. Nothing changes the data before this node has joined. */
   #ownDigest(): string {
     const position = this.#handler.position ?? '';
     if (this.#digest?.position !== position) this.#digest = { position, value: this.#handler.digest() };
