@@ -402,11 +402,10 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     );
   }
 
-  /** Counting all rooms takes a while, and it is asked for once a second. */
+  /** Remembered, because many rooms take a while. Nothing changes the data before this node has joined. */
   #ownDigest(): string {
     const position = this.#handler.position ?? '';
-    if (this.#digest?.position !== position || position === '')
-      this.#digest = { position, value: this.#handler.digest() };
+    if (this.#digest?.position !== position) this.#digest = { position, value: this.#handler.digest() };
     return this.#digest.value;
   }
 
