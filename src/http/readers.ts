@@ -18,6 +18,8 @@ type Refusal = 'stopping' | 'too_many_connections' | 'too_fast';
 
 /** The polls of a user in a room. */
 export interface Poll {
+  /** The number of the newest event of the room. */
+  readonly last: number;
   /** Whether the server ended the waits because the session is over. */
   readonly isSignedOut: boolean;
   /** Returns whether an answer has to wait, although the room has an event for it. */
@@ -120,8 +122,7 @@ export async function waitForEvent(
     throw badRequest(`"wait" must be a whole number from 1 to ${maxWaitSeconds}.`);
   const poll = deps.readers.poll(session, room);
   if (typeof poll === 'string') throw toHttpError(poll);
-  const last = deps.log.last(room);
-  if (last < after || (last > after && !poll.delaysAnswer())) return true;
+  if (poll.last < after || (poll.last > after && !poll.delaysAnswer())) return true;
   ctx.req.socket.setTimeout(seconds * 1000 + answerTimeoutMs);
   await new Promise<void>((resolve) => {
     const stop = poll.wait(after, seconds * 1000, () => {

@@ -185,6 +185,11 @@ export class PollConnection implements Connection {
     return this.#isOpen;
   }
 
+  /** The number of the newest event of the room. */
+  get last(): number {
+    return this.room.last;
+  }
+
   /** Returns whether an answer has to wait, although the room has an event for it. */
   delaysAnswer(): boolean {
     return this.#polls.delaysAnswer();
