@@ -4,7 +4,7 @@
  */
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { systemClock as clock } from '../connect/clock.js';
-import type { Endpoint } from '../connect/transport.js';
+import type { Endpoint, Reader, Readers } from '../connect/transport.js';
 import type { RoomFrame, RoomSummary, SearchPage, User } from '../shared/protocol.js';
 import { type Address, onNavigate, pushAddress } from './address.js';
 import * as api from './api.js';
@@ -47,8 +47,14 @@ const pollRefreshMs = 30_000;
 const endpoint: Omit<Endpoint, 'room'> = {
   base: new URL(basePath, location.href),
   fetch: api.fetchBelow,
+  readers: { stream: lazyReader('stream'), poll: lazyReader('poll') },
   openSocket: (url, subprotocol) => new WebSocket(url, subprotocol),
 };
+
+/** Most browsers never need it. */
+function lazyReader(name: keyof Readers): Reader {
+  return async (...args) => (await import('../connect/readers.js')).httpReaders[name](...args);
+}
 
 export class App {
   /** Undefined until the server has named the user once. */

@@ -12,6 +12,7 @@ import type { HelloFrame, PostCommand, Problem, RoomEvent, ServerFrame, User } f
 import { observable, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type TransportMemory } from './connection.js';
 import { ConnectionSubmitter, newCid, noStore, type OutboxStore, StoredOutbox, sendLoop } from './outbox.js';
+import { httpReaders } from './readers.js';
 import {
   type Endpoint,
   type Frame,
@@ -352,6 +353,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
       ...parseAddress(this.#options),
       history,
       fetch: (path, init) => this.fetch(path, init),
+      readers: httpReaders,
       openSocket: WebSocket && ((url, protocols) => openSocket(WebSocket, url.href, protocols, this.cookie)),
     };
   }

@@ -37,7 +37,7 @@ function collect(room: RoomClient) {
   };
 }
 
-describe.runIf(hasTool('nginx'))('behind a proxy', { timeout: 60_000 }, () => {
+describe.runIf(hasTool('nginx'))('behind a proxy', { timeout: 90_000 }, () => {
   it('goes over to a stream within 5 s when upgrades are blocked, and back, and loses nothing', async () => {
     const { nginx, room, bob } = await start(OPEN);
     const seen = collect(room);
@@ -52,7 +52,7 @@ describe.runIf(hasTool('nginx'))('behind a proxy', { timeout: 60_000 }, () => {
     expect(performance.now() - cutAt).toBeLessThan(5_000);
     expect(await room.say('over the stream')).toBeGreaterThan(0);
     nginx.change(OPEN);
-    await expect.poll(() => transportOf(room), { timeout: 40_000 }).toBe('websocket');
+    await expect.poll(() => transportOf(room), { timeout: 50_000 }).toBe('websocket');
     clearInterval(talk);
     await bob.seesAll({ type: 'chat' }, said + 1);
     await seen.has(said + 1);
