@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { hasTool } from './harness.js';
 
 export const CHROMIUM = '/usr/bin/chromium';
@@ -20,9 +20,16 @@ const LAUNCH = { executablePath: CHROMIUM, args: FLAGS };
 
 export const hasChromium = hasTool('chromium');
 
+let sharedBrowser: Promise<Browser> | undefined;
+afterAll(async () => (await sharedBrowser)?.close());
+
+/** The browser of a test file, because starting one takes a second. Its contexts, which share nothing, end with the test. */
 export async function openBrowser(): Promise<Browser> {
-  const browser = await chromium.launch(LAUNCH);
-  onTestFinished(() => browser.close());
+  sharedBrowser ??= chromium.launch(LAUNCH);
+  const browser = await sharedBrowser;
+  onTestFinished(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+  });
   return browser;
 }
 

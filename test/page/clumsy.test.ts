@@ -177,7 +177,7 @@ describe.runIf(hasChromium)('a double click', { timeout: 60_000 }, () => {
     await openDialog(page, 'Settings');
     await page.getByRole('button', { name: 'Create link' }).dblclick();
     await page.getByRole('img', { name: 'QR code of the link' }).waitFor();
-    expect(await page.locator('.device-link').count()).toBe(1);
+    await expect.poll(() => page.locator('.device-link').count()).toBe(1);
     expect(await page.locator('.settings .caution').count()).toBe(0);
   });
 });

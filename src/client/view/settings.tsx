@@ -116,8 +116,12 @@ function DeviceLink({ app }: { app: App }) {
   const link = useSignal<Answer<OneTimeLink> | undefined>(undefined);
   const { device, deviceHow, deviceCreate, deviceNote } = t.value.settings;
   const problems: Readonly<Record<string, string>> = t.value.problems;
+  const creating = useSignal(false);
   const create = async () => {
+    if (creating.peek()) return; // a second link would end the first one
+    creating.value = true;
     link.value = await app.createLink();
+    creating.value = false;
   };
   const { value } = link;
   return (
