@@ -126,8 +126,6 @@ describe('prove finds the mutant', () => {
     ['ack-before-commit', 8, ['lost', 'inconsistent', 'duplicated', 'out of order']],
     ['edits-survive-deletion', 6, ['not deleted']],
     ['number-skipped', 2, ['out of order']],
-    ['cid-ignores-room', 4, ['lost']],
-    ['people-not-in-chain', 1, ['invalid']],
     ['page-ignores-edits', 2, ['diverged']],
     ...(hasTool('cc') ? disk : []),
   ];
