@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node';
+import type { Reporter, TestModule } from 'vitest/node';
 
 /** The last line: how many passed, failed and were left out. */
 class Closing implements Reporter {
@@ -14,19 +14,6 @@ class Closing implements Reporter {
     process.stdout.write(
       `\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped${notRun}\n`,
     );
-  }
-}
-
-/** These files take longest. They start first, so that no worker waits for another one at the end. */
-const slowestFiles = ['a11y', 'prove', 'clumsy', 'browser-speed', 'nginx', 'deploy', 'browser-shell'];
-
-class SlowestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
-      const at = slowestFiles.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
-      return at < 0 ? slowestFiles.length : at;
-    };
-    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -47,7 +34,6 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 20_000,
     maxWorkers: 2,
-    sequence: { sequencer: SlowestFirst },
     reporters: ['default', new Closing()],
   },
 });

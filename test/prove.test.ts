@@ -124,7 +124,7 @@ describe('prove finds the mutant', () => {
   ];
   const sample: readonly Sample[] = [
     ['ack-before-commit', 8, ['lost', 'inconsistent', 'duplicated', 'out of order']],
-    ['edits-survive-deletion', 6, ['not deleted']],
+    ['edits-survive-deletion', 10, ['not deleted']],
     ['number-skipped', 2, ['out of order']],
     ['page-ignores-edits', 2, ['diverged']],
     ...(hasTool('cc') ? disk : []),
