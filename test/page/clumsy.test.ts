@@ -1,10 +1,18 @@
 /** Hasty, clumsy and hostile users in Chromium: double clicks, keys before the page is ready, steps in the wrong order. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, openBrowser, say, shows } from '../chromium.js';
+import { hasChromium, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, onOtherDevice, openDialog, openPage, says, visitor } from './people.js';
+import {
+  eventually,
+  onOtherDevice,
+  openBeforeScript,
+  openDialog,
+  openPage,
+  says,
+  visitor,
+} from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder(), MESSAGE_RATE: '0' } });
 const row = (page: Page, id: number) => page.locator(`li.message[data-id="${id}"]`);
@@ -41,19 +49,7 @@ function log(page: Page): Promise<string> {
 
 describe.runIf(hasChromium)('keys', { timeout: 60_000 }, () => {
   it('before the page is ready are in the composer when it is', async () => {
-    const server = await start();
-    const context = await (await openBrowser()).newContext();
-    await context.request.post(`${server.origin}/signin`, { data: { name: 'Ann' } });
-    const page = await context.newPage();
-    let sendScript = () => {};
-    const isSlow = new Promise<void>((resolve) => {
-      sendScript = resolve;
-    });
-    await page.route(/\/js\/(main|chunk).*\.js/, async (route) => {
-      await isSlow;
-      await route.continue();
-    });
-    await page.goto(`${server.origin}/r/lobby`, { waitUntil: 'commit' });
+    const { page, sendScript } = await openBeforeScript(await start(), 'Ann');
     await page.locator('.boot textarea').waitFor();
     await page.keyboard.type('early bird');
     sendScript();

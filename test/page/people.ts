@@ -17,6 +17,26 @@ export async function openPage(
   return { context, page };
 }
 
+/** A user's browser whose page waits for its script until `sendScript` is called. */
+export async function openBeforeScript(
+  server: RunningServer,
+  name: string,
+): Promise<{ page: Page; sendScript: () => void }> {
+  const context = await (await openBrowser()).newContext();
+  await context.request.post(`${server.origin}/signin`, { data: { name } });
+  const page = await context.newPage();
+  let sendScript = () => {};
+  const isSent = new Promise<void>((resolve) => {
+    sendScript = resolve;
+  });
+  await page.route(/\/js\/(main|chunk).*\.js/, async (route) => {
+    await isSent;
+    await route.continue();
+  });
+  await page.goto(`${server.origin}/r/lobby`, { waitUntil: 'commit' });
+  return { page, sendScript };
+}
+
 /** The same user in another browser. */
 export async function onOtherDevice(
   server: RunningServer,

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser, openProfile, say, shows, signInByForm } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { openPage, posts, says, texts, visitor } from './people.js';
+import { openBeforeScript, openPage, posts, says, texts, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -34,19 +34,7 @@ function givesFile(page: Page, type: 'drop' | 'dragover' | 'paste'): Promise<boo
 
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   it('has a shape before its script runs', async () => {
-    const server = await start();
-    const context = await (await openBrowser()).newContext();
-    await context.request.post(`${server.origin}/signin`, { data: { name: 'Ann' } });
-    const page = await context.newPage();
-    let sendScript = () => {};
-    const isSlow = new Promise<void>((resolve) => {
-      sendScript = resolve;
-    });
-    await page.route(/\/js\/(main|chunk).*\.js/, async (route) => {
-      await isSlow;
-      await route.continue();
-    });
-    await page.goto(`${server.origin}/r/lobby`, { waitUntil: 'commit' });
+    const { page, sendScript } = await openBeforeScript(await start(), 'Ann');
     await page.locator('.boot .skeleton').first().waitFor();
     sendScript();
     await page.getByText('This is the start of').waitFor();
