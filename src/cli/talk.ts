@@ -76,7 +76,7 @@ function parseArguments(args: readonly string[]): Options {
   };
 }
 
-/** Who talks to which server. */
+/** The user, and the server of the conversation. */
 class Session {
   readonly options: Options;
   readonly #terminal: Terminal;
@@ -371,7 +371,7 @@ const chatHelp = `  TEXT               says it
   /rooms             lists the rooms; /unread only those with something new
   /join ROOM         goes to another room
   /search WORDS      finds messages; as on the page, with from: and in:
-  /people            who is here
+  /people            the people in the room
   /name NAME         takes another name
   /quit              leaves, as Ctrl+D
   //TEXT             says a text that begins with a slash`;

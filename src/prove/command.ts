@@ -45,7 +45,7 @@ not synced is dropped. At the end:
 - Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay
   from 0, the pages and the plain HTML must equal the state that results from the log.
 - Search and the list of mentions must find every message that is in the rooms, and no other. The room list, the read
-  marks, the names and who is here must be right.
+  marks, the names and the people in a room must be right.
 - Deleted text must be gone from replays, pages and, within seconds, files. "verify" must find no fault.
 Otherwise the command exits with 1, prints the first evidence and keeps the folder.`,
   async run(args, { out, err, now, onStop }) {

@@ -935,7 +935,7 @@ const presence = {
     },
   },
   'join-not-announced': {
-    fault: 'Tells nobody who joins.',
+    fault: 'Announces nobody when they join.',
     plant: () => {
       const { enter } = Presence.prototype;
       Presence.prototype.enter = function silent(user) {
@@ -972,7 +972,7 @@ const session = {
     plant: () => withNewMeta('session_keys'),
   },
   'cookie-outlives-sign-out': {
-    fault: 'Accepts the cookie of a person who has signed out.',
+    fault: 'Accepts a cookie after its owner has signed out.',
     plant: () => {
       SessionCookie.prototype.isCurrent = () => true;
       return {};
