@@ -69,7 +69,11 @@ async function holds(path: string, answer: Response, method = 'get'): Promise<un
   const body = await answer.text();
   if (at(response, 'content') !== undefined)
     expect(Object.keys(at(response, 'content') as object)).toContain(type);
-  if (at(response, 'headers', 'Location')) expect(answer.headers.get('location')).toBeTruthy();
+  for (const [name, header] of Object.entries(at(response, 'headers') ?? {}))
+    expect([name, answer.headers.get(name)]).toEqual([
+      name,
+      at(header, 'schema', 'const') ?? expect.any(String),
+    ]);
   if (!type.endsWith('json')) return body;
   const value: unknown = JSON.parse(body);
   const reference = at(at(responses, key), '$ref');
@@ -89,7 +93,10 @@ function holdsFrame(channel: string, frame: Frame): void {
   expect([frame, fitting.length], faults.flat().join('\n')).toEqual([frame, 1]);
 }
 
-/** The paths of the routes in the sources, in the spelling of OpenAPI. */
+/** The files that programs load; the others belong to the page. */
+const clientFiles = ['get /client.d.ts', 'get /client.js'];
+
+/** The paths of the routes in the sources, in the spelling of OpenAPI, and of the files for programs. */
 function routes(): string[] {
   const folder = join(ROOT, 'src', 'http');
   const found = readdirSync(folder).flatMap((file) => {
@@ -103,7 +110,7 @@ function routes(): string[] {
         `${method} ${prefix}${path.replace(/:(\w+)/g, '{$1}').replace(/\$\{\w+\}/, 'manifest.webmanifest')}`,
     );
   });
-  return [...new Set(found)].sort();
+  return [...new Set([...found, ...clientFiles])].sort();
 }
 
 describe('docs/openapi.yaml', () => {
@@ -166,6 +173,8 @@ async function holdsPages(ann: Visitor): Promise<void> {
     ['/r/{room}/plain', '/r/lobby/plain?room=a+b'],
     ['/signin', '/signin'],
     ['/manifest.webmanifest', '/manifest.webmanifest'],
+    ['/client.js', '/client.js'],
+    ['/client.d.ts', '/client.d.ts'],
     ['/healthz', '/healthz'],
     ['/readyz', '/readyz'],
     ['/metrics', '/metrics'],
