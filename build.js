@@ -64,7 +64,7 @@ function buildServer() {
 
 /** Names that only the client itself uses: neither in its types nor on the wire. Short ones save 2 % of it. */
 const INTERNAL =
-  /^(answersPings|onAlive|onClosed|onAnswer|onConnectionLost|onRefused|choice|isLive|checkAlive|submitter|waitReady|openLink|settle|wasLive|submit|beforeFallback|peek|subscribe|openSocket|readers|link)$/;
+  /^(answersPings|onAlive|onClosed|onAnswer|onConnectionLost|onRefused|choice|isLive|checkAlive|submitter|waitReady|openLink|settle|wasLive|submit|beforeFallback|peek|subscribe|openSocket|readers|link|base|clock|kind|open|observable|load|next|connect|stop|isNew)$/;
 
 /** The client for programs: one file without imports, and one with its types. */
 async function buildClient() {

@@ -7,18 +7,19 @@
  *   const number = await room.say('Hello');
  *   for await (const event of room) …
  */
-import { parseJsonObject } from '../shared/parse.js';
 import type { HelloFrame, PostCommand, Problem, RoomEvent, ServerFrame, User } from '../shared/protocol.js';
 import { observable, systemClock } from './clock.js';
 import { Connection, type ConnectionState, type TransportMemory } from './connection.js';
-import { ConnectionSubmitter, newCid, noStore, type OutboxStore, StoredOutbox, sendLoop } from './outbox.js';
+import { ConnectionSubmitter, newCid, noStore, Outbox, type OutboxStore, sendLoop } from './outbox.js';
 import { httpReaders } from './readers.js';
 import {
   type Endpoint,
   type Frame,
+  jsonPost,
   openLink,
   type Position,
   parseProblem,
+  readJson,
   type SocketLike,
   type TransportName,
   transportsOf,
@@ -91,7 +92,7 @@ export function connect(target: string | URL | ConnectOptions): RoomClient {
 
 interface Waiting {
   readonly resolve: (id: number) => void;
-  readonly reject: (error: OneportError) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 const defaultHistory = 50;
@@ -108,7 +109,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   readonly #waiting = new Map<string, Waiting>();
   #isStarted = false;
   #hello: HelloFrame | undefined;
-  #outbox: StoredOutbox | undefined;
+  #outbox: Outbox | undefined;
   #position: Position | undefined;
   #queue: RoomEvent[] = [];
   /** The queue was full, so it lacks what came later. */
@@ -118,7 +119,7 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   constructor(options: ConnectOptions) {
     this.#options = options;
     const { after, epoch, cookie = '' } = options;
-    for (const pair of cookie.split('; ').filter(Boolean)) this.#keepCookie(pair);
+    for (const pair of cookie.split('; ')) this.#keepCookie(pair);
     if (after !== undefined) this.#position = { after, epoch };
     this.#endpoint = this.#createEndpoint();
     this.#connection = this.#createConnection();
@@ -142,9 +143,8 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   /** Takes a name, or renames who is signed in. @throws OneportError `name_taken`, `bad_name`, `too_many` */
   async signIn(name: string): Promise<User> {
-    const headers = { 'content-type': 'application/json', accept: 'application/json' };
-    const response = await this.fetch('signin', { method: 'POST', headers, body: JSON.stringify({ name }) });
-    const { id, name: taken, error } = parseJsonObject(await response.text()) ?? {};
+    const response = await this.fetch('signin', jsonPost({ name }));
+    const { id, name: taken, error } = await readJson(response);
     if (!response.ok) {
       const { code = 'closed', message = `status ${response.status}` } = parseProblem(error) ?? {};
       throw new OneportError(code, message);
@@ -243,11 +243,19 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   /** The first hello tells whose outbox it is. */
   async #submit(command: PostCommand, cid = newCid()): Promise<number> {
-    const outbox = await this.#until(() => this.#outbox);
+    let outbox: Outbox;
+    do outbox = await this.#until(() => (this.#isPending(cid) ? undefined : this.#outbox));
+    while (this.#isPending(cid));
     return new Promise((resolve, reject) => {
       this.#waiting.set(cid, { resolve, reject });
-      outbox.add(command, cid).catch(reject);
+      outbox.add(command, cid).catch((error) => this.#take(cid)?.reject(error));
     });
+  }
+
+  /** A repeated cid waits, so that the server answers it: with the same number, or with `cid_conflict`. */
+  #isPending(cid: string): boolean {
+    const messages = this.#outbox?.messages.value ?? [];
+    return this.#waiting.has(cid) || messages.some((message) => message.cid === cid && !message.problem);
   }
 
   #onFrame(frame: Frame): void {
@@ -281,9 +289,14 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
     this.#position = { ...this.#position, after: event.id };
   }
 
-  #onStored(cid: string, id: number): void {
-    this.#waiting.get(cid)?.resolve(id);
+  #take(cid: string): Waiting | undefined {
+    const waiting = this.#waiting.get(cid);
     this.#waiting.delete(cid);
+    return waiting;
+  }
+
+  #onStored(cid: string, id: number): void {
+    this.#take(cid)?.resolve(id);
     void this.#outbox?.settle(cid);
     this.#submitter.onAnswer(cid, { kind: 'settled' });
   }
@@ -294,7 +307,8 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   async #startSending(user: User): Promise<void> {
     const { store = noStore() } = this.#options;
-    const outbox = new StoredOutbox(store, { user: user.id, room: this.#endpoint.room });
+    const of = { user: user.id, room: this.#endpoint.room };
+    const outbox = new Outbox(store, of, systemClock, observable([]));
     await outbox.load();
     this.#outbox = outbox;
     this.#notify();
@@ -305,10 +319,10 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
 
   /** A message of an earlier run stays in the store, with its problem. */
   async #onRefused(cid: string, problem: Problem): Promise<void> {
-    const waiting = this.#waiting.get(cid);
-    this.#waiting.delete(cid);
+    const waiting = this.#take(cid);
     await (waiting ? this.#outbox?.settle(cid) : this.#outbox?.refuse(cid, problem));
     waiting?.reject(new OneportError(problem.code, problem.message));
+    this.#notify();
   }
 
   #onState(state: ConnectionState): void {
@@ -321,9 +335,9 @@ export class RoomClient implements AsyncIterable<RoomEvent> {
   }
 
   #endError(): OneportError {
-    const { state } = this;
-    const [code, reason] = state.state === 'ended' ? [state.code, state.reason] : [];
-    return new OneportError(endCodes[Number(code)] ?? 'closed', `ended: ${reason} (${code})`);
+    const end: { readonly state: string; readonly code?: number; readonly reason?: string } = this.state;
+    const { code = 0, reason } = end;
+    return new OneportError(endCodes[code] ?? 'closed', `ended: ${reason} (${code})`);
   }
 
   #catchUp(): void {

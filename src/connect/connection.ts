@@ -210,7 +210,7 @@ export class Connection {
     if (!ack || Number(ack['id']) > this.#delivered) return;
     this.#ack = undefined;
     this.#cancelEcho();
-    this.#deps.onFrame(ack);
+    if (ack['cid'] !== undefined) this.#deps.onFrame(ack);
   }
 
   #onLive(attempt: Attempt): void {

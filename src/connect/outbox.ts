@@ -3,7 +3,7 @@
  * it is answered: the server stores a cid once.
  */
 import type { PostCommand, Problem } from '../shared/protocol.js';
-import { backoffMs, type Clock, type Observable, observable, sleep, untilValue } from './clock.js';
+import { backoffMs, type Clock, sleep, untilValue, type Writable } from './clock.js';
 import type { Connection } from './connection.js';
 import type { SendResult } from './transport.js';
 
@@ -48,60 +48,78 @@ export function noStore(): OutboxStore {
   return { add: async () => ++seq, all: async () => [], refuse: nothing, remove: nothing };
 }
 
-/** What the loop sends: the page has its own, which all tabs share. */
-export interface Outbox {
-  readonly messages: Observable<readonly unknown[]>;
-  /** The first message that may be sent. */
-  readonly next: Sendable | undefined;
-  /** The server has it. */
-  settle(cid: string): Promise<void>;
-  /** The server will not take it. */
-  refuse(cid: string, problem: Problem): Promise<void>;
-}
 export type Sendable = Pick<UnsavedMessage, 'cid' | 'posting'>;
 
-/** Sends a message once the store has it. */
-export class StoredOutbox implements Outbox {
-  readonly #messages = observable<readonly StoredMessage[]>([]);
-  readonly messages: Observable<readonly StoredMessage[]> = this.#messages;
+/**
+ * The messages of one user to one room, as their store has them. Programs hand in any store. The page hands in one that all
+ * its tabs share (client/outbox/outbox.ts).
+ */
+export class Outbox {
+  /** In order: those that wait, and those that the server rejected. */
+  readonly messages: Writable<readonly StoredMessage[]>;
   readonly #store: OutboxStore;
   readonly #of: Pick<UnsavedMessage, 'user' | 'room'>;
+  readonly #clock: Clock;
+  #reads = 0;
 
-  constructor(store: OutboxStore, of: Pick<UnsavedMessage, 'user' | 'room'>) {
+  constructor(
+    store: OutboxStore,
+    of: Pick<UnsavedMessage, 'user' | 'room'>,
+    clock: Clock,
+    messages: Writable<readonly StoredMessage[]>,
+  ) {
     this.#store = store;
     this.#of = of;
+    this.#clock = clock;
+    this.messages = messages;
   }
 
+  /** The first message that may be sent. */
   get next(): StoredMessage | undefined {
-    return this.#messages.value.find(({ problem }) => !problem);
+    const now = this.#clock.now();
+    return this.messages.peek().find(({ problem, heldUntil = 0 }) => !problem && heldUntil <= now);
   }
 
-  /** Takes up what an earlier run left. */
+  /** Reads the store, which other tabs and earlier runs share. The read that began last wins. */
   async load(): Promise<void> {
-    const stored = await this.#store.all(this.#of.user);
-    this.#messages.value = stored.filter(({ room }) => room === this.#of.room);
+    const read = ++this.#reads;
+    const all = await this.#store.all(this.#of.user);
+    if (read === this.#reads) this.messages.value = all.filter(({ room }) => room === this.#of.room);
   }
 
-  /** @throws what the store throws */
-  async add(posting: NewCommand, cid: string): Promise<void> {
-    const message = { ...this.#of, cid, posting, at: Date.now() };
-    const seq = await this.#store.add(message);
-    this.#messages.value = [...this.#messages.value, { ...message, seq }].sort((a, b) => a.seq - b.seq);
+  /** Resolves once the message is stored, and so may be sent. @throws what the store throws */
+  async add(posting: NewCommand, cid: string, { replaces = cid, heldUntil }: AddOptions = {}): Promise<void> {
+    const message = { ...this.#of, cid, posting, at: this.#clock.now(), heldUntil };
+    const seq = await this.#store.add(message, replaces);
+    const others = this.#without(cid).filter((other) => other.cid !== replaces);
+    this.messages.value = [...others, { ...message, seq }].sort((a, b) => a.seq - b.seq);
   }
 
+  /** The server has it, or the user discarded it. */
   async settle(cid: string): Promise<void> {
-    const others = this.#messages.value.filter((message) => message.cid !== cid);
-    if (others.length === this.#messages.value.length) return;
-    this.#messages.value = others;
+    const others = this.#without(cid);
+    if (others.length === this.messages.peek().length) return;
+    this.messages.value = others;
     await this.#store.remove(cid);
   }
 
+  /** The server will not take it. */
   async refuse(cid: string, problem: Problem): Promise<void> {
-    this.#messages.value = this.#messages.value.map((message) =>
-      message.cid === cid ? { ...message, problem } : message,
-    );
+    this.messages.value = this.messages
+      .peek()
+      .map((message) => (message.cid === cid ? { ...message, problem } : message));
     await this.#store.refuse(cid, problem);
   }
+
+  #without(cid: string): readonly StoredMessage[] {
+    return this.messages.peek().filter((message) => message.cid !== cid);
+  }
+}
+
+export interface AddOptions {
+  /** cid of a message that is removed in the same step; default: that of the message itself */
+  readonly replaces?: string | undefined;
+  readonly heldUntil?: number | undefined;
 }
 
 /**
@@ -133,8 +151,8 @@ export interface SendLoopDeps {
   readonly random: () => number;
   /** Resolves with the next message, or undefined when there are no more. */
   readonly next?: (signal: AbortSignal) => Promise<Sendable | undefined>;
-  /** Called instead of keeping the message with its problem. */
-  readonly onRefused?: (message: Sendable, problem: Problem) => void | Promise<void>;
+  /** The server will not take a message: settles it, or keeps it with its problem. */
+  readonly onRefused: (message: Sendable, problem: Problem) => void | Promise<void>;
 }
 
 /** Errors after which the same message is sent again, with the same cid. All others are final. */
@@ -164,8 +182,7 @@ async function nextSendable(outbox: Outbox, signal: AbortSignal): Promise<Sendab
 }
 
 async function sendUntilSettled(deps: SendLoopDeps, message: Sendable, signal: AbortSignal): Promise<void> {
-  const { outbox, submitter, clock, random } = deps;
-  const { onRefused = ({ cid }, problem) => outbox.refuse(cid, problem) } = deps;
+  const { outbox, submitter, clock, random, onRefused } = deps;
   for (let tries = 0; !signal.aborted; tries++) {
     await submitter.waitReady(signal);
     if (signal.aborted || outbox.next?.cid !== message.cid) return;

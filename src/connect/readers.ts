@@ -23,7 +23,7 @@ import {
 async function streamEvents(endpoint: Endpoint, events: LinkEvents, signal: AbortSignal): Promise<Close> {
   const { room, history } = endpoint;
   for (;;) {
-    const path = roomPath(room, 'events') + query(events.position(), history);
+    const path = roomPath(room, 'events') + query({ ...events.position(), history });
     const headers = { accept: 'text/event-stream' };
     const response = await endpoint.fetch(path, { headers, signal });
     // The page of a proxy may be an answer too.
@@ -74,7 +74,7 @@ async function pollPages(endpoint: Endpoint, events: LinkEvents, signal: AbortSi
   let at = events.position();
   let hello: Frame | undefined = { type: 'hello', room, user: me.value, complete: true };
   for (;;) {
-    const answer = await get(endpoint, pagePath(endpoint, at, hello ? 0 : pollSeconds), signal);
+    const answer = await get(endpoint, pagePath(endpoint, at, hello ? undefined : pollSeconds), signal);
     if (answer.close) return answer.close;
     const page = parsePage(answer.value);
     if (!page) return [brokenCode, 'no answer'];
@@ -96,11 +96,10 @@ async function pollPages(endpoint: Endpoint, events: LinkEvents, signal: AbortSi
 function pagePath(
   { room, history = defaultHistory }: Endpoint,
   at: Position | undefined,
-  wait: number,
+  wait: number | undefined,
 ): string {
-  const path = roomPath(room, 'messages');
-  if (!at) return `${path}?limit=${Math.max(1, history)}`;
-  return `${path}?after=${at.after}&limit=${pollEvents}${wait > 0 ? `&wait=${wait}` : ''}`;
+  const params = at ? { ...at, limit: pollEvents, wait } : { limit: Math.max(1, history) };
+  return roomPath(room, 'messages') + query(params);
 }
 
 function parsePage(value: unknown) {

@@ -83,18 +83,14 @@ export function transportsOf({ openSocket }: Pick<Endpoint, 'openSocket'>): read
 }
 
 export function openLink(name: TransportName, endpoint: Endpoint, events: LinkEvents): Link {
-  switch (name) {
-    case 'websocket':
-      return openWebSocket(endpoint, events);
-    case 'stream':
-    case 'poll':
-      return openHttpLink(endpoint, events, endpoint.readers[name]);
-  }
+  return name === 'websocket'
+    ? openWebSocket(endpoint, events)
+    : openHttpLink(endpoint, events, endpoint.readers[name]);
 }
 
 function openWebSocket({ base, room, history, openSocket }: Endpoint, events: LinkEvents): Link {
   if (!openSocket) throw new Error('no WebSocket');
-  const url = new URL(`ws/${encodeURIComponent(room)}${query(events.position(), history)}`, base);
+  const url = new URL(`ws/${encodeURIComponent(room)}${query({ ...events.position(), history })}`, base);
   url.protocol = base.protocol.replace('http', 'ws');
   const socket = openSocket(url, JSON_SUBPROTOCOL);
   socket.addEventListener('message', ({ data }) => onText(String(data), events));
@@ -127,18 +123,24 @@ function openHttpLink(endpoint: Endpoint, events: LinkEvents, read: Reader): Lin
   };
 }
 
-/** Turns the answer of a POST into the frame that a socket would get. */
+/**
+ * Turns the answer of a POST into the frame that a socket would get. A new event comes by itself, with its cid. Its ack has
+ * none, because the cid may be in use again when it arrives.
+ */
 async function post({ fetch, room }: Endpoint, command: PostCommand, events: LinkEvents): Promise<void> {
   const result = await postCommand(fetch, room, command);
   const { cid } = command;
-  if (result.kind === 'settled') events.onFrame({ type: 'ack', cid, id: result.id });
-  else if (result.kind === 'error') events.onFrame({ type: 'error', cid, data: result.problem });
-  else events.onFrame({ type: 'error', cid, data: { code: 'storage', message: 'No answer.' } });
+  if (result.kind === 'settled') {
+    events.onFrame({ type: 'ack', id: result.id, ...(!result.isNew && { cid }) });
+    return;
+  }
+  const data = result.kind === 'error' ? result.problem : { code: 'storage', message: 'No answer.' };
+  events.onFrame({ type: 'error', cid, data });
 }
 
 export type SendResult =
-  /** `id`: the number of its event, where the answer names it */
-  | { readonly kind: 'settled'; readonly id?: number }
+  /** `id`: the number of its event, where the answer names it. `isNew`: the command was not stored before. */
+  | { readonly kind: 'settled'; readonly id?: number; readonly isNew?: boolean }
   | { readonly kind: 'error'; readonly problem: Problem }
   /** No answer, or one that a retry may change; the command may be stored or not. */
   | { readonly kind: 'lost' };
@@ -150,17 +152,20 @@ export async function postCommand(
   command: PostCommand,
   init: RequestInit = {},
 ): Promise<SendResult> {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' };
-  const body = JSON.stringify(command);
   try {
-    const response = await request(roomPath(room, 'messages'), { method: 'POST', headers, body, ...init });
+    const response = await request(roomPath(room, 'messages'), { ...jsonPost(command), ...init });
     const { id, error } = await readJson(response);
-    if (response.ok && typeof id === 'number') return { kind: 'settled', id };
+    if (response.ok && typeof id === 'number') return { kind: 'settled', id, isNew: response.status === 201 };
     const problem = parseProblem(error);
     return problem && isFinal(response.status) ? { kind: 'error', problem } : { kind: 'lost' };
   } catch {
     return { kind: 'lost' };
   }
+}
+
+export function jsonPost(body: object): RequestInit {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  return { method: 'POST', headers, body: JSON.stringify(body) };
 }
 
 /** A retry would get the same answer. Sign-out, rate limits and server errors are not final. */
@@ -187,7 +192,7 @@ export function roomPath(room: string, resource: string): string {
   return `api/rooms/${encodeURIComponent(room)}/${resource}`;
 }
 
-export function query(at: Position | undefined, history?: number): string {
-  const params = Object.entries({ ...at, history }).filter(([, value]) => value !== undefined);
-  return `?${new URLSearchParams(params.map(([name, value]): [string, string] => [name, String(value)]))}`;
+/** Leaves out what is undefined. */
+export function query(params: object): string {
+  return `?${new URLSearchParams(JSON.parse(JSON.stringify(params)))}`;
 }

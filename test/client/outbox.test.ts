@@ -5,7 +5,6 @@ import { ManualClock } from './clock.js';
 import { say, textOf } from './commands.js';
 import { memoryStore } from './memory-store.js';
 
-let cids = 0;
 let clock: ManualClock;
 let strandings = 0;
 const stranded = () => strandings++;
@@ -18,7 +17,6 @@ function open(store: OutboxStore, changed = () => {}, user = 'ann', room = 'lobb
     store,
     user,
     room,
-    newCid: () => `cid-${++cids}`,
     clock,
     onChanged: changed,
     onUnpersisted: stranded,
@@ -34,7 +32,7 @@ function shown(outbox: SharedOutbox): readonly string[] {
 /** Sends until nothing is pending. */
 async function sent(outbox: SharedOutbox): Promise<readonly string[]> {
   const all: string[] = [];
-  for (let next = outbox.next; next; next = outbox.next) {
+  for (let next = outbox.outbox.next; next; next = outbox.outbox.next) {
     all.push(textOf(next));
     void outbox.settle(next.cid);
   }
@@ -71,16 +69,16 @@ const tooLong = { code: 'text_too_long', message: 'too long' } as const;
 test('shows and sends a message only once it is stored', async () => {
   const outbox = open(memoryStore());
   const kept = outbox.add(say('hi'));
-  expect([shown(outbox), outbox.next]).toEqual([[], undefined]);
+  expect([shown(outbox), outbox.outbox.next]).toEqual([[], undefined]);
   await kept;
-  expect([shown(outbox), outbox.next && textOf(outbox.next)]).toEqual([['hi'], 'hi']);
+  expect([shown(outbox), outbox.outbox.next && textOf(outbox.outbox.next)]).toEqual([['hi'], 'hi']);
 });
 
 test('shows a message as saving while the store is slow, and holds it back', () => {
   const outbox = open({ ...memoryStore(), add: () => new Promise(() => {}) });
   void outbox.add(say('hi'));
   clock.advance(300);
-  expect([shown(outbox), outbox.next]).toEqual([['hi…'], undefined]);
+  expect([shown(outbox), outbox.outbox.next]).toEqual([['hi…'], undefined]);
 });
 
 test('keeps messages in order for their writer and room, longer than the tab', async () => {
@@ -99,7 +97,7 @@ test('removes a settled message in all tabs', async () => {
   const store = memoryStore();
   const outbox = open(store);
   await outbox.add(say('hi'));
-  await outbox.settle(outbox.next?.cid ?? '');
+  await outbox.settle(outbox.outbox.next?.cid ?? '');
   expect([shown(outbox), await store.all('ann')]).toEqual([[], []]);
 });
 
@@ -108,7 +106,7 @@ test('removes a message of another tab that is settled before this tab has read 
   const writer = open(store);
   await writer.add(say('hi'));
   const reader = open(store);
-  await reader.settle(writer.next?.cid ?? '');
+  await reader.settle(writer.outbox.next?.cid ?? '');
   await reader.reload();
   expect([shown(reader), await store.all('ann')]).toEqual([[], []]);
 });
@@ -131,24 +129,24 @@ test('ignores what a slow read of the store says about settled and new messages'
   await kept;
   slow[0]?.();
   await first;
-  expect(outbox.next && textOf(outbox.next)).toBe('hi');
+  expect(outbox.outbox.next && textOf(outbox.outbox.next)).toBe('hi');
 });
 
 test('keeps a rejected message with its reason, sends the others, and can retry or discard it', async () => {
   const outbox = open(memoryStore());
   await outbox.add(say('one'));
   await outbox.add(say('two'));
-  const first = outbox.next?.cid ?? '';
-  await outbox.refuse(first, tooLong);
-  expect([shown(outbox), outbox.messages.value[0]?.problem, outbox.next && textOf(outbox.next)]).toEqual([
-    ['one!', 'two'],
-    tooLong,
-    'two',
-  ]);
+  const first = outbox.outbox.next?.cid ?? '';
+  await outbox.outbox.refuse(first, tooLong);
+  expect([
+    shown(outbox),
+    outbox.messages.value[0]?.problem,
+    outbox.outbox.next && textOf(outbox.outbox.next),
+  ]).toEqual([['one!', 'two'], tooLong, 'two']);
   await retry(outbox, first);
   expect(shown(outbox)).toEqual(['two', 'one']);
   expect(outbox.messages.value[1]?.cid).toBe(first);
-  await outbox.refuse(first, tooLong);
+  await outbox.outbox.refuse(first, tooLong);
   await outbox.discard(first);
   expect(shown(outbox)).toEqual(['two']);
 });
@@ -156,20 +154,20 @@ test('keeps a rejected message with its reason, sends the others, and can retry 
 test('uses a new cid after a conflict', async () => {
   const outbox = open(memoryStore());
   await outbox.add(say('one'));
-  const first = outbox.next?.cid ?? '';
-  await outbox.refuse(first, conflict);
+  const first = outbox.outbox.next?.cid ?? '';
+  await outbox.outbox.refuse(first, conflict);
   await retry(outbox, first);
-  expect([shown(outbox), outbox.next?.cid === first]).toEqual([['one'], false]);
+  expect([shown(outbox), outbox.outbox.next?.cid === first]).toEqual([['one'], false]);
 });
 
 test('sends a reply again as a new message when its target is gone', async () => {
   const outbox = open(memoryStore());
   await outbox.add({ type: 'chat', data: 'yes', reply: 7 });
-  const first = outbox.next?.cid ?? '';
-  await outbox.refuse(first, { code: 'deleted', message: 'deleted' });
+  const first = outbox.outbox.next?.cid ?? '';
+  await outbox.outbox.refuse(first, { code: 'deleted', message: 'deleted' });
   await retry(outbox, first);
-  expect(outbox.next?.posting).toEqual({ type: 'chat', data: 'yes' });
-  expect(outbox.next?.cid).not.toBe(first);
+  expect(outbox.outbox.next?.posting).toEqual({ type: 'chat', data: 'yes' });
+  expect(outbox.outbox.next?.cid).not.toBe(first);
 });
 
 test('sends from this tab, in order, when the store hangs', async () => {
@@ -178,9 +176,11 @@ test('sends from this tab, in order, when the store hangs', async () => {
   bad.hangs = true;
   for (const text of ['one', 'two']) void outbox.add(say(text));
   clock.advance(2_999);
-  expect([shown(outbox), outbox.next, strandings]).toEqual([['one…', 'two…'], undefined, 0]);
+  expect([shown(outbox), outbox.outbox.next, strandings]).toEqual([['one…', 'two…'], undefined, 0]);
   clock.advance(1);
+  await settled();
   void outbox.add(say('three'));
+  await settled();
   expect(shown(outbox)).toEqual(['one?', 'two?', 'three?']);
   expect(strandings).toBeGreaterThan(0);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
@@ -194,6 +194,7 @@ test('stores everything once, under the same cids, when a hanging store recovers
   bad.hangs = true;
   for (const text of ['one', 'two']) void outbox.add(say(text));
   clock.advance(3_000);
+  await settled();
   const before = outbox.messages.value.map(({ cid }) => cid);
   await recover();
   expect(shown(outbox)).toEqual(['one', 'two']);
@@ -206,20 +207,21 @@ test('sends without a failing store, and offers it everything again, oldest firs
   bad.broken = true;
   await outbox.add(say('one'));
   await outbox.add(say('two'));
-  expect([shown(outbox), outbox.next && textOf(outbox.next), strandings]).toEqual([
+  expect([shown(outbox), outbox.outbox.next && textOf(outbox.outbox.next), strandings]).toEqual([
     ['one?', 'two?'],
     'one',
     2,
   ]);
   await recover();
   await outbox.add(say('three'));
+  await settled();
   expect(shown(outbox)).toEqual(['one', 'two', 'three']);
   expect((await inside()).map(textOf)).toEqual(['one', 'two', 'three']);
   expect(await sent(outbox)).toEqual(['one', 'two', 'three']);
   bad.hangs = true; // trusted again: the next message waits for it
   void outbox.add(say('four'));
   clock.advance(300);
-  expect([shown(outbox), outbox.next]).toEqual([['four…'], undefined]);
+  expect([shown(outbox), outbox.outbox.next]).toEqual([['four…'], undefined]);
 });
 
 test('stores no message before an earlier one', async () => {
@@ -237,11 +239,11 @@ test('can reject and retry a message that is not stored', async () => {
   const outbox = open(store);
   bad.broken = true;
   await outbox.add(say('one'));
-  const { cid } = outbox.next ?? { cid: '' };
-  await outbox.refuse(cid, tooLong);
-  expect([shown(outbox), outbox.next]).toEqual([['one!'], undefined]);
+  const { cid } = outbox.outbox.next ?? { cid: '' };
+  await outbox.outbox.refuse(cid, tooLong);
+  expect([shown(outbox), outbox.outbox.next]).toEqual([['one!'], undefined]);
   await retry(outbox, cid);
-  expect([shown(outbox), outbox.next?.cid]).toEqual([['one?'], cid]);
+  expect([shown(outbox), outbox.outbox.next?.cid]).toEqual([['one?'], cid]);
 });
 
 test('waits for no store that cannot be read', async () => {
@@ -260,7 +262,7 @@ test('tells other tabs of each change', async () => {
   let told = 0;
   const outbox = open(memoryStore(), () => told++);
   await outbox.add(say('one'));
-  await outbox.refuse(outbox.next?.cid ?? '', tooLong);
+  await outbox.outbox.refuse(outbox.outbox.next?.cid ?? '', tooLong);
   await outbox.discard(outbox.messages.value[0]?.cid ?? '');
   expect(told).toBe(3);
 });
@@ -272,7 +274,7 @@ test('holds a message back until its time, and lets others pass', async () => {
   expect(outbox.messages.value.map(({ isHeld = false }) => isHeld)).toEqual([true, false]);
   expect(await sent(outbox)).toEqual(['hi']);
   clock.advance(5_999);
-  expect(outbox.next).toBeUndefined();
+  expect(outbox.outbox.next).toBeUndefined();
   clock.advance(1);
   expect(await sent(outbox)).toEqual(['delete']);
 });
@@ -283,7 +285,7 @@ test('forgets a held message that is discarded', async () => {
   await outbox.add({ type: 'delete', target: 1 }, { holdMs: 6_000 });
   await outbox.discard(outbox.messages.value[0]?.cid ?? '');
   clock.advance(10_000);
-  expect([outbox.next, await store.all('ann')]).toEqual([undefined, []]);
+  expect([outbox.outbox.next, await store.all('ann')]).toEqual([undefined, []]);
 });
 
 test('holds a message back in every tab, also after a reload', async () => {
@@ -291,7 +293,7 @@ test('holds a message back in every tab, also after a reload', async () => {
   await open(store).add({ type: 'delete', target: 1 }, { holdMs: 6_000 });
   const other = open(store);
   await other.reload();
-  expect([other.next, other.messages.value[0]?.isHeld]).toEqual([undefined, true]);
+  expect([other.outbox.next, other.messages.value[0]?.isHeld]).toEqual([undefined, true]);
   clock.advance(6_000);
-  expect(other.next?.posting.type).toBe('delete');
+  expect(other.outbox.next?.posting.type).toBe('delete');
 });

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { isSendable, SharedOutbox } from '../../src/client/outbox/outbox.js';
 import { type OutboxStore, type Sendable, sendLoop } from '../../src/connect/outbox.js';
 import type { SendResult } from '../../src/connect/transport.js';
-import type { ErrorCode } from '../../src/shared/protocol.js';
+import type { ErrorCode, Problem } from '../../src/shared/protocol.js';
 import { immediateClock } from './clock.js';
 import { say, textOf } from './commands.js';
 import { memoryStore } from './memory-store.js';
@@ -31,21 +31,24 @@ class Server {
   }
 }
 
-let cids = 0;
 function openTab(store: OutboxStore, server: Server) {
-  const outbox = new SharedOutbox({
+  const shared = new SharedOutbox({
     store,
     user: 'ann',
     room: 'lobby',
-    newCid: () => `cid-${++cids}`,
     clock: immediateClock,
     onChanged: () => {},
     onUnpersisted: () => {},
   });
   const stop = new AbortController();
   const submitter = { waitReady: async () => {}, submit: (letter: Sendable) => server.submit(letter) };
-  const done = sendLoop({ outbox, submitter, clock: immediateClock, random: Math.random }, stop.signal);
-  return { outbox, close: () => stop.abort(), done };
+  const { outbox } = shared;
+  const onRefused = ({ cid }: Sendable, problem: Problem) => outbox.refuse(cid, problem);
+  const done = sendLoop(
+    { outbox, submitter, clock: immediateClock, random: Math.random, onRefused },
+    stop.signal,
+  );
+  return { outbox: shared, close: () => stop.abort(), done };
 }
 type Tab = ReturnType<typeof openTab>;
 

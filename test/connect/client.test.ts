@@ -93,6 +93,14 @@ describe.each(TRANSPORTS)('a client over %s', (name) => {
     await expect(last.say('other', { cid: 'c' })).rejects.toMatchObject({ code: 'cid_conflict' });
   });
 
+  it('answers a cid that is repeated meanwhile as the server does', async () => {
+    const room = await ann(await startChat(), name);
+    const first = room.say('one', { cid: 'c' });
+    const [same, other] = [room.say('one', { cid: 'c' }), room.say('other', { cid: 'c' })];
+    await expect(other).rejects.toMatchObject({ code: 'cid_conflict' });
+    expect(await Promise.all([first, same, room.say('two')])).toEqual([1, 1, 2]);
+  });
+
   it('keeps the order of what is posted at once', async () => {
     const room = await ann(await startChat(), name);
     const all = Array.from({ length: 20 }, (_, n) => room.say(`text ${n}`));
@@ -190,6 +198,34 @@ describe('a client', () => {
       [2, 'new'],
     ]);
     await expect.poll(() => store.all(user)).toMatchObject([{ cid: 'b', problem: { code: 'empty_text' } }]);
+  });
+
+  it('answers a cid that an earlier run left in the store as the server does', async () => {
+    const chat = await startChat();
+    const store = memoryStore();
+    const room = enter(chat.origin, { store });
+    const { id: user } = await room.signIn('Ann');
+    const left = { user, room: 'lobby', at: 1 };
+    for (const [cid, data] of [
+      ['a', 'left'],
+      ['b', ' '],
+    ] as const)
+      await store.add({ ...left, cid, posting: { type: 'chat', data } });
+    await expect(room.say('other', { cid: 'a' })).rejects.toMatchObject({ code: 'cid_conflict' });
+    expect(await room.say('mended', { cid: 'b' })).toBe(2);
+    await expect.poll(() => store.all(user)).toEqual([]);
+  });
+
+  it('rejects what its store does not take, and may be told it again', async () => {
+    const store = memoryStore();
+    let isFull = true;
+    const add: typeof store.add = (...message) =>
+      isFull ? Promise.reject(new Error('full')) : store.add(...message);
+    const room = enter((await startChat()).origin, { store: { ...store, add } });
+    await room.signIn('Ann');
+    await expect(room.say('one', { cid: 'c' })).rejects.toThrow('full');
+    isFull = false;
+    expect(await room.say('one', { cid: 'c' })).toBe(1);
   });
 
   it('rejects what is not stored when it is closed', async () => {

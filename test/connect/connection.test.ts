@@ -400,6 +400,13 @@ describe('a fallback', () => {
     expect([state(), stream.closed]).toEqual(['live', false]);
   });
 
+  test('passes no ack on that only says which event must come', () => {
+    stream.says({ type: 'ack', id: 3 }, chat(3, 'c'));
+    expect(frames.at(-1)).toEqual(chat(3, 'c'));
+    clock.advance(4_000);
+    expect([state(), stream.closed]).toEqual(['live', false]);
+  });
+
   test('is left when a message is stored but its event does not come', () => {
     stream.says({ type: 'ack', cid: 'c', id: 3 });
     clock.advance(4_000);

@@ -1,6 +1,6 @@
 /** Sends pending messages over HTTP to rooms that no tab shows. */
 import { backoffMs, type Clock, sleep, untilValue, withTimeout } from '../../connect/clock.js';
-import { newCid, type OutboxStore, type Sendable, type Submitter, sendLoop } from '../../connect/outbox.js';
+import { type OutboxStore, type Sendable, type Submitter, sendLoop } from '../../connect/outbox.js';
 import type { SendResult } from '../../connect/transport.js';
 import { sendMessage } from '../api.js';
 import { isSendable, type PendingMessage, SharedOutbox, storeTimeoutMs } from './outbox.js';
@@ -72,23 +72,16 @@ export class BackgroundSender {
   async #runSendLoop(room: string, abort: AbortSignal): Promise<void> {
     const { store, user, clock } = this.#deps;
     const onChanged = () => this.#channel.notify(room);
-    const outbox = new SharedOutbox({
-      store,
-      user,
-      room,
-      newCid,
-      clock,
-      onChanged,
-      onUnpersisted: () => {},
-    });
-    await outbox.reload();
+    const shared = new SharedOutbox({ store, user, room, clock, onChanged, onUnpersisted: () => {} });
+    const { outbox } = shared;
+    await shared.reload();
     const submitter = httpSubmitter(
       (message, signal) => sendMessage({ ...message, room }, signal),
       clock,
       Math.random,
     );
     const next = async () => {
-      await untilValue(outbox.messages, (all) => all.some(isSendable) || !all.some(isHeld), abort);
+      await untilValue(shared.messages, (all) => all.some(isSendable) || !all.some(isHeld), abort);
       return outbox.next;
     };
     const onRefused = settleOrRefuse(outbox);

@@ -1,5 +1,6 @@
 /**
- * Pending messages and changes of one user in one room, which all tabs share.
+ * Pending messages and changes of one user in one room, which all tabs share: the outbox of connect/outbox.ts, over a store
+ * that may fail.
  *
  * Invariants:
  * 1. A message is shown as waiting only once the store has it. Before that it is shown as saving and is not
@@ -10,9 +11,16 @@
  * Each tab writes one at a time, so no message is stored or sent before an earlier one.
  * 4. A cid is never reused for another text.
  */
-import { type ReadonlySignal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { type Clock, withTimeout } from '../../connect/clock.js';
-import type { NewCommand, Outbox, OutboxStore, StoredMessage, UnsavedMessage } from '../../connect/outbox.js';
+import {
+  type NewCommand,
+  newCid,
+  Outbox,
+  type OutboxStore,
+  type StoredMessage,
+  type UnsavedMessage,
+} from '../../connect/outbox.js';
 import type { Problem } from '../../shared/protocol.js';
 
 export interface PendingMessage extends UnsavedMessage, Partial<Pick<StoredMessage, 'seq' | 'problem'>> {
@@ -27,18 +35,10 @@ export function isSendable({ seq, unpersisted, problem, isHeld }: PendingMessage
   return (seq !== undefined || unpersisted === true) && problem === undefined && !isHeld;
 }
 
-/** Written here and not read back from the store yet. */
-interface LocalMessage extends PendingMessage {
-  readonly replaces?: string | undefined;
-  /** saving takes longer than `showUnsavedAfterMs` */
-  readonly isShown?: true;
-}
-
 export interface OutboxDeps {
   readonly store: OutboxStore;
   readonly user: string;
   readonly room: string;
-  readonly newCid: () => string;
   readonly clock: Clock;
   /** The store changed; notifies other tabs. */
   readonly onChanged: () => void;
@@ -46,135 +46,184 @@ export interface OutboxDeps {
   readonly onUnpersisted: () => void;
 }
 
-export interface AddOptions {
-  /** default: a new one */
-  readonly cid?: string;
-  /** does not send it earlier */
-  readonly holdMs?: number;
-  /** cid of a message that is removed in the same step */
-  readonly replaces?: string;
-}
-
 const showUnsavedAfterMs = 300;
 /** The store counts as failed after this time. */
 export const storeTimeoutMs = 3_000;
 
-export class SharedOutbox implements Outbox {
+export class SharedOutbox {
+  /** What is sent. */
+  readonly outbox: Outbox;
+  /** What is shown: waiting and rejected ones, and those that are being saved, in order. */
+  readonly messages: ReadonlySignal<readonly PendingMessage[]>;
   readonly #deps: OutboxDeps;
-  readonly #messages = signal<readonly PendingMessage[]>([]);
-  /** Waiting and rejected ones, in order. */
-  readonly messages: ReadonlySignal<readonly PendingMessage[]> = this.#messages;
-  #saved: readonly PendingMessage[] = [];
-  #local: readonly LocalMessage[] = [];
-  /** cids that are in the log or discarded; a slow read must not bring them back */
-  readonly #settled = new Set<string>();
-  #reads = 0;
-  /** the store failed and has not accepted a message since */
-  #storeFailing = false;
-  #writeQueue = Promise.resolve();
+  readonly #store: TabStore;
+  readonly #stored: Signal<readonly StoredMessage[]> = signal([]);
   #cancelHold = () => {};
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
-  }
-
-  get next(): PendingMessage | undefined {
-    return this.#messages.peek().find(isSendable);
+    this.#store = new TabStore(deps, () => this.reload());
+    this.outbox = new Outbox(this.#store, deps, deps.clock, this.#stored);
+    this.messages = computed(() => this.#view());
+    this.#stored.subscribe((messages) => this.#scheduleHeld(messages));
   }
 
   /** Resolves when the message is stored, or when the store has failed. */
-  async add(posting: NewCommand, options: AddOptions = {}): Promise<void> {
-    const { user, room, newCid, clock } = this.#deps;
-    const { cid = newCid(), holdMs, replaces } = options;
-    const at = clock.now();
-    const hold = holdMs === undefined ? {} : { heldUntil: at + holdMs };
-    this.#saved = this.#saved.filter((message) => message.cid !== replaces);
-    const others = this.#local.filter((message) => message.cid !== replaces);
-    this.#local = [...others, { user, room, cid, posting, at, ...hold, replaces }];
-    this.#publish();
-    const cancelShow = clock.after(showUnsavedAfterMs, () => this.#update(cid, { isShown: true }));
-    const cancelTimeout = clock.after(
-      storeTimeoutMs,
-      () => this.#unsaved.some((message) => message.cid === cid) && this.#onStoreFailure(),
-    );
-    this.#writeQueue = this.#writeQueue.then(() => this.#saveAll());
-    await this.#writeQueue;
-    cancelShow();
-    cancelTimeout();
+  async add(
+    posting: NewCommand,
+    { cid = newCid(), holdMs, replaces }: { cid?: string; holdMs?: number; replaces?: string } = {},
+  ): Promise<void> {
+    const heldUntil = holdMs === undefined ? undefined : this.#deps.clock.now() + holdMs;
+    await this.outbox.add(posting, cid, { replaces, heldUntil });
   }
 
+  /** Does nothing for a cid that is not here, unless a slow read of the store brings it. */
   async settle(cid: string): Promise<void> {
-    if (this.#settled.has(cid)) return;
-    this.#settled.add(cid);
-    if (this.#find(cid)) await this.discard(cid);
-  }
-
-  async refuse(cid: string, problem: Problem): Promise<void> {
-    this.#saved = updateMessage(this.#saved, cid, { problem });
-    this.#local = updateMessage(this.#local, cid, { problem });
-    this.#publish();
-    await this.#persist(() => this.#deps.store.refuse(cid, problem));
+    const isKnown = this.messages.peek().some((message) => message.cid === cid);
+    this.#store.settled.add(cid);
+    if (isKnown) await this.discard(cid);
   }
 
   async discard(cid: string): Promise<void> {
-    this.#settled.add(cid);
-    this.#local = this.#local.filter((message) => message.cid !== cid);
-    this.#publish();
-    await this.#persist(() => this.#deps.store.remove(cid));
+    const isStored = this.#stored.peek().some((message) => message.cid === cid);
+    await (isStored ? this.outbox.settle(cid) : this.#store.remove(cid));
   }
 
   /** Reads the store again, for at most `storeTimeoutMs`. */
   reload(): Promise<void> {
-    return withTimeout(this.#deps.clock, storeTimeoutMs, this.#load());
+    return withTimeout(this.#deps.clock, storeTimeoutMs, this.outbox.load());
   }
 
-  /** The read that started last wins. */
-  async #load(): Promise<void> {
-    const request = ++this.#reads;
-    const saved = this.#local.filter(({ seq }) => seq !== undefined);
-    const all = await this.#deps.store.all(this.#deps.user);
-    if (request !== this.#reads) return;
-    const replaced = this.#local.filter(({ seq }) => seq === undefined).map(({ replaces }) => replaces);
-    this.#saved = all.filter(({ room, cid }) => room === this.#deps.room && !replaced.includes(cid));
-    const known = new Set([...this.#saved, ...saved].map(({ cid }) => cid));
-    this.#local = this.#local.filter(({ cid }) => !known.has(cid));
-    this.#publish();
-    // The echo can arrive before the first read of the store.
-    for (const { cid } of this.#saved.filter((message) => this.#settled.has(message.cid)))
-      await this.discard(cid);
+  #view(): readonly PendingMessage[] {
+    const stored = this.#stored.value;
+    const known = new Set(stored.map(({ cid }) => cid));
+    const saving = this.#store.local.value.filter(({ isShown, cid }) => isShown && !known.has(cid));
+    return [...stored, ...saving]
+      .filter(({ cid }) => !this.#store.settled.has(cid))
+      .map((message) => this.#withState(message));
+  }
+
+  #withState(message: StoredMessage | LocalMessage): PendingMessage {
+    const isUnsaved = 'seq' in message && message.seq === unsavedSeq;
+    const isHeld = (message.heldUntil ?? 0) > this.#deps.clock.now();
+    return {
+      ...message,
+      ...(isUnsaved && { unpersisted: true as const }),
+      ...(isHeld && { isHeld: true as const }),
+    };
+  }
+
+  /** Publishes the messages again when the first that is held back is due. */
+  #scheduleHeld(messages: readonly StoredMessage[]): void {
+    const { clock } = this.#deps;
+    const waitMs = messages.map(({ heldUntil = 0 }) => heldUntil - clock.now()).filter((ms) => ms > 0);
+    this.#cancelHold();
+    if (waitMs.length === 0) return;
+    this.#cancelHold = clock.after(Math.min(...waitMs), () => {
+      this.#stored.value = [...this.#stored.peek()];
+    });
+  }
+}
+
+/** Of a message that is only in this tab. It follows all others. */
+const unsavedSeq = Number.MAX_SAFE_INTEGER;
+
+/** Written here, and not read back from the store yet. */
+interface LocalMessage extends UnsavedMessage {
+  readonly replaces: string | undefined;
+  readonly onSaved: (seq: number) => void;
+  readonly problem?: Problem;
+  readonly isSaved?: true;
+  /** saving takes longer than `showUnsavedAfterMs` */
+  readonly isShown?: true;
+  /** it is sent although the store does not have it */
+  readonly isReleased?: true;
+}
+
+/** A store that takes every message: what the store below does not take in time stays in this tab. */
+class TabStore implements OutboxStore {
+  /** In the order of writing. */
+  readonly local: Signal<readonly LocalMessage[]> = signal([]);
+  /** cids that are in the log or discarded; a slow read must not bring them back */
+  readonly settled = new Set<string>();
+  readonly #deps: OutboxDeps;
+  readonly #reload: () => Promise<void>;
+  /** the store failed and has not accepted a message since */
+  #isFailing = false;
+  #writeQueue = Promise.resolve();
+
+  constructor(deps: OutboxDeps, reload: () => Promise<void>) {
+    this.#deps = deps;
+    this.#reload = reload;
+  }
+
+  /** Resolves with `unsavedSeq` when the store fails, or takes longer than `storeTimeoutMs`. */
+  async add(message: UnsavedMessage, replaces?: string): Promise<number> {
+    const { clock, onUnpersisted } = this.#deps;
+    const { cid } = message;
+    let seq = unsavedSeq;
+    const onSaved = (saved: number) => {
+      seq = saved;
+    };
+    const others = this.local.peek().filter((other) => other.cid !== replaces);
+    this.local.value = [...others, { ...message, replaces, onSaved }];
+    const cancelShow = clock.after(showUnsavedAfterMs, () => this.#update(cid, { isShown: true }));
+    this.#writeQueue = this.#writeQueue.then(() => this.#saveAll());
+    if (!this.#isFailing) await withTimeout(clock, storeTimeoutMs, this.#writeQueue);
+    cancelShow();
+    if (seq === unsavedSeq) {
+      this.#isFailing = true;
+      this.#update(cid, { isReleased: true });
+      onUnpersisted();
+    }
+    return seq;
+  }
+
+  async all(user: string): Promise<readonly StoredMessage[]> {
+    const all = await this.#deps.store.all(user);
+    for (const { cid } of all) if (this.settled.has(cid)) void this.remove(cid);
+    const unsaved = this.local.peek().filter(({ isSaved }) => !isSaved);
+    const replaced = new Set(unsaved.map(({ replaces }) => replaces));
+    const stored = all.filter(({ cid }) => !this.settled.has(cid) && !replaced.has(cid));
+    const released = unsaved.filter(({ isReleased }) => isReleased);
+    return [...stored, ...released.map((message) => ({ ...message, seq: unsavedSeq }))];
+  }
+
+  async refuse(cid: string, problem: Problem): Promise<void> {
+    this.#update(cid, { problem });
+    await this.#persist(() => this.#deps.store.refuse(cid, problem));
+  }
+
+  async remove(cid: string): Promise<void> {
+    this.settled.add(cid);
+    this.local.value = this.local.peek().filter((message) => message.cid !== cid);
+    await this.#persist(() => this.#deps.store.remove(cid));
   }
 
   /** Writes unsaved messages, oldest first. A failure stops the later ones. */
   async #saveAll(): Promise<void> {
+    const next = () => this.local.peek().find(({ isSaved, problem }) => !isSaved && !problem);
     try {
-      for (let [next] = this.#unsaved; next; [next] = this.#unsaved) await this.#save(next);
+      for (let message = next(); message; message = next()) await this.#save(message);
     } catch {
-      this.#onStoreFailure();
+      // Each of them resolves with `unsavedSeq`, and the next write tries again.
     }
   }
 
-  async #save({ replaces, isShown: _, ...message }: LocalMessage): Promise<void> {
+  async #save({ replaces, onSaved, isShown: _, isReleased: __, ...message }: LocalMessage): Promise<void> {
     const { cid } = message;
-    const seq = await this.#deps.store.add(message, replaces);
-    this.#storeFailing = false;
-    this.#update(cid, { seq });
+    onSaved(await this.#deps.store.add(message, replaces));
+    this.#isFailing = false;
+    this.#update(cid, { isSaved: true });
     this.#deps.onChanged();
-    await this.reload();
-  }
-
-  get #unsaved(): readonly LocalMessage[] {
-    return this.#local.filter(({ seq, problem }) => seq === undefined && !problem);
-  }
-
-  #onStoreFailure(): void {
-    this.#storeFailing = true;
-    this.#publish();
-    if (this.#unsaved.length > 0) this.#deps.onUnpersisted();
+    await this.#reload();
+    this.local.value = this.local.peek().filter((other) => other.cid !== cid || !other.isSaved);
   }
 
   #update(cid: string, change: Partial<LocalMessage>): void {
-    this.#local = updateMessage(this.#local, cid, change);
-    this.#publish();
+    this.local.value = this.local
+      .peek()
+      .map((message) => (message.cid === cid ? { ...message, ...change } : message));
   }
 
   /**
@@ -184,50 +233,6 @@ export class SharedOutbox implements Outbox {
   #persist(write: () => Promise<void>): Promise<void> {
     return withTimeout(this.#deps.clock, storeTimeoutMs, write().then(this.#deps.onChanged));
   }
-
-  #find(cid: string): PendingMessage | undefined {
-    return this.#messages.peek().find((message) => message.cid === cid);
-  }
-
-  #publish(): void {
-    const local = this.#local
-      .map((message) =>
-        this.#storeFailing && message.seq === undefined
-          ? { ...message, unpersisted: true as const }
-          : message,
-      )
-      .filter(
-        ({ isShown, unpersisted, seq, problem }) => isShown || unpersisted || problem || seq !== undefined,
-      );
-    const all = [...this.#saved, ...local]
-      .filter(({ cid }) => !this.#settled.has(cid))
-      .sort((a, b) => orderOf(a) - orderOf(b));
-    this.#messages.value = this.#withHolds(all);
-  }
-
-  /** Marks what is held back, and publishes again when the first of it is due. */
-  #withHolds(messages: readonly PendingMessage[]): readonly PendingMessage[] {
-    const { clock } = this.#deps;
-    const waitMs = messages.map(({ heldUntil = 0 }) => heldUntil - clock.now()).filter((ms) => ms > 0);
-    this.#cancelHold();
-    if (waitMs.length === 0) return messages;
-    this.#cancelHold = clock.after(Math.min(...waitMs), () => this.#publish());
-    return messages.map((message) =>
-      (message.heldUntil ?? 0) > clock.now() ? { ...message, isHeld: true } : message,
-    );
-  }
-}
-
-function orderOf({ seq }: PendingMessage): number {
-  return seq ?? Number.MAX_SAFE_INTEGER;
-}
-
-function updateMessage<T extends PendingMessage>(
-  messages: readonly T[],
-  cid: string,
-  change: Partial<T>,
-): readonly T[] {
-  return messages.map((message) => (message.cid === cid ? { ...message, ...change } : message));
 }
 
 export type DeliveryState = 'rejected' | 'unpersisted' | 'saving' | 'waiting';

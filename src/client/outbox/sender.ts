@@ -4,7 +4,7 @@ import type { Connection } from '../../connect/connection.js';
 import {
   ConnectionSubmitter,
   type NewCommand,
-  newCid,
+  type Outbox,
   type OutboxStore,
   type Sendable,
   sendLoop,
@@ -41,15 +41,7 @@ export class OutboxSender {
     );
     const onChanged = () => this.#outboxChannel.notify(room);
     const onUnpersisted = () => this.#leader.steal();
-    this.outbox = new SharedOutbox({
-      store,
-      user,
-      room,
-      newCid,
-      clock,
-      onChanged,
-      onUnpersisted,
-    });
+    this.outbox = new SharedOutbox({ store, user, room, clock, onChanged, onUnpersisted });
     this.#submitter = new ConnectionSubmitter(deps.connection, clock);
     this.#leader = new TabLeader(webLocks, outboxLockName(user, room), (signal) => this.#sendLoop(signal));
   }
@@ -85,8 +77,8 @@ export class OutboxSender {
   }
 
   async #sendLoop(signal: AbortSignal): Promise<void> {
-    const { outbox } = this;
-    await outbox.reload();
+    await this.outbox.reload();
+    const { outbox } = this.outbox;
     const { clock } = this.#deps;
     const onRefused = settleOrRefuse(outbox);
     const deps = { outbox, submitter: this.#submitter, clock, random: Math.random, onRefused };
@@ -94,10 +86,10 @@ export class OutboxSender {
   }
 
   #watchStuck(): void {
-    const before = this.outbox.next?.cid;
+    const before = this.outbox.outbox.next?.cid;
     this.#stopWatch();
     this.#stopWatch = this.#deps.clock.after(stuckAfterMs, () => {
-      const isStuck = before !== undefined && this.outbox.next?.cid === before;
+      const isStuck = before !== undefined && this.outbox.outbox.next?.cid === before;
       const isLive = this.#deps.connection.state.peek().state === 'live';
       if (isStuck && isLive && document.visibilityState === 'visible') this.#leader.steal();
       this.#watchStuck();
@@ -128,7 +120,7 @@ export function outboxLockName(user: string, room: string): string {
 }
 
 /** Settles a change whose state already holds, because another device was quicker. Otherwise keeps the problem. */
-export function settleOrRefuse(outbox: SharedOutbox) {
+export function settleOrRefuse(outbox: Outbox) {
   return ({ cid, posting: { type } }: Sendable, problem: Problem): Promise<void> =>
     alreadyDoneErrors[type] === problem.code ? outbox.settle(cid) : outbox.refuse(cid, problem);
 }
