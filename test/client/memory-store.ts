@@ -1,4 +1,4 @@
-/** A store of the outbox in memory. */
+/** A store of the outbox in memory. It takes what IndexedDB takes. */
 import type { OutboxStore, StoredMessage } from '../../src/connect/outbox.js';
 
 export function memoryStore(): OutboxStore {
@@ -7,7 +7,7 @@ export function memoryStore(): OutboxStore {
   const without = (cid: string | undefined) => messages.filter((message) => message.cid !== cid);
   return {
     add: async (message, replaces) => {
-      messages = [...without(replaces), { ...message, seq: ++seq }];
+      messages = [...without(replaces), { ...structuredClone(message), seq: ++seq }];
       return seq;
     },
     all: async (user) => messages.filter((message) => message.user === user),

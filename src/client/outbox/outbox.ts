@@ -61,9 +61,10 @@ export class SharedOutbox {
   #cancelHold = () => {};
 
   constructor(deps: OutboxDeps) {
+    const { user, room, clock } = deps;
     this.#deps = deps;
     this.#store = new TabStore(deps, () => this.reload());
-    this.outbox = new Outbox(this.#store, deps, deps.clock, this.#stored);
+    this.outbox = new Outbox(this.#store, { user, room }, clock, this.#stored);
     this.messages = computed(() => this.#view());
     this.#stored.subscribe((messages) => this.#scheduleHeld(messages));
   }
