@@ -188,10 +188,9 @@ export class Hub {
     if (join) this.#broadcast(room, join);
   }
 
-  receive(ws: WebSocket, data: RawData, binary: boolean): void {
-    const connection = this.socket(ws);
+  receive(connection: WebSocketConnection, data: RawData, binary: boolean): void {
     const bytes = Buffer.isBuffer(data) ? data.length : 0;
-    if (connection) this.#runOrQueue(connection, bytes, () => this.#process(connection, data, binary, bytes));
+    this.#runOrQueue(connection, bytes, () => this.#process(connection, data, binary, bytes));
   }
 
   socket(ws: WebSocket): WebSocketConnection | undefined {
@@ -200,9 +199,13 @@ export class Hub {
   }
 
   /** Answers a ping frame. */
-  ping(ws: WebSocket, payload: Buffer): void {
-    const connection = this.socket(ws);
-    if (connection) this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
+  ping(connection: WebSocketConnection, payload: Buffer): void {
+    this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
+  }
+
+  /** Counts a pong: a peer may send any number of them without a ping. */
+  pong(connection: WebSocketConnection, payload: Buffer): void {
+    this.#runOrQueue(connection, payload.length, ignore);
   }
 
   /** Takes tokens for a message that does not come over a socket. Returns false when the user or address is over the limit. */
@@ -363,8 +366,8 @@ export class Hub {
     const { throttle } = connection.user;
     const now = performance.now();
     connection.markAlive();
-    if (!connection.open) return;
-    if (throttle.takeFrameToken(now)) process();
+    if (!connection.open) connection.discardInput();
+    else if (throttle.takeFrameToken(now)) process();
     else {
       throttle.queueFrame(bytes, process);
       this.#throttleUser(connection, now);
@@ -551,6 +554,8 @@ function broadcastTyping(room: Room, user: ConnectedUser): void {
 function isLarge({ presence }: Room): boolean {
   return presence.count > LIMITS.listedUsers;
 }
+
+function ignore(): void {}
 
 function hasConnectionIn(user: ConnectedUser, room: Room): boolean {
   for (const connection of user.connections) if (connection.room === room) return true;
