@@ -76,6 +76,8 @@ export class Hub {
   readonly #addressBuckets = new Map<string, TokenBucket>();
   #seenCursor = this.#users.values();
   readonly #throttler = new Throttler(this.scheduler);
+  /** Sockets over their limit that have sent something in this iteration of the event loop. */
+  readonly #pausedForTurn = new Set<WebSocketConnection>();
   readonly #replays = new ReplayQueue(this.scheduler);
   /** Those who wait for a number of a room, by room. */
   readonly #waiting = new Map<string, Set<Waiter>>();
@@ -406,9 +408,28 @@ export class Hub {
   #throttleUser(connection: WebSocketConnection, now: number): void {
     const { user } = connection;
     if (user.throttle.isOverLimit) user.disconnect();
-    else if (user.throttle.shouldPause(now)) connection.pause();
+    else if (user.throttle.shouldPause(now)) this.#pause(connection);
+    else this.#pauseForTurn(connection);
     this.#throttler.add(user);
   }
+
+  #pause(connection: WebSocketConnection): void {
+    this.#pausedForTurn.delete(connection);
+    connection.pause();
+  }
+
+  /** Reads no more of this socket in this turn: Node would read up to 2 MiB of it before it comes to the others. */
+  #pauseForTurn(connection: WebSocketConnection): void {
+    if (!connection.open) return;
+    if (this.#pausedForTurn.size === 0) setImmediate(this.#resumePaused);
+    this.#pausedForTurn.add(connection);
+    connection.pause();
+  }
+
+  readonly #resumePaused = (): void => {
+    for (const connection of this.#pausedForTurn) connection.resume();
+    this.#pausedForTurn.clear();
+  };
 
   #post(connection: WebSocketConnection, command: PostCommand): void {
     const { room, user } = connection;
