@@ -20,16 +20,17 @@ import { Target } from './target.js';
 
 const GOAL = { p99Ms: 100, growthMb: 64 };
 const ROOM = 'hall';
+const ALL = 'all at once';
 const LONG_MESSAGES = 500;
 /** A run that takes longer has a fault. */
-const MOST_MS = 300_000;
+const MOST_MS = 360_000;
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 const HELP = `Attacks the server, and measures what honest people notice.
 
-  node bench/attack/run.js            every attack, then all at once (about three minutes)
+  node bench/attack/run.js            every attack, then all at once (about four minutes)
 
-  --only TEXT     only attacks whose name has this in it
+  --only TEXT     only attacks whose name has this in it; "${ALL}" is one of them
   --seconds N     how long each lasts [2.5]
   --no-all        without all at once
   --shared        attackers, users and server share all cores. Otherwise the server has a core to itself, because the attackers
@@ -259,19 +260,19 @@ async function main() {
     const cookies = await prepare(ground);
     ground.honest = cookies.slice(0, PEOPLE);
     takePlace();
-    const attacks = allAttacks(cookies.slice(PEOPLE), ROOM).filter(({ name }) => name.includes(values.only));
+    const attacks = allAttacks(cookies.slice(PEOPLE), ROOM);
     /** @type {Row[]} */
     const rows = [];
-    for (const one of attacks) {
+    for (const one of attacks.filter(({ name }) => name.includes(values.only))) {
       rows.push(await attack(one.name, [one], ground));
       say(table(rows.slice(-1)).split('\n').at(-1) ?? '');
     }
-    if (!values['no-all'] && attacks.length > 1) {
-      rows.push(await attack('all at once', attacks, { ...ground, ms: 2 * ground.ms }));
+    if (!values['no-all'] && ALL.includes(values.only)) {
+      rows.push(await attack(ALL, attacks, { ...ground, ms: 2 * ground.ms }));
       say(table(rows.slice(-1)).split('\n').at(-1) ?? '');
     }
-    const { cpu, cores, node } = machine();
-    process.stdout.write(`\n${cores} cores of ${cpu}, Node ${node}; ${rows[0]?.limit}\n\n${table(rows)}\n`);
+    const { cpu, cores: count, node } = machine();
+    process.stdout.write(`\n${count} cores of ${cpu}, Node ${node}; ${rows[0]?.limit}\n\n${table(rows)}\n`);
     process.exitCode = rows.every(({ pass }) => pass) ? 0 : 1;
   } finally {
     clearTimeout(watchdog);
