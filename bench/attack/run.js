@@ -156,7 +156,6 @@ async function attack(name, attacks, ground) {
     target.peakKb = before;
     const real = await flood(attacker, attacks, target.port, ground.ms);
     const lost = await honest.leave();
-    if (process.env['DUMP']) dump(honest, control, real);
     const growthMb = (target.peakKb - before) / 1024;
     const dead = target.alive ? '' : 'THE SERVER DIED';
     const all = [dead, lost].filter(Boolean).join(', ');
@@ -182,7 +181,6 @@ async function flood(attacker, attacks, port, ms) {
   return { reached, from, to: performance.now() };
 }
 
-function dump({times}, c, r) { const b = {}; for (const {at, ms} of times.messages) { if (at < r.from) continue; const k = Math.floor((at - r.from)/100)*100; (b[k] ??= []).push(ms); } say(Object.entries(b).map(([k, v]) => { v.sort((x,y)=>x-y); return `${k}: n${v.length} p50 ${v[v.length>>1].toFixed(0)} max ${v.at(-1).toFixed(0)}`; }).join('\n')); }
 /** p99 of what was sent during a flood, also when its answer came later. @param {Honest} honest @param {{ from: number, to: number }} flood */
 function noticed({ times }, { from, to }) {
   /** @param {import('./honest.js').Time[]} all */

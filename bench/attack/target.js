@@ -58,7 +58,7 @@ export class Target {
           LOG_LEVEL: 'warn',
           TRUSTED_PROXIES: 'none',
         },
-        ...{ DATA_DIR: this.#folder, SESSION_KEYS: ground.sessionKey, ...env, ...(process.env['DIAG'] ? {NODE_OPTIONS: process.env['DIAG']} : {}) },
+        ...{ DATA_DIR: this.#folder, SESSION_KEYS: ground.sessionKey, ...env },
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
