@@ -22,13 +22,19 @@ export function addressOf(request: IncomingMessage, proxies: BlockList): string 
   return hops.find((hop) => !isTrusted(hop, proxies)) ?? hops.at(-1) ?? peer;
 }
 
-/** Returns `https` when the request came over TLS, to us or to the first proxy. Traefik says `wss` for a socket. */
-export function schemeOf(request: IncomingMessage, proxies: BlockList): 'http' | 'https' {
-  if ('encrypted' in request.socket) return 'https';
-  const header = request.headers['x-forwarded-proto'];
-  const proto = typeof header === 'string' ? header.split(',')[0]?.trim().toLowerCase() : undefined;
-  const trusted = isTrusted(peerOf(request.socket), proxies);
-  return trusted && (proto === 'https' || proto === 'wss') ? 'https' : 'http';
+type Scheme = 'http' | 'https';
+
+/** Returns `https` when the request came over TLS, to us or to the first proxy. */
+export function schemeOf(request: IncomingMessage, proxies: BlockList): Scheme {
+  return schemesOf(request, proxies)[0] ?? 'http';
+}
+
+/** Returns the schemes of all hops, client first. Traefik says `wss` for a socket. */
+function schemesOf({ headers, socket }: IncomingMessage, proxies: BlockList): readonly Scheme[] {
+  if ('encrypted' in socket) return ['https'];
+  const header = headers['x-forwarded-proto'];
+  if (typeof header !== 'string' || !isTrusted(peerOf(socket), proxies)) return ['http'];
+  return header.split(',').map((proto) => (/^(?:https|wss)$/i.test(proto.trim()) ? 'https' : 'http'));
 }
 
 /**
@@ -77,17 +83,12 @@ export function isOurHost(request: IncomingMessage, { publicOrigin }: OriginPoli
 /** Returns whether the request comes from this machine without a forwarding header of a proxy. */
 export function isDirectAndLocal({ headers, socket }: IncomingMessage): boolean {
   const peer = peerOf(socket);
-  return isLoopback(peer) && !forwardingHeaders.some((name) => name in headers);
+  return isLoopback(peer) && !Object.keys(headers).some((name) => forwardingHeaderPattern.test(name));
 }
 
-const forwardingHeaders = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-real-ip',
-];
+/** What proxies and content delivery networks add to the requests that they pass on. */
+const forwardingHeaderPattern =
+  /^(?:via|forwarded|x-forwarded(?:-.*)?|x-original-.*|x-real-ip|(?:true|x|x-cluster|fastly)-client-ip|cf-connecting-ip|x-envoy-external-address)$/;
 
 export function isLocalHost(host: string): boolean {
   const name = host.toLowerCase().replace(/:\d+$/, '');
@@ -105,8 +106,10 @@ export function isOurOrigin(request: IncomingMessage, policy: OriginPolicy): boo
   if (origin === 'null') return site === 'same-origin';
   if (policy.allowedOrigins.has(origin) || origin === policy.publicOrigin) return true;
   if (policy.publicOrigin !== undefined) return false;
-  const scheme = schemeOf(request, policy.trustedProxies);
-  return origin === `${scheme}://${hostOf(request, scheme)}`;
+  // of any hop, because some proxies put theirs before that of the browser
+  return schemesOf(request, policy.trustedProxies).some(
+    (scheme) => origin === `${scheme}://${hostOf(request, scheme)}`,
+  );
 }
 
 /** Returns the likely cause of a wrong Host or Origin, for the operator's log. */

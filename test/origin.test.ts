@@ -61,6 +61,8 @@ describe('the scheme', () => {
     ['wss', 'https'],
     ['https,http', 'https'],
     ['https, https', 'https'],
+    ['HTTPS', 'https'],
+    ['http, https', 'http'],
     ['http', 'http'],
     ['ws', 'http'],
     ['', 'http'],
@@ -110,6 +112,15 @@ describe('the Origin', () => {
     expect(isOurOrigin(request({ host, origin: 'null' }), direct)).toBe(false);
   });
 
+  it.each(['https,http', 'http, https', 'HTTPS', 'http,wss'])(
+    'may have the scheme of any hop of %s',
+    (hops) => {
+      const headers = { host: 'chat.example.org', 'x-forwarded-proto': hops };
+      expect(isOurOrigin(request({ ...headers, origin: 'https://chat.example.org' }), direct)).toBe(true);
+      expect(isOurOrigin(request({ ...headers, origin: 'https://evil.example' }), direct)).toBe(false);
+    },
+  );
+
   it('is compared without the port that the scheme implies', () => {
     const headers = { host: 'chat.example.org:443', 'x-forwarded-proto': 'wss' };
     expect(isOurOrigin(request({ ...headers, origin: 'https://chat.example.org' }), direct)).toBe(true);
@@ -119,13 +130,30 @@ describe('the Origin', () => {
 });
 
 describe('a request from this machine', () => {
-  it.each(['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'])(
-    'is not direct with a %s header',
-    (name) => expect(isDirectAndLocal(request({ [name]: '127.0.0.1' }))).toBe(false),
+  it.each([
+    'forwarded',
+    'via',
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-forwarded-server',
+    'x-forwarded',
+    'x-original-forwarded-for',
+    'x-real-ip',
+    'x-client-ip',
+    'x-cluster-client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+  ])('is not direct with a %s header', (name) =>
+    expect(isDirectAndLocal(request({ [name]: '127.0.0.1' }))).toBe(false),
   );
 
   it('is direct without one', () => {
     expect(isDirectAndLocal(request({}))).toBe(true);
+    expect(isDirectAndLocal(request({ host: 'localhost', accept: '*/*', 'x-requested-with': 'a' }))).toBe(
+      true,
+    );
     expect(isDirectAndLocal(request({}, '192.0.2.1'))).toBe(false);
   });
 });

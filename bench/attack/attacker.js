@@ -16,6 +16,7 @@ import { constants, setPriority } from 'node:os';
  * @property {boolean} [unread] it never reads what comes back
  * @property {boolean} [reopen] a socket that is closed is opened again at once
  * @property {number} [hangUpAfter] bytes received after which it closes the socket itself
+ * @property {number} [hangUpMs] milliseconds after which it closes the socket itself
  * @property {boolean} [polite] waits for an answer before each chunk of the loop
  * @property {number} [everyMs] waits between two chunks of the loop, instead of sending as fast as it goes
  */
@@ -77,6 +78,8 @@ class Flood {
     this.reached.opened++;
     const bytes = this.#open[this.#next++ % this.#open.length];
     if (bytes) socket.write(bytes);
+    const { hangUpMs } = this.#attack;
+    if (hangUpMs !== undefined) setTimeout(() => socket.resetAndDestroy(), hangUpMs);
     if (this.#loop.length === 0) return;
     if (this.#attack.polite) socket.on('data', () => this.#sendNext(socket));
     else if (this.#attack.everyMs === undefined) this.#pump(socket);

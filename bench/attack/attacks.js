@@ -55,6 +55,8 @@ export function allAttacks(cookies, room) {
   /** Sockets of many people. @param {string} path */
   const crowd = (path) => cookies.map((cookie) => base64(upgrade(path, cookie)));
   const pages = '/api/rooms/big/messages?limit=500';
+  /** Requests of many people. @param {string} path */
+  const requests = (path) => cookies.map((cookie) => base64(request(`GET ${path}`, `Cookie: ${cookie}\r\n`)));
   /** @type {Omit<Attack, 'address'>[]} */
   const attacks = [
     { name: 'replays of long messages, unread', sockets: 600, open: crowd('/ws/big?after=0'), unread: true },
@@ -221,6 +223,44 @@ export function allAttacks(cookies, room) {
     {
       name: 'the largest file, unread',
       ...{ sockets: 500, open: [base64(request('GET /icon-512.png').repeat(8))], unread: true },
+    },
+    {
+      name: 'streams of long messages, unread',
+      ...{ sockets: 600, open: requests('/api/rooms/big/events?after=0'), unread: true, reopen: true },
+    },
+    {
+      name: 'streams, opened and closed',
+      ...{ sockets: 32, open: requests(`/api/rooms/${room}/events`), reopen: true, hangUpAfter: 200 },
+    },
+    {
+      name: 'streams of one person',
+      ...{ sockets: 200, open: requests(`/api/rooms/${room}/events`).slice(0, 1), reopen: true },
+    },
+    {
+      name: 'long polls that wait',
+      ...{ sockets: 600, open: requests('/api/rooms/a/messages?after=0&wait=30'), reopen: true },
+    },
+    {
+      name: 'long polls in a busy room',
+      ...{ sockets: 300, open: requests(`/api/rooms/${room}/messages?after=0&wait=30`), polite: true },
+      ...{ loop: requests(`/api/rooms/${room}/messages?after=0&wait=30`), reopen: true },
+    },
+    {
+      name: 'long polls, opened and dropped',
+      ...{ sockets: 64, open: requests('/api/rooms/a/messages?after=0&wait=30') },
+      ...{ reopen: true, hangUpMs: 5 },
+    },
+    {
+      name: 'plain pages and sign-in forms',
+      ...{ sockets: 16, open: [base64('')], reopen: true },
+      loop: ['/r/big/plain', '/signin', `/r/${room}/plain`, '/r/big/plain?before=300'].map((path) =>
+        base64(request(`GET ${path}`, `Cookie: ${one}\r\n`)),
+      ),
+    },
+    {
+      name: 'pong frames',
+      ...{ sockets: 4, open: enter('a'), reopen: true },
+      loop: [repeated(frameOf(0x8a, 0))],
     },
     { name: 'readers with a shut window', sockets: 600, open: crowd(`/ws/${room}`), unread: true },
   ];

@@ -3,7 +3,7 @@
  * The server under attack, with 256 MB: in a memory cgroup where this process may make one (then the kernel ends a server that
  * takes more), else by the limit of V8's heap alone. Its limits are the defaults, and no proxy is trusted.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,13 @@ const HEAP_MB = 160;
 
 /** @typedef {{ work: string, sessionKey: string }} Ground */
 
+/**
+ * @typedef {object} Options
+ * @property {string} [seed] data folder to begin with
+ * @property {number} [core] to run on
+ * @property {Record<string, string>} [env]
+ */
+
 export class Target {
   port = 0;
   peakKb = 0;
@@ -26,16 +33,17 @@ export class Target {
   #ended = false;
   #timer;
 
-  /** @param {Ground} ground @param {string | undefined} seed data folder to begin with @param {Record<string, string>} [env] */
-  static async start(ground, seed, env = {}) {
-    const target = new Target(ground, seed, env);
+  /** @param {Ground} ground @param {Options} options */
+  static async start(ground, options) {
+    const target = new Target(ground, options);
     for (const end = Date.now() + 20_000; target.port === 0; await pause(10))
       if (target.#ended || Date.now() > end) throw new Error(`the server did not start: ${target.#tail}`);
+    if (options.core !== undefined) target.#pin(options.core);
     return target;
   }
 
-  /** @param {Ground} ground @param {string | undefined} seed @param {Record<string, string>} env */
-  constructor(ground, seed, env) {
+  /** @param {Ground} ground @param {Options} options */
+  constructor(ground, { seed, env = {} }) {
     this.#folder = mkdtempSync(join(ground.work, 'data-'));
     if (seed !== undefined) cpSync(seed, this.#folder, { recursive: true });
     this.#group = makeGroup();
@@ -66,6 +74,11 @@ export class Target {
     this.#timer = setInterval(() => {
       this.peakKb = Math.max(this.peakKb, this.rssKb);
     }, 50);
+  }
+
+  /** Only the main thread, because V8's helpers would take its time. @param {number} core */
+  #pin(core) {
+    execFileSync('taskset', ['-c', '-p', String(core), String(this.#child.pid)], { stdio: 'ignore' });
   }
 
   get alive() {

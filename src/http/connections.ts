@@ -211,7 +211,7 @@ function withoutUpgrade(connection: string): string {
 }
 
 /** Bytes of answers that wait for their readers, all together. */
-const maxUnreadBytes = 16 * 1024 * 1024;
+const maxUnreadBytes = 8 * 1024 * 1024;
 
 interface Unread {
   readonly response: ServerResponse;

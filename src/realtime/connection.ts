@@ -63,6 +63,20 @@ export type IncomingCommand = PostCommand | Extract<ClientCommand, { type: 'typi
 /** Bytes that are read of a flood after its close, so that its peer gets the close frame. Then reading stops. */
 const maxDiscardedBytes = 1024 * 1024;
 
+/**
+ * Ends a socket that was closed, and parses nothing more of it: a flood would delay everybody until its peer answers the
+ * close.
+ */
+export function discardInput(socket: Duplex): void {
+  socket.removeAllListeners('data'); // the parser of ws
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxDiscardedBytes) socket.pause();
+  });
+  socket.end();
+}
+
 export class WebSocketConnection implements ReplayConnection {
   readonly user: ConnectedUser;
   readonly room: Room;
@@ -71,7 +85,7 @@ export class WebSocketConnection implements ReplayConnection {
   readonly pingSlot: number;
   firstBatch = 0;
   leavesAtOnce = false;
-  /** The code with which we closed a flood. Its answer is not read. */
+  /** The code with which we closed it. The peer may never answer. */
   closeCode: number | undefined;
   /** When the last typing frame was passed on, as performance.now(). */
   typedAt: number | undefined;
@@ -79,8 +93,8 @@ export class WebSocketConnection implements ReplayConnection {
   readonly #socket: Duplex;
   readonly #json: boolean;
   readonly #sendBuffer: number;
-  /** 'closing' once we have closed it; 'closed' once the peer has. */
-  #state: 'open' | 'closing' | 'closed' = 'open';
+  /** 'closing' once we have closed it, 'discarding' when we parse nothing more; 'closed' once the peer has closed it. */
+  #state: 'open' | 'closing' | 'discarding' | 'closed' = 'open';
   /** A frame has arrived since the last ping. */
   #alive = true;
   #protocolErrors = 0;
@@ -103,7 +117,7 @@ export class WebSocketConnection implements ReplayConnection {
    * peer has closed the socket meanwhile, but not when we have.
    */
   receive(data: RawData, binary: boolean): IncomingCommand | undefined {
-    if (this.#state === 'closing') return undefined;
+    if (this.#state === 'closing' || this.#state === 'discarding') return undefined;
     if (binary) {
       this.closeFlood(CLOSE.binary);
       return undefined;
@@ -192,27 +206,22 @@ export class WebSocketConnection implements ReplayConnection {
   close([code, reason]: CloseReason): void {
     if (!this.open) return;
     this.#state = 'closing';
+    this.closeCode = code;
     this.resume(); // a paused socket would never see the answer
     this.#ws.close(code, reason);
   }
 
-  /** Parses nothing more of the flood, because that would delay everybody. */
   closeFlood(reason: CloseReason): void {
     if (!this.open) return;
     this.close(reason);
-    this.closeCode = reason[0];
     this.discardInput();
-    this.#socket.end();
   }
 
-  /** Discards what the peer still sends after a close, and soon stops reading. */
+  /** Call it after a close, or when the peer broke the protocol. */
   discardInput(): void {
-    this.#socket.removeAllListeners('data'); // the parser of ws
-    let bytes = 0;
-    this.#socket.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > maxDiscardedBytes) this.#socket.pause();
-    });
+    if (this.#state === 'discarding') return;
+    this.#state = 'discarding';
+    discardInput(this.#socket);
   }
 
   terminate(): void {

@@ -76,6 +76,8 @@ export class Hub {
   readonly #addressBuckets = new Map<string, TokenBucket>();
   #seenCursor = this.#users.values();
   readonly #throttler = new Throttler(this.scheduler);
+  /** Sockets over their limit that have sent something in this iteration of the event loop. */
+  readonly #pausedForTurn = new Set<WebSocketConnection>();
   readonly #replays = new ReplayQueue(this.scheduler);
   /** Those who wait for a number of a room, by room. */
   readonly #waiting = new Map<string, Set<Waiter>>();
@@ -188,10 +190,9 @@ export class Hub {
     if (join) this.#broadcast(room, join);
   }
 
-  receive(ws: WebSocket, data: RawData, binary: boolean): void {
-    const connection = this.socket(ws);
+  receive(connection: WebSocketConnection, data: RawData, binary: boolean): void {
     const bytes = Buffer.isBuffer(data) ? data.length : 0;
-    if (connection) this.#runOrQueue(connection, bytes, () => this.#process(connection, data, binary, bytes));
+    this.#runOrQueue(connection, bytes, () => this.#process(connection, data, binary, bytes));
   }
 
   socket(ws: WebSocket): WebSocketConnection | undefined {
@@ -200,9 +201,13 @@ export class Hub {
   }
 
   /** Answers a ping frame. */
-  ping(ws: WebSocket, payload: Buffer): void {
-    const connection = this.socket(ws);
-    if (connection) this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
+  ping(connection: WebSocketConnection, payload: Buffer): void {
+    this.#runOrQueue(connection, payload.length, () => connection.pong(payload));
+  }
+
+  /** Counts a pong: a peer may send any number of them without a ping. */
+  pong(connection: WebSocketConnection, payload: Buffer): void {
+    this.#runOrQueue(connection, payload.length, ignore);
   }
 
   /** Takes tokens for a message that does not come over a socket. Returns false when the user or address is over the limit. */
@@ -363,8 +368,8 @@ export class Hub {
     const { throttle } = connection.user;
     const now = performance.now();
     connection.markAlive();
-    if (!connection.open) return;
-    if (throttle.takeFrameToken(now)) process();
+    if (!connection.open) connection.discardInput();
+    else if (throttle.takeFrameToken(now)) process();
     else {
       throttle.queueFrame(bytes, process);
       this.#throttleUser(connection, now);
@@ -403,9 +408,28 @@ export class Hub {
   #throttleUser(connection: WebSocketConnection, now: number): void {
     const { user } = connection;
     if (user.throttle.isOverLimit) user.disconnect();
-    else if (user.throttle.shouldPause(now)) connection.pause();
+    else if (user.throttle.shouldPause(now)) this.#pause(connection);
+    else this.#pauseForTurn(connection);
     this.#throttler.add(user);
   }
+
+  #pause(connection: WebSocketConnection): void {
+    this.#pausedForTurn.delete(connection);
+    connection.pause();
+  }
+
+  /** Reads no more of this socket in this turn: Node would read up to 2 MiB of it before it comes to the others. */
+  #pauseForTurn(connection: WebSocketConnection): void {
+    if (!connection.open) return;
+    if (this.#pausedForTurn.size === 0) setImmediate(this.#resumePaused);
+    this.#pausedForTurn.add(connection);
+    connection.pause();
+  }
+
+  readonly #resumePaused = (): void => {
+    for (const connection of this.#pausedForTurn) connection.resume();
+    this.#pausedForTurn.clear();
+  };
 
   #post(connection: WebSocketConnection, command: PostCommand): void {
     const { room, user } = connection;
@@ -551,6 +575,8 @@ function broadcastTyping(room: Room, user: ConnectedUser): void {
 function isLarge({ presence }: Room): boolean {
   return presence.count > LIMITS.listedUsers;
 }
+
+function ignore(): void {}
 
 function hasConnectionIn(user: ConnectedUser, room: Room): boolean {
   for (const connection of user.connections) if (connection.room === room) return true;

@@ -61,9 +61,10 @@ export class Room {
   #pending: Frames[] = [];
   /** Closed batches that are not being written yet. */
   #ready: Frames[] = [];
-  /** Number, frames, and remaining subscribers of the batch that is being written. */
+  /** Number of the newest batch that is being written, or was. */
   #batch = 0;
-  #batchFrames: Frames = Frames.join([]);
+  /** The batches that are being written, and the subscribers that have still to get them. */
+  #writing = new BatchWrite(0, []);
   #cursor: IterableIterator<Subscriber> | undefined;
   #startedAt = 0;
 
@@ -144,7 +145,7 @@ export class Room {
 
   /** Writes one slice. `now` is performance.now(). Returns whether everything is written. */
   writeSlice(now: number): boolean {
-    const cursor = this.#cursor ?? this.#nextBatch(now);
+    const cursor = this.#cursor ?? this.#startWrite(now);
     if (!cursor) return true;
     for (let n = 0; n < writesPerSlice; n++) {
       const next = cursor.next();
@@ -153,17 +154,20 @@ export class Room {
         this.#delayNextFlush();
         return this.#ready.length === 0 && this.#pending.length === 0;
       }
-      if (next.value.firstBatch <= this.#batch) next.value.write(this.#batchFrames);
+      if (next.value.firstBatch <= this.#batch)
+        next.value.write(this.#writing.framesFrom(next.value.firstBatch));
     }
     return false;
   }
 
-  #nextBatch(now: number): IterableIterator<Subscriber> | undefined {
-    const frames = this.#ready.shift() ?? (this.#pending.length > 0 ? this.#closeBatch() : undefined);
-    if (!frames) return undefined;
+  /** Takes all closed batches at once: each new subscriber closes one, and hundreds may come together. */
+  #startWrite(now: number): IterableIterator<Subscriber> | undefined {
+    if (this.#pending.length > 0) this.#ready.push(this.#closeBatch());
+    if (this.#ready.length === 0) return undefined;
     this.#startedAt = now;
-    this.#batchFrames = frames;
-    this.#batch++;
+    this.#writing = new BatchWrite(this.#batch + 1, this.#ready);
+    this.#batch += this.#ready.length;
+    this.#ready = [];
     this.#cursor = this.subscribers.values();
     return this.#cursor;
   }
@@ -178,6 +182,29 @@ export class Room {
     const frames = Frames.join(this.#pending);
     this.#pending = [];
     return frames;
+  }
+}
+
+/** Consecutive batches that are written together. */
+class BatchWrite {
+  readonly #first: number;
+  readonly #batches: readonly Frames[];
+  /** What the previous subscriber got, because most get the same. */
+  #skipped = -1;
+  #frames: Frames = Frames.join([]);
+
+  /** `first`: number of the first batch. */
+  constructor(first: number, batches: readonly Frames[]) {
+    this.#first = first;
+    this.#batches = batches;
+  }
+
+  /** Returns the frames of the batches from `firstBatch` on. */
+  framesFrom(firstBatch: number): Frames {
+    const skipped = Math.max(0, firstBatch - this.#first);
+    if (skipped !== this.#skipped) this.#frames = Frames.join(this.#batches.slice(skipped));
+    this.#skipped = skipped;
+    return this.#frames;
   }
 }
 

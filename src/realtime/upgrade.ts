@@ -24,6 +24,7 @@ import type { SessionCookie } from '../session.js';
 import { parseResumePosition, parseRoomSegment, type ResumePosition } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
+import { discardInput } from './connection.js';
 import type { Hub } from './hub.js';
 
 /** The types of ws lack `closeTimeout` (milliseconds). */
@@ -72,6 +73,13 @@ interface UpgradeClient {
   readonly isProxy: boolean;
 }
 
+interface Rejected {
+  readonly socket: Duplex;
+  /** The close code. */
+  readonly code: number;
+  isDiscarded?: true;
+}
+
 type PendingUpgrade = readonly [request: IncomingMessage, socket: Duplex, head: Buffer];
 
 export class UpgradeHandler {
@@ -81,11 +89,15 @@ export class UpgradeHandler {
   readonly #unauthenticated = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
   /** Sockets that were upgraded only to receive a close code, and are still open. */
-  readonly #rejected = new Set<WebSocket>();
+  readonly #rejected = new Map<WebSocket, Rejected>();
 
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
-    this.#handlers = createHandlers(deps.hub, (ws, code) => this.#onClose(ws, code));
+    this.#handlers = createHandlers(
+      deps.hub,
+      (ws, code) => this.#onClose(ws, code),
+      (ws) => this.#discard(ws),
+    );
     this.#wss = new WebSocketServer(wsOptions);
   }
 
@@ -99,7 +111,7 @@ export class UpgradeHandler {
   /** Cuts every socket that came through this handler. */
   terminateAll(): void {
     for (const [, socket] of this.#queue.splice(0)) socket.destroy();
-    for (const ws of this.#rejected) ws.terminate();
+    for (const ws of this.#rejected.keys()) ws.terminate();
     for (const connection of this.#deps.hub.connections.values()) connection.terminate();
   }
 
@@ -186,7 +198,7 @@ export class UpgradeHandler {
         this.#openConnection(ws, socket, target, { cookie, address, isProxy });
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
-        this.#closeWith(ws, CLOSE.serverError);
+        this.#closeWith(ws, socket, CLOSE.serverError);
       }
     });
     socket.uncork();
@@ -202,10 +214,10 @@ export class UpgradeHandler {
     const session = sessionCookie.verify(cookie);
     if (!session && address !== undefined) this.#unauthenticated.add(ws, address);
     const user = session && hub.user(session.user);
-    if (room === undefined) this.#closeWith(ws, CLOSE.invalidRoom);
-    else if (!session || !user) this.#closeWith(ws, CLOSE.notSignedIn);
-    else if (!user.allowConnect(performance.now())) this.#closeWith(ws, CLOSE.tooFast);
-    else if (!user.isBelowConnectionLimit) this.#closeWith(ws, CLOSE.tooManyConnections);
+    if (room === undefined) this.#closeWith(ws, socket, CLOSE.invalidRoom);
+    else if (!session || !user) this.#closeWith(ws, socket, CLOSE.notSignedIn);
+    else if (!user.allowConnect(performance.now())) this.#closeWith(ws, socket, CLOSE.tooFast);
+    else if (!user.isBelowConnectionLimit) this.#closeWith(ws, socket, CLOSE.tooManyConnections);
     else {
       onSeen(session.user);
       hub.open(
@@ -223,13 +235,22 @@ export class UpgradeHandler {
     }
   }
 
-  #closeWith(ws: WebSocket, [code, reason]: readonly [code: number, reason: string]): void {
-    this.#rejected.add(ws);
+  #closeWith(ws: WebSocket, socket: Duplex, [code, reason]: readonly [code: number, reason: string]): void {
+    this.#rejected.set(ws, { socket, code });
     ws.close(code, reason);
   }
 
+  /** A rejected socket sends frames. */
+  #discard(ws: WebSocket): void {
+    const rejected = this.#rejected.get(ws);
+    if (!rejected || rejected.isDiscarded) return;
+    rejected.isDiscarded = true;
+    discardInput(rejected.socket);
+  }
+
   #onClose(ws: WebSocket, code: number): void {
-    this.#deps.telemetry.closed(this.#deps.hub.socket(ws)?.closeCode ?? code);
+    const ours = this.#rejected.get(ws)?.code ?? this.#deps.hub.socket(ws)?.closeCode;
+    this.#deps.telemetry.closed(ours ?? code);
     this.#rejected.delete(ws);
     this.#deps.addresses.remove(ws);
     this.#unauthenticated.remove(ws);
@@ -246,20 +267,32 @@ export class UpgradeHandler {
 }
 
 /** Creates the listeners that all sockets share; `this` is the socket. Closures per socket would cost memory. */
-function createHandlers(hub: Hub, onClose: (ws: WebSocket, code: number) => void) {
+function createHandlers(
+  hub: Hub,
+  onClose: (ws: WebSocket, code: number) => void,
+  discard: (ws: WebSocket) => void,
+) {
   return {
     /** The peer breaks the protocol. ws closes the socket with the right code. */
     error(this: WebSocket): void {
-      hub.socket(this)?.discardInput();
+      const connection = hub.socket(this);
+      if (connection) connection.discardInput();
+      else discard(this);
     },
     message(this: WebSocket, data: RawData, binary: boolean): void {
-      hub.receive(this, data, binary);
+      const connection = hub.socket(this);
+      if (connection) hub.receive(connection, data, binary);
+      else discard(this);
     },
     ping(this: WebSocket, payload: Buffer): void {
-      hub.ping(this, payload);
+      const connection = hub.socket(this);
+      if (connection) hub.ping(connection, payload);
+      else discard(this);
     },
-    pong(this: WebSocket): void {
-      hub.socket(this)?.markAlive();
+    pong(this: WebSocket, payload: Buffer): void {
+      const connection = hub.socket(this);
+      if (connection) hub.pong(connection, payload);
+      else discard(this);
     },
     close(this: WebSocket, code: number): void {
       onClose(this, code);

@@ -6,27 +6,20 @@
  */
 import { closeSync, existsSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { skeleton, skeletonVersion } from '../chat/names.js';
+import { skeletonVersion } from '../chat/names.js';
 import { databaseFile, limitClause, openReadOnly } from './database.js';
 import {
   acceptsTokens,
   hasDates,
   type KeyResolver,
+  nameTokens,
   parseQuery,
   type Query,
   toDay,
   toExpression,
 } from './search-query.js';
 import Database from './sqlite.js';
-import {
-  hasLink,
-  keyToken,
-  linkToken,
-  messageToken,
-  nameToken,
-  tokenizeMessage,
-  tokenizerVersion,
-} from './tokenize.js';
+import { hasLink, keyToken, linkToken, messageToken, tokenizeMessage, tokenizerVersion } from './tokenize.js';
 
 export interface SearchRequest {
   readonly q: string;
@@ -82,7 +75,7 @@ interface Range {
   readonly to: number;
 }
 
-const indexVersion = 2;
+const indexVersion = 3;
 const batchRows = 256;
 const maxCachedNames = 10_000;
 const selectIndexedEvents = `SELECT e.seq, e.room, e.id, e.type, e.person, e.name, e.at, e.target,
@@ -215,19 +208,19 @@ export class SearchIndex {
   }
 
   #tokensOf({ room, person, name, text }: IndexedRow): string {
-    const author = [keyToken('person', person), this.#nameToken(name)];
+    const author = [keyToken('person', person), this.#tokensOfName(name)];
     const link = hasLink(text) ? [linkToken] : [];
     return [messageToken, keyToken('room', room), ...author, ...link, tokenizeMessage(text)].join(' ').trim();
   }
 
   /** Caches name tokens, because computing a skeleton takes half of the time to index a message. */
-  #nameToken(name: string): string {
+  #tokensOfName(name: string): string {
     const known = this.#nameTokens.get(name);
     if (known !== undefined) return known;
-    const token = nameToken(skeleton(name));
+    const tokens = nameTokens(name).join(' ');
     if (this.#nameTokens.size >= maxCachedNames) this.#nameTokens.clear();
-    this.#nameTokens.set(name, token);
-    return token;
+    this.#nameTokens.set(name, tokens);
+    return tokens;
   }
 
   #partitionOf(seq: number): number {

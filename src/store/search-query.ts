@@ -6,7 +6,7 @@ import { keyToken, linkToken, messageToken, nameToken, tokenize } from './tokeni
 interface Terms {
   /** words, and phrases as words separated by spaces */
   readonly phrases: string[];
-  /** skeletons of names */
+  /** names as they were typed */
   readonly from: string[];
   /** names of rooms */
   readonly rooms: string[];
@@ -97,7 +97,7 @@ function noTerms(): Terms {
 
 /** @returns false when it is no filter */
 function addFilter(terms: Terms, key: string, value: string): boolean {
-  if (key === 'from') terms.from.push(skeleton(value.replace(/^@/, '')));
+  if (key === 'from') terms.from.push(value.replace(/^@/, ''));
   else if (key === 'in') terms.rooms.push(parseRoom(value.replace(/^#/, '')) ?? '');
   else if (key === 'has' && value.toLowerCase() === 'link') terms.hasLink = true;
   else return false;
@@ -121,11 +121,19 @@ function canBePrefix(word: string): boolean {
 
 /** Returns one OR group for each kind of filter. An unknown key becomes 0, which matches no message. */
 function toFilters({ from, rooms, hasLink }: Terms, keys: KeyResolver): string[] {
-  const people = from.flatMap((name) => [nameToken(name), keyToken('person', keys.person(name) ?? 0)]);
+  const people = from.flatMap((name) => [
+    ...nameTokens(name),
+    keyToken('person', keys.person(skeleton(name)) ?? 0),
+  ]);
   const inRooms = rooms.map((name) => keyToken('room', keys.room(name) ?? 0));
   return [people, inRooms, hasLink ? [linkToken] : []]
     .filter(({ length }) => length > 0)
     .map((tokens) => `(${tokens.map(quote).join(' OR ')})`);
+}
+
+/** Returns the tokens of an author's name: as names are compared, and as words are, so that accents do not count. */
+export function nameTokens(name: string): readonly string[] {
+  return [...new Set([name, tokenize(name) || name].map((spelling) => nameToken(skeleton(spelling))))];
 }
 
 function isShort(phrase: string): boolean {

@@ -94,7 +94,7 @@ describe('a server without descriptors for more', () => {
 });
 
 describe('answers that nobody reads', () => {
-  it('are cut over 16 MiB, the oldest of the address with most of them first', () => {
+  it('are cut over 8 MiB, the oldest of the address with most of them first', () => {
     const unread = new UnreadAnswers(readConfig({}).trustedProxies);
     const cut: string[] = [];
     const answer = (name: string, address: string, writableLength: number) => {
@@ -103,7 +103,7 @@ describe('answers that nobody reads', () => {
       unread.add(request as never, response as never);
     };
     answer('honest', '192.0.2.1', 256 * 1024);
-    for (let n = 1; n <= 66; n++) answer(`attack ${n}`, '192.0.2.2', 256 * 1024);
+    for (let n = 1; n <= 34; n++) answer(`attack ${n}`, '192.0.2.2', 256 * 1024);
     expect(cut).toEqual(['attack 1', 'attack 2', 'attack 3']);
   });
 

@@ -114,6 +114,21 @@ describe('a slow reader', () => {
     expect(Date.now() - from).toBeLessThan(4000);
   });
 
+  it('is cut before that when it sends frames after the close', async () => {
+    const chat = await startChat();
+    const ended: string[] = [];
+    const strangers = ['silent', 'noisy'].map(async (name) => {
+      const socket = connect(chat.port, '127.0.0.1').resume();
+      socket.write(handshake);
+      await once(socket, 'data'); // the close frame with 4001
+      if (name === 'noisy') socket.write(Buffer.from([0x81, 0x80, 0, 0, 0, 0]));
+      await once(socket, 'end');
+      ended.push(name);
+    });
+    await Promise.all(strangers);
+    expect(ended).toEqual(['noisy', 'silent']);
+  });
+
   it('is cut at once by an abort, like every other socket: admitted, rejected or silent', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');

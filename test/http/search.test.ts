@@ -96,6 +96,22 @@ describe('a search', () => {
     expect(await finds(ann, 'hello', { room: 'nowhere' })).toEqual([]);
   });
 
+  it.each([
+    ['Łukasz K', 'from:"lukasz k"'],
+    ['José', 'from:jose'],
+    ['Søren Å', 'from:“soren a”'],
+    ['O’Brien', 'from:obrien'],
+    ['小明', 'from:小明'],
+    ['✨', 'from:✨'],
+  ])('of the messages of %s knows %s', async (name, query) => {
+    const chat = await startChat();
+    const author = await chat.signIn(name);
+    await say(author, 'lobby', 'hello');
+    await say(await chat.signIn('Somebody Else'), 'lobby', 'hello');
+    expect(await finds(author, `hello ${query}`)).toEqual(['lobby 1']);
+    expect(await finds(author, `hello -${query}`)).toEqual(['lobby 2']);
+  });
+
   it('finds messages as they are now', async () => {
     const { ann } = await startTalk();
     await say(ann, 'lobby', 'apple', 'banana', 'cherry');

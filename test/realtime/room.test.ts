@@ -46,8 +46,10 @@ function startRoom(said = 0): { room: Room; say: () => void; log: RoomEvent[] } 
 class Reader implements Subscriber {
   firstBatch = 0;
   readonly ids: number[] = [];
+  writes = 0;
 
   write(frames: Frames): void {
+    this.writes++;
     this.ids.push(...idsOf(frames));
   }
 
@@ -138,6 +140,18 @@ describe('a room', () => {
     while (!room.writeSlice(0));
     expect(stays.ids).toEqual([1]);
     expect(leaves.ids).toEqual([]);
+  });
+
+  it('writes what waits once to each subscriber, also when hundreds joined between the frames', () => {
+    const { room, say } = startRoom();
+    const readers = Array.from({ length: 100 }, () => new Reader());
+    for (const reader of readers) {
+      reader.catchUp(room);
+      say();
+    }
+    while (!room.writeSlice(0));
+    for (const [n, reader] of readers.entries())
+      expect([reader.writes, reader.ids]).toEqual([n + 1, upTo(100)]); // n of them in its replay
   });
 
   it('sends what it missed from the log when an event does not follow the last one', () => {

@@ -325,6 +325,8 @@ function linkAt(text: string, index: number, mentions: readonly User[]): FoundIt
 const bidiControlPattern = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 /** A host name or an IP address within a text. */
 const hostPattern = /(?:[\p{L}\p{N}-]+[.。])+(?:\p{L}[\p{L}\p{N}-]+|\d+)(?![\p{L}\p{N}])/gu;
+/** A label that is nothing but an address without a dot. */
+const localAddressPattern = /^\s*(?:localhost|[\w-]+:\d+|\[[\da-f:.]+\])(?::\d+)?(?:[/?#].*)?\s*$/;
 /** Endings that are file names and not top-level domains. */
 const fileNamePattern = /\.(?:[jt]sx?|mjs|json|css|html?|txt|xml|ya?ml|toml|csv|pdf|png|jpe?g|svg|lock)$/i;
 
@@ -337,6 +339,7 @@ function isMisleading(label: string, href: string): boolean {
   const { hostname, pathname, protocol } = new URL(href);
   const own = protocol === 'mailto:' ? (pathname.split('@')[1] ?? '') : hostname;
   const hosts = (text.match(hostPattern) ?? []).filter((host) => !fileNamePattern.test(host));
+  if (localAddressPattern.test(text)) return safeHref(`http://${text.trim()}`) !== href;
   if (hosts.length === 0) return text.includes('://') && safeHref(text.trim()) !== href;
   return hosts.some((host) => withoutWww(hostnameOf(host)) !== withoutWww(own));
 }
@@ -418,11 +421,13 @@ const underscoreBoundary = /[\s([{)\]}"'“”‘’«»*~,.;:!?…—–-]/;
 
 /**
  * Emphasis begins before a visible character and ends after one. Outside of it there is no letter, except of scripts
- * without spaces, where `**100%**的` is usual. So `2*3*4`, `snake_case` and `^_^` stay.
+ * without spaces, where `**100%**的` is usual. So `2*3*4`, `snake_case` and `^_^` stay, and so do patterns of files such as
+ * `*.ts,*.js` and `src/*, lib/*`.
  */
 function delimiterAt(text: string, run: string, index: number): Delimiter {
+  const end = index + run.length;
   const before = [...text.slice(Math.max(0, index - 2), index)].at(-1) ?? ' ';
-  const after = [...text.slice(index + run.length, index + run.length + 2)][0] ?? ' ';
+  const after = [...text.slice(end, end + 2)][0] ?? ' ';
   const char = run[0] ?? '';
   const isBoundary = (outside: string) =>
     isSpaceless(outside) ||
@@ -430,8 +435,8 @@ function delimiterAt(text: string, run: string, index: number): Delimiter {
   return {
     char,
     size: run.length,
-    canOpen: after.trim() !== '' && isBoundary(before),
-    canClose: before.trim() !== '' && isBoundary(after),
+    canOpen: after.trim() !== '' && isBoundary(before) && !/^(?:\/|\.\w)/.test(text.slice(end, end + 2)),
+    canClose: before.trim() !== '' && isBoundary(after) && before !== '/',
   };
 }
 
