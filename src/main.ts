@@ -9,11 +9,7 @@ import { userInfo } from 'node:os';
 import { PassThrough } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT, prettyLine } from './cli/command.js';
-import { backup, exportRoom, newEpoch, restore, verify } from './cli/commands.js';
-import { status } from './cli/status.js';
-import { talk } from './cli/talk.js';
 import { type Config, ConfigError, type RedisConfig, readConfig, SETTINGS } from './config.js';
-import { prove } from './prove/command.js';
 import type { CreateSequencer } from './sequencer/sequencer.js';
 import { createServer, type Dependencies, type Server } from './server.js';
 import { databaseFile, explainDamage, LockedError, OpenError } from './store/database.js';
@@ -23,12 +19,10 @@ import { VERSION } from './version.js';
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
 
-const COMMANDS: readonly Command[] = [backup, restore, verify, exportRoom, newEpoch, status, talk, prove];
-
-const HELP = `oneport: chat on one port
+const helpOf = (commands: readonly Command[]) => `oneport: chat on one port
 
   node dist/main.js            run the server (npm start builds it if needed)
-${COMMANDS.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(18)}${does}`).join('\n')}
+${commands.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(18)}${does}`).join('\n')}
   node dist/main.js --help     print this text; with a command, the help of that command
   node dist/main.js --version  print the version
 
@@ -37,17 +31,33 @@ Settings are environment variables:
 ${SETTINGS.map(([name, fallback, meaning]) => `  ${name.padEnd(24)}${meaning} [${fallback}]`).join('\n')}
 `;
 
-function main([name = 'serve', ...rest]: readonly string[]): void {
-  const command = COMMANDS.find((known) => known.name === name);
+async function main([name = 'serve', ...rest]: readonly string[]): Promise<void> {
+  if (name === 'serve' && rest.length === 0) {
+    serve();
+    return;
+  }
+  const commands = await loadCommands();
+  const command = commands.find((known) => known.name === name);
   const asksHelp = [name, ...rest].some((arg) => arg === '--help' || arg === '-h');
-  if (asksHelp) process.stdout.write(command ? helpOf(command) : HELP);
+  if (asksHelp) process.stdout.write(command ? commandHelp(command) : helpOf(commands));
   else if (name === '--version' && rest.length === 0) process.stdout.write(`${VERSION}\n`);
-  else if (command) void run(command, rest);
-  else if (name === 'serve' && rest.length === 0) serve();
+  else if (command) await run(command, rest);
   else fail(EXIT.usage, `unknown command: ${[name, ...rest].join(' ')}. See --help.`);
 }
 
-function helpOf({ name, args, does, help }: Command): string {
+/** Loads the commands only when one is asked for, because the server needs none and starts sooner without them. */
+async function loadCommands(): Promise<readonly Command[]> {
+  const [{ backup, restore, verify, exportRoom, newEpoch }, { status }, { talk }, { prove }] =
+    await Promise.all([
+      import('./cli/commands.js'),
+      import('./cli/status.js'),
+      import('./cli/talk.js'),
+      import('./prove/command.js'),
+    ]);
+  return [backup, restore, verify, exportRoom, newEpoch, status, talk, prove];
+}
+
+function commandHelp({ name, args, does, help }: Command): string {
   return `oneport ${name} ${args}: ${does}\n\n${help}\n`;
 }
 
@@ -269,4 +279,4 @@ function fail(code: number, message: string): never {
   process.exit(code);
 }
 
-main(process.argv.slice(2));
+void main(process.argv.slice(2));

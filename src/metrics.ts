@@ -21,7 +21,7 @@ const expensiveMetrics = [
 
 const fdFolder = '/proc/self/fd';
 
-export interface MetricsDeps {
+interface MetricsDeps {
   readonly hub: Hub;
   readonly store: Store;
   readonly telemetry: Telemetry;

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Command, Result } from './chat/types.js';
 
-export interface RetentionDeps {
+interface RetentionDeps {
   readonly days: number;
   /** milliseconds since 1970 */
   readonly now: () => number;

@@ -18,7 +18,7 @@ export interface Session {
 }
 
 /** The stored data of a person that a cookie is checked against. */
-export interface PersonLookup {
+interface PersonLookup {
   person(id: string): StoredPerson | undefined;
 }
 

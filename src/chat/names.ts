@@ -7,12 +7,12 @@ import { canonicalEmoji, graphemesOf, INVISIBLE_CHARACTERS } from '../shared/tex
 import { foldBeforeNfkc, foldCase, foldGreek, mapConfusables } from './confusables.js';
 import { escapeUnassigned } from './unicode.js';
 
-export type ParsedName =
+type ParsedName =
   | { readonly ok: true; readonly name: string }
   | { readonly ok: false; readonly why: NameProblem; readonly message: string };
 
 /** Why a name is refused. The sign-in form shows the reason in the reader's language. */
-export type NameProblem = keyof typeof nameProblems;
+type NameProblem = keyof typeof nameProblems;
 
 const nameProblems = {
   empty: 'Enter a name.',

@@ -307,7 +307,7 @@ function rejection(problem: Problem): Result {
 }
 
 /** Edits and deletes one's own messages, and adds and removes one's own reactions. A deleted message cannot change. */
-export function changeMessage(command: ChangeCommand, person: Person, storage: Storage): Result {
+function changeMessage(command: ChangeCommand, person: Person, storage: Storage): Result {
   const message = storage.events.message(command.room, command.target);
   const problem = message ? validateChange(command, message, person, storage) : problems.noMessage;
   if (!message || problem) return { kind: 'rejected', problem: problem ?? problems.noMessage };

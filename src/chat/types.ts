@@ -94,7 +94,7 @@ export interface RedeemCommand {
 }
 
 /** Updates the last-seen time of a person, which keeps their name reserved. */
-export interface SeenCommand {
+interface SeenCommand {
   readonly kind: 'seen';
   readonly user: User;
   readonly at: number;
@@ -186,7 +186,7 @@ export function toCommand(
 }
 
 /** What the accepting node adds to a command. */
-export type CommandOrigin = Pick<EventCommand, 'at' | 'salt'>;
+type CommandOrigin = Pick<EventCommand, 'at' | 'salt'>;
 
 function toMessage(
   { data, reply }: PostOfType<'chat'>,

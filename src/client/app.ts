@@ -39,7 +39,7 @@ export type DialogName =
   | 'keys'
   | 'settings'
   | 'signOut';
-export type SearchScope = { readonly room?: string; readonly before?: number };
+type SearchScope = { readonly room?: string; readonly before?: number };
 
 const pollRefreshMs = 30_000;
 

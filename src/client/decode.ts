@@ -32,7 +32,7 @@ export function countField(fields: Fields, name: string): number | undefined {
 }
 
 /** Returns undefined unless the value is a list whose entries all parse. */
-export function listField<T>(
+function listField<T>(
   fields: Fields,
   name: string,
   parse: (value: unknown) => T | undefined,
@@ -47,7 +47,7 @@ export function parseAll<T>(value: unknown, parse: (value: unknown) => T | undef
 }
 
 /** Returns `{name: value}`, or `{}` for undefined, to spread into an object with an optional field. */
-export function optionalField<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {
+function optionalField<K extends string, V>(name: K, value: V | undefined): { readonly [k in K]?: V } {
   return (value === undefined ? {} : { [name]: value }) as { readonly [k in K]?: V }; // TypeScript widens a computed key to string
 }
 
@@ -56,7 +56,7 @@ export function optionalField<K extends string, V>(name: K, value: V | undefined
  * as if it had gaps.
  */
 
-export interface UnknownEvent {
+interface UnknownEvent {
   readonly id: number;
   readonly type: 'other';
 }
@@ -70,7 +70,7 @@ export function parseEvent(value: unknown): LogEvent | undefined {
   return parseChat(value) ?? parseChange(value) ?? { id, type: 'other' };
 }
 
-export function parseChat(fields: Fields): ChatEvent | undefined {
+function parseChat(fields: Fields): ChatEvent | undefined {
   const base = parseEventBase(fields);
   const data = stringField(fields, 'data');
   if (field(fields, 'type') !== 'chat' || !base || data === undefined) return undefined;

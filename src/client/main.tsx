@@ -46,7 +46,7 @@ function takeTypedText(skeleton: Element, app: App): void {
 const cookieMaxAgeS = 365 * 24 * 3600;
 
 /** Resolves when the language has loaded, so that no other one is shown first. */
-export async function applyAppearance({ theme, language }: Settings): Promise<void> {
+async function applyAppearance({ theme, language }: Settings): Promise<void> {
   effect(() => applyTheme(theme.value));
   effect(() => {
     document.documentElement.lang = t.value.language.tag;
@@ -73,7 +73,7 @@ function writeLanguageCookie(setting: string): void {
  * Reads the JSON that the server put into the HTML, and removes it. Undefined for another user or room. A
  * cached page has none.
  */
-export function readSnapshot(user: string, { room }: Address): Snapshot | undefined {
+function readSnapshot(user: string, { room }: Address): Snapshot | undefined {
   const element = document.getElementById('snapshot');
   const snapshot = parseSnapshot(parseJsonObject(element?.textContent ?? ''));
   element?.remove();

@@ -9,7 +9,7 @@ import { basePath, publicPath } from './site.js';
 
 /** Defined by build.js, equal to version.json. */
 declare const VERSION: string | undefined;
-export const pageVersion = typeof VERSION === 'undefined' ? undefined : VERSION;
+const pageVersion = typeof VERSION === 'undefined' ? undefined : VERSION;
 
 const updateState = signal(false);
 export const updateAvailable: ReadonlySignal<boolean> = updateState;

@@ -68,7 +68,7 @@ export interface LogDeps {
   readonly epoch: string;
 }
 
-export interface MessageDeps extends SessionDeps, LogDeps {
+interface MessageDeps extends SessionDeps, LogDeps {
   readonly hub: {
     /** whether a client knows more of this log than this node has applied */
     isBehind(room: string, known: { readonly after: number; readonly epoch: string | undefined }): boolean;
@@ -87,7 +87,7 @@ interface PageRequest {
   readonly limit: number;
 }
 
-export function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
+function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
   const pages = new PolledPages(deps);
   router.get('/rooms/:room/messages', async (ctx) => {
     const session = requireSession(ctx, deps);
@@ -166,7 +166,7 @@ class PolledPages {
 const pollAnswersMs = 1000;
 
 /** Takes events from the beginning until their JSON fills a page, at least one. */
-export function takeFitting<T>(events: readonly T[], maxBytes: number): T[] {
+function takeFitting<T>(events: readonly T[], maxBytes: number): T[] {
   let bytes = pageFrameBytes;
   const end = events.findIndex((event, n) => {
     bytes += Buffer.byteLength(JSON.stringify(event)) + 1;
@@ -231,7 +231,7 @@ export interface RoomListDeps {
   };
 }
 
-export interface RoomDeps extends SessionDeps, RoomListDeps {
+interface RoomDeps extends SessionDeps, RoomListDeps {
   readonly log: RoomLookup;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
@@ -243,7 +243,7 @@ type UnreadRoom = Omit<RoomSummary, 'people' | 'joined'>;
 /** Rooms in the list, by membership. */
 const maxListedRooms = { joined: 500, others: 100 } as const;
 
-export function roomRoutes(router: Router, deps: RoomDeps): void {
+function roomRoutes(router: Router, deps: RoomDeps): void {
   router.get('/rooms', async (ctx) => {
     const user = requireUser(ctx, deps);
     await deps.hub.flushMemberships(user);
@@ -282,7 +282,7 @@ async function markRead(ctx: Koa.Context, user: User, { submit, now, log }: Room
 }
 
 /** Lists mentions, and people by the beginning of their name. */
-export interface ListDeps extends SessionDeps {
+interface ListDeps extends SessionDeps {
   readonly store: {
     /** messages that mention a person, newest first, below a position in the one order */
     listMentions(user: User, before: number, limit: number): SearchPage;
@@ -292,9 +292,9 @@ export interface ListDeps extends SessionDeps {
 }
 
 /** Limit of a page of mentions or search results. */
-export const maxHitsPerPage = 100;
+const maxHitsPerPage = 100;
 
-export function listRoutes(router: Router, deps: ListDeps): void {
+function listRoutes(router: Router, deps: ListDeps): void {
   router.get('/mentions', (ctx) => {
     const user = requireUser(ctx, deps);
     ctx.body = deps.store.listMentions(user, beforeParam(ctx), limitParam(ctx, maxHitsPerPage));
@@ -317,14 +317,14 @@ export interface SearchDeps extends SessionDeps {
   };
 }
 
-export interface SearchQuery {
+interface SearchQuery {
   readonly q: string;
   readonly room: string | undefined;
   readonly before: number | undefined;
   readonly limit: number;
 }
 
-export function searchRoutes(router: Router, deps: SearchDeps): void {
+function searchRoutes(router: Router, deps: SearchDeps): void {
   router.get('/search', async (ctx) => {
     const user = requireUser(ctx, deps);
     ctx.body = await findMessages(user, searchParams(ctx, deps.log), deps);

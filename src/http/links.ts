@@ -31,7 +31,7 @@ export interface LinkDeps extends SessionDeps {
 }
 
 /** A new link. `secret` is only in its URL. */
-export interface NewLink extends LinkToken {
+interface NewLink extends LinkToken {
   readonly secret: string;
 }
 

@@ -26,7 +26,7 @@ import { type SessionDeps, sessionOf } from './auth.js';
 import { HttpError } from './errors.js';
 import { languages, readHtml, render, translationsFor } from './html.js';
 
-export interface PageDeps extends SessionDeps, SnapshotDeps {
+interface PageDeps extends SessionDeps, SnapshotDeps {
   readonly publicDir: string;
 }
 
@@ -102,7 +102,7 @@ export function signinUrl(site: Site, next: string): string {
  * size is bounded.
  */
 
-export interface SnapshotDeps extends LogDeps, RoomListDeps {
+interface SnapshotDeps extends LogDeps, RoomListDeps {
   /** Resolves when the request may go on after it has waited. */
   readonly turn: (request: IncomingMessage) => Promise<void>;
 }
@@ -153,7 +153,7 @@ function limitBytes(page: MessagesPage, mark: number): MessagesPage {
 }
 
 /** Returns JSON for a script element, in which only `<` must be escaped. */
-export function toScriptJson(snapshot: Snapshot): string {
+function toScriptJson(snapshot: Snapshot): string {
   return JSON.stringify(snapshot).replaceAll('<', '\\u003c');
 }
 

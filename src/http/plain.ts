@@ -34,7 +34,7 @@ import { chosenTranslations, html, languageLinks, type Markup, problemText } fro
 import { plainPath, roomOf, signinUrl } from './page.js';
 import { intParam, textParam } from './params.js';
 
-export interface PlainDeps extends SessionDeps, LogDeps, RoomListDeps, SearchDeps {
+interface PlainDeps extends SessionDeps, LogDeps, RoomListDeps, SearchDeps {
   readonly log: LogDeps['log'];
   readonly config: Config;
   readonly now: () => number;

@@ -17,7 +17,7 @@ export type StreamFormat = 'sse' | 'ndjson';
 type Refusal = 'stopping' | 'too_many_connections' | 'too_fast';
 
 /** The polls of a user in a room. */
-export interface Poll {
+interface Poll {
   /** The number of the newest event of the room. */
   readonly last: number;
   /** Whether the server ended the waits because the session is over. */

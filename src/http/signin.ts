@@ -198,7 +198,7 @@ interface FormValues {
   readonly next: string;
 }
 
-export class SigninForm {
+class SigninForm {
   readonly #html: string;
   readonly #site: Site;
 

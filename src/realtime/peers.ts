@@ -8,7 +8,7 @@ import type { User } from '../shared/protocol.js';
 import type { ConnectedUser } from './user.js';
 
 /** What the hub does for its peers. */
-export interface PeersDeps {
+interface PeersDeps {
   /** Sends a text to all other processes. */
   readonly publish: (text: string) => void;
   /** The rooms of this process, each with its users. */

@@ -315,9 +315,9 @@ export class RoomPolls implements Subscriber {
 const answerDelay = { msPerPoll: 1, maxMs: 1000 } as const;
 
 /** Why a reader is refused; the codes of docs/protocol.md. */
-export type ReaderRefusal = 'stopping' | 'too_many_connections' | 'too_fast';
+type ReaderRefusal = 'stopping' | 'too_many_connections' | 'too_fast';
 
-export interface StreamRequest {
+interface StreamRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly session: Session;
@@ -326,7 +326,7 @@ export interface StreamRequest {
   readonly resume: ResumePosition;
 }
 
-export interface ReaderHandlerDeps {
+interface ReaderHandlerDeps {
   readonly config: Config;
   readonly hub: Hub;
   readonly telemetry: Telemetry;

@@ -146,10 +146,10 @@ export class UserThrottle {
   }
 
   #takeAll(now: number, cost: number, address: TokenBucket | undefined): boolean {
-    const buckets = [this.#messageBucket, this.#sustainedBucket, ...(address ? [address] : [])];
-    if (!buckets.every((bucket) => bucket.has(now, cost))) return false;
-    for (const bucket of buckets) bucket.take(now, cost);
-    return true;
+    const [messages, sustained] = [this.#messageBucket, this.#sustainedBucket];
+    if (!messages.has(now, cost) || !sustained.has(now, cost)) return false;
+    if (address && !address.take(now, cost)) return false;
+    return messages.take(now, cost) && sustained.take(now, cost);
   }
 
   queueFrame(bytes: number, run: () => void): void {

@@ -121,7 +121,7 @@ function onlyRoomOf({ connections }: ConnectedUser): string | undefined {
 }
 
 /** An event of a room, and the connected users that it concerns. */
-export interface RoomUpdate {
+interface RoomUpdate {
   readonly room: string;
   readonly event: RoomEvent;
   /** Chat messages in the room so far. */
@@ -162,7 +162,7 @@ const usersPerStep = 50;
 /** Milliseconds of each turn for sending notifications. */
 const notifyBudgetMs = 2;
 
-export class UnreadNotifier {
+class UnreadNotifier {
   readonly #deps: Pick<UnreadDeps, 'countUnread' | 'scheduler'>;
   readonly #rooms = new Map<string, FollowedRoom>();
   /** Rooms with events of which their followers have not been notified. */

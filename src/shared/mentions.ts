@@ -54,7 +54,7 @@ export function foldName(name: string): string {
 }
 
 /** True for a line that quotes: `>` and a blank, so `>_<` and `>:(` do not. */
-export function isQuoteLine(line: string): boolean {
+function isQuoteLine(line: string): boolean {
   return /^ {0,3}>(?:[ \t]|$)/.test(line);
 }
 

@@ -172,7 +172,7 @@ function withCid(command: Writable<PostCommand>, cid: Cid): Parsed<PostCommand> 
 }
 
 /** The number of a message. */
-export function parseTarget(raw: unknown, name: 'target' | 'reply' = 'target'): Parsed<number> {
+function parseTarget(raw: unknown, name: 'target' | 'reply' = 'target'): Parsed<number> {
   if (typeof raw === 'number' && Number.isSafeInteger(raw) && raw > 0) return { ok: true, value: raw };
   const reason = `"${name}" must be the number of a message.`;
   return typeof raw === 'number' ? reject('bad_target', reason) : protocolError('bad_target', reason);

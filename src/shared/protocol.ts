@@ -65,7 +65,7 @@ export interface EditEvent extends Numbered {
   readonly expired?: true;
 }
 
-export interface DeleteEvent extends Numbered {
+interface DeleteEvent extends Numbered {
   readonly type: 'delete';
   readonly target: number;
 }

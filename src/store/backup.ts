@@ -34,7 +34,7 @@ import { type ReportProgress, rebuildDerived, type VerifyResult, verify } from '
 /** 16 MB. */
 const pagesPerReport = 4096;
 
-export interface BackupResult {
+interface BackupResult {
   readonly bytes: number;
   readonly epoch: string;
   /** the ends of all chains in the copy */
@@ -104,7 +104,7 @@ function assertAbsent(file: string): void {
  * the new one.
  */
 
-export interface RestoreResult extends VerifyResult {
+interface RestoreResult extends VerifyResult {
   readonly epoch: string;
   /** The file that holds the previous database, if there was one. */
   readonly previous: string | undefined;

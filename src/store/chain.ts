@@ -92,7 +92,7 @@ export function parseHeads(text: string): NamedHead[] {
 }
 
 /** One entry of the chain of people: the state of a person after it. */
-export interface PersonEntry {
+interface PersonEntry {
   /** 1, 2, 3 … */
   readonly number: number;
   /** position in the one order: seq of the last event before the entry */

@@ -355,7 +355,7 @@ function limitReactions(rows: Row[]): Row[] {
 }
 
 /** A row of `rooms`. */
-export interface RoomCounter {
+interface RoomCounter {
   /** Key of the room. */
   readonly room: number;
   readonly last: number;

@@ -41,7 +41,7 @@ interface Row {
 }
 
 /** The log for a reader in another process. Each page includes all events committed before it is read. */
-export interface ExportReader {
+interface ExportReader {
   last(room: string): number;
   /** At most `limit` events after number `id`, ascending. */
   after(room: string, id: number, limit: number): readonly ExportedEvent[];
@@ -82,7 +82,7 @@ function toExported(room: string, row: Row): ExportedEvent {
   };
 }
 
-export interface ExportResult {
+interface ExportResult {
   /** the first line that does not fit; undefined when every line fits */
   readonly finding: string | undefined;
   readonly heads: readonly NamedHead[];

@@ -196,7 +196,7 @@ function toUnreadRoom({ room, last, read, unread, mentions }: RoomRow): UnreadRo
   return { room, last, read: read ?? 0, unread: unread ?? mentions, mentions };
 }
 
-export interface RecentRoom {
+interface RecentRoom {
   readonly room: string;
   readonly last: number;
 }

@@ -39,7 +39,7 @@ export const selectEvents = `SELECT e.seq, e.room AS roomKey, r.name AS room, e.
   FROM current_events e CROSS JOIN people p ON p.person = e.person CROSS JOIN rooms r ON r.room = e.room`;
 
 /** Parts of a message that are not in its row. */
-export interface MessageExtras {
+interface MessageExtras {
   readonly reactions?: readonly Reaction[] | undefined;
   readonly reply?: Reply | undefined;
 }

@@ -220,7 +220,7 @@ export function toneIndexOf(id: string, tones: number): number {
 
 /** Reactions grouped by emoji, in the order of each emoji's first reaction. */
 
-export interface ReactionGroup {
+interface ReactionGroup {
   readonly emoji: string;
   readonly users: readonly User[];
   /** includes the user's own */

@@ -62,7 +62,7 @@ addEventListener(
 );
 
 /** Calls back at once, or after the next keystroke has been painted while the user is typing. */
-export function afterInput(callback: () => void): void {
+function afterInput(callback: () => void): void {
   queuedCall = callback;
   if (performance.now() - lastInputAt > typingIdleMs) runQueuedCall();
   else setTimeout(() => queuedCall === callback && runQueuedCall(), nextInputTimeoutMs);
@@ -81,7 +81,7 @@ export function scheduleFrame(callback: () => void): void {
 }
 
 /** Call before a frame; a message event arrives after it has been painted. */
-export function afterFrame(callback: () => void): void {
+function afterFrame(callback: () => void): void {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     port1.close();
@@ -123,7 +123,7 @@ export function isPageVisible(): boolean {
 }
 
 /** User Timing marks: `writable` when the composer accepts input, `history` when messages show. */
-export type Milestone = 'writable' | 'history';
+type Milestone = 'writable' | 'history';
 
 const reachedMilestones = new Set<Milestone>();
 

@@ -101,7 +101,7 @@ export interface RowRange {
 }
 
 /** The same range by message numbers, which stay valid when rows come and go. */
-export interface MessageRange {
+interface MessageRange {
   readonly first: number;
   readonly last: number;
 }

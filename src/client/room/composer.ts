@@ -8,7 +8,7 @@ import type { ChatEvent } from '../../shared/protocol.js';
 import { isGone } from '../../shared/reducer.js';
 import { applyChanges, changesAfter, findMessage, type Timeline } from './timeline.js';
 
-export interface ComposerStateDeps {
+interface ComposerStateDeps {
   readonly post: (text: string, reply?: number) => void;
   readonly edit: (id: number, text: string) => void;
   readonly draft: { read(): string; keep(text: string): void };

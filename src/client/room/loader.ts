@@ -9,7 +9,7 @@ import { pageAround } from '../../shared/protocol.js';
 import type { LogEvent, Page } from '../decode.js';
 import * as timeline from './timeline.js';
 
-export interface PageRange {
+interface PageRange {
   readonly after?: number;
   readonly before?: number;
   readonly limit?: number;
@@ -19,7 +19,7 @@ export type LoadPage = (where: PageRange) => Promise<Page | undefined>;
 
 type ApplyPage = (t: timeline.Timeline, page: timeline.LoadedPage) => timeline.Timeline;
 
-export interface HistoryLoaderDeps {
+interface HistoryLoaderDeps {
   readonly timeline: Signal<timeline.Timeline>;
   readonly load: LoadPage;
   readonly clock: Clock;

@@ -50,7 +50,7 @@ const noticeMs = 8_000;
 const neverAborted = new AbortController().signal;
 
 /** A number that does not exist yet, or that is a change `of` a message. */
-export interface TargetNotice {
+interface TargetNotice {
   readonly id: number;
   readonly of?: number;
 }
@@ -286,7 +286,7 @@ export class RoomSession {
 }
 
 /** The "new messages" divider: the read position as it was when the room was opened. */
-export class UnreadDivider {
+class UnreadDivider {
   readonly #position = signal<number | undefined>(undefined);
   /** Undefined when everything was read. */
   readonly position: ReadonlySignal<number | undefined> = this.#position;

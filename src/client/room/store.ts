@@ -11,7 +11,7 @@ import { isSameUser, Presence, type RoomPeople } from './presence.js';
 import * as timeline from './timeline.js';
 import { withoutEditText } from './timeline.js';
 
-export interface RoomStoreDeps {
+interface RoomStoreDeps {
   readonly load: LoadPage;
   /** the cached user, until the server has named them */
   readonly me?: User | undefined;

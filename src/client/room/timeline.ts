@@ -16,7 +16,7 @@ import type { LogEvent } from '../decode.js';
 
 /** Length of `events` while the end is shown, and while the user reads further up. */
 export const windowEvents = 400;
-export const maxWindowEvents = 600;
+const maxWindowEvents = 600;
 /** Beyond this only the last event is kept, and the rest is loaded with the gap. */
 const maxAheadEvents = 1000;
 
@@ -92,7 +92,7 @@ export function receiveEvents(t: Timeline, events: readonly LogEvent[]): Timelin
 }
 
 /** Begins receiving at `seen`. */
-export function startAt(t: Timeline, seen: number): Timeline {
+function startAt(t: Timeline, seen: number): Timeline {
   return { ...t, seen, changes: { since: seen + 1, seen: [] } };
 }
 
@@ -104,7 +104,7 @@ function mergeAhead(ahead: readonly LogEvent[], more: readonly LogEvent[]): read
 }
 
 /** Moves events that are now contiguous out of `ahead`. */
-export function closeGap(t: Timeline): Timeline {
+function closeGap(t: Timeline): Timeline {
   if (t.ahead.length === 0 || t.seen === undefined) return t;
   const next = contiguousAfter(t.ahead, t.seen);
   const seen = t.seen + next.length;
@@ -112,7 +112,7 @@ export function closeGap(t: Timeline): Timeline {
 }
 
 /** `run` continues at `seen`. The window follows, unless the user reads further up and it is full. */
-export function appendEvents(t: Timeline, run: readonly LogEvent[]): Timeline {
+function appendEvents(t: Timeline, run: readonly LogEvent[]): Timeline {
   if (run.length === 0) return t;
   const seen = run.at(-1)?.id ?? t.seen;
   const attached = isAttached(t) && (t.pinned || t.events.length + run.length <= maxWindowEvents);
@@ -184,7 +184,7 @@ export function hasOlder(t: Timeline): boolean {
 /** More than arrive between the reading of a page and its receipt. */
 const maxRememberedChanges = 500;
 
-export interface ChangeLog {
+interface ChangeLog {
   readonly since: number;
   readonly seen: readonly ChangeEvent[];
 }
@@ -223,7 +223,7 @@ function repliesTo(id: number, run: readonly LogEvent[]): readonly number[] {
   return run.flatMap((event, index) => (event.type === 'chat' && event.reply?.id === id ? [index] : []));
 }
 
-export function rememberChanges(before: ChangeLog, more: readonly ChangeEvent[]): ChangeLog {
+function rememberChanges(before: ChangeLog, more: readonly ChangeEvent[]): ChangeLog {
   if (more.length === 0) return before;
   const deletedTargets = new Set(more.filter(({ type }) => type === 'delete').map(({ target }) => target));
   const remembered = [...before.seen, ...more].filter(
@@ -243,14 +243,14 @@ export function changesAfter(last: number, { since, seen }: ChangeLog): readonly
 }
 
 /** The contiguous part of an ascending list that follows a number. */
-export function contiguousAfter(events: readonly LogEvent[], boundary: number): readonly LogEvent[] {
+function contiguousAfter(events: readonly LogEvent[], boundary: number): readonly LogEvent[] {
   const following = events.filter(({ id }) => id > boundary);
   const gapIndex = following.findIndex(({ id }, index) => id !== boundary + 1 + index);
   return gapIndex < 0 ? following : following.slice(0, gapIndex);
 }
 
 /** The contiguous part of an ascending list that ends before a number. */
-export function contiguousBefore(events: readonly LogEvent[], boundary: number): readonly LogEvent[] {
+function contiguousBefore(events: readonly LogEvent[], boundary: number): readonly LogEvent[] {
   const following = events.filter(({ id }) => id < boundary);
   const start = following.findLastIndex(({ id }, index) => id !== boundary - (following.length - index));
   return following.slice(start + 1);

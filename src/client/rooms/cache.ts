@@ -15,7 +15,7 @@ export interface CachedWindow {
   readonly seen: number;
   readonly events: readonly LogEvent[];
 }
-export interface CachedRooms {
+interface CachedRooms {
   readonly epoch: string;
   readonly rooms: readonly RoomSummary[];
 }

@@ -286,7 +286,7 @@ function isSameEntry(a: RoomSummary, b: RoomSummary): boolean {
  * arrive.
  */
 
-export interface ReadPositionSenderDeps {
+interface ReadPositionSenderDeps {
   readonly rooms: RoomEntries;
   /** Resolves with false when it has to be repeated. A request of a leaving page must outlive it. */
   readonly send: (room: string, id: number, isLeaving: boolean) => Promise<boolean>;
@@ -368,7 +368,7 @@ export class ReadPositionSender {
 /** Minimum delay. */
 const minRetryMs = 1_000;
 
-export class RetryLatest {
+class RetryLatest {
   readonly #clock: Clock;
   readonly #random: () => number;
   #attempt = 0;

@@ -20,7 +20,7 @@ import { concerns, type RoomEntries } from './list.js';
 export type NotifyPermission = 'default' | 'granted' | 'denied' | 'never';
 
 /** The way of one tab to notify, and what it knows of the others. */
-export interface Notifier {
+interface Notifier {
   permission(): NotifyPermission;
   requestPermission(): Promise<void>;
   show(room: string, message: ChatEvent): void;
@@ -34,7 +34,7 @@ export interface Notifier {
   isWatched(room: string): Promise<boolean>;
 }
 
-export type ShownMessage = Pick<ChatEvent, 'id' | 'user' | 'data'>;
+type ShownMessage = Pick<ChatEvent, 'id' | 'user' | 'data'>;
 
 export interface NotificationPolicyDeps {
   /** user id */
@@ -165,7 +165,7 @@ export class NotificationPolicy {
   }
 }
 
-export interface TabNotifierDeps {
+interface TabNotifierDeps {
   /** target of a click */
   readonly openRoom: (room: string, id: number) => void;
 }
@@ -316,7 +316,7 @@ const chimeGain = 0.08;
 let audioContext: AudioContext | undefined;
 
 /** Silent until the user has interacted with the page, because browsers block audio before. */
-export function playChime(): void {
+function playChime(): void {
   try {
     audioContext ??= new AudioContext();
     void audioContext.resume();

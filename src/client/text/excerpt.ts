@@ -2,7 +2,7 @@
 import { PLAIN_LETTERS } from '../../shared/text.js';
 import { parseMarkdown, plainText } from './markdown.js';
 
-export interface ExcerptPart {
+interface ExcerptPart {
   readonly text: string;
   readonly found: boolean;
 }

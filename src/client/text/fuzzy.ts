@@ -5,7 +5,7 @@
 import { parseRoom } from '../../shared/parse.js';
 import { LIMITS, type RoomSummary } from '../../shared/protocol.js';
 
-export interface FuzzyMatch {
+interface FuzzyMatch {
   readonly score: number;
   /** matched ranges [from, to) */
   readonly hits: readonly (readonly [number, number])[];

@@ -17,7 +17,7 @@ import { Avatar } from './avatar.js';
 import { loadEmojiIndex } from './emoji-loader.js';
 import { insertText } from './keyboard.js';
 
-export interface Choice {
+interface Choice {
   readonly key: string;
   /** the text to insert */
   readonly text: string;
@@ -26,7 +26,7 @@ export interface Choice {
   readonly emoji?: string;
 }
 
-export interface CompletionDeps {
+interface CompletionDeps {
   readonly peopleHere: () => readonly User[];
   readonly searchPeople: (query: string) => Promise<readonly User[]>;
 }

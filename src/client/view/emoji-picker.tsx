@@ -234,7 +234,7 @@ function handleSearchKey(
 }
 
 /** A roving tab stop. */
-export function EmojiGrid({
+function EmojiGrid({
   emoji,
   tone,
   choose,

@@ -310,7 +310,7 @@ export function insertText(
 }
 
 /** Wraps or unwraps the selection; without one, puts the caret between the delimiters. */
-export function wrapSelection(field: HTMLTextAreaElement, delimiter: string): void {
+function wrapSelection(field: HTMLTextAreaElement, delimiter: string): void {
   const { selectionStart: from, selectionEnd: to, value } = field;
   const inner = value.slice(from, to);
   const isMarked =

@@ -85,14 +85,14 @@ export function shortDate(at: number): string {
 export function fullDate(at: number): string {
   return dateFormat('full').format(toDate(at));
 }
-export function dayLabel(at: number): string {
+function dayLabel(at: number): string {
   const date = toDate(at);
   const thisYear = date.getFullYear() === new Date().getFullYear();
   return dateFormat(thisYear ? 'day' : 'dayOfYear').format(date);
 }
 
 /** Cached per second, because many messages share one. */
-export function clockTime(at: number): string {
+function clockTime(at: number): string {
   const format = dateFormat('clock');
   const second = Math.floor(at / 1000);
   if (lastClockTime.format !== format || lastClockTime.second !== second)
