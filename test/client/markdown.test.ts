@@ -47,6 +47,7 @@ describe('parseMarkdown', () => {
     ['text\n* a\n\n* b\n\ntext', 'text(• a)(• b)text'],
     ['#12 and a#1 (#2)', '(ref #12) and a#1 ((ref #2))'],
     ['__two words__', '(strong two words)'],
+    ['**.NET** and _/etc/_ **src/**', '(strong .NET) and (em /etc/) (strong src/)'],
   ])('reads %j', (text, expected) => {
     expect(shape(parseMarkdown(text))).toBe(expected);
   });

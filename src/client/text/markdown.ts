@@ -435,8 +435,9 @@ function delimiterAt(text: string, run: string, index: number): Delimiter {
   return {
     char,
     size: run.length,
-    canOpen: after.trim() !== '' && isBoundary(before) && !/^(?:\/|\.\w)/.test(text.slice(end, end + 2)),
-    canClose: before.trim() !== '' && isBoundary(after) && before !== '/',
+    canOpen:
+      after.trim() !== '' && isBoundary(before) && !/^(?:\*+\/|\*\.\w)/.test(text.slice(index, end + 2)),
+    canClose: before.trim() !== '' && isBoundary(after) && !(run === '*' && before === '/'),
   };
 }
 
