@@ -1,5 +1,6 @@
 /** A real Chromium, and people who use the page in it. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, onTestFinished } from 'vitest';
@@ -16,16 +17,23 @@ export const FLAGS = [
   '--disable-sync',
   '--no-first-run',
 ];
-const LAUNCH = { executablePath: CHROMIUM, args: FLAGS };
+/** Chromium without the window around the page. It takes half the time, and knows neither notifications nor settings. */
+const SHELL = '/usr/bin/chromium-headless-shell';
 
 export const hasChromium = hasTool('chromium');
 
+let executablePath = existsSync(SHELL) ? SHELL : CHROMIUM;
 let sharedBrowser: Promise<Browser> | undefined;
 afterAll(async () => (await sharedBrowser)?.close());
 
+/** Call it in a test file whose browser has to show notifications. */
+export function useWholeBrowser(): void {
+  executablePath = CHROMIUM;
+}
+
 /** The browser of a test file, because starting one takes a second. Its contexts, which share nothing, end with the test. */
 export async function openBrowser(): Promise<Browser> {
-  sharedBrowser ??= chromium.launch(LAUNCH);
+  sharedBrowser ??= chromium.launch({ executablePath, args: FLAGS });
   const browser = await sharedBrowser;
   onTestFinished(async () => {
     await Promise.all(browser.contexts().map((context) => context.close()));
@@ -35,7 +43,7 @@ export async function openBrowser(): Promise<Browser> {
 
 /** A browser with a profile on disk, which outlives it: what a person's own browser is. */
 export async function openProfile(folder: string): Promise<BrowserContext> {
-  const context = await chromium.launchPersistentContext(folder, LAUNCH);
+  const context = await chromium.launchPersistentContext(folder, { executablePath: CHROMIUM, args: FLAGS });
   onTestFinished(() => context.close().catch(() => {}));
   return context;
 }

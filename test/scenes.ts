@@ -376,6 +376,7 @@ export async function offline(page: Page): Promise<void> {
 
 /** The server says no to the next message. */
 async function refused(page: Page): Promise<void> {
+  await blockOtherTransports(page);
   await page.routeWebSocket(/\/ws\//, (socket) => {
     const server = socket.connectToServer();
     socket.onMessage((frame) => {
@@ -535,7 +536,13 @@ async function writeWithoutStorage(page: Page): Promise<void> {
 }
 
 /** The server closes each socket with this code. */
+/** On a slow machine, the page takes a WebSocket that opens late for a blocked one. */
+async function blockOtherTransports(page: Page): Promise<void> {
+  await page.route(/\/events\?|[?&]wait=/, (route) => route.abort());
+}
+
 async function closed(page: Page, code: number): Promise<void> {
+  await blockOtherTransports(page);
   await page.routeWebSocket(/\/ws\//, (socket) => socket.close({ code, reason: 'for a picture' }));
   await page.reload();
   await page.locator('.status button').waitFor();

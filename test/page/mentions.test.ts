@@ -1,10 +1,12 @@
 /** Being called: mentions and replies reach a user in every room, and unread counts are counts of messages. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, say, shows } from '../chromium.js';
+import { hasChromium, say, shows, useWholeBrowser } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, openPage, posts, says, visitor } from './people.js';
+
+useWholeBrowser();
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 const inList = (page: Page, room: string) => page.locator('.rooms a', { hasText: room }).locator('.badge');

@@ -1,10 +1,12 @@
 /** Notifications: once, from one tab, and not for the room in view. */
 import type { BrowserContext, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, shows } from '../chromium.js';
+import { hasChromium, shows, useWholeBrowser } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, openPage, posts, says, visitor } from './people.js';
+
+useWholeBrowser();
 
 /** Notifications of the service worker, as `title: body`. */
 function shown(page: Page): Promise<string[]> {
