@@ -220,9 +220,9 @@ ${refresh && html`<meta http-equiv="refresh" content="${refresh}">`}
 <h1><bdi>${room}</bdi></h1>
 <p>${header.signedIn(user.name)}</p>
 <nav aria-label="${plain.onThisPage}">
-<a href="#messages">${header.skip}</a>
-<a href="#rooms">${rooms.title}</a>
-<a href="#search">${header.search}</a>
+<a href="#messages">${header.skip}</a> ·
+<a href="#rooms">${rooms.title}</a> ·
+<a href="#search">${header.search}</a> ·
 <a href="${site.basePath}r/${encodeURIComponent(room)}">${plain.fullPage}</a>
 </nav>
 </header>

@@ -68,6 +68,23 @@ describe.runIf(hasTool('nginx'))('behind a proxy', { timeout: 90_000 }, () => {
     await seen.has(2);
   });
 
+  it('streams where the proxy compresses what it passes on', async () => {
+    const types = 'text/event-stream application/x-ndjson application/json';
+    const rest = `gzip on; gzip_min_length 0; gzip_proxied any; gzip_types ${types};`;
+    const { room, bob } = await start({ ...BLOCKED, rest });
+    const seen = collect(room);
+    expect(transportOf(room)).toBe('stream');
+    const { headers } = await room.fetch('api/rooms/lobby/events', {
+      headers: { accept: 'text/event-stream' },
+    });
+    expect(headers.get('content-encoding')).toBe('gzip');
+    bob.says('one');
+    await bob.sees({ type: 'chat', id: 1 });
+    await seen.has(1);
+    expect([await room.say('two'), transportOf(room)]).toEqual([2, 'stream']);
+    await seen.has(2);
+  });
+
   it('polls where the proxy also holds streams back', async () => {
     const { room, bob } = await start({ ...BLOCKED, rest: BUFFER });
     const seen = collect(room);

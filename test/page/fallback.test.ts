@@ -44,8 +44,11 @@ describe.runIf(hasChromium && hasTool('nginx'))(
     it('the page polls when the proxy holds streams back too', async () => {
       const { page, bob } = await start({ ...BLOCKED, rest: BUFFER });
       await says(bob, 'lobby', 'one');
+      await bob.enters('lobby');
       await say(page, 'two');
       await shows(page, ['1 one', '2 two'], 20_000);
+      const people = page.getByRole('complementary', { name: 'People' });
+      await eventually(() => people.textContent()).toMatch(/2.*Ann.*and 1 more/s);
       await openDialog(page, 'Settings');
       await page.getByText('Long polling').waitFor();
       await says(bob, 'lobby', 'three');

@@ -107,6 +107,7 @@ export class SharedOutbox {
   #withState(message: StoredMessage | LocalMessage): PendingMessage {
     const isUnsaved = 'seq' in message && message.seq === unsavedSeq;
     const isHeld = (message.heldUntil ?? 0) > this.#deps.clock.now();
+    if (!isUnsaved && !isHeld) return message;
     return {
       ...message,
       ...(isUnsaved && { unpersisted: true as const }),

@@ -21,6 +21,12 @@ export class Presence {
     this.#people.value = applyPresence(this.#people.peek(), frame);
   }
 
+  /** Does nothing when this is shown already. */
+  showCount(known: readonly User[], count: number): void {
+    const { users, count: before } = this.#people.peek();
+    if (before !== count || users.length > known.length) this.#people.value = { users: known, count };
+  }
+
   /** A user who has sent something is not typing any more. */
   onEvent(event: LogEvent): void {
     if (event.type !== 'other') this.#typing.remove(event.user.id);

@@ -2,7 +2,7 @@
  * One room: its connection, log, outbox and composer. The interface that the components use. A session is connected
  * only while its room is shown. Later it resumes by number.
  */
-import { type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { type Clock, type Observable, untilValue, withTimeout } from '../../connect/clock.js';
 import { Connection, type TransportMemory } from '../../connect/connection.js';
 import type { OutboxStore } from '../../connect/outbox.js';
@@ -157,7 +157,10 @@ export class RoomSession {
   /** Shows the room, at message `id` if given. `snapshot` is the page's, if it is of this room. */
   enter(id?: number, snapshot?: Snapshot): void {
     this.#target = id;
-    this.#unfollow = this.#deps.roomList.follow(this.name, this.room);
+    const stops = [this.#deps.roomList.follow(this.name, this.room), this.#countPeopleWhilePolling()];
+    this.#unfollow = () => {
+      for (const stop of stops) stop();
+    };
     const isOpen = snapshot !== undefined && this.#openFromSnapshot(snapshot, id);
     const initialLoad = isOpen ? undefined : this.#open();
     this.#sender.start();
@@ -190,6 +193,17 @@ export class RoomSession {
   }
   resume(): void {
     this.#sender.start();
+  }
+
+  /** Polls tell nobody's coming and going, so the count is that of the room list. */
+  #countPeopleWhilePolling(): () => void {
+    const { rooms } = this.#deps.roomList;
+    return effect(() => {
+      const state = this.connection.state.value;
+      const entry = rooms.list.value.find(({ room }) => room === this.name);
+      if (state.state === 'live' && state.transport === 'poll')
+        this.room.showPeopleCount(Math.max(1, entry?.people ?? 0));
+    });
   }
 
   #createConnection(): Connection {

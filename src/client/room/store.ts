@@ -89,6 +89,12 @@ export class RoomStore {
     else this.#deps.onRefused(frame.cid, frame.data);
   }
 
+  /** Of the others, only their number is known. */
+  showPeopleCount(count: number): void {
+    const me = this.#me.peek();
+    this.#presence.showCount(me ? [me] : [], count);
+  }
+
   /** Shows a cached window until the server answers. */
   restore(cached: Parameters<typeof timeline.fromCache>[0]): void {
     if (this.#timeline.peek().epoch === undefined) this.#timeline.value = timeline.fromCache(cached);

@@ -48,7 +48,7 @@ export function People({ app, onChoose }: PeopleProps) {
           </li>
         ))}
         {!isKnown && isConnecting && <Skeleton count={3} />}
-        {more > 0 && <li class="more">{text.more(more)}</li>}
+        {more > 0 && <li class="rest">{text.more(more)}</li>}
       </ul>
       <PersonCard app={app} shown={shownPerson} onChoose={onChoose} />
     </aside>

@@ -395,7 +395,7 @@ export const translations = {
     transports: {
       websocket: 'WebSocket',
       stream: 'Event stream, because WebSocket is blocked here.',
-      poll: 'Long polling, because WebSocket and event streams are blocked here. It does not show who is online.',
+      poll: 'Long polling, because WebSocket and event streams are blocked here. It shows how many people are here, but neither who they are nor who is typing.',
     },
     notConnected: 'Not connected',
     keyboard: 'Keyboard',

@@ -375,7 +375,7 @@ export const translations: Translations = {
     transports: {
       websocket: 'WebSocket 连接',
       stream: '事件流（此处无法使用 WebSocket）',
-      poll: '长轮询（此处无法使用 WebSocket 和事件流，不显示谁在线）',
+      poll: '长轮询（此处无法使用 WebSocket 和事件流，只显示在线人数，不显示成员名单和输入状态）',
     },
     notConnected: '未连接',
     keyboard: '键盘',

@@ -1,0 +1,196 @@
+/** Readers over HTTP at several processes of one chat: they resume, wait and are present as with one. */
+import { describe, expect, it } from 'vitest';
+import { oneport } from '../cli/commands.js';
+import { type Chat, type Frame, hasTool, type Visitor } from '../harness.js';
+import { at, startRedis, type TestRedis, twoNodes, untilReady } from '../redis.js';
+
+const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
+const messages = '/api/rooms/lobby/messages';
+const plain = '/r/lobby/plain';
+
+/** Two processes of one chat that are ready. */
+interface Arrangement {
+  readonly name: string;
+  readonly isAvailable: boolean;
+  start(): Promise<readonly [a: Chat, b: Chat]>;
+}
+
+const arrangements: readonly Arrangement[] = [
+  { name: 'two nodes', isAvailable: hasRedis, start: async () => twoNodes(await startRedis()) },
+];
+
+async function says(author: Visitor, data: string, cid = data.replaceAll(' ', '-')): Promise<void> {
+  expect((await author.post(messages, { data, cid })).status).toBe(201);
+}
+
+async function polls(reader: Visitor, query: string): Promise<Frame> {
+  const answer = await reader.get(`${messages}?${query}`);
+  return { status: answer.status, ...((await answer.json()) as Frame) };
+}
+
+function submit(author: Visitor, fields: Readonly<Record<string, string>>): Promise<Response> {
+  return fetch(author.chat.origin + plain, {
+    method: 'POST',
+    body: new URLSearchParams(fields),
+    headers: { cookie: author.cookie, accept: 'text/html' },
+    redirect: 'manual',
+  });
+}
+
+function numbersOf(frames: readonly Frame[]): number[] {
+  return frames.flatMap(({ id, type }) => (type !== 'ack' && typeof id === 'number' ? [id] : []));
+}
+
+/** Reads what follows `after` until the number `last`, each time by another transport. */
+async function readOn(reader: Visitor, turn: number, after: number, epoch: string, last: number) {
+  const query = `after=${after}&epoch=${epoch}`;
+  if (turn % 4 === 3) {
+    const numbers: number[] = [];
+    while ((numbers.at(-1) ?? after) < last) {
+      const page = await polls(reader, `after=${numbers.at(-1) ?? after}&epoch=${epoch}&wait=5`);
+      expect(page).toMatchObject({ status: 200, complete: true });
+      numbers.push(...numbersOf(page['messages'] as Frame[]));
+    }
+    return numbers;
+  }
+  const format = turn % 4 === 1 ? 'text/event-stream' : 'application/x-ndjson';
+  const open =
+    turn % 4 === 0
+      ? reader.enters('lobby', { query: `?${query}` })
+      : reader.reads('lobby', { query: `?${query}`, format });
+  const connection = await open;
+  await connection.sees({ id: last });
+  await connection.leaves();
+  expect(connection.frames.find(({ type }) => type === 'hello')).toMatchObject({ complete: true });
+  return numbersOf(connection.frames);
+}
+
+describe.each(arrangements)('readers over HTTP at $name', ({ isAvailable, start }) => {
+  it.runIf(isAvailable)('resume an event stream at the other one by Last-Event-ID', async () => {
+    const [a, b] = await start();
+    const ann = await a.signIn('Ann');
+    const first = await ann.reads('lobby');
+    for (const data of ['one', 'two', 'three']) await says(ann, data);
+    await first.sees({ id: 3 });
+    await first.leaves();
+    await says(ann, 'four');
+    const headers = { 'last-event-id': first.lastEventId };
+    const second = await at(b, ann).reads('lobby', { headers });
+    await says(ann, 'five');
+    await second.sees({ id: 5 });
+    expect(second.messages[0]).toMatchObject({
+      id: first.lastEventId,
+      data: { type: 'hello', complete: true },
+    });
+    expect(numbersOf(second.frames)).toEqual([4, 5]);
+  });
+
+  it.runIf(isAvailable)(
+    'change the process and the transport at every number, without a hole or a repeat',
+    async () => {
+      const [a, b] = await start();
+      const [ann, bob] = [await a.signIn('Ann'), await a.signIn('Bob')];
+      const { epoch } = a.server;
+      const numbers: number[] = [];
+      for (let turn = 0; turn < 16; turn++) {
+        const [here, there] = turn % 2 === 0 ? [a, b] : [b, a];
+        await says(at(there, bob), `before ${turn}`);
+        const reading = readOn(at(here, ann), turn, numbers.at(-1) ?? 0, epoch, 2 * turn + 2);
+        await says(at(here, bob), `meanwhile ${turn}`);
+        numbers.push(...(await reading));
+      }
+      expect(numbers).toEqual(Array.from({ length: 32 }, (_, n) => n + 1));
+    },
+    30_000,
+  );
+
+  it.runIf(isAvailable)(
+    'wait in a poll for a number that their process has not applied, and get 503 when it does not come',
+    async () => {
+      const [a, b] = await start();
+      const ann = await a.signIn('Ann');
+      const query = `epoch=${a.server.epoch}&wait=30`;
+      const ahead = polls(at(b, ann), `after=1&${query}`);
+      const tooFar = polls(at(b, ann), `after=9&${query}`);
+      await says(ann, 'one');
+      await says(ann, 'two');
+      expect(await ahead).toMatchObject({ status: 200, complete: true, messages: [{ id: 2 }] });
+      expect(await tooFar).toMatchObject({ status: 503, error: { code: 'behind' } });
+      const withoutEpoch = await polls(at(b, ann), 'after=9&wait=30');
+      expect(withoutEpoch).toMatchObject({ status: 200, complete: false, messages: [] });
+    },
+    15_000,
+  );
+
+  it.runIf(isAvailable)('are answered in a poll when somebody writes at the other one', async () => {
+    const [a, b] = await start();
+    const [ann, bob] = [await a.signIn('Ann'), await b.signIn('Bob')];
+    const waiting = polls(bob, 'after=0&wait=30');
+    await b.untilOpen('poll');
+    await says(ann, 'one');
+    expect(await waiting).toMatchObject({ messages: [{ id: 1, data: 'one' }] });
+  });
+
+  it.runIf(isAvailable)('are present at both, and sign out at both', async () => {
+    const [a, b] = await start();
+    const [ann, bob, cleo] = [await a.signIn('Ann'), await b.signIn('Bob'), await b.signIn('Cleo')];
+    const room = await ann.enters('lobby');
+    const stream = await bob.reads('lobby');
+    const poll = polls(cleo, 'after=0&wait=30');
+    for (const { user } of [bob, cleo]) await room.sees({ type: 'join', user });
+    await stream.sees({ type: 'join', user: cleo.user });
+    const other = await at(a, bob).reads('lobby', { format: 'application/x-ndjson' });
+    expect(await other.sees({ type: 'list' })).toMatchObject({ count: 3 });
+    room.sends({ type: 'typing' });
+    await stream.sees({ type: 'typing', user: ann.user });
+    for (const visitor of [bob, cleo]) await at(a, visitor).post('/signout', {});
+    expect([await stream.closed, await other.closed]).toEqual([4002, 4002]);
+    expect(await poll).toMatchObject({ status: 401 });
+    for (const { user } of [bob, cleo]) await room.seesAll({ type: 'left', user }, 1, 9000);
+    expect(room.frames.filter(({ type }) => type === 'join')).toHaveLength(2);
+  });
+
+  it.runIf(isAvailable)('write once by a plain form that reaches both', async () => {
+    const [a, b] = await start();
+    const ann = await a.signIn('Ann');
+    const form = { data: 'hello', cid: 'c1' };
+    const answers = await Promise.all([submit(ann, form), submit(at(b, ann), form)]);
+    expect(answers.map(({ status }) => status)).toEqual([303, 303]);
+    for (const node of [a, b])
+      await expect
+        .poll(async () => (await (await at(node, ann).get(plain)).text()).match(/<li id="m\d+">/g))
+        .toEqual(['<li id="m1">']);
+    expect((await submit(at(b, ann), { target: '1', delete: '1', cid: 'c2' })).status).toBe(303);
+    await expect.poll(async () => (await ann.get(plain)).text()).toContain('Message deleted');
+  });
+});
+
+/** Forgets the stream, and begins a new epoch, as an operator does. */
+async function beginNewEpoch(redis: TestRedis, nodes: readonly Chat[]): Promise<void> {
+  await redis.command('FLUSHALL');
+  for (const node of nodes) await untilReady(node, /run new-epoch/);
+  const [{ dataDir } = { dataDir: '' }] = nodes;
+  expect(await oneport(['new-epoch'], dataDir, { REDIS_URL: redis.url })).toMatchObject({ code: 0 });
+  for (const node of nodes) await untilReady(node);
+}
+
+describe.skipIf(!hasRedis)('readers over HTTP, when the epoch changes', () => {
+  it('begin anew: streams end with 4510, polls are answered, and an old id is not complete', async () => {
+    const redis = await startRedis();
+    const nodes = await twoNodes(redis);
+    const [a, b] = nodes;
+    const ann = await a.signIn('Ann');
+    await says(ann, 'one');
+    const stream = await at(b, ann).reads('lobby');
+    await stream.sees({ id: 1 });
+    const poll = polls(at(b, ann), 'after=1&wait=30');
+    await b.untilOpen('poll');
+    await beginNewEpoch(redis, nodes);
+    expect(await stream.closed).toBe(4510);
+    expect(await poll).toMatchObject({ status: 200, epoch: b.server.epoch, messages: [] });
+    const headers = { 'last-event-id': stream.lastEventId };
+    const again = await at(b, ann).reads('lobby', { headers });
+    expect(await again.sees({ type: 'hello' })).toMatchObject({ complete: false, epoch: b.server.epoch });
+    await again.sees({ id: 1, data: 'one' });
+  });
+});
