@@ -215,20 +215,28 @@ function stopOnSignals(server: Server, logger: Logger): void {
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) {
       server.abort();
-      process.exit(0);
+      return exit(logger, 0);
     }
     stopping = true;
     logger.info({ signal }, 'stopping');
-    void server.close().then(() => process.exit(0));
+    void server.close().then(() => exit(logger, 0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    const exit = (): void => process.exit(EXIT.software);
-    setTimeout(exit, 5000).unref();
-    void server.close().finally(() => logger.flush(exit));
+    setTimeout(() => process.exit(EXIT.software), 5000).unref();
+    void server.close().finally(() => exit(logger, EXIT.software));
   });
+}
+
+const flushTimeoutMs = 1000;
+
+/** Ends the process when the log is written, or soon when nobody reads it. */
+function exit(logger: Logger, code: number): void {
+  const end = (): void => process.exit(code);
+  setTimeout(end, flushTimeoutMs);
+  logger.flush(end);
 }
 
 /**
@@ -238,8 +246,14 @@ function stopOnSignals(server: Server, logger: Logger): void {
 function createLogger(level: string): Logger {
   const out = pino.destination({ dest: 2, sync: false, maxLength: 1024 * 1024 });
   out.on('error', () => {});
+  out.flushSync = () => {}; // pino calls it when the process ends, and it would wait for ever for a reader that has gone
   process.stdout.on('error', () => {});
-  const stream = process.stderr.isTTY ? { write: (line: string) => void out.write(prettyLine(line)) } : out;
+  const stream = process.stderr.isTTY
+    ? {
+        write: (line: string) => void out.write(prettyLine(line)),
+        flush: (done: (error?: Error) => void) => out.flush(done),
+      }
+    : out;
   const formatters = { level: (label: string) => ({ level: label }) };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream);
 }
