@@ -126,7 +126,7 @@ function startServer(config: Config, dependencies: Dependencies): Server {
   stopOnSignals(server, logger);
   server.http.on('error', (error: NodeJS.ErrnoException) => {
     server.abort();
-    failToListen(error, config);
+    failToListen(error, config.host, config.port, 'PORT');
   });
   server.http.listen(config.port, config.host, () => {
     const address = addressOf(server, config);
@@ -136,7 +136,19 @@ function startServer(config: Config, dependencies: Dependencies): Server {
     );
     process.stdout.write(`Oneport is running at ${address}\n`);
   });
+  listenForRedirects(server, config, logger);
   return server;
+}
+
+function listenForRedirects({ redirect, abort }: Server, config: Config, logger: Logger): void {
+  const { host, redirectPort: port } = config;
+  redirect?.on('error', (error: NodeJS.ErrnoException) => {
+    abort();
+    failToListen(error, host, port ?? 0, 'HTTP_REDIRECT_PORT');
+  });
+  redirect?.listen(port, host, () => {
+    logger.info({ port: (redirect.address() as AddressInfo).port }, 'redirecting plain HTTP to https'); // on TCP
+  });
 }
 
 /**
@@ -195,31 +207,33 @@ function isPermissionError(error: unknown): boolean {
   );
 }
 
-function failToListen(error: NodeJS.ErrnoException, { host, port }: Config): never {
+function failToListen(
+  error: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  setting: 'PORT' | 'HTTP_REDIRECT_PORT',
+): never {
   if (error.code === 'EADDRINUSE')
     fail(
       EXIT.osError,
-      `port ${port} of ${host} is in use. Stop the program that listens there, or set PORT.`,
+      `port ${port} of ${host} is in use. Stop the program that listens there, or set ${setting}.`,
     );
   if (error.code === 'EACCES')
     fail(
       EXIT.noPermission,
-      `${userInfo().username} may not listen on port ${port}. Set PORT to 1024 or more.`,
+      `${userInfo().username} may not listen on port ${port}. Set ${setting} to 1024 or more.`,
     );
-  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}. Check HOST and PORT.`);
+  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}. Check HOST and ${setting}.`);
 }
 
 /** The first signal shuts down gracefully, the second at once. Both close the database. */
 function stopOnSignals(server: Server, logger: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
-      server.abort();
-      return exit(logger, 0);
-    }
+    if (!stopping) logger.info({ signal }, 'stopping');
+    const closed = stopping ? Promise.resolve(server.abort()) : server.close();
     stopping = true;
-    logger.info({ signal }, 'stopping');
-    void server.close().then(() => exit(logger, 0));
+    void closed.then(() => exit(logger, 0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
