@@ -53,6 +53,8 @@ export interface Config {
   readonly site: Site;
   /** Undefined: plain HTTP, as behind a proxy. */
   readonly tls: TlsFiles | undefined;
+  /** Port that redirects to https; undefined: none. */
+  readonly redirectPort: number | undefined;
   readonly logLevel: string;
   /** Days after which texts are dropped; 0: never. */
   readonly retentionDays: number;
@@ -106,6 +108,7 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     'PEM file of the certificate with its chain, for https without a proxy; SIGHUP reads it again',
   ],
   ['TLS_KEY', '', 'PEM file of the private key of TLS_CERT'],
+  ['HTTP_REDIRECT_PORT', '', 'with TLS_CERT: port whose plain HTTP is redirected to https, as 80'],
   ['METRICS', 'loopback', 'clients that may read /metrics: loopback or all'],
   ['LOG_LEVEL', 'info', 'trace, debug, info, warn, error, fatal or silent'],
   ['MESSAGE_RATE', '5', 'messages per second of one user; 0 = no limit'],
@@ -148,6 +151,7 @@ export function readConfig(env: Environment): Config {
     sessionKeys: readKeys(text(env, 'SESSION_KEYS')),
     publicOrigin,
     tls: readTlsFiles(env, publicOrigin),
+    redirectPort: readRedirectPort(env),
     allowedOrigins: new Set(
       parseList(text(env, 'ALLOWED_ORIGINS')).map((raw) => parseOrigin('ALLOWED_ORIGINS', raw)),
     ),
@@ -194,6 +198,15 @@ function readTlsFiles(env: Environment, publicOrigin: string | undefined): TlsFi
   if (publicOrigin?.startsWith('http:'))
     throw new ConfigError(`PUBLIC_ORIGIN is ${publicOrigin}, but TLS_CERT is set. Write https://.`);
   return Object.freeze({ certFile: resolve(certFile), keyFile: resolve(keyFile) });
+}
+
+function readRedirectPort(env: Environment): number | undefined {
+  if (text(env, 'HTTP_REDIRECT_PORT') === '') return undefined;
+  if (text(env, 'TLS_CERT') === '')
+    throw new ConfigError(
+      'HTTP_REDIRECT_PORT is set, but TLS_CERT is not. Behind a proxy, let the proxy redirect.',
+    );
+  return wholeNumber(env, 'HTTP_REDIRECT_PORT', 65_535);
 }
 
 const maxSiteNameLength = 60;

@@ -108,25 +108,26 @@ function serve(): void {
   let server: Server | undefined;
   process.on('SIGHUP', () => server?.reload()); // before the long steps of the start, because it would end the process
   const config = startStep(() => readConfig(process.env));
-  const logger = createLogger(config.logLevel);
+  const log = createLog(config.logLevel);
   const start = (dependencies: Partial<Dependencies>): void => {
-    server = startServer(config, { logger, maxConnections: fileLimit() - reservedFiles, ...dependencies });
+    const maxConnections = fileLimit() - reservedFiles;
+    server = startServer(config, log, { maxConnections, ...dependencies });
   };
   if (!config.redis) start({});
   else
-    void sequencerOn(config.redis, logger).then(
+    void sequencerOn(config.redis, log.logger).then(
       (createSequencer) => start({ createSequencer }),
       (error: unknown) => fail(EXIT.config, error instanceof Error ? error.message : String(error)),
     );
 }
 
-function startServer(config: Config, dependencies: Dependencies): Server {
-  const server = startStep(() => createServer(config, dependencies), config);
-  const { logger } = dependencies;
-  stopOnSignals(server, logger);
+function startServer(config: Config, log: Log, dependencies: Partial<Dependencies>): Server {
+  const { logger } = log;
+  const server = startStep(() => createServer(config, { logger, ...dependencies }), config);
+  stopOnSignals(server, log);
   server.http.on('error', (error: NodeJS.ErrnoException) => {
     server.abort();
-    failToListen(error, config);
+    failToListen(error, config.host, config.port, 'PORT');
   });
   server.http.listen(config.port, config.host, () => {
     const address = addressOf(server, config);
@@ -136,7 +137,19 @@ function startServer(config: Config, dependencies: Dependencies): Server {
     );
     process.stdout.write(`Oneport is running at ${address}\n`);
   });
+  listenForRedirects(server, config, logger);
   return server;
+}
+
+function listenForRedirects({ redirect, abort }: Server, config: Config, logger: Logger): void {
+  const { host, redirectPort: port } = config;
+  redirect?.on('error', (error: NodeJS.ErrnoException) => {
+    abort();
+    failToListen(error, host, port ?? 0, 'HTTP_REDIRECT_PORT');
+  });
+  redirect?.listen(port, host, () => {
+    logger.info({ port: (redirect.address() as AddressInfo).port }, 'redirecting plain HTTP to https'); // on TCP
+  });
 }
 
 /**
@@ -195,53 +208,69 @@ function isPermissionError(error: unknown): boolean {
   );
 }
 
-function failToListen(error: NodeJS.ErrnoException, { host, port }: Config): never {
+function failToListen(
+  error: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  setting: 'PORT' | 'HTTP_REDIRECT_PORT',
+): never {
   if (error.code === 'EADDRINUSE')
     fail(
       EXIT.osError,
-      `port ${port} of ${host} is in use. Stop the program that listens there, or set PORT.`,
+      `port ${port} of ${host} is in use. Stop the program that listens there, or set ${setting}.`,
     );
   if (error.code === 'EACCES')
     fail(
       EXIT.noPermission,
-      `${userInfo().username} may not listen on port ${port}. Set PORT to 1024 or more.`,
+      `${userInfo().username} may not listen on port ${port}. Set ${setting} to 1024 or more.`,
     );
-  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}. Check HOST and PORT.`);
+  return fail(EXIT.osError, `cannot listen on ${host}:${port}: ${error.message}. Check HOST and ${setting}.`);
 }
 
 /** The first signal shuts down gracefully, the second at once. Both close the database. */
-function stopOnSignals(server: Server, logger: Logger): void {
+function stopOnSignals(server: Server, { logger, exit }: Log): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
-      server.abort();
-      process.exit(0);
-    }
+    if (!stopping) logger.info({ signal }, 'stopping');
+    const closed = stopping ? Promise.resolve(server.abort()) : server.close();
     stopping = true;
-    logger.info({ signal }, 'stopping');
-    void server.close().then(() => process.exit(0));
+    void closed.then(() => exit(0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
-    const exit = (): void => process.exit(EXIT.software);
-    setTimeout(exit, 5000).unref();
-    void server.close().finally(() => logger.flush(exit));
+    setTimeout(() => process.exit(EXIT.software), 5000).unref();
+    void server.close().finally(() => exit(EXIT.software));
   });
 }
+
+interface Log {
+  readonly logger: Logger;
+  /** Ends the process when the log is written, or soon when nobody reads it. */
+  readonly exit: (code: number) => void;
+}
+
+const flushTimeoutMs = 1000;
 
 /**
  * Logs to stderr: JSON lines, or lines for people on a terminal. When the reader stalls, lines beyond 1 MB are dropped, so
  * that the server never blocks.
  */
-function createLogger(level: string): Logger {
+function createLog(level: string): Log {
   const out = pino.destination({ dest: 2, sync: false, maxLength: 1024 * 1024 });
   out.on('error', () => {});
+  out.flushSync = () => {}; // pino calls it when the process ends, and it would wait for a reader that has gone
   process.stdout.on('error', () => {});
   const stream = process.stderr.isTTY ? { write: (line: string) => void out.write(prettyLine(line)) } : out;
   const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream);
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream);
+  const exit = (code: number): void => {
+    const end = (): void => process.exit(code);
+    setTimeout(end, flushTimeoutMs);
+    out.once('close', end).once('error', end).end();
+  };
+  return { logger, exit };
 }
 
 /** Returns what the start logs. Signing keys and passwords stay out. */

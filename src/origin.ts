@@ -112,6 +112,22 @@ export function isOurOrigin(request: IncomingMessage, policy: OriginPolicy): boo
   );
 }
 
+/**
+ * Returns our origin with https, for a request that came without: PUBLIC_ORIGIN, or the host that the request names with
+ * the port of https. Undefined for a request that is invalid.
+ */
+export function secureOriginOf(
+  request: IncomingMessage,
+  { publicOrigin }: Pick<Config, 'publicOrigin'>,
+  port: number,
+): string | undefined {
+  if (!isValidRequest(request)) return undefined;
+  if (publicOrigin !== undefined) return publicOrigin;
+  const host = request.headers.host?.replace(/:\d*$/, '') ?? '';
+  const origin = `https://${host}${port === 443 ? '' : `:${port}`}`;
+  return URL.canParse(origin) ? origin : undefined;
+}
+
 /** Returns the likely cause of a wrong Host or Origin, for the operator's log. */
 export function likelyCause(request: IncomingMessage, policy: OriginPolicy): string {
   const { host = '', origin } = request.headers;

@@ -16,7 +16,7 @@ import type { OrderState } from './http/health.js';
 import { RateLimiter } from './http/rate-limiter.js';
 import { RequestQueue } from './http/request-queue.js';
 import { createMetrics } from './metrics.js';
-import { isValidRequest } from './origin.js';
+import { isValidRequest, secureOriginOf } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
 import { Hub } from './realtime/hub.js';
 import { ReaderHandler } from './realtime/readers.js';
@@ -31,7 +31,7 @@ import { formatHead } from './store/chain.js';
 import { databaseFile, isDatabaseEmpty } from './store/database.js';
 import { Store } from './store/store.js';
 import { Telemetry } from './telemetry.js';
-import { Listener } from './tls.js';
+import { createRedirectServer, Listener } from './tls.js';
 
 export interface Dependencies {
   readonly logger: Logger;
@@ -46,6 +46,8 @@ export interface Dependencies {
 
 export interface Server {
   readonly http: http.Server;
+  /** Redirects to https: HTTP_REDIRECT_PORT. */
+  readonly redirect: http.Server | undefined;
   readonly epoch: string;
   /** Shuts down: refuses new connections, commits and delivers pending commands, closes all sockets with 1012. */
   close(): Promise<void>;
@@ -71,8 +73,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   const { logger, maxConnections = 0, now = Date.now } = dependencies;
   const listener = new Listener(httpOptions, config.tls, logger, now);
   const { server } = listener;
-  const store = openStore(config, logger);
-  warnOfClock(store.newestTime, now(), logger);
+  const store = openStore(config, logger, now());
   const telemetry = new Telemetry(logger, now);
   const chat = createChat(config, store, telemetry, dependencies);
   const { hub, sequencer } = chat;
@@ -88,11 +89,11 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   attachHttp(listener, config, store, chat, state, logger);
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
   const stops = startBackgroundWork(config, store, chat, logger);
+  const redirect = createRedirect(config, server);
   const abort = (): void => {
     const wasListening = server.listening;
     for (const stop of stops) stop();
-    server.close();
-    server.closeAllConnections(); // does not include upgraded sockets
+    for (const each of [redirect, server]) closeServer(each);
     upgradeHandler.terminateAll();
     if (wasListening) logHeads(store, logger);
     store.close();
@@ -106,6 +107,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
   };
   return {
     http: server,
+    redirect,
     get epoch() {
       return store.epoch;
     },
@@ -113,6 +115,22 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     reload: () => listener.reload(),
     abort,
   };
+}
+
+/** Upgraded sockets stay open. */
+function closeServer(server: http.Server | undefined): void {
+  server?.close();
+  server?.closeAllConnections();
+}
+
+function createRedirect(config: Config, server: http.Server): http.Server | undefined {
+  if (config.redirectPort === undefined) return undefined;
+  return createRedirectServer(httpOptions, (request) => {
+    const address = server.address();
+    return typeof address === 'object' && address !== null
+      ? secureOriginOf(request, config, address.port)
+      : undefined;
+  });
 }
 
 /** Returns what stops it. */
@@ -131,13 +149,14 @@ function startBackgroundWork(
   ];
 }
 
-function openStore(config: Config, logger: Logger): Store {
+/** `now` is in milliseconds since 1970. */
+function openStore(config: Config, logger: Logger, now: number): Store {
   if (isDatabaseEmpty(config.dataDir))
     logger.warn(
       { file: databaseFile(config.dataDir) },
       'the database file is empty, so the chat begins anew: if it had messages, restore a backup',
     );
-  return new Store(
+  const store = new Store(
     config.dataDir,
     {
       start: (from, to) => logger.info({ from, to }, `migrating database from schema ${from} to ${to}`),
@@ -145,6 +164,8 @@ function openStore(config: Config, logger: Logger): Store {
     },
     (error) => logger.error({ err: error }, 'restarting the search worker'),
   );
+  warnOfClock(store.newestTime, now, logger);
+  return store;
 }
 
 /**

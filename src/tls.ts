@@ -118,6 +118,28 @@ export class Listener {
   }
 }
 
+/** Few, because each answer ends its connection. They come out of the reserve of file descriptors. */
+const maxRedirectConnections = 64;
+
+/**
+ * Returns a server that redirects every request to the same path of `originOf`, and answers 400 when that is undefined. It
+ * serves nothing else, so that nobody signs in without TLS. The caller calls `listen`.
+ */
+export function createRedirectServer(
+  options: http.ServerOptions,
+  originOf: (request: http.IncomingMessage) => string | undefined,
+): http.Server {
+  const server = http.createServer(options, (request, response) => {
+    const origin = originOf(request);
+    const path = request.url?.startsWith('/') ? request.url : '/';
+    if (origin === undefined) response.writeHead(400, { Connection: 'close' });
+    else response.writeHead(308, { Location: origin + path, Connection: 'close' });
+    response.end();
+  });
+  server.maxConnections = maxRedirectConnections;
+  return server;
+}
+
 function pemOf({ cert, key }: Certificate): Pick<Certificate, 'cert' | 'key'> {
   return { cert, key };
 }

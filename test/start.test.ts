@@ -9,6 +9,7 @@ import { APPLICATION_ID } from '../src/store/schema.js';
 import Database from '../src/store/sqlite.js';
 import { Door, type Env, type Socket, temporaryFolder } from './harness.js';
 import { ROOT, spawnServer, startServer } from './process.js';
+import { exchange } from './raw.js';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -174,6 +175,25 @@ describe('a server', () => {
     for (let n = 0; n < 20; n++) await ann.get('/r/no%20room'); // each may write a log line
     const cid = room.says('still here');
     expect(await room.sees({ type: 'chat', cid })).toMatchObject({ id: 1 });
+  });
+
+  it('ends with 0 on SIGTERM when the reader of its log has gone', async () => {
+    const { child, exited } = await startServer({ env: { DATA_DIR: temporaryFolder() } });
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  });
+
+  it('ends with 0 on SIGTERM when the reader of its log has stopped reading', async () => {
+    const { child, exited, port } = await startServer({
+      env: { DATA_DIR: temporaryFolder(), LOG_LEVEL: 'trace' },
+    });
+    child.stderr?.pause();
+    const healthz = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n';
+    await exchange(port, `${`${healthz}\r\n`.repeat(2000)}${healthz}Connection: close\r\n\r\n`);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
   });
 });
 

@@ -15,6 +15,7 @@ import { readConfig } from '../src/config.js';
 import { createServer } from '../src/server.js';
 import { type Env, hasTool, Socket, temporaryFolder } from './harness.js';
 import { ROOT, spawnServer, startServer } from './process.js';
+import { exchange } from './raw.js';
 
 type Files = {
   readonly TLS_CERT: string;
@@ -117,6 +118,20 @@ async function startTls(env: Env, now: () => number = Date.now) {
   return { server, port: (server.http.address() as AddressInfo).port, log: () => log.join('') };
 }
 
+/** A server with HTTP_REDIRECT_PORT, and what it answers there. */
+async function startRedirect(env: Env) {
+  const started = await startTls({ ...makeCertificate(), ...env, HTTP_REDIRECT_PORT: '0' });
+  const { redirect } = started.server;
+  redirect?.listen(0, '127.0.0.1');
+  if (redirect) await once(redirect, 'listening');
+  const { port } = redirect?.address() as AddressInfo;
+  const ask = async (line: string, headers: string) => {
+    const answer = (await exchange(port, `${line} HTTP/1.1\r\n${headers}\r\n\r\n`)).toString();
+    return [Number(answer.split(' ')[1]), /^Location: (.*)\r$/m.exec(answer)?.[1]];
+  };
+  return { ...started, ask };
+}
+
 describe.runIf(hasTool('openssl'))('TLS', () => {
   it('serves page, API and sockets on the one port, with a Secure cookie', async () => {
     const files = makeCertificate();
@@ -154,6 +169,47 @@ describe.runIf(hasTool('openssl'))('TLS', () => {
       const { headers } = await ask(port, files.TLS_CERT, '/healthz');
       expect(headers['strict-transport-security']).toBe(expected);
     }
+  });
+
+  it.each([
+    ['GET', '/r/lobby?after=3', 'chat.example.org', 'https://chat.example.org/r/lobby?after=3'],
+    ['POST', '/signin', 'evil.example', 'https://chat.example.org/signin'],
+    ['GET', '//evil.example/x', 'chat.example.org:80', 'https://chat.example.org//evil.example/x'],
+    ['GET', 'http://evil.example/x', 'evil.example', 'https://chat.example.org/'],
+  ])('redirects plain HTTP of another port to PUBLIC_ORIGIN: %s %s', async (method, path, host, location) => {
+    const redirect = await startRedirect({ PUBLIC_ORIGIN: 'https://chat.example.org' });
+    expect(await redirect.ask(`${method} ${path}`, `Host: ${host}`)).toEqual([308, location]);
+  });
+
+  it('redirects to the host of the request without PUBLIC_ORIGIN, and refuses what is none', async () => {
+    const { ask: askPlain, port } = await startRedirect({});
+    for (const host of ['localhost:8080', 'localhost', 'LOCALHOST:'])
+      expect(await askPlain('GET /healthz', `Host: ${host}`)).toEqual([
+        308,
+        `https://${host.replace(/:.*/, '')}:${port}/healthz`,
+      ]);
+    expect(await askPlain('GET /', 'Host: [::1]:80')).toEqual([308, `https://[::1]:${port}/`]);
+    for (const host of ['Host: a b', 'Host: a@b', 'Host: ', 'Host: a\r\nHost: b'])
+      expect(await askPlain('GET /', host)).toEqual([400, undefined]);
+    const upgrade = 'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket';
+    expect(await askPlain('GET /ws/lobby', upgrade)).toEqual([308, `https://localhost:${port}/ws/lobby`]);
+  });
+
+  it('ends with 71 and names HTTP_REDIRECT_PORT when that port is in use', async () => {
+    const { port } = await startTls(makeCertificate());
+    const env = { DATA_DIR: temporaryFolder(), ...makeCertificate(), HTTP_REDIRECT_PORT: String(port) };
+    const server = spawnServer({ env });
+    expect(await server.exited).toBe(71);
+    expect(server.errors()).toMatch(
+      /^oneport: port \d+ of 127\.0\.0\.1 is in use\..* HTTP_REDIRECT_PORT\.$/m,
+    );
+  });
+
+  it('ends the redirects with the server', async () => {
+    const { server, ask: askPlain } = await startRedirect({});
+    await server.close();
+    expect(server.redirect?.listening).toBe(false);
+    expect(await askPlain('GET /', 'Host: localhost')).toEqual([Number.NaN, undefined]);
   });
 
   it('cuts plain HTTP, and goes on', async () => {
@@ -246,6 +302,11 @@ describe.runIf(hasTool('openssl'))('a start with a bad certificate', () => {
       /TLS_CERT \S+ holds no certificate/,
     ],
     ['an encrypted key', encryptKey, /TLS_KEY \S+ is encrypted\. Decrypt it/],
+    [
+      'a redirect without TLS',
+      () => ({ HTTP_REDIRECT_PORT: '80' }),
+      /HTTP_REDIRECT_PORT is set, but TLS_CERT is not/,
+    ],
     [
       'an http origin',
       (files) => ({ ...files, PUBLIC_ORIGIN: 'http://chat.example.org' }),
