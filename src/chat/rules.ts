@@ -3,7 +3,7 @@
  * node, so the rules use no clock, no randomness and no I/O but the storage.
  */
 import { mentionsIn } from '../shared/mentions.js';
-import { type ErrorCode, LIMITS, type Problem, type User } from '../shared/protocol.js';
+import { dayMs, type ErrorCode, LIMITS, type Problem, type User } from '../shared/protocol.js';
 import { skeleton } from './names.js';
 import {
   type ChangeCommand,
@@ -27,7 +27,6 @@ import {
 } from './types.js';
 import { maskUnassigned } from './unicode.js';
 
-const dayMs = 24 * 3600 * 1000;
 /** The server sends a person the unread counts of at most this many rooms. */
 const maxFollowedRooms = 500;
 /** How long a name is reserved for its owner after their last visit or their sign-out. */
