@@ -148,8 +148,8 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
   storage.memberships.addPost(room, person, event.id);
   if (!person.hasPosted) storage.people.setPosted(person);
   const mentionedIds = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
-  const messages = storage.events.messageCount(room);
-  return { kind: 'accepted', room, event, mentioned: uniqueExcept(mentionedIds, person), messages };
+  const messageCount = storage.events.messageCount(room);
+  return { kind: 'accepted', room, event, mentioned: uniqueExcept(mentionedIds, person), messageCount };
 }
 
 /** Returns the people that a text mentions as `@Name`, compared by skeleton: each once, in text order, at most 20. */
@@ -317,7 +317,7 @@ function changeMessage(command: ChangeCommand, person: Person, storage: Storage)
   const after = isText ? storage.events.mentionedBy(message) : [];
   const mentioned = uniqueExcept([...before, ...after], person);
   const { room } = command;
-  return { kind: 'accepted', room, event, mentioned, messages: storage.events.messageCount(room) };
+  return { kind: 'accepted', room, event, mentioned, messageCount: storage.events.messageCount(room) };
 }
 
 function validateChange(
