@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Command, Result } from './chat/types.js';
+import { dayMs } from './shared/protocol.js';
 
 interface RetentionDeps {
   readonly days: number;
@@ -18,7 +19,6 @@ interface RetentionDeps {
   readonly logger: Pick<Logger, 'info' | 'error'>;
 }
 
-const dayMs = 24 * 3600 * 1000;
 const intervalMs = 3600 * 1000;
 /** About 10 ms of applying. */
 const eventsPerStep = 200;

@@ -25,7 +25,7 @@ const BORDERS: Borders = {
     realtime: [...BOTH, 'chat', 'sequencer'],
     http: [...BOTH, 'chat'],
     'tls.ts': ['config.ts'],
-    'retention.ts': ['chat'],
+    'retention.ts': [...SHARED, 'chat'],
     'metrics.ts': ['sequencer', 'realtime', 'store', 'telemetry.ts', 'version.ts'],
     'server.ts': [
       ...BOTH,

@@ -3,7 +3,7 @@
  * `skeleton`. Both are pure and bounded. Contract: docs/protocol.md, "Identity".
  */
 import { LIMITS } from '../shared/protocol.js';
-import { canonicalEmoji, graphemesOf, INVISIBLE_CHARACTERS } from '../shared/text.js';
+import { canonicalEmoji, graphemesOf, invisibleCharacters } from '../shared/text.js';
 import { foldBeforeNfkc, foldCase, foldGreek, mapConfusables } from './confusables.js';
 import { escapeUnassigned } from './unicode.js';
 
@@ -25,7 +25,7 @@ const nameProblems = {
 
 /** Code points of a name, because one grapheme can be of any length. */
 const maxNameCodePoints = 128;
-const hiddenCharacter = new RegExp(`[\\p{Cf}\\p{Cn}\\p{Zl}\\p{Zp}${INVISIBLE_CHARACTERS}]`, 'u');
+const hiddenCharacter = new RegExp(`[\\p{Cf}\\p{Cn}\\p{Zl}\\p{Zp}${invisibleCharacters}]`, 'u');
 const stackedMarks = /\p{M}{5,}/u;
 const visibleCharacter = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
@@ -92,7 +92,7 @@ export function skeleton(name: string): string {
 
 /** U+0305, 0332 to 0338 and 033F are lines over, under and through a letter; Me are marks that enclose it. */
 const ignoredMarks = new RegExp(
-  `[\\p{Z}${INVISIBLE_CHARACTERS}\\p{Me}\\u0305\\u0332-\\u0338\\u033f\\u0640\\u07fa]+`,
+  `[\\p{Z}${invisibleCharacters}\\p{Me}\\u0305\\u0332-\\u0338\\u033f\\u0640\\u07fa]+`,
   'gu',
 );
 /** A dot on a letter that has one already. The lower case of the Turkish İ is i̇. */

@@ -3,7 +3,7 @@
  * node, so the rules use no clock, no randomness and no I/O but the storage.
  */
 import { mentionsIn } from '../shared/mentions.js';
-import { type ErrorCode, LIMITS, type Problem, type User } from '../shared/protocol.js';
+import { dayMs, type ErrorCode, LIMITS, type Problem, type User } from '../shared/protocol.js';
 import { skeleton } from './names.js';
 import {
   type ChangeCommand,
@@ -27,7 +27,6 @@ import {
 } from './types.js';
 import { maskUnassigned } from './unicode.js';
 
-const dayMs = 24 * 3600 * 1000;
 /** The server sends a person the unread counts of at most this many rooms. */
 const maxFollowedRooms = 500;
 /** How long a name is reserved for its owner after their last visit or their sign-out. */
@@ -149,8 +148,8 @@ function postMessage(command: MessageCommand, person: Person, storage: Storage):
   storage.memberships.addPost(room, person, event.id);
   if (!person.hasPosted) storage.people.setPosted(person);
   const mentionedIds = [...(mentions ?? []).map(({ id }) => id), ...(target ? [target.author] : [])];
-  const messages = storage.events.messageCount(room);
-  return { kind: 'accepted', room, event, mentioned: uniqueExcept(mentionedIds, person), messages };
+  const messageCount = storage.events.messageCount(room);
+  return { kind: 'accepted', room, event, mentioned: uniqueExcept(mentionedIds, person), messageCount };
 }
 
 /** Returns the people that a text mentions as `@Name`, compared by skeleton: each once, in text order, at most 20. */
@@ -318,7 +317,7 @@ function changeMessage(command: ChangeCommand, person: Person, storage: Storage)
   const after = isText ? storage.events.mentionedBy(message) : [];
   const mentioned = uniqueExcept([...before, ...after], person);
   const { room } = command;
-  return { kind: 'accepted', room, event, mentioned, messages: storage.events.messageCount(room) };
+  return { kind: 'accepted', room, event, mentioned, messageCount: storage.events.messageCount(room) };
 }
 
 function validateChange(

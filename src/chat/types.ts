@@ -133,8 +133,8 @@ export type Result =
       readonly event: RoomEvent;
       /** ids of the people whose mentions in this room changed: by a name in the text, or by a reply to them */
       readonly mentioned: readonly string[];
-      /** count of chat messages in the room so far */
-      readonly messages: number;
+      /** chat messages in the room so far */
+      readonly messageCount: number;
     }
   | { readonly kind: 'duplicate'; readonly room: string; readonly event: RoomEvent }
   | {

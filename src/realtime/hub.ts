@@ -439,7 +439,7 @@ export class Hub {
     );
   }
 
-  #publish({ room: name, event, messages, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {
+  #publish({ room: name, event, messageCount, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {
     this.eventCount++;
     const room = this.#rooms.get(name);
     if (room) this.#publishTo(room, event);
@@ -448,7 +448,7 @@ export class Hub {
     const author = this.#users.get(event.user.id);
     if (author && event.type === 'chat') this.memberships.onMember(author, name);
     const mentioned = ids.flatMap((id) => this.#users.get(id) ?? []);
-    this.memberships.notifier.onEvent({ room: name, event, messages, author, mentioned });
+    this.memberships.notifier.onEvent({ room: name, event, messageCount, author, mentioned });
     if (room && event.id === 1) this.#enterAll(room);
   }
 

@@ -24,7 +24,7 @@ export interface UnreadDeps {
 interface StoredCounts extends UnreadCounts {
   readonly last: number;
   /** Chat messages in the room. */
-  readonly messages: number;
+  readonly messageCount: number;
 }
 
 /** Keeps the memberships of connected users in memory. */
@@ -125,7 +125,7 @@ interface RoomUpdate {
   readonly room: string;
   readonly event: RoomEvent;
   /** Chat messages in the room so far. */
-  readonly messages: number;
+  readonly messageCount: number;
   readonly author: ConnectedUser | undefined;
   /** Users whose mentions in the room changed. */
   readonly mentioned: readonly ConnectedUser[];
@@ -135,7 +135,7 @@ interface FollowedRoom {
   /** Followers with their last counts; undefined when they must be counted again. */
   readonly users: Map<ConnectedUser, CachedCounts | undefined>;
   last: number;
-  messages: number;
+  messageCount: number;
   /** Deletions in this room since it has followers. */
   deletions: number;
   /** When its followers were last notified, as performance.now(). */
@@ -184,7 +184,7 @@ class UnreadNotifier {
       this.#rooms.set(room, {
         users: new Map([[user, undefined]]),
         last: 0,
-        messages: 0,
+        messageCount: 0,
         deletions: 0,
         notifiedAt,
       });
@@ -198,15 +198,15 @@ class UnreadNotifier {
   }
 
   /** Call it for each committed event; `run` sends the resulting updates. */
-  onEvent({ room, event, messages, author, mentioned }: RoomUpdate): void {
+  onEvent({ room, event, messageCount, author, mentioned }: RoomUpdate): void {
     for (const user of mentioned) this.addUrgent(room, user);
     const followed = this.#rooms.get(room);
     if (!followed) return;
     followed.last = event.id;
-    followed.messages = messages;
+    followed.messageCount = messageCount;
     if (event.type === 'delete') followed.deletions++;
     const own = author && followed.users.get(author);
-    if (own && event.type === 'chat' && messages > own.messages) own.own++;
+    if (own && event.type === 'chat' && messageCount > own.messageCount) own.own++;
     this.#changed.add(room);
   }
 
@@ -303,9 +303,9 @@ class UnreadNotifier {
 /** The stored counts may include events that the room has not delivered yet, if they were read while a batch was delivered. */
 function currentCounts(
   known: CachedCounts,
-  { last, messages }: FollowedRoom,
+  { last, messageCount }: FollowedRoom,
 ): UnreadCounts & { readonly last: number } {
-  const since = Math.max(0, messages - known.messages);
+  const since = Math.max(0, messageCount - known.messageCount);
   return {
     last: Math.max(last, known.last),
     unread: known.unread + since - known.own,

@@ -11,7 +11,7 @@ export function negotiateLanguage(setting: string, reads: readonly string[], has
 /** `zh-Hans-SG` is served by `zh-CN`: the script decides, then the language. */
 function closestTag(tag: string, has: readonly string[]): string | undefined {
   const [only, another] = has.filter((one) => primarySubtag(one) === primarySubtag(tag));
-  if (only !== undefined && another === undefined && WELL_FORMED_TAG.test(tag)) return only;
+  if (only !== undefined && another === undefined && languageTagPattern.test(tag)) return only;
   const locale = parseLocale(tag);
   if (!locale) return undefined;
   const same = has.find((one) => one.toLowerCase() === tag.toLowerCase());
@@ -28,7 +28,7 @@ function closestTag(tag: string, has: readonly string[]): string | undefined {
 }
 
 /** Then nothing of a script need be known, which takes longer to find out than drawing a screen of messages. */
-const WELL_FORMED_TAG = /^[a-z]{2,3}(?:-[a-z0-9]{2,8})*$/i;
+const languageTagPattern = /^[a-z]{2,3}(?:-[a-z0-9]{2,8})*$/i;
 
 function primarySubtag(tag: string): string | undefined {
   return tag.split('-', 1)[0]?.toLowerCase();

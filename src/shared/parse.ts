@@ -23,34 +23,34 @@ interface Rejected {
   readonly isProtocolError?: true;
 }
 
-const ROOM = /^[\p{L}\p{N}\p{M}_-]+$/u;
+const roomPattern = /^[\p{L}\p{N}\p{M}_-]+$/u;
 /** Not allowed in new rooms: invisible characters, a mark without a letter, five marks in a row. */
-const UNSUITABLE_IN_ROOM = /\p{Default_Ignorable_Code_Point}|\u{16fe4}|^\p{M}|[_-]\p{M}|\p{M}{5}/u;
+const unsuitableRoomPattern = /\p{Default_Ignorable_Code_Point}|\u{16fe4}|^\p{M}|[_-]\p{M}|\p{M}{5}/u;
 /** Most names. The full check costs ten times as much. */
-const ASCII_ROOM = /^[a-z0-9_-]{1,64}$/;
-const CID = /^[A-Za-z0-9_-]{1,64}$/;
+const asciiRoomPattern = /^[a-z0-9_-]{1,64}$/;
+const cidPattern = /^[A-Za-z0-9_-]{1,64}$/;
 // C0 without tab and newline, DEL and C1: they control terminals and show nothing.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const controlCharacterPattern = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 /** Without the indentation of the first line that has text. */
-const LEADING_BLANK_LINES = /^(?:[^\S\n]*\n)+/;
+const leadingBlankLinesPattern = /^(?:[^\S\n]*\n)+/;
 
 /**
  * Returns the name of a room as it is compared and stored, in NFKC and lower case; undefined when it is not allowed. Older
  * versions compared rooms in NFC and allowed more: such a name is returned when `exists` knows the room.
  */
 export function parseRoom(raw: string, exists: (room: string) => boolean = () => false): string | undefined {
-  if (ASCII_ROOM.test(raw)) return raw;
+  if (asciiRoomPattern.test(raw)) return raw;
   if (!raw.isWellFormed() || raw.length > 16 * LIMITS.roomNameLength) return undefined;
   const older = raw.normalize('NFC').toLowerCase().normalize('NFC');
   const room = older.normalize('NFKC').toLowerCase().normalize('NFKC');
   if (room !== older && isRoomName(older) && exists(older)) return older;
   if (!isRoomName(room)) return undefined;
-  return UNSUITABLE_IN_ROOM.test(room) && !exists(room) ? undefined : room;
+  return unsuitableRoomPattern.test(room) && !exists(room) ? undefined : room;
 }
 
 function isRoomName(room: string): boolean {
-  return ROOM.test(room) && codePoints(room) <= LIMITS.roomNameLength;
+  return roomPattern.test(room) && codePoints(room) <= LIMITS.roomNameLength;
 }
 
 /** Parses a room's name in a percent-encoded path segment. */
@@ -70,8 +70,8 @@ export function parseText(raw: unknown): Parsed<string> {
   if (typeof raw !== 'string') return protocolError('bad_text', '"data" must be a string.');
   if (!raw.isWellFormed())
     return reject('bad_text', 'The text contains a broken character (a lone surrogate).');
-  const clean = raw.replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '');
-  const text = clean.replace(LEADING_BLANK_LINES, '').trimEnd();
+  const clean = raw.replace(/\r\n?/g, '\n').replace(controlCharacterPattern, '');
+  const text = clean.replace(leadingBlankLinesPattern, '').trimEnd();
   if (drawsNothing(text)) return reject('empty_text', 'The message has no visible text.');
   if (codePoints(text) > LIMITS.textCodePoints) {
     return reject(
@@ -85,7 +85,7 @@ export function parseText(raw: unknown): Parsed<string> {
 /** Parses a client's own id for a command: 1 to 64 URL-safe characters. It may be absent. */
 export function parseCid(raw: unknown): Parsed<string | undefined> {
   if (raw === undefined) return { ok: true, value: undefined };
-  if (typeof raw === 'string' && CID.test(raw)) return { ok: true, value: raw };
+  if (typeof raw === 'string' && cidPattern.test(raw)) return { ok: true, value: raw };
   return protocolError('bad_cid', '"cid" must be 1 to 64 of the characters A-Z a-z 0-9 _ -.');
 }
 

@@ -205,6 +205,7 @@ export interface PeoplePage {
   readonly people: readonly User[];
 }
 
+export const dayMs = 24 * 3600 * 1000;
 export const DEFAULT_ROOM = 'lobby';
 export const TEXT_SUBPROTOCOL = 'chat';
 export const JSON_SUBPROTOCOL = 'superchat';

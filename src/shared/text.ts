@@ -8,14 +8,14 @@
  * ignorable: U+2800 (empty Braille pattern), U+FFFC (object replacement), U+1D159 (null notehead), U+16FE4 (Khitan
  * filler), interlinear and hieroglyph controls, private use.
  */
-export const INVISIBLE_CHARACTERS =
+export const invisibleCharacters =
   '\\p{Cc}\\p{Cs}\\p{Co}\\p{Default_Ignorable_Code_Point}' +
   '\\u2800\\ufff9-\\ufffc\\u{1d159}\\u{16fe4}\\u{13430}-\\u{1343f}';
 
 /** True when a reader would see nothing at all. Marks without a base count as nothing. */
 export function drawsNothing(text: string): boolean {
   if (/[!-~]/.test(text)) return false; // most texts: spares the large tables
-  nothing ??= new RegExp(`^[\\p{Z}${INVISIBLE_CHARACTERS}\\p{M}]*$`, 'u');
+  nothing ??= new RegExp(`^[\\p{Z}${invisibleCharacters}\\p{M}]*$`, 'u');
   return nothing.test(text);
 }
 let nothing: RegExp | undefined;

@@ -23,7 +23,7 @@ import { isExpired, mentionsColumn, type Row, selectEvents, toChat, toEvent } fr
 
 /** A new row of `events`. */
 type EventFields = [
-  ...[room: number, id: number, messages: number, person: number, name: string, at: number],
+  ...[room: number, id: number, messageCount: number, person: number, name: string, at: number],
   ...[cid: string | null, mentions: string | null, data: string | null, salt: string, hash: string],
 ];
 
@@ -94,7 +94,7 @@ export class EventStore implements EventStorage {
   append(room: string, person: Person, message: NewMessage): ChatEvent {
     const { data, cid, mentions, reply, salt } = message;
     const counter = this.#counters.next(room, message.at, 1);
-    const { room: key, last: id, messages, at } = counter;
+    const { key, last: id, messageCount, at } = counter;
     this.#recentRooms?.touch(room, person.key, id);
     const content = contentHash(salt, data, reply ?? null);
     const hashed = { type: 'chat', target: null, cid: cid ?? null, content };
@@ -102,7 +102,7 @@ export class EventStore implements EventStorage {
     const [called, { name }, { hash }] = [mentionsColumn(mentions), person, counter];
     // biome-ignore format: one line for the columns of each kind
     const { lastInsertRowid: seq } = this.#insertMessage.run(
-      key, id, messages, person.key, name, at, hashed.cid, called, data, salt, hash, reply ?? null,
+      key, id, messageCount, person.key, name, at, hashed.cid, called, data, salt, hash, reply ?? null,
     );
     if (mentions !== undefined || reply !== undefined)
       this.changes.mentions.add(key, id, Number(seq), mentions);
@@ -116,7 +116,7 @@ export class EventStore implements EventStorage {
 
   appendChange(message: Message, person: Person, made: NewChange): ChangeEvent {
     const counter = this.#counters.next(message.room, made.at, 0);
-    const { room: key, last: id, messages, at } = counter;
+    const { key, last: id, messageCount, at } = counter;
     this.#recentRooms?.touch(message.room, person.key, id);
     const { type, cid, mentions, salt } = made;
     const data = type === 'delete' ? null : made.data;
@@ -124,7 +124,7 @@ export class EventStore implements EventStorage {
     extendChain(counter, message.room, person, { type, target: message.id, cid: cid ?? null, content });
     const previousEdit = type === 'edit' ? (message.edited ?? null) : null;
     this.#insertChange.run(
-      ...([key, id, messages, person.key, person.name, at, cid ?? null] as const),
+      ...([key, id, messageCount, person.key, person.name, at, cid ?? null] as const),
       ...([mentionsColumn(mentions), data, salt, counter.hash, type, message.id, previousEdit] as const),
     );
     this.changes.apply(message, person, made, id);
@@ -357,11 +357,10 @@ function limitReactions(rows: Row[]): Row[] {
 /** A row of `rooms`. */
 interface RoomCounter {
   /** Key of the room. */
-  readonly room: number;
+  readonly key: number;
   readonly last: number;
   readonly at: number;
-  /** Count of chat messages. */
-  readonly messages: number;
+  readonly messageCount: number;
   /** hash of the newest event */
   hash: string;
 }
@@ -386,7 +385,7 @@ export class RoomCounters {
 
   constructor(db: Database.Database) {
     this.#find = db.prepare(
-      'SELECT room, last, at, messages, lower(hex(hash)) AS hash FROM rooms WHERE name = ?',
+      'SELECT room AS key, last, at, messages AS messageCount, lower(hex(hash)) AS hash FROM rooms WHERE name = ?',
     );
     this.#newest = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM rooms').pluck();
     this.#add = db.prepare('INSERT INTO rooms (name, last, at) VALUES (?, 0, ?)');
@@ -405,7 +404,7 @@ export class RoomCounters {
   next(name: string, at: number, messages: number): RoomCounter {
     const counter = this.#cache.get(name) ?? this.#load(name, at);
     counter.last++;
-    counter.messages += messages;
+    counter.messageCount += messages;
     if (at > counter.at) counter.at = at;
     if (at > this.newestTime) this.#newestTime = at;
     if (!counter.changed) {
@@ -419,7 +418,7 @@ export class RoomCounters {
   flush(): void {
     for (const counter of this.#changed) {
       counter.changed = false;
-      this.#update.run(counter.last, counter.at, counter.messages, counter.hash, counter.room);
+      this.#update.run(counter.last, counter.at, counter.messageCount, counter.hash, counter.key);
     }
     this.#changed = [];
   }
@@ -435,17 +434,17 @@ export class RoomCounters {
   }
 
   #create(name: string, at: number): CachedCounter {
-    const room = Number(this.#add.run(name, at).lastInsertRowid);
-    return { room, last: 0, at, messages: 0, hash: zeroHash };
+    const key = Number(this.#add.run(name, at).lastInsertRowid);
+    return { key, last: 0, at, messageCount: 0, hash: zeroHash };
   }
 
   /** Returns the key of a room; undefined for a room without events. */
   keyOf(name: string): number | undefined {
-    return (this.#cache.get(name) ?? this.#find.get(name))?.room;
+    return (this.#cache.get(name) ?? this.#find.get(name))?.key;
   }
 
   messageCount(name: string): number {
-    return (this.#cache.get(name) ?? this.#find.get(name))?.messages ?? 0;
+    return (this.#cache.get(name) ?? this.#find.get(name))?.messageCount ?? 0;
   }
 
   clearCache(): void {

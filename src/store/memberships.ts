@@ -14,7 +14,7 @@ export interface UnreadRoom extends UnreadCounts {
 interface RoomRow {
   readonly room: string;
   readonly last: number;
-  readonly messages: number;
+  readonly messageCount: number;
   /** null: not a member */
   readonly read: number | null;
   readonly unread: number | null;
@@ -22,7 +22,7 @@ interface RoomRow {
 }
 
 interface Position {
-  readonly room: number;
+  readonly roomKey: number;
   readonly last: number;
   /** null: not a member */
   readonly read: number | null;
@@ -40,7 +40,7 @@ const maxSilentRooms = 1000;
  * Columns of a `RoomRow`, for a person `p`, a room `r` and a membership `m` if there is one. The cost grows with unread
  * mentions and deletions, not with unread messages.
  */
-const unreadColumns = `r.name AS room, r.last, r.messages, m.read,
+const unreadColumns = `r.name AS room, r.last, r.messages AS messageCount, m.read,
   r.messages - coalesce((SELECT messages FROM events WHERE room = r.room AND id = m.read), 0) - m.own
     - (SELECT count(*) FROM deletions d WHERE d.room = r.room AND d.id > m.read AND d.person <> p.person) AS unread,
   (SELECT count(*) FROM mentions n JOIN events e ON e.seq = n.seq WHERE n.person = p.person AND n.room = r.room
@@ -85,7 +85,7 @@ export class MembershipStore implements MembershipStorage {
       .pluck();
     this.#deleteOldest = db.prepare(`DELETE FROM members WHERE person = ? AND room IN (
       SELECT room FROM members JOIN rooms USING (room) WHERE person = ? AND own_last = 0 ORDER BY at, room ${limitClause})`);
-    this.#position = db.prepare(`SELECT r.room, r.last, m.read, coalesce(m.own, 0) AS own,
+    this.#position = db.prepare(`SELECT r.room AS roomKey, r.last, m.read, coalesce(m.own, 0) AS own,
         coalesce(m.own_last, 0) AS ownLast
       FROM rooms r LEFT JOIN members m ON m.person = ? AND m.room = r.room WHERE r.name = ?`);
     this.#countOwn = db
@@ -132,7 +132,7 @@ export class MembershipStore implements MembershipStorage {
     const before = position.read ?? 0;
     const read = Math.max(before, Math.min(id, position.last));
     if (position.read === null || read > before)
-      this.#setMark.run(person.key, position.room, read, this.#ownAbove(read, person, position));
+      this.#setMark.run(person.key, position.roomKey, read, this.#ownAbove(read, person, position));
     if (position.read === null) this.#enforceLimit(person);
     const { last, unread, mentions } = this.unread(person, room) ?? { ...position, unread: 0, mentions: 0 };
     return { last, read, advanced: read > before, unread, mentions };
@@ -142,12 +142,12 @@ export class MembershipStore implements MembershipStorage {
    * Counts own messages above a new mark, in the shorter of the two ranges below and above it. This bounds the total cost of
    * all marks of a person to one scan of the room.
    */
-  #ownAbove(mark: number, person: Person, { room, read, own, ownLast }: Position): number {
+  #ownAbove(mark: number, person: Person, { roomKey, read, own, ownLast }: Position): number {
     if (own === 0 || mark >= ownLast) return 0;
     const before = read ?? 0;
     return mark - before <= ownLast - mark
-      ? own - (this.#countOwn.get(room, before, mark, person.key) ?? 0)
-      : (this.#countOwn.get(room, mark, ownLast, person.key) ?? 0);
+      ? own - (this.#countOwn.get(roomKey, before, mark, person.key) ?? 0)
+      : (this.#countOwn.get(roomKey, mark, ownLast, person.key) ?? 0);
   }
 
   leaveAll(person: Person): void {
@@ -160,9 +160,12 @@ export class MembershipStore implements MembershipStorage {
   }
 
   /** Returns the unread counts of a person in a room. For non-members only mentions count as unread. */
-  unread({ id }: Pick<User, 'id'>, room: string): (UnreadRoom & { readonly messages: number }) | undefined {
+  unread(
+    { id }: Pick<User, 'id'>,
+    room: string,
+  ): (UnreadRoom & { readonly messageCount: number }) | undefined {
     const row = this.#one.get(room, id);
-    return row && { ...toUnreadRoom(row), messages: row.messages };
+    return row && { ...toUnreadRoom(row), messageCount: row.messageCount };
   }
 
   /** The rooms of a member, the most recently active first. */

@@ -1,6 +1,7 @@
 /** The query language of search (docs/protocol.md, Search), and the FTS5 expression of a query. */
 import { skeleton } from '../chat/names.js';
 import { parseRoom } from '../shared/parse.js';
+import { dayMs } from '../shared/protocol.js';
 import { keyToken, linkToken, messageToken, nameToken, tokenize } from './tokenize.js';
 
 interface Terms {
@@ -36,7 +37,6 @@ const queryPartPattern =
 const minPrefixCodePoints = 2;
 /** Splits phrases into at most four tokens each, because FTS5 reads the positions of all tokens of a phrase. */
 const phrasePiecePattern = /[^ ]+(?: [^ ]+){0,3}/g;
-const dayMs = 24 * 3600 * 1000;
 
 /** Never fails: ignores unsearchable characters. */
 export function parseQuery(text: string): Query {

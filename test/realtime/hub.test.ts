@@ -82,7 +82,7 @@ describe('the hub', () => {
     enter('Ann');
     const user = { id: 'Bob', name: 'Bob' };
     const event = { id: 5, type: 'chat', user, data: 'hi', at: 0 } as const;
-    hub.deliver([{ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 5 }]);
+    hub.deliver([{ kind: 'accepted', room: 'lobby', event, mentioned: [], messageCount: 5 }]);
     expect([hub.connections.size, hub.roomCount]).toEqual([0, 0]);
   });
 

@@ -238,7 +238,7 @@ function setUp() {
     scheduler: new Scheduler(),
     countUnread: ({ id }, room) => {
       counted.push(`${id} ${room}`);
-      return { last, messages: last, unread: last - 1, mentions: 0 };
+      return { last, messageCount: last, unread: last - 1, mentions: 0 };
     },
   });
   const connect = (id: string, room: string) => {
@@ -255,7 +255,7 @@ function setUp() {
     tracker.notifier.onEvent({
       room,
       event: { ...event, id },
-      messages: id,
+      messageCount: id,
       author: undefined,
       mentioned: [],
     });

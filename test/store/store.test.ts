@@ -112,7 +112,7 @@ describe('the log', () => {
     const store = openStore();
     const [result] = applyAll(store, say('<b>héllo</b>\n😀', { cid: 'c-1' }));
     const event = { id: 1, type: 'chat', user: ANN, data: '<b>héllo</b>\n😀', at: 1000, cid: 'c-1' };
-    expect(result).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [], messages: 1 });
+    expect(result).toEqual({ kind: 'accepted', room: 'lobby', event, mentioned: [], messageCount: 1 });
     expect(store.events.after('lobby', 0, 1)).toEqual([event]);
   });
 });

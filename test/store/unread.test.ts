@@ -201,11 +201,11 @@ function connectAll(store: Store, rooms: readonly string[]) {
         if (user) tracker.notifier.invalidate(result.room, user);
         if (user) frames.delete(`${result.user.id} ${result.room}`);
       } else if (result.kind === 'accepted') {
-        const { room, event, messages } = result;
+        const { room, event, messageCount } = result;
         const author = users.get(event.user.id);
         if (author && event.type === 'chat') tracker.onMember(author, room);
         const mentioned = result.mentioned.flatMap((id) => users.get(id) ?? []);
-        tracker.notifier.onEvent({ room, event, messages, author, mentioned });
+        tracker.notifier.onEvent({ room, event, messageCount, author, mentioned });
       }
     }
     tracker.notifier.run();

@@ -12,8 +12,7 @@ import { checkVersion } from '../updates.js';
 import { CloseIcon, IconButton } from './icons.js';
 import { Invite } from './invitation.js';
 import { focusComposer } from './keyboard.js';
-import { NewRoom } from './new-room.js';
-import { QuickSwitcher } from './quick-switcher.js';
+import { NewRoom, QuickSwitcher } from './quick-switcher.js';
 import { Mentions, Search } from './search.js';
 
 interface ModalProps {

@@ -17,8 +17,7 @@ import {
   SettingsIcon,
 } from './icons.js';
 import { roomsBeside, touchOnly } from './layout.js';
-import { shortCount } from './room-list.js';
-import { RoomMenu } from './room-menu.js';
+import { RoomMenu, shortCount } from './room-list.js';
 
 interface HeaderProps {
   readonly app: App;

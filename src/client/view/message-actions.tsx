@@ -1,7 +1,7 @@
-/** Actions on messages, and which message is active. One instance for all rows of a room. */
+/** Actions on messages, and which message is active, by keyboard, mouse and touch. One instance for all rows of a room. */
 
 import { computed, signal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 import { isGone } from '../../shared/reducer.js';
 import { addressPath } from '../address.js';
@@ -16,10 +16,10 @@ import { recentEmoji } from '../storage.js';
 import { copyText } from './clipboard.js';
 import { pickEmoji } from './emoji-loader.js';
 import { IconButton, MoreIcon, ReactIcon, ReplyIcon } from './icons.js';
-import { focusComposer } from './keyboard.js';
+import { focusComposer, idOf, rowOf } from './keyboard.js';
 import { touchOnly } from './layout.js';
 import { PopoverMenu } from './menu.js';
-import type { ShownPerson } from './person-card.js';
+import type { ShownPerson } from './people.js';
 import { Dates } from './timestamp.js';
 
 /** Controls in a row are tab stops only while it is the current row. */
@@ -282,4 +282,77 @@ export function DeleteConfirmation({ event, actions }: Omit<ToolbarProps, 'mine'
       <button type="button" class="danger" onClick={() => actions.remove(event)} children={remove} />
     </div>
   );
+}
+
+/*
+ * Mouse and touch. One message at a time is active and shows its toolbar. A tap activates a message; the next tap, anywhere,
+ * deactivates it.
+ */
+
+/** Screen position of the mouse: rows that scroll under it do not become active. */
+let lastPointer = { x: Number.NaN, y: Number.NaN };
+
+export function handlePointerOver(event: PointerEvent, actions: MessageActions): void {
+  if (event.pointerType !== 'mouse') return;
+  const id = idOf(rowOf(event.target));
+  actions.hovered.value = id;
+  const { screenX: x, screenY: y } = event;
+  const moved = x !== lastPointer.x || y !== lastPointer.y;
+  lastPointer = { x, y };
+  if (!moved || id === undefined || isToolbarInUse()) return;
+  releaseFocus(id);
+  actions.pointerActive.value = true;
+}
+
+/** By keyboard, or its menu is open. */
+function isToolbarInUse(): boolean {
+  return document.querySelector('.messages .toolbar:has(:focus-visible, :popover-open)') !== null;
+}
+
+/** Moves the focus from a clicked button to its row, because the button goes away. */
+function releaseFocus(id: number): void {
+  const { activeElement } = document;
+  const row = activeElement?.closest('.toolbar') ? rowOf(activeElement) : null;
+  if (row && idOf(row) !== id) row.focus({ preventScroll: true });
+}
+
+/** The last touch until its click: whether it began on the active message. */
+let lastTouch: { readonly wasActive: boolean } | undefined;
+
+/** A touch elsewhere deactivates the message. */
+export function useTouchSelection(actions: MessageActions): void {
+  useEffect(() => {
+    const onPointerDown = (event: PointerEvent) => handleTouchDown(event, actions);
+    document.addEventListener('pointerdown', onPointerDown, true);
+    return () => document.removeEventListener('pointerdown', onPointerDown, true);
+  }, [actions]);
+}
+
+function handleTouchDown({ pointerType, target }: PointerEvent, actions: MessageActions): void {
+  actions.focusedByKey = false;
+  lastTouch = undefined;
+  if (pointerType === 'mouse' || !(target instanceof Element) || target.closest('dialog')) return;
+  const id = idOf(rowOf(target));
+  lastTouch = { wasActive: id !== undefined && id === actions.active.peek() };
+  if (!lastTouch.wasActive) actions.clearFocus();
+}
+
+/** Not every mobile browser focuses a row on tap. */
+export function handleClick({ target }: MouseEvent, actions: MessageActions): void {
+  const touch = lastTouch;
+  lastTouch = undefined;
+  const row = rowOf(target);
+  if (!row || !(target instanceof Element)) return;
+  if (!touch) actions.focused.value = idOf(row);
+  else if (target.closest('a, button')) handleUsed(target, actions);
+  else if (getSelection()?.isCollapsed !== false)
+    actions.focused.value = touch.wasActive ? undefined : idOf(row);
+}
+
+/** Deactivates the message unless the control opens a popup. Blurs, because the focus would reactivate it. */
+function handleUsed(target: Element, actions: MessageActions): void {
+  if (target.closest('[aria-haspopup]')) return;
+  const { activeElement: at } = document;
+  if (at instanceof HTMLElement && rowOf(at)) at.blur();
+  actions.clearFocus();
 }

@@ -1,12 +1,14 @@
-/** Opens or creates a room by name. A combobox: the focus stays in the field. */
+/** The dialogs that open a room by its name: the quick switcher, and the form for a new room. */
 import { type ReadonlySignal, type Signal, useComputed, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n.js';
-import { type RoomSuggestion, suggestRooms } from '../text/fuzzy.js';
+import { type RoomSuggestion, roomNameOf, suggestRooms } from '../text/fuzzy.js';
 import type { PanelProps } from './dialog.js';
 import { PlusIcon } from './icons.js';
+import { isComposing } from './keyboard.js';
 import { UnreadBadge } from './room-list.js';
 
+/** A combobox: the focus stays in the field. */
 export function QuickSwitcher({ app, close }: PanelProps) {
   const query = useSignal('');
   const selected = useSignal(0);
@@ -126,5 +128,48 @@ function RoomNameLabel({ option: { room, hits } }: { option: RoomSuggestion }) {
       {parts}
       {room.slice(hits.at(-1)?.[1] ?? 0)}
     </bdi>
+  );
+}
+
+/** Makes a room of any name that somebody types. */
+export function NewRoom({ app, close }: PanelProps) {
+  const name = useSignal('');
+  const room = roomNameOf(name.value);
+  const isKnown = app.rooms.list.value.some((entry) => entry.room === room);
+  const { field, preview, exists, open, create, readers } = t.value.create;
+  const { invalidName } = t.value.rooms;
+  const status = room === undefined ? invalidName : isKnown ? exists(room) : preview(room);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const chosen = roomNameOf(name.peek()); // a key may come before the last one is rendered
+    if (chosen === undefined) return;
+    close();
+    app.openRoom(chosen);
+  };
+  return (
+    <form class="body new-room" onSubmit={submit}>
+      <label>
+        {field}
+        <input
+          data-focus
+          type="text"
+          autocomplete="off"
+          spellcheck={false}
+          dir="auto"
+          value={name.value}
+          aria-describedby="new-room-status"
+          onInput={({ currentTarget }) => {
+            name.value = currentTarget.value;
+          }}
+          onKeyDown={(event) => event.key === 'Enter' && !isComposing(event) && submit(event)}
+        />
+      </label>
+      <p id="new-room-status" role="status">
+        {name.value.trim() === '' ? readers : status}
+      </p>
+      <button class="primary" type="submit" disabled={room === undefined}>
+        {isKnown ? open : create}
+      </button>
+    </form>
   );
 }

@@ -1,4 +1,4 @@
-/** The list of rooms. */
+/** The list of rooms, and the menu of a room. */
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
@@ -7,10 +7,24 @@ import { addressPath } from '../address.js';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
 import { newEntry } from '../rooms/list.js';
+import { setMember } from '../settings.js';
 import { siteName } from '../site.js';
-import { EditIcon, IconButton, Logo, MoreIcon, MutedIcon, PlusIcon } from './icons.js';
+import { copyText } from './clipboard.js';
+import {
+  BellIcon,
+  CopyIcon,
+  EditIcon,
+  IconButton,
+  LeaveIcon,
+  Logo,
+  MoreIcon,
+  MutedIcon,
+  PlusIcon,
+  StarIcon,
+} from './icons.js';
+import { roomUrl } from './invitation.js';
 import { classNames } from './layout.js';
-import { RoomMenu } from './room-menu.js';
+import { type MenuItem, PopoverMenu } from './menu.js';
 
 interface RoomListProps {
   readonly app: App;
@@ -180,4 +194,43 @@ const maxShownCount = 99;
 /** For a badge. */
 export function shortCount(count: number): string {
   return count > maxShownCount ? t.value.rooms.many : String(count);
+}
+
+interface RoomMenuProps {
+  readonly app: App;
+  readonly id: string;
+  readonly room: string;
+  readonly opener: () => Element | null;
+}
+
+/** What can be done with a room: from the list, and from the title of the room in view. */
+export function RoomMenu({ app, id, room, opener }: RoomMenuProps) {
+  return (
+    <PopoverMenu id={id} label={t.value.roomMenu.label(room)} items={itemsFor(app, room)} opener={opener} />
+  );
+}
+
+function itemsFor(app: App, room: string): readonly MenuItem[] {
+  const { settings } = app;
+  const text = t.value.roomMenu;
+  const isStarred = settings.starred.value.has(room);
+  const isMuted = settings.roomRules.value.get(room) === 'none';
+  const joined = app.rooms.list.value.filter((entry) => entry.joined);
+  const invite = { text: text.invite, icon: <PlusIcon />, act: () => app.showDialog('invite') };
+  const leave = { text: text.leave, icon: <LeaveIcon />, act: () => app.leaveRoom(room) };
+  return [
+    {
+      text: isStarred ? text.unstar : text.star,
+      icon: <StarIcon />,
+      act: () => setMember(settings.starred, room, !isStarred),
+    },
+    {
+      text: isMuted ? text.unmute : text.mute,
+      icon: <BellIcon />,
+      act: () => settings.setNotifyLevelIn(room, isMuted ? undefined : 'none'),
+    },
+    { text: text.copyLink, icon: <CopyIcon />, act: () => void copyText(roomUrl(room)) },
+    ...(room === app.session.value.name ? [invite] : []),
+    ...(joined.length > 1 && joined.some((entry) => entry.room === room) ? [leave] : []),
+  ];
 }

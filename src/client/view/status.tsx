@@ -1,4 +1,4 @@
-/** The connection state in words, while it needs attention, and the update notice. */
+/** What the page shows while it connects or loads: the connection state in words, the update notice, skeletons. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ConnectionState } from '../../connect/connection.js';
@@ -6,6 +6,7 @@ import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { isSessionOver, signInUrl } from '../lifecycle.js';
 import { isSendable } from '../outbox/outbox.js';
+import type { RoomSession } from '../room/session.js';
 
 export function Status({ app }: { app: App }) {
   const { connection, pending } = app.session.value;
@@ -126,7 +127,7 @@ function UpdateNotice({ app }: { app: App }) {
 }
 
 /** `navigator.onLine` is reliable only when false. */
-export function useOnline(): Signal<boolean> {
+function useOnline(): Signal<boolean> {
   const online = useSignal(navigator.onLine);
   useEffect(() => {
     const update = () => {
@@ -140,4 +141,48 @@ export function useOnline(): Signal<boolean> {
     };
   }, [online]);
   return online;
+}
+
+/**
+ * Shows that something loads where it will stand, once that takes longer than a moment (skeleton.css). The same elements as
+ * in index.html.
+ */
+export function Skeleton({ count }: { count: number }) {
+  return (
+    <>
+      {Array.from({ length: count }, (_, n) => (
+        <li class="skeleton" aria-hidden="true" key={n}>
+          <b />
+          <i />
+          <i />
+        </li>
+      ))}
+    </>
+  );
+}
+
+const shownRows = 6;
+
+/** Stands for messages that are not on this device yet. Without a connection it says so. */
+export function LoadingMessages({ session }: { session: RoomSession }) {
+  const { state } = session.connection.state.value;
+  const isOnline = useOnline().value;
+  const hasFailed = useSignal(false);
+  useEffect(() => {
+    if (state === 'waiting' || state === 'ended') hasFailed.value = true;
+    if (state === 'live') hasFailed.value = false;
+  }, [state]);
+  const { notOnDevice } = t.value.message;
+  if (hasFailed.value || !isOnline)
+    return (
+      <li class="beginning empty">
+        <span>{notOnDevice}</span>
+      </li>
+    );
+  return (
+    <>
+      <li class="visually-hidden">{t.value.dialog.loading}</li>
+      <Skeleton count={shownRows} />
+    </>
+  );
 }

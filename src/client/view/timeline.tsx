@@ -12,12 +12,17 @@ import { DownIcon } from './icons.js';
 import { Invitation } from './invitation.js';
 import { handleMessageKey, idOf, isKeyboardInUse, rowOf } from './keyboard.js';
 import { Message, PendingMessageRow } from './message.js';
-import { focusRow, MessageActions, shownMessage } from './message-actions.js';
-import { TypingIndicator } from './people.js';
-import { PersonCard } from './person-card.js';
-import { handleClick, handlePointerOver, useTouchSelection } from './pointer.js';
+import {
+  focusRow,
+  handleClick,
+  handlePointerOver,
+  MessageActions,
+  shownMessage,
+  useTouchSelection,
+} from './message-actions.js';
+import { PersonCard, TypingIndicator } from './people.js';
 import { type ListEvents, MessageScroller } from './scroller.js';
-import { LoadingMessages } from './skeleton.js';
+import { LoadingMessages } from './status.js';
 import { Day } from './timestamp.js';
 
 /** Each room has its own instance. */

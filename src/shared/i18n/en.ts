@@ -449,7 +449,6 @@ export const translations = {
     behind: 'The server is catching up. Try again in a moment.',
     full: 'Too many people are connected right now. Try again in a moment.',
     forbidden: 'You’re not allowed to do this.',
-    not_kept: 'This browser couldn’t save the message, so it wasn’t sent.',
     unknown: 'Something went wrong. Please try again.',
   } satisfies Readonly<Record<ErrorCode, string> & Record<string, string>>,
 };

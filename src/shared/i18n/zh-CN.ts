@@ -428,7 +428,6 @@ export const translations: Translations = {
     behind: '服务器正在同步数据，请稍后重试。',
     full: '当前在线人数过多，请稍后重试。',
     forbidden: '没有权限执行此操作。',
-    not_kept: '浏览器无法保存这条消息，因此没有发送。',
     unknown: '操作失败，请重试。',
   },
 };
