@@ -122,9 +122,10 @@ async function startTls(env: Env, now: () => number = Date.now) {
 async function startRedirect(env: Env) {
   const started = await startTls({ ...makeCertificate(), ...env, HTTP_REDIRECT_PORT: '0' });
   const { redirect } = started.server;
-  redirect?.listen(0, '127.0.0.1');
-  if (redirect) await once(redirect, 'listening');
-  const { port } = redirect?.address() as AddressInfo;
+  if (!redirect) throw new Error('there is no redirect');
+  redirect.listen(0, '127.0.0.1');
+  await once(redirect, 'listening');
+  const { port } = redirect.address() as AddressInfo;
   const ask = async (line: string, headers: string) => {
     const answer = (await exchange(port, `${line} HTTP/1.1\r\n${headers}\r\n\r\n`)).toString();
     return [Number(answer.split(' ')[1]), /^Location: (.*)\r$/m.exec(answer)?.[1]];
