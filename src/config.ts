@@ -61,6 +61,8 @@ export interface Config {
   readonly limits: Limits;
   /** Undefined: this process has the order of messages to itself. */
   readonly redis: RedisConfig | undefined;
+  /** Processes that have the connections; 0: this one has them. */
+  readonly workers: number;
 }
 
 /** How several nodes share one order. */
@@ -127,6 +129,11 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
   ['RETENTION_DAYS', '0', 'days that the texts of messages are kept; 0 = for ever'],
   ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
   [
+    'WORKERS',
+    '0',
+    'processes that share the port and use the cores of this machine; 0 = one process does all (docs/scaling.md)',
+  ],
+  [
     'REDIS_URL',
     '',
     'Redis that several nodes take their order from, as in redis://:password@10.0.0.5:6379/0 (docs/scaling.md); one node needs none',
@@ -139,10 +146,6 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 
 /** @throws ConfigError that names the first invalid variable */
 export function readConfig(env: Environment): Config {
-  if (Number(env['WORKERS'] ?? 0) !== 0)
-    throw new ConfigError(
-      'WORKERS is set, but this version runs one process on a machine. Unset it; REDIS_URL joins several processes.',
-    );
   const publicOrigin = readPublicOrigin(env);
   return Object.freeze({
     host: text(env, 'HOST'),
@@ -162,6 +165,7 @@ export function readConfig(env: Environment): Config {
     retentionDays: wholeNumber(env, 'RETENTION_DAYS', 36_500),
     limits: readLimits(env),
     redis: readRedis(env),
+    workers: wholeNumber(env, 'WORKERS', 256),
   });
 }
 

@@ -3,6 +3,7 @@
  * The process: arguments, configuration, signals, exit codes. Exit codes are those of sysexits.h. When the server cannot
  * start, it prints one line that says what to do.
  */
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
@@ -11,10 +12,13 @@ import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT, prettyLine } from './cli/command.js';
 import { type Config, ConfigError, type RedisConfig, readConfig, SETTINGS } from './config.js';
 import type { CreateSequencer } from './sequencer/sequencer.js';
-import { createServer, type Dependencies, type Server } from './server.js';
+import { createServer, type Server } from './server.js';
 import { databaseFile, explainDamage, LockedError, OpenError } from './store/database.js';
 import { DriverError } from './store/sqlite.js';
+import { readCertificate } from './tls.js';
 import { VERSION } from './version.js';
+import type { ToWorker } from './workers/messages.js';
+import { WorkerSequencer } from './workers/worker.js';
 
 /** File descriptors that sockets leave free for the database, the log and other files. */
 const reservedFiles = 256;
@@ -105,40 +109,148 @@ function isDiskError(error: unknown): boolean {
 
 function serve(): void {
   process.umask(0o077); // the data holds the signing keys
-  let server: Server | undefined;
+  if (cluster.isWorker) {
+    serveAsWorker();
+    return;
+  }
+  let server: Running | undefined;
   process.on('SIGHUP', () => server?.reload()); // before the long steps of the start, because it would end the process
   const config = startStep(() => readConfig(process.env));
   const log = createLog(config.logLevel);
-  const start = (dependencies: Partial<Dependencies>): void => {
-    const maxConnections = fileLimit() - reservedFiles;
-    server = startServer(config, log, { maxConnections, ...dependencies });
+  const start = async (createSequencer?: CreateSequencer): Promise<void> => {
+    const isAlone = config.workers === 0;
+    server = isAlone
+      ? startServer(config, log, createSequencer)
+      : await startPrimary(config, log, createSequencer);
   };
-  if (!config.redis) start({});
+  if (!config.redis) void start();
   else
-    void sequencerOn(config.redis, log.logger).then(
-      (createSequencer) => start({ createSequencer }),
-      (error: unknown) => fail(EXIT.config, error instanceof Error ? error.message : String(error)),
+    void sequencerOn(config.redis, log.logger).then(start, (error: unknown) =>
+      fail(EXIT.config, error instanceof Error ? error.message : String(error)),
     );
 }
 
-function startServer(config: Config, log: Log, dependencies: Partial<Dependencies>): Server {
+/** What signals end or reload. */
+type Running = Pick<Server, 'close' | 'abort' | 'reload'>;
+
+function startServer(config: Config, log: Log, createSequencer: CreateSequencer | undefined): Running {
   const { logger } = log;
-  const server = startStep(() => createServer(config, { logger, ...dependencies }), config);
+  const dependencies = { logger, maxConnections: maxConnections(), ...(createSequencer && { createSequencer }) };
+  const server = startStep(() => createServer(config, dependencies), config);
   stopOnSignals(server, log);
   server.http.on('error', (error: NodeJS.ErrnoException) => {
     server.abort();
     failToListen(error, config.host, config.port, 'PORT');
   });
   server.http.listen(config.port, config.host, () => {
-    const address = addressOf(server, config);
-    logger.info(
-      { version: VERSION, node: process.versions.node, address, settings: settingsOf(config) },
-      'started',
-    );
-    process.stdout.write(`Oneport is running at ${address}\n`);
+    announce(config, server.http.address() as AddressInfo, logger); // listening on TCP
   });
   listenForRedirects(server, config, logger);
   return server;
+}
+
+function maxConnections(): number {
+  return fileLimit() - reservedFiles;
+}
+
+type BoundAddress = Pick<AddressInfo, 'address' | 'port'>;
+
+function announce(config: Config, bound: BoundAddress, logger: Logger): void {
+  const address = addressOf(bound, config);
+  logger.info(
+    { version: VERSION, node: process.versions.node, address, settings: settingsOf(config) },
+    'started',
+  );
+  process.stdout.write(`Oneport is running at ${address}\n`);
+}
+
+/** Starts the log in this process, and workers that have the connections. */
+async function startPrimary(
+  config: Config,
+  log: Log,
+  createSequencer: CreateSequencer | undefined,
+): Promise<Running> {
+  const [{ findPort, WorkerPool }, { Primary }] = await Promise.all([
+    import('./workers/pool.js'),
+    import('./workers/primary.js'),
+  ]);
+  const { logger } = log;
+  const { tls, host } = config;
+  if (tls) startStep(() => readCertificate(tls));
+  const primary = startStep(() => new Primary(config, { logger, createSequencer }), config);
+  const failToFind = (error: NodeJS.ErrnoException, port: number, setting: PortSetting): never => {
+    primary.abort();
+    return failToListen(error, host, port, setting);
+  };
+  const port = await findPort(host, config.port).catch((error) => failToFind(error, config.port, 'PORT'));
+  const { redirectPort } = config;
+  if (redirectPort !== undefined)
+    await findPort(host, redirectPort).catch((error) =>
+      failToFind(error, redirectPort, 'HTTP_REDIRECT_PORT'),
+    );
+  const pool = new WorkerPool({
+    ...{ count: config.workers, port, primary, logger },
+    onListening() {
+      logger.info({ pid: process.pid, port, workers: config.workers }, 'listening');
+      announce(config, { address: host, port }, logger);
+    },
+  });
+  const running: Running = {
+    async close() {
+      await pool.stop();
+      await primary.close();
+      primary.abort();
+    },
+    abort() {
+      pool.abort();
+      primary.abort();
+    },
+    reload: () => pool.reload(),
+  };
+  stopOnSignals(running, log);
+  return running;
+}
+
+/** Has the connections. The primary has the log and gets the signals. A worker ends with it. */
+function serveAsWorker(): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.once('disconnect', () => process.exit(0));
+  const config = readConfig(process.env);
+  let worker: StartedWorker | undefined;
+  process.on('message', (messages) => {
+    // the primary sent them
+    for (const message of messages as readonly ToWorker[]) {
+      if (message.kind === 'start') worker = startWorker(config, message);
+      else worker?.receive(message);
+    }
+  });
+  process.send?.('[]'); // messages that come before the listener above are lost
+}
+
+interface StartedWorker {
+  receive(message: ToWorker): void;
+}
+
+function startWorker(config: Config, { place, state }: Extract<ToWorker, { kind: 'start' }>): StartedWorker {
+  const { logger: common, exit } = createLog(config.logLevel);
+  const logger = common.child({ worker: place.number });
+  const primary = new WorkerSequencer({ send: (json) => process.send?.(json) }, place, state);
+  const server = createServer(config, { logger, maxConnections: maxConnections(), primary });
+  const onError = (error: Error): void => {
+    logger.fatal({ err: error }, 'the worker failed');
+    server.abort();
+    exit(EXIT.software);
+  };
+  process.on('uncaughtException', onError);
+  server.http.on('error', onError).listen(place.port, config.host);
+  server.redirect?.on('error', onError).listen(config.redirectPort, config.host);
+  return {
+    receive(message) {
+      if (message.kind === 'stop') void server.close().then(() => exit(0));
+      else if (message.kind === 'reload') server.reload();
+      else primary.receive(message);
+    },
+  };
 }
 
 function listenForRedirects({ redirect, abort }: Server, config: Config, logger: Logger): void {
@@ -208,11 +320,13 @@ function isPermissionError(error: unknown): boolean {
   );
 }
 
+type PortSetting = 'PORT' | 'HTTP_REDIRECT_PORT';
+
 function failToListen(
   error: NodeJS.ErrnoException,
   host: string,
   port: number,
-  setting: 'PORT' | 'HTTP_REDIRECT_PORT',
+  setting: PortSetting,
 ): never {
   if (error.code === 'EADDRINUSE')
     fail(
@@ -228,7 +342,7 @@ function failToListen(
 }
 
 /** The first signal shuts down gracefully, the second at once. Both close the database. */
-function stopOnSignals(server: Server, { logger, exit }: Log): void {
+function stopOnSignals(server: Running, { logger, exit }: Log): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (!stopping) logger.info({ signal }, 'stopping');
@@ -294,13 +408,12 @@ function fileLimit(): number {
   }
 }
 
-function addressOf(server: Server, config: Config): string {
-  const bound = server.http.address() as AddressInfo; // listening on TCP
-  const isWildcard = bound.address === '0.0.0.0' || bound.address === '::';
-  const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-  const scheme = config.tls ? 'https' : 'http';
-  const origin = config.publicOrigin ?? `${scheme}://${isWildcard ? 'localhost' : host}:${bound.port}`;
-  return config.site.basePath === '/' ? origin : origin + config.site.basePath;
+function addressOf({ address, port }: BoundAddress, { tls, publicOrigin, site }: Config): string {
+  const isWildcard = address === '0.0.0.0' || address === '::';
+  const host = address.includes(':') ? `[${address}]` : address;
+  const scheme = tls ? 'https' : 'http';
+  const origin = publicOrigin ?? `${scheme}://${isWildcard ? 'localhost' : host}:${port}`;
+  return site.basePath === '/' ? origin : origin + site.basePath;
 }
 
 function fail(code: number, message: string): never {

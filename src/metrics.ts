@@ -1,7 +1,7 @@
 /** The metrics of GET /metrics, in Prometheus text: those of the process and those of the chat. */
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Hub } from './realtime/hub.js';
 import type { SharedOrder } from './sequencer/sequencer.js';
 import type { Store } from './store/store.js';
@@ -21,34 +21,77 @@ const expensiveMetrics = [
 
 const fdFolder = '/proc/self/fd';
 
-interface MetricsDeps {
+/** What a process that people connect to can measure. */
+interface FrontMetrics {
   readonly hub: Hub;
-  readonly store: Store;
-  readonly telemetry: Telemetry;
-  /** The database file; its write-ahead log lies beside it. */
-  readonly databaseFile: string;
   /** Seconds since 1970; NaN without TLS. */
   readonly certificateExpires: () => number;
-  /** Undefined without REDIS_URL. */
-  readonly shared: SharedOrder | undefined;
 }
 
-export function createMetrics(deps: MetricsDeps): Registry {
-  const { hub, store, telemetry, databaseFile } = deps;
+/** What the process with the log can measure. */
+interface LogMetrics {
+  readonly store: Store;
+  /** The database file; its write-ahead log lies beside it. */
+  readonly databaseFile: string;
+  /** Undefined without REDIS_URL. */
+  readonly shared: SharedOrder | undefined;
+  readonly counts: {
+    readonly people: () => number;
+    readonly rooms: () => number;
+    readonly events: () => number;
+    /** Undefined without WORKERS. */
+    readonly workers?: () => number;
+  };
+}
+
+interface MetricsDeps {
+  readonly telemetry: Telemetry;
+  readonly front?: FrontMetrics;
+  readonly log?: LogMetrics;
+}
+
+export function createMetrics({ telemetry, front, log }: MetricsDeps): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of expensiveMetrics) registry.removeSingleMetric(name);
-  const { gauge, gauges, counter, counters } = readersOf(registry);
+  const { gauge } = readersOf(registry);
   if (existsSync(fdFolder)) gauge('process_open_fds', 'Number of open file descriptors.', countOpenFiles);
   const build = { name: 'oneport_build_info', help: 'always 1; the label tells the version' };
-  new Gauge({ ...build, registers: [registry], labelNames: ['version'] }).set({ version: VERSION }, 1);
+  const aggregator = 'first';
+  new Gauge({ ...build, aggregator, registers: [registry], labelNames: ['version'] }).set(
+    { version: VERSION },
+    1,
+  );
+  if (front) addFrontMetrics(registry, telemetry, front);
+  if (log) addLogMetrics(registry, telemetry, log);
+  return registry;
+}
+
+function addFrontMetrics(registry: Registry, telemetry: Telemetry, front: FrontMetrics): void {
+  const { hub, certificateExpires } = front;
+  const { gauge, gauges, counters } = readersOf(registry);
   gauge('oneport_connections', 'open sockets and streams, and users who poll', () => hub.connections.size);
   gauges('oneport_connections_by_transport', 'open connections by transport', 'transport', () =>
     countByTransport(hub),
   );
-  gauge('oneport_people', 'users with open sockets, or with open sockets a moment ago', () => hub.userCount);
-  gauge('oneport_rooms', 'rooms with at least one user', () => hub.roomCount);
   gauge('oneport_send_queue_bytes', 'bytes that wait for readers', () => queuedBytes(hub));
+  gauge(
+    'oneport_certificate_expires_seconds',
+    'when the certificate of TLS_CERT expires, in seconds since 1970',
+    certificateExpires,
+    'min',
+  );
+  counters('oneport_http_requests_total', 'answers by HTTP status', 'status', telemetry.httpByStatus);
+  counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);
+  counters('oneport_closes_total', 'closed sockets by close code', 'code', telemetry.closesByCode);
+}
+
+function addLogMetrics(registry: Registry, telemetry: Telemetry, log: LogMetrics): void {
+  const { store, databaseFile, counts } = log;
+  const { gauge, counter } = readersOf(registry);
+  gauge('oneport_people', 'users with open sockets, or with open sockets a moment ago', counts.people);
+  gauge('oneport_rooms', 'rooms with at least one user', counts.rooms);
+  if (counts.workers) gauge('oneport_workers', 'workers that run', counts.workers);
   gauge('oneport_store_failing', '1 while messages cannot be stored', () =>
     store.writeError === undefined && store.damage === undefined ? 0 : 1,
   );
@@ -58,18 +101,25 @@ export function createMetrics(deps: MetricsDeps): Registry {
   gauge('oneport_search_backlog_events', 'events that the search index lacks', () => store.search.backlog);
   gauge('oneport_database_bytes', 'size of the database file', () => sizeOf(databaseFile));
   gauge('oneport_wal_bytes', 'size of the write-ahead log', () => sizeOf(`${databaseFile}-wal`));
-  gauge(
-    'oneport_certificate_expires_seconds',
-    'when the certificate of TLS_CERT expires, in seconds since 1970',
-    deps.certificateExpires,
-  );
-  counter('oneport_events_total', 'events committed since the start', () => hub.eventCount);
-  counters('oneport_http_requests_total', 'answers by HTTP status', 'status', telemetry.httpByStatus);
-  counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);
-  counters('oneport_closes_total', 'closed sockets by close code', 'code', telemetry.closesByCode);
+  counter('oneport_events_total', 'events committed since the start', counts.events);
   registry.registerMetric(telemetry.commitSeconds);
-  addStreamMetrics(registry, deps.shared);
-  return registry;
+  addStreamMetrics(registry, log.shared);
+}
+
+/** Returns the metrics of all processes as text: each is the sum of all, or what its `aggregator` says. */
+export async function sumMetrics(processes: readonly (readonly object[])[]): Promise<string> {
+  const earliest = new Set(['process_start_time_seconds']); // prom-client leaves it out
+  const all = processes.map((metrics) =>
+    (metrics as MetricObject[]).map((metric) =>
+      earliest.has(metric.name) ? { ...metric, aggregator: 'min' } : metric,
+    ),
+  );
+  return AggregatorRegistry.aggregate(all).metrics();
+}
+
+/** What a registry gives as JSON, as far as it matters here. */
+interface MetricObject {
+  readonly name: string;
 }
 
 function addStreamMetrics(registry: Registry, shared: SharedOrder | undefined): void {
@@ -91,10 +141,12 @@ type ReadNumber = () => number | Promise<number>;
 function readersOf(registry: Registry) {
   const registers = [registry];
   return {
-    gauge(name: string, help: string, value: ReadNumber): void {
+    /** `aggregator`: how the values of several processes become one. */
+    gauge(name: string, help: string, value: ReadNumber, aggregator: 'sum' | 'min' = 'sum'): void {
       new Gauge({
         name,
         help,
+        aggregator,
         registers,
         async collect() {
           this.set(await value());

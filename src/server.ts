@@ -3,35 +3,38 @@
  * The path of a message: realtime/ or http/, sequencer/, chat/rules (in one transaction of store/), realtime/hub, room.
  */
 import type http from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { applyBatch, applyEntries, isLastSeenDue } from './chat/rules.js';
+import { isLastSeenDue } from './chat/rules.js';
 import type { Command, Result, Storage } from './chat/types.js';
 import type { Config } from './config.js';
-import { createApp, isBodySizeAllowed } from './http/app.js';
+import { type AppDeps, createApp, isBodySizeAllowed } from './http/app.js';
 import { PlainConnections, UnreadAnswers } from './http/connections.js';
 import { onClientError } from './http/errors.js';
 import type { OrderState } from './http/health.js';
-import { RateLimiter } from './http/rate-limiter.js';
+import { createLimiters, type Limiter } from './http/rate-limiter.js';
 import { RequestQueue } from './http/request-queue.js';
+import { createLogHandler, identityOf, type LogListener, logHeads, openStore, startLogWork } from './log.js';
 import { createMetrics } from './metrics.js';
 import { isValidRequest, secureOriginOf } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
 import { Hub } from './realtime/hub.js';
 import { ReaderHandler } from './realtime/readers.js';
 import type { EventSource } from './realtime/room.js';
-import { AddressCounts, UpgradeHandler } from './realtime/upgrade.js';
-import { startRetention } from './retention.js';
+import { messageCost } from './realtime/throttle.js';
+import { AddressCounts, type ConnectionCounter, UpgradeHandler } from './realtime/upgrade.js';
 import { LocalSequencer } from './sequencer/local.js';
-import type { CreateSequencer, Sequencer, SharedHandler } from './sequencer/sequencer.js';
-import { newInstance, newKey, SessionCookie } from './session.js';
+import type { CreateSequencer, Identity, Sequencer } from './sequencer/sequencer.js';
+import { SessionCookie } from './session.js';
 import { CLOSE, type User } from './shared/protocol.js';
-import { formatHead } from './store/chain.js';
-import { databaseFile, isDatabaseEmpty } from './store/database.js';
+import { databaseFile } from './store/database.js';
 import { Store } from './store/store.js';
 import { Telemetry } from './telemetry.js';
 import { createRedirectServer, Listener } from './tls.js';
+import type { LimiterName } from './workers/messages.js';
+import type { PrimaryListener, WorkerSequencer } from './workers/worker.js';
 
 export interface Dependencies {
   readonly logger: Logger;
@@ -42,6 +45,8 @@ export interface Dependencies {
   /** The sequencer and the storage of the rules. Tests replace them with faulty ones. */
   readonly createSequencer?: CreateSequencer;
   readonly wrapStorage?: (storage: Storage) => Storage;
+  /** In a worker: the way to the process that has the log. */
+  readonly primary?: WorkerSequencer | undefined;
 }
 
 export interface Server {
@@ -70,36 +75,34 @@ const publicDir = fileURLToPath(new URL('../public', import.meta.url));
 
 /** @throws what opening the store throws */
 export function createServer(config: Config, dependencies: Dependencies): Server {
-  const { logger, maxConnections = 0, now = Date.now } = dependencies;
+  const { logger, maxConnections = 0, now = Date.now, primary } = dependencies;
   const listener = new Listener(httpOptions, config.tls, logger, now);
   const { server } = listener;
-  const store = openStore(config, logger, now());
+  const store = primary ? openReader(config, primary) : openStore(config, now, logger);
   const telemetry = new Telemetry(logger, now);
   const chat = createChat(config, store, telemetry, dependencies);
   const { hub, sequencer } = chat;
-  let draining = false;
-  const connections = new PlainConnections(config.limits.connectionsPerAddress, config.trustedProxies);
-  connections.attach(server);
-  const state = {
-    isDraining: () => draining,
-    isFull: maxConnections > 0 ? connectionLimit(server, maxConnections, connections) : () => false,
-    connections,
-    addresses: new AddressCounts(),
-  };
+  const state = createState(server, config, maxConnections);
   attachHttp(listener, config, store, chat, state, logger);
   const upgradeHandler = attachUpgrade(server, config, chat, state, logger);
-  const stops = startBackgroundWork(config, store, chat, logger);
+  const stops = [
+    startHeartbeat(hub.heartbeat, now, () => hub.everySecond()),
+    () => hub.stop(),
+    ...(primary
+      ? [() => primary.end(), listenWhileThereIsRoom(server, config, primary, state)]
+      : startLogWork(config, store, sequencer, now, { logger, telemetry })),
+  ];
   const redirect = createRedirect(config, server);
   const abort = (): void => {
     const wasListening = server.listening;
     for (const stop of stops) stop();
     for (const each of [redirect, server]) closeServer(each);
     upgradeHandler.terminateAll();
-    if (wasListening) logHeads(store, logger);
+    if (wasListening && !primary) logHeads(store, logger);
     store.close();
   };
   const close = async (): Promise<void> => {
-    draining = true; // keeps listening, to answer 503
+    state.drain(); // keeps listening, to answer 503
     await sequencer.close();
     await closeAllConnections(hub);
     await sequencer.shared?.flush();
@@ -133,79 +136,23 @@ function createRedirect(config: Config, server: http.Server): http.Server | unde
   });
 }
 
-/** Returns what stops it. */
-function startBackgroundWork(
-  { retentionDays: days }: Config,
-  store: Store,
-  { hub, sequencer, telemetry, submit, now }: Chat,
-  logger: Logger,
-): readonly (() => void)[] {
-  return [
-    startHeartbeat(hub.heartbeat, now, () => hub.everySecond()),
-    startStoreTimer(store, telemetry, [watchClock(now, logger), logHeadsDaily(store, now, logger)]),
-    startRetention({ days, now, log: store.events, submit, logger }),
-    () => hub.stop(),
-    () => sequencer.shared?.end(),
-  ];
+/** Opens the database of the primary for reading. */
+function openReader({ dataDir }: Config, primary: WorkerSequencer): Store {
+  return Store.openReader(dataDir, {
+    find: async (request) => (await primary.ask('find', request)) ?? undefined,
+  });
 }
-
-/** `now` is in milliseconds since 1970. */
-function openStore(config: Config, logger: Logger, now: number): Store {
-  if (isDatabaseEmpty(config.dataDir))
-    logger.warn(
-      { file: databaseFile(config.dataDir) },
-      'the database file is empty, so the chat begins anew: if it had messages, restore a backup',
-    );
-  const store = new Store(
-    config.dataDir,
-    {
-      start: (from, to) => logger.info({ from, to }, `migrating database from schema ${from} to ${to}`),
-      progress: (events) => logger.info({ events }, 'migrating database'),
-    },
-    (error) => logger.error({ err: error }, 'restarting the search worker'),
-  );
-  warnOfClock(store.newestTime, now, logger);
-  return store;
-}
-
-/**
- * Messages get the newest stored time until the clock has caught up with it. Nothing takes a time back, so the operator should
- * know of a clock that may be ahead before anybody writes.
- */
-function warnOfClock(newestTime: number, now: number, logger: Logger): void {
-  const newest = new Date(newestTime).toISOString();
-  if (newestTime > now + maxClockDeviationMs)
-    logger.warn(
-      { newest },
-      'the clock is behind the newest message; set it, or times stand still until then',
-    );
-  else if (newestTime > 0 && now > newestTime + maxSilenceMs)
-    logger.warn({ newest }, 'the newest message is over 30 days old; stop the server if the clock is ahead');
-}
-
-/** Warns when the clock jumps while the server runs. */
-function watchClock(now: () => number, logger: Logger): () => void {
-  let offset = now() - performance.now();
-  return () => {
-    const jumpMs = now() - performance.now() - offset;
-    if (Math.abs(jumpMs) < maxClockDeviationMs) return;
-    offset += jumpMs;
-    logger.warn({ seconds: Math.round(jumpMs / 1000) }, 'the clock jumped; set it if it is wrong');
-  };
-}
-
-const maxClockDeviationMs = 60_000;
-const maxSilenceMs = 30 * 24 * 3600 * 1000;
 
 type Chat = ReturnType<typeof createChat>;
 
 /** Wires the path from a command to its delivery. */
 function createChat(config: Config, store: Store, telemetry: Telemetry, dependencies: Dependencies) {
-  const { logger, now = Date.now } = dependencies;
+  const { logger, now = Date.now, primary, wrapStorage } = dependencies;
   const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
   const onReadError = (error: unknown): void => {
-    if (store.noteReadError(error))
-      logger.error({ err: error }, 'the database is damaged: run verify, and restore a backup');
+    if (!store.noteReadError(error)) return;
+    logger.error({ err: error }, 'the database is damaged: run verify, and restore a backup');
+    if (store.damage !== undefined) primary?.tell(['damage', store.damage]);
   };
   const sessionCookie = createSessionCookie(config, store, now);
   const onSeen = (user: User): void => {
@@ -225,58 +172,30 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
     now,
     countUnread: (user, room) => store.memberships.unread(user, room),
     submit: (command, reply) => sequencer.submit(command, reply),
+    post: primary && ((command, reply, address) => primary.post(command, reply, address)),
     onSeen,
-    publish: config.redis && ((text) => sequencer.shared?.publish(text)),
+    publish: primary || config.redis ? (text) => sequencer.shared?.publish(text) : undefined,
+    isWorker: primary !== undefined,
+    hasNodes: config.redis !== undefined,
   });
-  const handler = createHandler(config, store, hub, sessionCookie, telemetry, dependencies);
-  const sequencer: Sequencer = createSequencer(handler);
-  const order = createOrderState(sequencer, telemetry);
+  const listener = createListener(config, hub, sessionCookie);
+  const sequencer: Sequencer = primary
+    ? primary.attach(createReader(store, hub, listener))
+    : createSequencer(createLogHandler(config, store, listener, { logger, telemetry, wrapStorage }));
+  const order = createOrderState(sequencer, telemetry, primary);
   const submit = (command: Command): Promise<Result> =>
     new Promise((resolve) => sequencer.submit(command, resolve));
   const read = (work: () => void): void => store.read(work);
-  return { hub, sequencer, order, submit, sessionCookie, onSeen, onReadError, now, read, telemetry };
+  return { hub, sequencer, order, submit, sessionCookie, onSeen, onReadError, now, read, telemetry, primary };
 }
 
-/** What a sequencer does with the commands of the order, and with the order itself when other processes share it. */
-function createHandler(
-  config: Config,
-  store: Store,
-  hub: Hub,
-  sessionCookie: SessionCookie,
-  telemetry: Telemetry,
-  { logger, wrapStorage }: Dependencies,
-): SharedHandler {
-  if (config.redis) store.relaxSync();
-  const storage = wrapStorage?.(store) ?? store;
-  const onBug = (error: unknown): void => logger.error({ err: error }, 'failed to apply a command');
+/** Passes on to the hub what happens in the log. */
+function createListener(config: Config, hub: Hub, sessionCookie: SessionCookie): LogListener {
   return {
-    apply(commands, position) {
-      const from = performance.now();
-      const results =
-        position === undefined
-          ? applyBatch(commands, storage, onBug)
-          : applyEntries(commands, position, storage, onBug);
-      telemetry.committed(performance.now() - from, commands.length);
-      telemetry.storeState(store.writeError);
-      return results;
-    },
     deliver: (results) => hub.deliver(results),
-    get position() {
-      return store.position;
-    },
-    get identity() {
-      return {
-        epoch: store.epoch,
-        sessionKey: store.getOrCreateMeta('session_keys', newKey),
-        instance: store.getOrCreateMeta('instance', newInstance),
-      };
-    },
-    digest: () => store.digest(),
-    begin(identity, position) {
-      const before = store.epoch;
-      store.begin(identity, position);
-      sessionCookie.replace(sessionKeys(config, store), identity.instance);
-      if (identity.epoch !== before) hub.onNewEpoch();
+    onBegin(identity, isNewEpoch) {
+      sessionCookie.replace(sessionKeys(config, identity), identity.instance);
+      if (isNewEpoch) hub.onNewEpoch();
     },
     onReplaced: () => hub.onNewEpoch(),
     onJoined: () => hub.peers?.hello(),
@@ -284,9 +203,33 @@ function createHandler(
   };
 }
 
-function createOrderState(sequencer: Sequencer, telemetry: Telemetry): OrderState {
+/** In a worker: keeps what the store has in memory right, and passes everything on. */
+function createReader(store: Store, hub: Hub, listener: LogListener): PrimaryListener {
   return {
-    role: sequencer.shared ? 'node' : 'single',
+    ...listener,
+    onRenewed: (user, expiredAt, expiresAt) => hub.renewSession(user, expiredAt, expiresAt),
+    deliver(results) {
+      for (const result of results)
+        if (result.kind === 'accepted')
+          store.recentRooms.touch(result.room, result.event.user.id, result.event.id);
+      listener.deliver(results);
+    },
+    begin(identity) {
+      const isNewEpoch = identity.epoch !== store.epoch;
+      store.onBegin(identity.epoch);
+      listener.onBegin(identity, isNewEpoch);
+    },
+  };
+}
+
+function createOrderState(
+  sequencer: Sequencer,
+  telemetry: Telemetry,
+  primary: WorkerSequencer | undefined,
+): OrderState {
+  return {
+    worker: primary?.place.number,
+    role: primary?.state.role ?? (sequencer.shared ? 'node' : 'single'),
     get position() {
       return sequencer.shared?.position ?? String(telemetry.commits);
     },
@@ -304,8 +247,12 @@ function createOrderState(sequencer: Sequencer, telemetry: Telemetry): OrderStat
 }
 
 function createSessionCookie(config: Config, store: Store, now: () => number): SessionCookie {
-  const instance = store.getOrCreateMeta('instance', newInstance);
-  return new SessionCookie(sessionKeys(config, store), store.people, now, instance);
+  const identity = identityOf(store);
+  return new SessionCookie(sessionKeys(config, identity), store.people, now, identity.instance);
+}
+
+function sessionKeys({ sessionKeys }: Config, { sessionKey }: Identity): readonly string[] {
+  return sessionKeys.length > 0 ? sessionKeys : [sessionKey];
 }
 
 /** Tells of reads that fail. Whoever reads handles the error. */
@@ -326,13 +273,32 @@ function watchReads(log: EventSource, onError: (error: unknown) => void): EventS
   };
 }
 
-function sessionKeys(config: Config, store: Store): readonly string[] {
-  return config.sessionKeys.length > 0 ? config.sessionKeys : [store.getOrCreateMeta('session_keys', newKey)];
+function createState(server: http.Server, config: Config, maxConnections: number): ServerState {
+  let isDraining = false;
+  const connections = new PlainConnections(config.limits.connectionsPerAddress, config.trustedProxies);
+  connections.attach(server);
+  const openConnections = countConnections(server, maxConnections, connections);
+  return {
+    isDraining: () => isDraining,
+    drain() {
+      isDraining = true;
+    },
+    isFull: () => maxConnections > 0 && openConnections() > maxConnections,
+    openConnections,
+    maxConnections,
+    connections,
+    addresses: new AddressCounts(),
+  };
 }
 
 interface ServerState {
   readonly isDraining: () => boolean;
+  /** Refuses new connections from now on. */
+  readonly drain: () => void;
   readonly isFull: () => boolean;
+  readonly openConnections: () => number;
+  /** 0: no limit. */
+  readonly maxConnections: number;
   readonly connections: PlainConnections;
   readonly addresses: AddressCounts;
 }
@@ -345,12 +311,14 @@ function attachHttp(
   listener: Listener,
   config: Config,
   store: Store,
-  { hub, sequencer, order, submit, sessionCookie, onSeen, onReadError, now, telemetry }: Chat,
+  chat: Chat,
   state: ServerState,
   logger: Logger,
 ): void {
+  const { hub, order, submit, sessionCookie, onSeen, onReadError, now, telemetry, primary } = chat;
   const { isDraining, isFull, connections, addresses } = state;
-  const readerDeps = { config, hub, telemetry, now, addresses, isDraining, onError: onReadError };
+  const counter = counterOf(config, primary);
+  const readerDeps = { config, hub, telemetry, now, addresses, counter, isDraining, onError: onReadError };
   const readers = new ReaderHandler(readerDeps);
   const queue = new RequestQueue(config.trustedProxies);
   const app = createApp({
@@ -359,27 +327,25 @@ function attachHttp(
     sessionCookie,
     onSeen,
     onError: onReadError,
-    onRenewed: ({ user, expiresAt }, renewed) => hub.renewSession(user, expiresAt, renewed),
+    onRenewed({ user, expiresAt }, renewed) {
+      hub.renewSession(user.id, expiresAt, renewed);
+      primary?.tell(['renewed', user.id, expiresAt, renewed]);
+    },
     logger,
     telemetry,
     now,
     submit,
-    unreadyReasons: () => unreadyReasons(state, store, order),
+    unreadyReasons: () => unreadyReasons(state, primary?.state ?? store, order),
     order,
     log: store.events,
     get epoch() {
       return store.epoch;
     },
-    takeToken: (user, text = '', address) => hub.takeMessageTokens(user, text, address),
+    ...limitsOf(config, chat),
     hub,
     readers,
     store,
-    searchLimiter: new RateLimiter(config.limits.messageRate, now, 1000), // as many searches as messages
-    metrics: createMetrics({
-      ...{ hub, store, telemetry, shared: sequencer.shared },
-      databaseFile: databaseFile(config.dataDir),
-      certificateExpires: () => listener.certificateExpires,
-    }),
+    metrics: metricsOf(config, store, chat, listener),
     publicDir,
     isFull,
   });
@@ -394,7 +360,11 @@ function attachHttp(
   server.on('clientError', onClientError);
 }
 
-function unreadyReasons({ isDraining, isFull }: ServerState, store: Store, order: OrderState): string[] {
+function unreadyReasons(
+  { isDraining, isFull }: ServerState,
+  store: Pick<Store, 'writeError' | 'damage'>,
+  order: OrderState,
+): string[] {
   return [
     ...(isDraining() ? ['stopping'] : []),
     ...(isFull() ? ['too many connections (raise the open-file limit)'] : []),
@@ -402,6 +372,64 @@ function unreadyReasons({ isDraining, isFull }: ServerState, store: Store, order
     ...(store.damage === undefined ? [] : [`database damaged: ${store.damage}`]),
     ...order.problems,
   ];
+}
+
+/** Limits of requests, counted in this process or by the primary. */
+function limitsOf(
+  { limits }: Config,
+  { hub, now, primary }: Chat,
+): Pick<AppDeps, 'takeToken' | 'signinLimiter' | 'searchLimiter'> {
+  if (!primary)
+    return {
+      takeToken: (user, text = '', address) => hub.takeMessageTokens(user, text, address),
+      ...createLimiters(limits, now),
+    };
+  const limiter = (name: LimiterName): Limiter => ({
+    take: (key) => primary.ask('rate', { limiter: name, key }),
+  });
+  return {
+    takeToken: (user, text = '', address) =>
+      primary.ask('tokens', {
+        ...{ user: user.id, cost: messageCost(text) },
+        ...(address === undefined ? {} : { address }),
+      }),
+    signinLimiter: limiter('signin'),
+    searchLimiter: limiter('search'),
+  };
+}
+
+/** Lets the primary count connections, when there is a limit. */
+function counterOf(
+  { limits: { connectionsPerAddress, connectionsPerPerson } }: Config,
+  primary: WorkerSequencer | undefined,
+): ConnectionCounter | undefined {
+  if (!primary || connectionsPerAddress + connectionsPerPerson === 0) return undefined;
+  return {
+    open: (owner) => primary.ask('open', owner),
+    close: (owner) => primary.tell(['closed', owner]),
+  };
+}
+
+/** The metrics of this process, or those of all workers, which the primary adds up. */
+function metricsOf(
+  config: Config,
+  store: Store,
+  { hub, sequencer, telemetry, primary }: Chat,
+  listener: Listener,
+): AppDeps['metrics'] {
+  const front = { hub, certificateExpires: () => listener.certificateExpires };
+  if (primary) {
+    const own = createMetrics({ telemetry, front });
+    primary.onMetrics(() => own.getMetricsAsJSON());
+    return { contentType: own.contentType, metrics: () => primary.ask('metrics', {}) };
+  }
+  const counts = {
+    people: () => hub.userCount,
+    rooms: () => hub.roomCount,
+    events: () => hub.eventCount,
+  };
+  const log = { store, databaseFile: databaseFile(config.dataDir), shared: sequencer.shared, counts };
+  return createMetrics({ telemetry, front, log });
 }
 
 type RequestListener = (request: http.IncomingMessage, response: http.ServerResponse) => void;
@@ -440,13 +468,14 @@ function createAnswer(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, order, sessionCookie, onSeen, onReadError, read, telemetry }: Chat,
+  { hub, order, sessionCookie, onSeen, onReadError, read, telemetry, primary }: Chat,
   { isDraining, isFull, connections, addresses }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
   const handler = new UpgradeHandler({
     config,
     addresses,
+    counter: counterOf(config, primary),
     sessionCookie,
     hub,
     telemetry,
@@ -464,44 +493,6 @@ function attachUpgrade(
   return handler;
 }
 
-/** Runs the store's background work, and `tasks`, once a second. */
-function startStoreTimer(store: Store, telemetry: Telemetry, tasks: readonly (() => void)[]): () => void {
-  const timer = setInterval(() => {
-    store.tick();
-    telemetry.storeState(store.writeError);
-    for (const task of tasks) task();
-  }, 1000);
-  timer.unref();
-  return () => clearInterval(timer);
-}
-
-const headLogIntervalMs = 24 * 3600 * 1000;
-const headsPerLine = 100;
-
-/** Logs the heads once a day: whoever keeps the log can show later that nothing before them was changed. */
-function logHeadsDaily(store: Store, now: () => number, logger: Logger): () => void {
-  let loggedAt = now();
-  return () => {
-    if (Math.abs(now() - loggedAt) < headLogIntervalMs) return;
-    loggedAt = now();
-    logHeads(store, logger);
-  };
-}
-
-function logHeads(store: Store, logger: Logger): void {
-  try {
-    let heads: string[] = [];
-    for (const head of store.heads()) {
-      heads.push(formatHead(head));
-      if (heads.length < headsPerLine && head.room !== '*') continue;
-      logger.info({ heads }, 'heads of the chains');
-      heads = [];
-    }
-  } catch (error) {
-    logger.error({ err: error }, 'cannot read the heads of the chains');
-  }
-}
-
 /**
  * Connections above the limit that are let in, so that their requests are answered with 503. Above `idle` of them, idle plain
  * connections are closed; above `all`, new ones are closed at once, so that files can still be opened.
@@ -509,11 +500,12 @@ function logHeads(store: Store, logger: Logger): void {
 const spareConnections = { idle: 128, all: 192 } as const;
 
 /**
- * Returns a function that tells whether more than `max` sockets are open, upgraded or not. The server counts them itself; a
+ * Returns a function that tells how many sockets are open, upgraded or not. The server counts them itself; a
  * close listener on each would cost 100 bytes. The count is asynchronous, so it is requested with each new
  * connection, before its request is answered, and with each call, which notices sockets that closed.
  */
-function connectionLimit(server: http.Server, max: number, connections: PlainConnections): () => boolean {
+function countConnections(server: http.Server, max: number, connections: PlainConnections): () => number {
+  if (max === 0) return () => 0;
   server.maxConnections = max + spareConnections.all;
   let open = 0;
   const count = (): void => {
@@ -524,8 +516,39 @@ function connectionLimit(server: http.Server, max: number, connections: PlainCon
   server.on('connection', count);
   return () => {
     count();
-    return open > max;
+    return open;
   };
+}
+
+/** Connections below the limit at which a worker stops listening, and above which it does not listen again. */
+const listenMargins = { stop: 0.95, start: 0.9 } as const;
+const listenCheckMs = 250;
+
+/**
+ * Stops listening while this worker has few file descriptors left, if the primary knows another worker that listens. Open
+ * connections stay. Returns what ends it.
+ */
+function listenWhileThereIsRoom(
+  server: http.Server,
+  { host }: Config,
+  primary: WorkerSequencer,
+  { openConnections, maxConnections, isDraining }: ServerState,
+): () => void {
+  let hasStopped = false;
+  primary.onStopListening(() => {
+    hasStopped = true;
+    NetServer.prototype.close.call(server); // that of HTTP would also end the timeouts of open connections
+  });
+  const timer = setInterval(() => {
+    const load = openConnections() / maxConnections;
+    if (server.listening && load >= listenMargins.stop) primary.tell(['full', true]);
+    if (!hasStopped || isDraining() || load >= listenMargins.start) return;
+    hasStopped = false;
+    primary.tell(['full', false]);
+    server.listen(primary.place.port, host);
+  }, listenCheckMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** Milliseconds of each turn for closing sockets. */

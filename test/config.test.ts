@@ -51,7 +51,7 @@ describe('the configuration', () => {
     ['METRICS', 'yes'],
     ['REDIS_URL', 'http://x'],
     ['STREAM_HOURS', '0'],
-    ['WORKERS', '2'],
+    ['WORKERS', '257'],
   ])('rejects %s=%j and names the variable', (name, value) =>
     expect(() => readConfig({ [name]: value })).toThrow(name),
   );

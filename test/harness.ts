@@ -5,15 +5,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type ClientRequest, get as httpGet, type IncomingMessage } from 'node:http';
+import { type Agent, type ClientRequest, get as httpGet, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
-import { readConfig } from '../src/config.js';
-import { createServer, type Server } from '../src/server.js';
+import type { Server } from '../src/server.js';
+import { startArranged } from './arrangement.js';
 
 export type Frame = Readonly<Record<string, unknown>>;
 export type Env = Readonly<Record<string, string>>;
@@ -67,9 +67,10 @@ export async function startChat({
   now,
   logger = pino({ level: 'silent' }),
 }: ChatOptions = {}): Promise<Chat> {
-  const config = readConfig({ ...NO_LIMITS, PORT: '0', DATA_DIR: dataDir, ...env });
-  const server = createServer(config, { logger, ...(now ? { now } : {}) });
-  await new Promise<void>((resolve) => server.http.listen(0, '127.0.0.1', resolve));
+  const options = { logger, ...(now ? { now } : {}) };
+  if (process.env['ARRANGEMENT'] === 'redis')
+    return (await import('./redis.js')).startChatOnRedis(dataDir, env, now);
+  const server = await startArranged({ ...NO_LIMITS, PORT: '0', DATA_DIR: dataDir, ...env }, options);
   const chat = new Chat(server, dataDir);
   onTestFinished(() => chat.stop());
   return chat;
@@ -158,6 +159,8 @@ export interface EnterOptions {
   /** undefined: none */
   readonly protocol?: string | undefined;
   readonly headers?: Env;
+  /** whose connection it takes */
+  readonly agent?: Agent;
 }
 
 export interface ReadOptions {
@@ -217,10 +220,13 @@ export class Visitor {
   }
 
   /** The same without waiting for anything, on any path. */
-  knocks(path: string, { protocol = 'superchat', headers = {} }: EnterOptions = {}): Socket {
+  knocks(path: string, { protocol = 'superchat', headers = {}, agent }: EnterOptions = {}): Socket {
     const url = `ws://127.0.0.1:${this.chat.port}${path}`;
     const cookie = this.cookie === '' ? {} : { cookie: this.cookie };
-    const ws = new WebSocket(url, protocol === '' ? [] : [protocol], { headers: { ...cookie, ...headers } });
+    const ws = new WebSocket(url, protocol === '' ? [] : [protocol], {
+      headers: { ...cookie, ...headers },
+      agent,
+    });
     onTestFinished(() => ws.terminate());
     return new Socket(ws);
   }

@@ -29,7 +29,7 @@ import {
   textParam,
   unwrap,
 } from './params.js';
-import type { RateLimiter } from './rate-limiter.js';
+import type { Limiter } from './rate-limiter.js';
 import { type ReaderDeps, streamRoutes, waitForEvent } from './readers.js';
 
 export interface ApiDeps extends MessageDeps, ReaderDeps, RoomDeps, ListDeps, SearchDeps {
@@ -78,7 +78,7 @@ interface MessageDeps extends SessionDeps, LogDeps {
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
   /** Takes the tokens for a message with this text. Returns false when the user sends too fast. */
-  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean | Promise<boolean>;
 }
 
 interface PageRequest {
@@ -198,7 +198,7 @@ async function postEvent(
   const type = field(body, 'type') ?? 'chat';
   const post = unwrap(parsePost(body, type));
   const address = knownNetworkOf(ctx.req, config.trustedProxies);
-  if (!takeToken(user, 'data' in post ? post.data : '', address))
+  if (!(await takeToken(user, 'data' in post ? post.data : '', address)))
     throw new HttpError(429, 'too_fast', 'You are sending too fast. Wait a second.', { 'Retry-After': '1' });
   respondToPost(ctx, await submit(toCommand(post, room, user, { at: now(), salt: newSalt() })));
 }
@@ -311,7 +311,7 @@ function listRoutes(router: Router, deps: ListDeps): void {
 export interface SearchDeps extends SessionDeps {
   readonly log: RoomLookup;
   /** Limits the searches of each user. */
-  readonly searchLimiter: Pick<RateLimiter, 'take'>;
+  readonly searchLimiter: Limiter;
   readonly store: {
     readonly search: { find(wanted: SearchQuery): Promise<SearchPage | undefined> };
   };
@@ -338,7 +338,7 @@ export async function findMessages(
   { store, searchLimiter }: Pick<SearchDeps, 'store' | 'searchLimiter'>,
 ): Promise<SearchPage> {
   assertSearchable(wanted.q);
-  if (searchLimiter.take(user.id) > 0)
+  if ((await searchLimiter.take(user.id)) > 0)
     throw new HttpError(429, 'too_fast', 'You are searching too fast. Wait a second.', {
       'Retry-After': '1',
     });

@@ -1,6 +1,5 @@
 /** Health checks and metrics. */
 import Router from 'koa-router';
-import type { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { isDirectAndLocal, isLocalHost } from '../origin.js';
 import { VERSION } from '../version.js';
@@ -10,13 +9,15 @@ export interface HealthDeps {
   readonly config: Config;
   /** why the server cannot accept messages now; empty when it can */
   readonly unreadyReasons: () => readonly string[];
-  readonly metrics: Registry;
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> };
   /** the part of this process in the chat, and how far it has applied the order */
   readonly order: OrderState;
 }
 
 export interface OrderState {
-  readonly role: 'single' | 'node';
+  readonly role: 'single' | 'primary' | 'node';
+  /** The number of this worker; undefined when there are none. */
+  readonly worker?: number | undefined;
   /** opaque */
   readonly position: string;
   /** entries still to apply */
@@ -33,7 +34,7 @@ export function healthRoutes({ config, unreadyReasons: unready, metrics, order }
   const router = new Router();
   router.get('/healthz', (ctx) => {
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = { alive: true, version: VERSION };
+    ctx.body = { alive: true, version: VERSION, worker: order.worker };
   });
   router.get('/readyz', (ctx) => {
     const reasons = unready();

@@ -22,7 +22,7 @@ export interface LinkDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
-  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean | Promise<boolean>;
   readonly store: {
     readonly people: {
       findLink(hash: string): { readonly person: User; readonly expires: number } | undefined;
@@ -85,7 +85,7 @@ export function linkRoutes(deps: LinkDeps): Router {
 
 async function makeDeviceLink(ctx: Koa.Context, deps: LinkDeps) {
   const { user, generation } = requireSession(ctx, deps);
-  if (!deps.takeToken(user)) throw tooFast();
+  if (!(await deps.takeToken(user))) throw tooFast();
   const at = deps.now();
   const link = createLink('device', at);
   const { hash, expires } = link;

@@ -39,7 +39,7 @@ interface PlainDeps extends SessionDeps, LogDeps, RoomListDeps, SearchDeps {
   readonly config: Config;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
-  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean | Promise<boolean>;
   readonly store: RoomListDeps['store'] & SearchDeps['store'];
 }
 
@@ -103,10 +103,10 @@ async function carryOut(ctx: Koa.Context, { room, user }: View, deps: PlainDeps)
   if (result.kind === 'rejected') throw toError(result.problem);
 }
 
-function post(ctx: Koa.Context, room: string, user: User, deps: PlainDeps): Promise<Result> {
+async function post(ctx: Koa.Context, room: string, user: User, deps: PlainDeps): Promise<Result> {
   const command = commandOf(ctx);
   const address = knownNetworkOf(ctx.req, deps.config.trustedProxies);
-  if (!deps.takeToken(user, 'data' in command ? command.data : '', address)) throw tooFast();
+  if (!(await deps.takeToken(user, 'data' in command ? command.data : '', address))) throw tooFast();
   return deps.submit(toCommand(command, room, user, { at: deps.now(), salt: newSalt() }));
 }
 

@@ -2,7 +2,9 @@
  * Token buckets by key. A bucket starts with `burst` tokens and is refilled evenly, `rate` tokens in each `spanMs`. Full
  * buckets are dropped once per span, so memory is bounded by the keys of one span.
  */
-export class RateLimiter {
+import type { Limits } from '../config.js';
+
+export class RateLimiter implements Limiter {
   readonly #rate: number;
   readonly #now: () => number;
   readonly #spanMs: number;
@@ -43,4 +45,21 @@ export class RateLimiter {
     for (const key of this.#buckets.keys())
       if (this.#tokens(key, now) >= this.#burst) this.#buckets.delete(key);
   }
+}
+
+/** A limit, counted in this process or in another one. */
+export interface Limiter {
+  /** Takes a token. Returns 0, or the seconds until there is one. */
+  take(key: string): number | Promise<number>;
+}
+
+/** Sign-ins from one address before the rate applies, because a class behind one address signs in within a minute. */
+const signinBurst = 60;
+
+/** Returns the limits of sign-ins by address and of searches by user, who may search as often as they may write. */
+export function createLimiters({ signinsPerMinute, messageRate }: Limits, now: () => number) {
+  return {
+    signinLimiter: new RateLimiter(signinsPerMinute, now, 60_000, signinBurst),
+    searchLimiter: new RateLimiter(messageRate, now, 1000),
+  };
 }

@@ -34,8 +34,8 @@ interface Poll {
 export interface ReaderDeps extends SessionDeps {
   readonly log: LogDeps['log'];
   readonly readers: {
-    /** Returns why the user may not open a stream now. */
-    refusal(request: IncomingMessage, user: User): Refusal | undefined;
+    /** Resolves with why the user may not open a stream now. */
+    refusal(request: IncomingMessage, user: User): Promise<Refusal | undefined>;
     /** Turns the response into a stream. */
     openStream(stream: {
       readonly request: IncomingMessage;
@@ -58,11 +58,11 @@ const contentTypes: Readonly<Record<StreamFormat, string>> = {
 };
 
 export function streamRoutes(router: Router, deps: ReaderDeps): void {
-  router.get('/rooms/:room/events', (ctx) => {
+  router.get('/rooms/:room/events', async (ctx) => {
     const session = requireSession(ctx, deps);
     const room = roomParam(ctx, deps.log);
     const [format, resume] = [formatOf(ctx), resumePosition(ctx)];
-    const refusal = deps.readers.refusal(ctx.req, session.user);
+    const refusal = await deps.readers.refusal(ctx.req, session.user);
     if (refusal) throw toHttpError(refusal);
     ctx.status = 200;
     // A proxy must neither compress nor collect what it passes on.

@@ -20,24 +20,22 @@ import {
 import { HttpError, toError, tooFast } from './errors.js';
 import { chosenTranslations, languageButtons, readHtml, render } from './html.js';
 import { createLink, describeLink, endSessions, ReturnPage } from './links.js';
-import { RateLimiter } from './rate-limiter.js';
-
-/** Sign-ins from one address before the rate applies, because a class behind one address signs in within a minute. */
-const signinBurst = 60;
+import type { Limiter } from './rate-limiter.js';
 
 export interface SigninDeps extends SessionDeps {
   readonly publicDir: string;
   readonly now: () => number;
   readonly submit: (command: Command) => Promise<Result>;
+  /** Limits the sign-ins of each address. */
+  readonly signinLimiter: Limiter;
   /** Takes a message token of the user. Returns false when the user is over the limit. */
-  readonly takeToken: (user: User, text?: string, address?: string) => boolean;
+  readonly takeToken: (user: User, text?: string, address?: string) => boolean | Promise<boolean>;
 }
 
 export function signinRoutes(deps: SigninDeps): Router {
   const router = new Router();
   const form = new SigninForm(deps);
   const { site } = deps.config;
-  const throttle = new RateLimiter(deps.config.limits.signinsPerMinute, deps.now, 60_000, signinBurst);
   router.get('/signin', (ctx) => {
     const { name, next } = ctx.query; // the language buttons send the name too
     form.render(ctx, { name: textOf(name), next: localPath(next, site) });
@@ -49,8 +47,8 @@ export function signinRoutes(deps: SigninDeps): Router {
         'unsupported_type',
         'Send JSON or a form (application/x-www-form-urlencoded).',
       );
-    if (isJson(ctx)) await signIn(ctx, deps, throttle);
-    else await signInByForm(ctx, deps, throttle, form);
+    if (isJson(ctx)) await signIn(ctx, deps);
+    else await signInByForm(ctx, deps, form);
   });
   const returnPage = new ReturnPage(deps);
   router.post('/signout', (ctx) => signOut(ctx, deps, returnPage));
@@ -66,17 +64,12 @@ function hasDroppedCookies(ctx: Koa.Context): boolean {
   return bodyField(ctx, 'form') !== undefined && ctx.headers.cookie === undefined;
 }
 
-async function signInByForm(
-  ctx: Koa.Context,
-  deps: SigninDeps,
-  throttle: RateLimiter,
-  form: SigninForm,
-): Promise<void> {
+async function signInByForm(ctx: Koa.Context, deps: SigninDeps, form: SigninForm): Promise<void> {
   const name = textOf(bodyField(ctx, 'name'));
   const next = localPath(bodyField(ctx, 'next'), deps.config.site);
   if (hasDroppedCookies(ctx)) return form.render(ctx, { cookiesMissing: true, name, next });
   try {
-    await signIn(ctx, deps, throttle);
+    await signIn(ctx, deps);
     seeOther(ctx, next);
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
@@ -85,8 +78,8 @@ async function signInByForm(
 }
 
 /** Answers `{id,name}` and sets the cookies. @throws HttpError 422, 409, 429, 503 */
-async function signIn(ctx: Koa.Context, deps: SigninDeps, throttle: RateLimiter): Promise<void> {
-  const wait = throttle.take(networkOf(addressOf(ctx.req, deps.config.trustedProxies)));
+async function signIn(ctx: Koa.Context, deps: SigninDeps): Promise<void> {
+  const wait = await deps.signinLimiter.take(networkOf(addressOf(ctx.req, deps.config.trustedProxies)));
   if (wait > 0) {
     const message = `Too many sign-ins from your address. Try again in ${wait} seconds.`;
     throw new HttpError(429, 'too_many', message, { 'Retry-After': String(wait) });
@@ -104,7 +97,7 @@ async function signIn(ctx: Koa.Context, deps: SigninDeps, throttle: RateLimiter)
 async function rename(ctx: Koa.Context, deps: SigninDeps): Promise<void> {
   const current = requireSession(ctx, deps);
   const name = nameOf(ctx);
-  if (!deps.takeToken(current.user)) throw tooFast();
+  if (!(await deps.takeToken(current.user))) throw tooFast();
   const session = await takeName(name, current, deps);
   if (!session) throw notSignedIn();
   setSession(ctx, session, deps);

@@ -32,6 +32,7 @@ import { Scheduler } from './scheduler.js';
 import { messageCost, sustainedBucket, Throttler, type TokenBucket } from './throttle.js';
 import { MembershipTracker, type UnreadDeps } from './unread.js';
 import { ConnectedUser } from './user.js';
+import { type ListFrame, WorkerPresence } from './worker-presence.js';
 
 export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly log: EventSource;
@@ -40,10 +41,16 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   /** Milliseconds since 1970, for the times of messages. */
   readonly now: () => number;
   readonly submit: (command: Command, reply?: Reply) => void;
+  /** Submits a message of a socket, in a worker. `address`: the network that it came from. */
+  readonly post?: ((command: Command, reply: Reply, address: string | undefined) => void) | undefined;
   /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
   /** Sends a text to the other processes of this chat, which `hub.peers` receives. Undefined when there are none. */
   readonly publish?: ((text: string) => void) | undefined;
+  /** Whether the primary counts the people of this process, which is a worker. */
+  readonly isWorker?: boolean;
+  /** Whether the log has other nodes, so that one of them may have shown what this one lacks. */
+  readonly hasNodes?: boolean;
 }
 
 /** Milliseconds of each turn for making members of everyone who was in the room at its first message. */
@@ -65,7 +72,7 @@ export class Hub {
   readonly memberships: MembershipTracker;
   readonly heartbeat = new Heartbeat(this.connections);
   /** The other processes of this chat. */
-  readonly peers: Peers | undefined;
+  readonly peers: Peers | WorkerPresence | undefined;
   readonly #deps: HubDeps;
   readonly #rooms = new Map<string, Room>();
   readonly #users = new Map<string, ConnectedUser>();
@@ -88,14 +95,16 @@ export class Hub {
     this.peers = deps.publish && this.#createPeers(deps.publish);
   }
 
-  #createPeers(publish: (text: string) => void): Peers {
-    return new Peers({
+  #createPeers(publish: (text: string) => void): Peers | WorkerPresence {
+    const deps = {
       publish,
       local: () => this.#localUsers(),
-      enter: (room, profile) => this.#enterRemote(room, profile),
-      leave: (room, user, atOnce) => this.#leaveRemote(room, user, atOnce),
-      typing: (room, profile) => this.#typingRemote(room, profile),
-    });
+      enter: (room: string, profile: User) => this.#enterRemote(room, profile),
+      leave: (room: string, user: ConnectedUser, atOnce: boolean) => this.#leaveRemote(room, user, atOnce),
+      typing: (room: string, profile: User) => this.#typingRemote(room, profile),
+      settle: (room: string, list: ListFrame | undefined) => this.#settlePresence(room, list),
+    };
+    return this.#deps.isWorker ? new WorkerPresence(deps) : new Peers(deps);
   }
 
   get epoch(): string {
@@ -121,8 +130,10 @@ export class Hub {
   }
 
   /** Returns how many users are in a room. */
-  presenceCount(room: string): number {
-    return this.#rooms.get(room)?.presence.count ?? 0;
+  presenceCount(name: string): number {
+    const room = this.#rooms.get(name);
+    if (room) return room.presence.count;
+    return this.peers instanceof WorkerPresence ? (this.peers.count(name) ?? 0) : 0;
   }
 
   /** True when the room has messages; false also when the log cannot be read. */
@@ -135,7 +146,7 @@ export class Hub {
   }
 
   /** Extends the sockets whose cookie was renewed. Sockets of other devices have other cookies, which expire on their own. */
-  renewSession({ id }: User, expiredAt: number, expiresAt: number): void {
+  renewSession(id: string, expiredAt: number, expiresAt: number): void {
     for (const connection of this.#users.get(id)?.connections ?? [])
       if (connection.sessionExpiresAt === expiredAt) connection.sessionExpiresAt = expiresAt;
   }
@@ -299,10 +310,12 @@ export class Hub {
     this.#waiting.set(room, waiters);
   }
 
-  /** Whether a client knows more of this log than we have applied. It happens only beside other processes. */
-  isBehind(room: string, { after, epoch }: Pick<ResumePosition, 'after' | 'epoch'>): boolean {
+  /** Whether a client knows more of this log than this process has delivered. It happens only beside other processes. */
+  isBehind(name: string, { after, epoch }: Pick<ResumePosition, 'after' | 'epoch'>): boolean {
     if (!this.peers || after === undefined || epoch !== this.#deps.epoch) return false;
-    return after > this.#deps.log.last(room);
+    const stored = this.#deps.log.last(name);
+    const delivered = this.#rooms.get(name)?.last ?? stored;
+    return after > delivered && (this.#deps.hasNodes === true || after <= stored);
   }
 
   /** Updates the last-seen times of connected users: some each second, all of them within `seenCycleSeconds`. */
@@ -332,7 +345,7 @@ export class Hub {
   #room(name: string): Room {
     const known = this.#rooms.get(name);
     if (known) return known;
-    const room = new Room(name, this.#deps.log);
+    const room = new Room(name, this.#deps.log, this.#deps.isWorker);
     this.#rooms.set(name, room);
     return room;
   }
@@ -434,9 +447,9 @@ export class Hub {
   #post(connection: WebSocketConnection, command: PostCommand): void {
     const { room, user } = connection;
     const origin = { at: this.#deps.now(), salt: newSalt() };
-    this.#deps.submit(toCommand(command, room.name, user.profile, origin), (result) =>
-      reply(connection, result, command.cid),
-    );
+    const onResult = (result: Result): void => reply(connection, result, command.cid);
+    const { submit, post = submit } = this.#deps;
+    post(toCommand(command, room.name, user.profile, origin), onResult, connection.address);
   }
 
   #publish({ room: name, event, messageCount, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {
@@ -526,6 +539,12 @@ export class Hub {
     if (user.remoteRooms === 0 && user.connectionCount === 0) this.#idle.add(user);
     const room = this.#rooms.get(name);
     if (room) this.#leavePresence(room, user, performance.now(), atOnce);
+  }
+
+  #settlePresence(name: string, list: ListFrame | undefined): void {
+    const room = this.#rooms.get(name);
+    const frame = room?.presence.settle(list);
+    if (room && frame) this.#broadcast(room, frame);
   }
 
   #typingRemote(name: string, profile: User): void {

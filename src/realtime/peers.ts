@@ -8,13 +8,13 @@ import type { User } from '../shared/protocol.js';
 import type { ConnectedUser } from './user.js';
 
 /** What the hub does for its peers. */
-interface PeersDeps {
+interface PeersDeps<U> {
   /** Sends a text to all other processes. */
   readonly publish: (text: string) => void;
   /** The rooms of this process, each with its users. */
   readonly local: () => Iterable<readonly [room: string, users: Iterable<User>]>;
-  readonly enter: (room: string, profile: User) => ConnectedUser;
-  readonly leave: (room: string, user: ConnectedUser, atOnce: boolean) => void;
+  readonly enter: (room: string, profile: User) => U;
+  readonly leave: (room: string, user: U, atOnce: boolean) => void;
   readonly typing: (room: string, profile: User) => void;
 }
 
@@ -29,23 +29,24 @@ type Notice =
   | readonly ['hello']
   | readonly ['bye'];
 
-interface Peer {
+interface Peer<U> {
   /** performance.now() */
   heardAt: number;
-  readonly rooms: Map<string, Map<string, ConnectedUser>>;
+  readonly rooms: Map<string, Map<string, U>>;
 }
 
 const listIntervalMs = 10_000;
 const silenceMs = 30_000;
 
-export class Peers {
-  readonly #deps: PeersDeps;
-  readonly #peers = new Map<string, Peer>();
+/** `U`: a user, as this process keeps it. */
+export class Peers<U = ConnectedUser> {
+  readonly #deps: PeersDeps<U>;
+  readonly #peers = new Map<string, Peer<U>>();
   #notices: Notice[] = [];
   #scheduled = false;
   #listedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: PeersDeps) {
+  constructor(deps: PeersDeps<U>) {
     this.#deps = deps;
   }
 
@@ -81,13 +82,13 @@ export class Peers {
 
   /** Ignores what it does not know, because a process may be of another version. */
   receive(from: string, text: string): void {
-    const peer = this.#peers.get(from) ?? { heardAt: 0, rooms: new Map() };
+    const peer: Peer<U> = this.#peers.get(from) ?? { heardAt: 0, rooms: new Map() };
     peer.heardAt = performance.now();
     this.#peers.set(from, peer);
     for (const notice of parseJsonArray(text) ?? []) this.#handle(from, peer, notice);
   }
 
-  #handle(from: string, peer: Peer, notice: unknown): void {
+  #handle(from: string, peer: Peer<U>, notice: unknown): void {
     if (!Array.isArray(notice)) return;
     const [kind, room, id, value] = notice as unknown[];
     if (kind === 'list') this.#setRooms(peer, toRooms(room));
@@ -100,14 +101,14 @@ export class Peers {
     else if (kind === 'typing') this.#deps.typing(room, { id, name: value });
   }
 
-  #enter({ rooms }: Peer, room: string, profile: User): void {
-    const users = rooms.get(room) ?? new Map<string, ConnectedUser>();
+  #enter({ rooms }: Peer<U>, room: string, profile: User): void {
+    const users = rooms.get(room) ?? new Map<string, U>();
     if (users.has(profile.id)) return;
     rooms.set(room, users);
     users.set(profile.id, this.#deps.enter(room, profile));
   }
 
-  #leave({ rooms }: Peer, room: string, id: string, atOnce: boolean): void {
+  #leave({ rooms }: Peer<U>, room: string, id: string, atOnce: boolean): void {
     const users = rooms.get(room);
     const user = users?.get(id);
     if (!users || !user) return;
@@ -116,14 +117,14 @@ export class Peers {
     this.#deps.leave(room, user, atOnce);
   }
 
-  #setRooms(peer: Peer, rooms: readonly Room[]): void {
+  #setRooms(peer: Peer<U>, rooms: readonly Room[]): void {
     const listed = new Map(rooms.map(([room, users]) => [room, new Map(users)]));
     for (const [room, users] of peer.rooms)
       for (const id of users.keys()) if (!listed.get(room)?.has(id)) this.#leave(peer, room, id, false);
     for (const [room, users] of listed) for (const [id, name] of users) this.#enter(peer, room, { id, name });
   }
 
-  #drop(name: string, peer: Peer, atOnce: boolean): void {
+  #drop(name: string, peer: Peer<U>, atOnce: boolean): void {
     this.#peers.delete(name);
     for (const [room, users] of peer.rooms)
       for (const user of users.values()) this.#deps.leave(room, user, atOnce);

@@ -17,6 +17,8 @@ const maxCountIntervalSeconds = 10;
 /** Milliseconds from the last socket's close to `left`. */
 const leaveDelayMs = 5000;
 
+type ListFrame = Extract<ServerFrame, { type: 'list' }>;
+
 /** A connected user; the same object for all their sockets. */
 export interface Present {
   readonly profile: User;
@@ -31,9 +33,23 @@ export class Presence<P extends Present = Present> {
   #changed = false;
   #secondsSinceUpdate = maxCountIntervalSeconds;
   #encodedList: Frames | undefined;
+  /** Whether another process counts the people, and has told who is here. */
+  readonly #isCountedElsewhere: boolean;
+  #isKnown: boolean;
+  /** The people of a large room, as the process that counts them tells. */
+  #total: ListFrame | undefined;
+
+  constructor({ isCountedElsewhere = false } = {}) {
+    this.#isCountedElsewhere = isCountedElsewhere;
+    this.#isKnown = !isCountedElsewhere;
+  }
 
   get count(): number {
-    return this.#sockets.size;
+    return this.#total?.count ?? this.#sockets.size;
+  }
+
+  get isLarge(): boolean {
+    return this.#large;
   }
 
   /** Whether no user has a socket. */
@@ -44,6 +60,24 @@ export class Presence<P extends Present = Present> {
   /** Whether the user is listed, with a socket or about to leave. */
   has(user: P): boolean {
     return this.#sockets.has(user);
+  }
+
+  socketCount(user: P): number {
+    return this.#sockets.get(user) ?? 0;
+  }
+
+  /**
+   * The process that counts the people has told who is here: `list` for a large room, undefined for a small one, whose people
+   * have all entered. Returns the frame for everyone in the room.
+   */
+  settle(list: ListFrame | undefined): ServerFrame | undefined {
+    const isNews = !this.#isKnown || this.#large !== (list !== undefined);
+    this.#isKnown = true;
+    this.#large = list !== undefined;
+    this.#total = list;
+    this.#encodedList = undefined;
+    if (list && !isNews) return { type: 'count', data: list.count };
+    return isNews ? this.list() : undefined;
   }
 
   /** Adds a socket. Returns the frame for the others, if they are to be told. */
@@ -84,7 +118,8 @@ export class Presence<P extends Present = Present> {
     return this.#sockets.keys();
   }
 
-  list(): ServerFrame {
+  list(): ListFrame {
+    if (this.#total) return this.#total;
     const data: User[] = [];
     for (const { profile } of this.#sockets.keys()) {
       if (data.push(profile) === LIMITS.listedUsers) break;
@@ -92,8 +127,12 @@ export class Presence<P extends Present = Present> {
     return { type: 'list', data, count: this.count };
   }
 
-  /** Returns the list. In a large room it is encoded once a second, not for each of thousands who join at once. */
-  encodedList(): Frames {
+  /**
+   * Returns the list; undefined when it is not known yet, and everyone gets it as soon as it is. In a large room it is encoded
+   * once a second, not for each of thousands who join at once.
+   */
+  encodedList(): Frames | undefined {
+    if (!this.#isKnown) return undefined;
     if (!this.#large) return Frames.encode(this.list());
     this.#encodedList ??= Frames.encode(this.list());
     return this.#encodedList;
@@ -113,7 +152,7 @@ export class Presence<P extends Present = Present> {
   /** Returns the new count of a large room; the whole list once it has become small. */
   #takeCount(): ServerFrame | undefined {
     this.#secondsSinceUpdate++;
-    if (!this.#changed) return undefined;
+    if (!this.#changed || this.#isCountedElsewhere) return undefined;
     this.#encodedList = undefined;
     const interval = Math.min(maxCountIntervalSeconds, Math.ceil(this.count / usersPerSecond));
     if (this.#secondsSinceUpdate < interval) return undefined;
@@ -124,6 +163,7 @@ export class Presence<P extends Present = Present> {
   }
 
   #event(type: 'join' | 'left', user: User): ServerFrame | undefined {
+    if (!this.#isKnown) return undefined;
     if (this.#large) {
       this.#changed = true;
       return undefined;

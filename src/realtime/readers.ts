@@ -17,7 +17,12 @@ import type { CloseReason, Connection, ReplayConnection } from './connection.js'
 import type { Frames } from './frames.js';
 import type { Hub } from './hub.js';
 import type { Room, Subscriber } from './room.js';
-import type { AddressCounts } from './upgrade.js';
+import {
+  type AddressCounts,
+  type ConnectionCounter,
+  type ConnectionRefusal,
+  releaseOnClose,
+} from './upgrade.js';
 import type { ConnectedUser } from './user.js';
 
 /** A stream ends after this time, so that a reader that lost its network is noticed. Readers resume at once. */
@@ -314,6 +319,11 @@ export class RoomPolls implements Subscriber {
 
 const answerDelay = { msPerPoll: 1, maxMs: 1000 } as const;
 
+function toReaderRefusal(refusal: ConnectionRefusal | null): ReaderRefusal | undefined {
+  if (refusal === null) return undefined;
+  return refusal === 'rate' ? 'too_fast' : 'too_many_connections';
+}
+
 /** Why a reader is refused; the codes of docs/protocol.md. */
 type ReaderRefusal = 'stopping' | 'too_many_connections' | 'too_fast';
 
@@ -334,6 +344,8 @@ interface ReaderHandlerDeps {
   readonly now: () => number;
   /** The sockets and streams of each address. */
   readonly addresses: AddressCounts;
+  /** Counts the connections of all processes; undefined: this one counts its own. */
+  readonly counter: ConnectionCounter | undefined;
   /** Whether the server is stopping. */
   readonly isDraining: () => boolean;
   readonly onError: (error: unknown) => void;
@@ -349,14 +361,20 @@ export class ReaderHandler {
   }
 
   /** Returns why this user may not open a stream now. Counts the attempt. */
-  refusal(request: IncomingMessage, profile: User): ReaderRefusal | undefined {
-    const { config, hub, addresses, isDraining } = this.#deps;
+  async refusal(request: IncomingMessage, profile: User): Promise<ReaderRefusal | undefined> {
+    const { config, hub, addresses, isDraining, counter } = this.#deps;
     const { connectionsPerAddress: limit } = config.limits;
     if (isDraining()) return 'stopping';
-    const user = hub.user(profile);
-    if (limit > 0 && addresses.count(this.#networkOf(request)) >= limit) return 'too_many_connections';
-    if (!user.allowConnect(performance.now())) return 'too_fast';
-    return user.isBelowConnectionLimit ? undefined : 'too_many_connections';
+    const address = this.#networkOf(request);
+    if (!counter) {
+      if (limit > 0 && addresses.count(address) >= limit) return 'too_many_connections';
+      return toReaderRefusal(hub.user(profile).refuseConnection(performance.now()));
+    }
+    const owner = { user: profile.id, ...(limit > 0 ? { address } : {}) };
+    const refusal = await counter.open(owner);
+    if (refusal === null && request.method === 'HEAD') counter.close(owner);
+    else if (refusal === null) releaseOnClose(counter, owner, request.socket);
+    return toReaderRefusal(refusal);
   }
 
   /** Turns a response, whose headers are set, into a stream. Call it when `refusal` returned undefined. */

@@ -47,7 +47,7 @@ const replayPageBytes = 128 * 1024;
 
 export class Room {
   readonly name: string;
-  readonly presence = new Presence<ConnectedUser>();
+  readonly presence: Presence<ConnectedUser>;
   readonly subscribers = new Set<Subscriber>();
   /** Whether the room is in the broadcaster's queue. */
   queued = false;
@@ -56,6 +56,7 @@ export class Room {
   /** Number of the newest committed event. */
   last: number;
   readonly #log: EventSource;
+  readonly #isWorker: boolean;
   readonly #frames = new FrameCache();
   /** Frames that are in no batch yet. */
   #pending: Frames[] = [];
@@ -68,14 +69,21 @@ export class Room {
   #cursor: IterableIterator<Subscriber> | undefined;
   #startedAt = 0;
 
-  constructor(name: string, log: EventSource) {
+  /** In a worker, the primary counts the people, and the log is ahead of what is published. */
+  constructor(name: string, log: EventSource, isWorker = false) {
     this.name = name;
+    this.#isWorker = isWorker;
+    this.presence = new Presence({ isCountedElsewhere: isWorker });
     this.#log = log;
     this.last = log.last(name);
   }
 
-  /** Queues a committed event. Events arrive in the order of their numbers. If one is missing, it is read from the log. */
+  /**
+   * Queues a committed event. Events arrive in the order of their numbers. If one is missing, it is read from the log. In a
+   * worker, the log had some of them already when the room was opened.
+   */
   publish(event: RoomEvent): void {
+    if (this.#isWorker && event.id <= this.last) return;
     if (this.subscribers.size === 0) this.#skip(event);
     else if (event.id !== this.last + 1) this.#publishFromLog(event.id);
     else this.#queueEvent(event);
@@ -134,7 +142,8 @@ export class Room {
     if (id === this.last) return { frames: [], last: id };
     const cached = this.#frames.pageAfter(id);
     if (cached.length > 0) return { frames: cached, last: id + cached.length };
-    const events = this.#log.after(this.name, id, replayPageEvents, replayPageBytes);
+    const limit = Math.min(replayPageEvents, this.last - id); // in a worker, the log may be ahead of the delivery
+    const events = this.#log.after(this.name, id, limit, replayPageBytes);
     const frames = events.map((event) => {
       const frame = Frames.encode(event, event.id);
       this.#frames.add(event.id, frame);
@@ -261,8 +270,8 @@ interface Replay {
   readonly connection: ReplayConnection;
   /** Number of the last event that was written. */
   after: number;
-  /** Returns the frame that follows the last page. */
-  readonly ending: () => Frames;
+  /** Returns the frame that follows the last page, if there is one. */
+  readonly ending: () => Frames | undefined;
 }
 
 /**
@@ -279,7 +288,12 @@ export class ReplayQueue {
   }
 
   /** Writes `greeting` and the first page at once. `ending` gives the frame after the last page. */
-  start(connection: ReplayConnection, after: number, greeting: Frames, ending: () => Frames): void {
+  start(
+    connection: ReplayConnection,
+    after: number,
+    greeting: Frames,
+    ending: () => Frames | undefined,
+  ): void {
     this.#writePage({ connection, after, ending }, [greeting]);
   }
 
@@ -301,7 +315,8 @@ export class ReplayQueue {
     const drained = connection.writePage(Frames.join([...greeting, ...page.frames]));
     replay.after = page.last;
     if (page.last === connection.room.last) {
-      connection.writePage(replay.ending()); // apart from the page, because thousands share these bytes
+      const ending = replay.ending();
+      if (ending) connection.writePage(ending); // apart from the page, because thousands share these bytes
       connection.room.subscribe(connection);
     } else if (drained) this.#enqueue(replay);
     else connection.onDrain(() => this.#enqueue(replay));

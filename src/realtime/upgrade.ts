@@ -54,6 +54,8 @@ export interface UpgradeDeps {
   readonly config: Config;
   /** The sockets and streams of each address. */
   readonly addresses: AddressCounts;
+  /** Counts the connections of all processes; undefined: this one counts its own. */
+  readonly counter: ConnectionCounter | undefined;
   readonly sessionCookie: SessionCookie;
   readonly hub: Hub;
   readonly telemetry: Telemetry;
@@ -66,11 +68,29 @@ export interface UpgradeDeps {
   readonly onSeen: (user: User) => void;
 }
 
+/** Whose limits a connection counts for. */
+export interface ConnectionOwner {
+  readonly user?: string;
+  readonly address?: string;
+}
+
+/** Why a connection is refused: too many of the user or address, or opened too fast. */
+export type ConnectionRefusal = 'person' | 'rate' | 'address';
+
+/** Counts connections in another process. */
+export interface ConnectionCounter {
+  /** Counts a connection, unless it is refused. */
+  open(owner: ConnectionOwner): Promise<ConnectionRefusal | null>;
+  close(owner: ConnectionOwner): void;
+}
+
 interface UpgradeClient {
   readonly cookie: string | undefined;
   readonly address: string | undefined;
   /** Whether the address is only that of a proxy. */
   readonly isProxy: boolean;
+  /** What the counter says; undefined without one. */
+  readonly refusal: ConnectionRefusal | null | undefined;
 }
 
 interface Rejected {
@@ -132,8 +152,42 @@ export class UpgradeHandler {
       limits.connectionsPerAddress > 0 ? networkOf(addressOf(request, trustedProxies)) : undefined;
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
     if (refusal) respondAndClose(socket, refusal);
-    else if (target !== 'malformed' && target !== 'not_found')
-      this.#upgrade(request, socket, head, target, address);
+    else if (target !== 'malformed' && target !== 'not_found') {
+      const { counter } = this.#deps;
+      if (counter) void this.#askAndUpgrade(counter, request, socket, head, target, address);
+      else this.#upgrade(request, socket, head, target, address);
+    }
+  }
+
+  /** Asks the counter first. Its socket is not read meanwhile. */
+  async #askAndUpgrade(
+    counter: ConnectionCounter,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    target: UpgradeTarget,
+    address: string | undefined,
+  ): Promise<void> {
+    const user = this.#userOf(request, target);
+    const owner = { ...(user === undefined ? {} : { user }), ...(address === undefined ? {} : { address }) };
+    const refusal = await counter.open(owner);
+    if (refusal === null) releaseOnClose(counter, owner, socket);
+    if (refusal === 'address') {
+      this.#deps.telemetry.warnRefused('too_many_connections', { address });
+      respondAndClose(socket, tooManyRequests);
+    } else if (this.#deps.isUnavailable()) respondAndClose(socket, unavailable);
+    else this.#upgrade(request, socket, head, target, address, refusal);
+  }
+
+  /** Returns the id of a user who may open the room. */
+  #userOf(request: IncomingMessage, { room }: UpgradeTarget): string | undefined {
+    try {
+      return room === undefined
+        ? undefined
+        : this.#deps.sessionCookie.verify(request.headers.cookie)?.user.id;
+    } catch {
+      return undefined; // the database cannot be read, which the upgrade will notice
+    }
   }
 
   #refusal(
@@ -154,10 +208,10 @@ export class UpgradeHandler {
       telemetry.refusedOrigin(wrong, request, likelyCause(request, config));
       return [403, 'Forbidden'];
     }
-    if (isUnavailable()) return [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
+    if (isUnavailable()) return unavailable;
     if (address !== undefined && this.#isOverLimit(address, request.headers.cookie)) {
       telemetry.warnRefused('too_many_connections', { address });
-      return [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
+      return tooManyRequests;
     }
     return undefined;
   }
@@ -181,6 +235,7 @@ export class UpgradeHandler {
     head: Buffer,
     target: UpgradeTarget,
     address: string | undefined,
+    refusal?: ConnectionRefusal | null,
   ): void {
     if (socket.destroyed || !socket.writable) {
       socket.destroy(); // the peer has gone
@@ -195,7 +250,7 @@ export class UpgradeHandler {
       this.#attachListeners(ws);
       if (address !== undefined) this.#deps.addresses.add(ws, address);
       try {
-        this.#openConnection(ws, socket, target, { cookie, address, isProxy });
+        this.#openConnection(ws, socket, target, { cookie, address, isProxy, refusal });
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, socket, CLOSE.serverError);
@@ -208,16 +263,18 @@ export class UpgradeHandler {
     ws: WebSocket,
     socket: Duplex,
     { room, resume }: UpgradeTarget,
-    { cookie, address, isProxy }: UpgradeClient,
+    { cookie, address, isProxy, refusal: counted }: UpgradeClient,
   ): void {
     const { sessionCookie, hub, onSeen } = this.#deps;
     const session = sessionCookie.verify(cookie);
     if (!session && address !== undefined) this.#unauthenticated.add(ws, address);
     const user = session && hub.user(session.user);
+    const refusal =
+      user && counted === undefined ? user.refuseConnection(performance.now()) : (counted ?? null);
     if (room === undefined) this.#closeWith(ws, socket, CLOSE.invalidRoom);
     else if (!session || !user) this.#closeWith(ws, socket, CLOSE.notSignedIn);
-    else if (!user.allowConnect(performance.now())) this.#closeWith(ws, socket, CLOSE.tooFast);
-    else if (!user.isBelowConnectionLimit) this.#closeWith(ws, socket, CLOSE.tooManyConnections);
+    else if (refusal === 'rate') this.#closeWith(ws, socket, CLOSE.tooFast);
+    else if (refusal !== null) this.#closeWith(ws, socket, CLOSE.tooManyConnections);
     else {
       onSeen(session.user);
       hub.open(
@@ -299,6 +356,15 @@ function createHandlers(
       hub.close(this);
     },
   };
+}
+
+const unavailable: HttpRefusal = [503, 'Service Unavailable', 'Retry-After: 2\r\n'];
+const tooManyRequests: HttpRefusal = [429, 'Too Many Requests', 'Retry-After: 10\r\n'];
+
+/** Tells the counter when the socket closes, or that it has closed. */
+export function releaseOnClose(counter: ConnectionCounter, owner: ConnectionOwner, socket: Duplex): void {
+  if (socket.destroyed) counter.close(owner);
+  else socket.once('close', () => counter.close(owner));
 }
 
 function ignore(): void {}

@@ -13,6 +13,26 @@ const connectIntervalMs = 10_000;
 /** How long a user without sockets is remembered. Invariant: at least `connectIntervalMs` and the leave delay of Presence. */
 const forgetAfterMs = 10_000;
 
+/** Counts attempts to open a connection. */
+export class ConnectRate {
+  #count = 0;
+  /** When the interval began, as performance.now(). */
+  #since = Number.NEGATIVE_INFINITY;
+
+  /** Counts an attempt. Returns false if there were too many in this interval. `now` is performance.now(). */
+  allow(now: number): boolean {
+    if (now - this.#since >= connectIntervalMs) {
+      this.#since = now;
+      this.#count = 0;
+    }
+    return ++this.#count <= maxConnectsPerInterval;
+  }
+
+  isIdle(now: number): boolean {
+    return now - this.#since >= connectIntervalMs;
+  }
+}
+
 export class ConnectedUser {
   profile: User;
   /** The rooms that they are a member of, as soon as the first `enter` is committed (unread.ts). */
@@ -26,9 +46,7 @@ export class ConnectedUser {
   #only: Connection | undefined;
   #several: Set<Connection> | undefined;
   #throttler: UserThrottle | undefined;
-  /** Sockets opened since `#connectsSince`, which is performance.now(). */
-  #connects = 0;
-  #connectsSince = Number.NEGATIVE_INFINITY;
+  readonly #connects = new ConnectRate();
   /** When the last socket closed, as performance.now(). */
   #disconnectedAt = Number.NEGATIVE_INFINITY;
 
@@ -59,14 +77,11 @@ export class ConnectedUser {
     if (this.connectionCount === 0) this.#disconnectedAt = now;
   }
 
-  /** Counts an attempt to open a socket. Returns false if there were too many in this interval. `now` is performance.now(). */
-  allowConnect(now: number): boolean {
-    if (this.#limits.connectionsPerPerson === 0) return true;
-    if (now - this.#connectsSince >= connectIntervalMs) {
-      this.#connectsSince = now;
-      this.#connects = 0;
-    }
-    return ++this.#connects <= maxConnectsPerInterval;
+  /** Counts an attempt to open a socket. Returns why it is refused, or null. `now` is performance.now(). */
+  refuseConnection(now: number): 'rate' | 'person' | null {
+    if (this.#limits.connectionsPerPerson === 0) return null;
+    if (!this.#connects.allow(now)) return 'rate';
+    return this.isBelowConnectionLimit ? null : 'person';
   }
 
   /** Whether the user may have another open socket. */
@@ -89,7 +104,7 @@ export class ConnectedUser {
     return (
       this.remoteRooms === 0 &&
       now - this.#disconnectedAt >= forgetAfterMs &&
-      now - this.#connectsSince >= connectIntervalMs &&
+      this.#connects.isIdle(now) &&
       (this.#throttler?.isIdle(now) ?? true)
     );
   }

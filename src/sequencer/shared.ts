@@ -251,7 +251,8 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   }
 
   waitFor(position: string, waitMs: number): Promise<boolean> {
-    if (!isPosition(position) || compare(position, this.#applied.id) <= 0) return Promise.resolve(true);
+    if (!isPosition(position) || comparePositions(position, this.#applied.id) <= 0)
+      return Promise.resolve(true);
     return new Promise((resolve) => {
       const waiter: Waiter = { position, resolve };
       this.#waiters.add(waiter);
@@ -390,7 +391,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     const own = parsePosition(this.#handler.position);
     const isOurs = this.#handler.position !== undefined && state.epoch === this.#handler.identity.epoch;
     if (isOurs && state.halted === undefined) {
-      if (compare(own.id, state.last) > 0) await this.#halt(link);
+      if (comparePositions(own.id, state.last) > 0) await this.#halt(link);
       return own;
     }
     const first = state.halted === undefined ? await link.first() : undefined;
@@ -427,7 +428,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
         if (entry.prev !== this.#read.id) await this.#onBrokenChain(link);
         this.#read = entry;
         this.#unapplied.push(entry);
-        if (entry.kind === 'confirm' && compare(entry.through, this.#confirmed) > 0)
+        if (entry.kind === 'confirm' && comparePositions(entry.through, this.#confirmed) > 0)
           this.#confirmed = entry.through;
       }
       this.#newestSeq = Math.max(this.#newestSeq, this.#read.seq);
@@ -438,7 +439,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   /** The entry that follows ours was deleted because of its age, or ours was lost. */
   async #onBrokenChain(link: StreamLink): Promise<never> {
     const first = await link.first();
-    if (first && compare(this.#read.id, first.id) < 0)
+    if (first && comparePositions(this.#read.id, first.id) < 0)
       throw new HistoryError(
         `this node fell behind: the stream begins at ${first.id}, after its position ${this.#read.id}. Restore a newer backup`,
         true,
@@ -469,7 +470,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   #isApplicable(entry: Entry | undefined): boolean {
     if (!entry) return false;
     if (this.#options.waitReplicas === 0 || entry.kind === 'confirm') return true;
-    return compare(entry.id, this.#confirmed) <= 0;
+    return comparePositions(entry.id, this.#confirmed) <= 0;
   }
 
   #applyNext(): void {
@@ -537,7 +538,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
 
   #wakeWaiters(): void {
     for (const waiter of this.#waiters) {
-      if (compare(waiter.position, this.#applied.id) > 0) continue;
+      if (comparePositions(waiter.position, this.#applied.id) > 0) continue;
       this.#waiters.delete(waiter);
       waiter.resolve(true);
     }
@@ -561,7 +562,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
       const { epoch, last, seq, halted } = await this.#askState(link);
       if (halted !== undefined) throw new HistoryError(halted, false);
       if (epoch !== undefined && epoch !== this.#epoch) throw new Error('the stream was replaced');
-      if (epoch === undefined || compare(last, read) < 0) await this.#halt(link);
+      if (epoch === undefined || comparePositions(last, read) < 0) await this.#halt(link);
       this.#newestSeq = Math.max(this.#newestSeq, seq);
       if (this.behind > maxBehind) this.#caughtUp = false;
       this.#noteProgress();
@@ -692,7 +693,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
 
   #confirmLater(link: StreamLink, id: string): void {
     if (this.#options.waitReplicas === 0) return;
-    if (compare(id, this.#toConfirm) > 0) this.#toConfirm = id;
+    if (comparePositions(id, this.#toConfirm) > 0) this.#toConfirm = id;
     if (this.#confirming) return;
     this.#confirming = true;
     void this.#confirm(link).finally(() => {
@@ -765,13 +766,13 @@ function commandsOf({ id, version, commands: json }: BatchEntry): readonly Comma
 }
 
 /** Ids are milliseconds and a count: "1764244800000-3". Compares two of them as `Array.sort` expects it. */
-function compare(a: string, b: string): number {
+export function comparePositions(a: string, b: string): number {
   const [aMs = 0, aCount = 0] = a.split('-').map(Number);
   const [bMs = 0, bCount = 0] = b.split('-').map(Number);
   return aMs - bMs || aCount - bCount;
 }
 
-function isPosition(text: string): boolean {
+export function isPosition(text: string): boolean {
   return /^\d{1,15}-\d{1,15}$/.test(text);
 }
 

@@ -95,7 +95,7 @@ export class EventStore implements EventStorage {
     const { data, cid, mentions, reply, salt } = message;
     const counter = this.#counters.next(room, message.at, 1);
     const { key, last: id, messageCount, at } = counter;
-    this.#recentRooms?.touch(room, person.key, id);
+    this.#recentRooms?.touch(room, person.id, id);
     const content = contentHash(salt, data, reply ?? null);
     const hashed = { type: 'chat', target: null, cid: cid ?? null, content };
     extendChain(counter, room, person, hashed);
@@ -117,7 +117,7 @@ export class EventStore implements EventStorage {
   appendChange(message: Message, person: Person, made: NewChange): ChangeEvent {
     const counter = this.#counters.next(message.room, made.at, 0);
     const { key, last: id, messageCount, at } = counter;
-    this.#recentRooms?.touch(message.room, person.key, id);
+    this.#recentRooms?.touch(message.room, person.id, id);
     const { type, cid, mentions, salt } = made;
     const data = type === 'delete' ? null : made.data;
     const content = contentHash(salt, data, null);

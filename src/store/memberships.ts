@@ -219,7 +219,7 @@ export class RecentRooms {
   /** The least recently active first. */
   #inUse = new Set<string>();
   /** The other rooms with their first author, the least recently active first. */
-  #new = new Map<string, number>();
+  #new = new Map<string, string>();
 
   constructor(db: Database.Database) {
     this.#last = db.prepare<[string], number>('SELECT last FROM rooms WHERE name = ?').pluck();
@@ -230,18 +230,21 @@ export class RecentRooms {
       `SELECT room AS key, name, last, at FROM rooms WHERE last BETWEEN ? AND ? ORDER BY at DESC, room DESC ${limitClause}`,
     );
     const authors = db
-      .prepare<[number], number>('SELECT person FROM events WHERE room = ? ORDER BY id')
+      .prepare<[number], string>(
+        'SELECT p.id FROM events e JOIN people p USING (person) WHERE e.room = ? ORDER BY e.id',
+      )
       .pluck();
     const rooms = [
       ...newest.all(maxEventsOfNewRoom + 1, Number.MAX_SAFE_INTEGER, maxRecentRooms),
       ...newest.all(1, maxEventsOfNewRoom, maxRecentRooms),
     ].sort((a, b) => a.at - b.at || a.key - b.key);
     for (const { key, name, last } of rooms)
-      for (const author of last > maxEventsOfNewRoom ? [0] : authors.all(key)) this.touch(name, author, last);
+      for (const author of last > maxEventsOfNewRoom ? [''] : authors.all(key))
+        this.touch(name, author, last);
   }
 
-  /** Call it for each event. `person`: key of its author. */
-  touch(room: string, person: number, id: number): void {
+  /** Call it for each event. `person`: id of its author. */
+  touch(room: string, person: string, id: number): void {
     const author = this.#new.get(room) ?? person;
     this.#new.delete(room);
     if (this.#inUse.delete(room) || author !== person || id > maxEventsOfNewRoom) this.#inUse.add(room);

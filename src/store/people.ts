@@ -24,7 +24,7 @@ const selectPeople = `SELECT person AS key, id, name, seen AS lastSeen, skeleton
 const maxPrefixMatches = 2000;
 
 export class PeopleStore implements PeopleStorage {
-  /** Every message asks for its author. The cache is cleared by each change and each rollback. */
+  /** Every message asks for its author. The cache is cleared by each change and each rollback. A reader cannot see changes. */
   readonly #cache = new Map<string, Person>();
   readonly #chain: PeopleChain;
   readonly #byId: Database.Statement<[string], Row>;
@@ -43,7 +43,10 @@ export class PeopleStore implements PeopleStorage {
   readonly #deleteLinksBefore: Database.Statement<[number]>;
   readonly #touch: Database.Statement<[number, number]>;
 
-  constructor(db: Database.Database) {
+  readonly #isCached: boolean;
+
+  constructor(db: Database.Database, { isCached = true } = {}) {
+    this.#isCached = isCached;
     this.#chain = new PeopleChain(db);
     this.#byId = db.prepare(`${selectPeople} WHERE id = ?`);
     this.#bySkeleton = db.prepare(`${selectPeople} WHERE skeleton = ?`);
@@ -72,7 +75,7 @@ export class PeopleStore implements PeopleStorage {
     if (known) return known;
     const person = toPerson(this.#byId.get(id));
     if (this.#cache.size >= maxCachedPeople) this.clearCache();
-    if (person) this.#cache.set(id, person);
+    if (person && this.#isCached) this.#cache.set(id, person);
     return person;
   }
 

@@ -41,6 +41,8 @@ export interface SearchDeps {
   ) => { readonly messages: SearchHit[]; readonly stoppedAt?: number };
   /** Reports that the worker failed: once, until the index has been current again. */
   readonly onError: (error: unknown) => void;
+  /** Finds messages in another process, which has the worker. */
+  readonly ask?: ((request: SearchRequest) => Promise<SearchAnswer | 'full' | undefined>) | undefined;
 }
 
 const maxPendingSearches = 64;
@@ -75,8 +77,8 @@ export class Search {
 
   /** @returns undefined when too many searches are pending */
   async find(request: SearchRequest): Promise<SearchPage | undefined> {
-    if (this.#pending.size >= maxPendingSearches) return undefined;
-    const answer = await this.#ask(request);
+    const answer = await (this.#deps.ask ?? this.answer)(request);
+    if (answer === 'full') return undefined;
     if (answer === undefined) return { messages: [], complete: false };
     const { seqs, complete, position } = answer;
     const { messages, stoppedAt } = this.#deps.load(seqs, position);
@@ -85,6 +87,10 @@ export class Search {
     const next = stoppedAt === undefined ? answer.next : stopped;
     return { messages, ...(next === undefined ? {} : { next }), complete };
   }
+
+  /** Returns what the worker finds: 'full' when too many searches are pending, undefined without the worker or in time. */
+  readonly answer = async (request: SearchRequest): Promise<SearchAnswer | 'full' | undefined> =>
+    this.#pending.size >= maxPendingSearches ? 'full' : this.#ask(request);
 
   /** Whether the worker is still building the index, or starting again. */
   get isCatchingUp(): boolean {

@@ -20,7 +20,7 @@ import {
 import { EventStore, MessageLoader } from './events.js';
 import { MembershipStore, RecentRooms } from './memberships.js';
 import { PeopleStore } from './people.js';
-import { Search } from './search.js';
+import { Search, type SearchDeps } from './search.js';
 import Database from './sqlite.js';
 
 /** SQLite's codes for failures of the disk or the machine; other codes are bugs. */
@@ -69,18 +69,12 @@ export class Store implements Storage {
     dataDir: string,
     migration?: MigrationReport,
     onSearchError: (error: unknown) => void = () => {},
+    reader?: StoreReader,
   ) {
-    createDataFolder(dataDir);
     this.#dataDir = dataDir;
-    this.#unlock = lockDataFolder(dataDir);
-    try {
-      protectDatabase(dataDir);
-      this.#db = openDatabase(databaseFile(dataDir), migration);
-      protectDatabase(dataDir); // it may have been created just now
-    } catch (error) {
-      this.#unlock();
-      throw error;
-    }
+    const { db, unlock } = reader ? openForReader(dataDir) : openForOwner(dataDir, migration);
+    this.#db = db;
+    this.#unlock = unlock;
     this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
     this.#beginRead = this.#db.prepare('BEGIN');
     this.#commit = this.#db.prepare('COMMIT');
@@ -88,17 +82,23 @@ export class Store implements Storage {
     this.#changes = this.#db.prepare<[], number>('SELECT total_changes()').pluck();
     this.recentRooms = new RecentRooms(this.#db);
     this.events = new EventStore(this.#db, this.recentRooms);
-    this.people = new PeopleStore(this.#db);
+    this.people = new PeopleStore(this.#db, { isCached: !reader });
     this.memberships = new MembershipStore(this.#db, this.events);
     this.messages = new MessageLoader(this.#db, this.events);
     this.search = new Search({
       dataDir,
       load: (seqs, position) => this.messages.loadPage(seqs, position),
       onError: onSearchError,
+      ask: reader?.find,
     });
     this.#wal = new WalCheckpointer(this.#db);
     this.#setMeta = this.#db.prepare('REPLACE INTO meta VALUES (?, ?)');
     this.#epoch = this.getOrCreateMeta('epoch', newEpoch);
+  }
+
+  /** Opens the database beside the process that owns it. Nothing can be written. @throws OpenError */
+  static openReader(dataDir: string, reader: StoreReader): Store {
+    return new Store(dataDir, undefined, undefined, reader);
   }
 
   /**
@@ -294,6 +294,11 @@ export class Store implements Storage {
     this.#epoch = epoch;
   }
 
+  /** Tells a reader that the owner has begun another history. */
+  onBegin(epoch: string): void {
+    this.#epoch = epoch;
+  }
+
   /** See `digestOf`. */
   digest(): string {
     return digestOf(this.#db);
@@ -330,6 +335,37 @@ export class Store implements Storage {
     this.writeError = `${error.code}: ${error.message}`;
     return new StorageError(this.writeError, { cause: error });
   }
+}
+
+/** What a process that only reads needs of the owner of the database. */
+export interface StoreReader {
+  readonly find: NonNullable<SearchDeps['ask']>;
+}
+
+interface OpenStore {
+  readonly db: Database.Database;
+  /** Releases the lock on the data folder. */
+  readonly unlock: () => void;
+}
+
+function openForOwner(dataDir: string, migration: MigrationReport | undefined): OpenStore {
+  createDataFolder(dataDir);
+  const unlock = lockDataFolder(dataDir);
+  try {
+    protectDatabase(dataDir);
+    const db = openDatabase(databaseFile(dataDir), migration);
+    protectDatabase(dataDir); // it may have been created just now
+    return { db, unlock };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function openForReader(dataDir: string): OpenStore {
+  const db = openReadOnly(databaseFile(dataDir));
+  db.pragma('temp_store = MEMORY'); // SQLite's temporary files would be outside of the data folder
+  return { db, unlock: () => {} };
 }
 
 /** What all nodes of one chat have in common. */

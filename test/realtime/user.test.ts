@@ -36,9 +36,10 @@ describe('a connected user', () => {
 
   it('may open 60 sockets in ten seconds, and more in the next ten', () => {
     const ann = newUser();
-    for (let n = 0; n < 60; n++) expect(ann.allowConnect(longAgo + n)).toBe(true);
-    expect([ann.allowConnect(longAgo + 60), ann.allowConnect(longAgo + 9_999)]).toEqual([false, false]);
-    expect(ann.allowConnect(longAgo + 10_000)).toBe(true);
+    for (let n = 0; n < 60; n++) expect(ann.refuseConnection(longAgo + n)).toBe(null);
+    expect(ann.refuseConnection(longAgo + 60)).toBe('rate');
+    expect(ann.refuseConnection(longAgo + 9_999)).toBe('rate');
+    expect(ann.refuseConnection(longAgo + 10_000)).toBe(null);
   });
 
   it('is idle until a message is sent, and again once the burst is full', () => {
@@ -53,7 +54,7 @@ describe('a connected user', () => {
     const [ann, bob] = [newUser(), newUser()];
     ann.addConnection(one);
     ann.removeConnection(one, longAgo);
-    bob.allowConnect(longAgo);
+    bob.refuseConnection(longAgo);
     for (const user of [ann, bob])
       expect([9_999, 10_000].map((ms) => user.isIdle(longAgo + ms))).toEqual([false, true]);
   });

@@ -1,0 +1,83 @@
+/** The processes of a server with workers: killed, stuck, told to stop. */
+import { describe, expect, it, vi } from 'vitest';
+import { Door, temporaryFolder } from '../harness.js';
+import { spawnServer } from '../process.js';
+import { entersAt, pidsOf, startWorkers } from './workers.js';
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const patience = { timeout: 10_000, interval: 20 };
+
+describe('kill -9', () => {
+  it('of a worker: the others go on, its clients resume, and another takes its place', async () => {
+    const server = await startWorkers();
+    const [ann, bob] = [await server.door.signIn('Ann'), await server.door.signIn('Bob')];
+    const [here, there] = [await entersAt(ann, 1, 'lobby'), await entersAt(bob, 2, 'lobby')];
+    here.says('one');
+    const { id } = await here.sees({ type: 'chat', data: 'one' });
+    const { epoch } = await here.sees({ type: 'hello' });
+    process.kill(pidsOf(server).get(1) ?? 0, 'SIGKILL');
+    expect(await here.closed).toBe(1006);
+    there.says('two');
+    await there.sees({ type: 'chat', data: 'two' });
+    const back = await ann.enters('lobby', { query: `?after=${String(id)}&epoch=${String(epoch)}` });
+    expect(await back.sees({ type: 'hello' })).toMatchObject({ complete: true, last: 2 });
+    await back.sees({ type: 'chat', data: 'two', id: 2 });
+    const third = await entersAt(ann, 1, 'lobby'); // the new one
+    there.says('three');
+    await third.sees({ type: 'chat', data: 'three', id: 3 });
+    expect(there.frames.filter(({ type }) => type === 'left')).toEqual([]);
+  });
+
+  it('of the primary: no worker answers any more, and the next server has all that was acknowledged', async () => {
+    const server = await startWorkers();
+    const ann = await server.door.signIn('Ann');
+    const rooms = [await entersAt(ann, 1, 'lobby'), await entersAt(ann, 2, 'lobby')];
+    for (let n = 1; n <= 20; n++) rooms[n % 2]?.says(`m${n}`, `c${n}`);
+    await rooms[0]?.seesAll({ type: 'chat' }, 20);
+    server.child.kill('SIGKILL');
+    expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual([1006, 1006]);
+    const next = await startWorkers({ DATA_DIR: server.dataDir, PORT: String(server.port) });
+    await vi.waitFor(() => expect([...pidsOf(server).values()].filter(isAlive)).toEqual([]), patience);
+    const back = await new Door(next.port).visitor(ann.cookie).enters('lobby', { query: '?after=0' });
+    await back.seesAll({ type: 'chat' }, 20);
+    back.says('m20', 'c20');
+    await back.sees({ type: 'ack', cid: 'c20' });
+  });
+});
+
+describe('SIGTERM', () => {
+  it('echoes what was said, says 1012 to all, and ends all processes with 0', async () => {
+    const server = await startWorkers();
+    const ann = await server.door.signIn('Ann');
+    const rooms = [await entersAt(ann, 1, 'lobby'), await entersAt(ann, 2, 'lobby')];
+    for (let n = 0; n < 30; n++) rooms[0]?.says(`m${n}`);
+    await rooms[0]?.sees({ type: 'chat', data: 'm0' });
+    server.child.kill('SIGTERM');
+    expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual([1012, 1012]);
+    expect(await server.exited).toBe(0);
+    expect([...pidsOf(server).values()].filter(isAlive)).toEqual([]);
+    const numbers = rooms.map(({ numbered }) => numbered.length);
+    expect(numbers[0]).toBe(numbers[1]);
+  });
+});
+
+describe('a port that is taken', () => {
+  it('stops the start with one line and 71', async () => {
+    const first = await startWorkers();
+    const env = { WORKERS: '2', PORT: String(first.port), DATA_DIR: temporaryFolder() };
+    const second = spawnServer({ env });
+    expect(await second.exited).toBe(71);
+    const lines = second.errors().trim().split('\n');
+    expect(lines.filter((line) => !line.startsWith('{'))).toEqual([
+      `oneport: port ${first.port} of 127.0.0.1 is in use. Stop the program that listens there, or set PORT.`,
+    ]);
+  });
+});

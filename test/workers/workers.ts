@@ -1,0 +1,93 @@
+/** A server with workers as processes, and ways to reach each of them. */
+import { Agent, request as httpRequest } from 'node:http';
+import { onTestFinished } from 'vitest';
+import { Door, type EnterOptions, type Env, type Socket, temporaryFolder, type Visitor } from '../harness.js';
+import { type RunningServer, startServer } from '../process.js';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+export interface Workers extends RunningServer {
+  readonly door: Door;
+  readonly dataDir: string;
+}
+
+/** Starts a server with two workers, or more. It is killed when the test is over. */
+export async function startWorkers(env: Env = {}): Promise<Workers> {
+  const dataDir = env['DATA_DIR'] ?? temporaryFolder();
+  const server = await startServer({ env: { WORKERS: '2', DATA_DIR: dataDir, ...env } });
+  return { ...server, door: new Door(server.port), dataDir };
+}
+
+/** Sends a request over the connection of an agent. */
+export function send(
+  agent: Agent,
+  port: number,
+  path: string,
+  { method = 'GET', cookie = '', body, headers = {} }: Partial<SendOptions> = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const sent = httpRequest(
+      { host: '127.0.0.1', port, path, method, agent, headers: { cookie, ...json, ...headers } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+        );
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+interface SendOptions {
+  readonly method: string;
+  readonly cookie: string;
+  readonly body: unknown;
+  readonly headers: Env;
+}
+
+const maxTries = 500;
+
+/** Returns an agent whose one connection leads to this worker. Connections that lead elsewhere are closed. */
+export async function agentTo(port: number, worker: number): Promise<Agent> {
+  for (let tries = 0; tries < maxTries; tries++) {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const { body } = await send(agent, port, '/healthz');
+    if ((JSON.parse(body) as { worker: number }).worker === worker) {
+      onTestFinished(() => agent.destroy());
+      return agent;
+    }
+    agent.destroy();
+  }
+  throw new Error(`no connection came to worker ${worker}`);
+}
+
+/** Enters a room over a socket of this worker. */
+export async function entersAt(
+  visitor: Visitor,
+  worker: number,
+  room: string,
+  options: EnterOptions = {},
+): Promise<Socket> {
+  return visitor.enters(room, { ...options, agent: await agentTo(visitor.chat.port, worker) });
+}
+
+/** The pids of the workers, newest last, by number, as the log tells. */
+export function pidsOf({ errors }: Pick<RunningServer, 'errors'>): ReadonlyMap<number, number> {
+  const pids = new Map<number, number>();
+  for (const line of errors().split('\n')) {
+    if (!line.includes('"worker started"')) continue;
+    const { worker, pid } = JSON.parse(line) as { worker: number; pid: number };
+    pids.set(worker, pid);
+  }
+  return pids;
+}
