@@ -135,7 +135,11 @@ type Running = Pick<Server, 'close' | 'abort' | 'reload'>;
 
 function startServer(config: Config, log: Log, createSequencer: CreateSequencer | undefined): Running {
   const { logger } = log;
-  const dependencies = { logger, maxConnections: maxConnections(), ...(createSequencer && { createSequencer }) };
+  const dependencies = {
+    logger,
+    maxConnections: maxConnections(),
+    ...(createSequencer && { createSequencer }),
+  };
   const server = startStep(() => createServer(config, dependencies), config);
   stopOnSignals(server, log);
   server.http.on('error', (error: NodeJS.ErrnoException) => {
@@ -322,12 +326,7 @@ function isPermissionError(error: unknown): boolean {
 
 type PortSetting = 'PORT' | 'HTTP_REDIRECT_PORT';
 
-function failToListen(
-  error: NodeJS.ErrnoException,
-  host: string,
-  port: number,
-  setting: PortSetting,
-): never {
+function failToListen(error: NodeJS.ErrnoException, host: string, port: number, setting: PortSetting): never {
   if (error.code === 'EADDRINUSE')
     fail(
       EXIT.osError,

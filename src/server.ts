@@ -405,7 +405,7 @@ function counterOf(
 ): ConnectionCounter | undefined {
   if (!primary || connectionsPerAddress + connectionsPerPerson === 0) return undefined;
   return {
-    open: (owner) => primary.ask('open', owner),
+    open: (owner, done) => void primary.ask('open', owner).then(done),
     close: (owner) => primary.tell(['closed', owner]),
   };
 }

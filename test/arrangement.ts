@@ -62,6 +62,7 @@ async function startWorkersHere(config: Config, options: Options): Promise<Serve
       front.close();
       primary.abort();
     },
+    redirect: workers[0]?.redirect,
     reload() {
       for (const worker of workers) worker.reload();
     },

@@ -34,8 +34,8 @@ interface Poll {
 export interface ReaderDeps extends SessionDeps {
   readonly log: LogDeps['log'];
   readonly readers: {
-    /** Resolves with why the user may not open a stream now. */
-    refusal(request: IncomingMessage, user: User): Promise<Refusal | undefined>;
+    /** Calls back with why the user may not open a stream now. */
+    refusal(request: IncomingMessage, user: User, done: (refusal: Refusal | undefined) => void): void;
     /** Turns the response into a stream. */
     openStream(stream: {
       readonly request: IncomingMessage;
@@ -62,7 +62,9 @@ export function streamRoutes(router: Router, deps: ReaderDeps): void {
     const session = requireSession(ctx, deps);
     const room = roomParam(ctx, deps.log);
     const [format, resume] = [formatOf(ctx), resumePosition(ctx)];
-    const refusal = await deps.readers.refusal(ctx.req, session.user);
+    const refusal = await new Promise<Refusal | undefined>((resolve) =>
+      deps.readers.refusal(ctx.req, session.user, resolve),
+    );
     if (refusal) throw toHttpError(refusal);
     ctx.status = 200;
     // A proxy must neither compress nor collect what it passes on.

@@ -360,21 +360,27 @@ export class ReaderHandler {
     this.#encodings = { ndjson, sse: sse(() => deps.hub.epoch) };
   }
 
-  /** Returns why this user may not open a stream now. Counts the attempt. */
-  async refusal(request: IncomingMessage, profile: User): Promise<ReaderRefusal | undefined> {
-    const { config, hub, addresses, isDraining, counter } = this.#deps;
-    const { connectionsPerAddress: limit } = config.limits;
-    if (isDraining()) return 'stopping';
-    const address = this.#networkOf(request);
-    if (!counter) {
-      if (limit > 0 && addresses.count(address) >= limit) return 'too_many_connections';
-      return toReaderRefusal(hub.user(profile).refuseConnection(performance.now()));
+  /** Calls back with why this user may not open a stream now. Counts the attempt. */
+  refusal(request: IncomingMessage, profile: User, done: (refusal: ReaderRefusal | undefined) => void): void {
+    const { config, isDraining, counter } = this.#deps;
+    if (isDraining() || !counter) {
+      done(isDraining() ? 'stopping' : this.#ownRefusal(request, profile));
+      return;
     }
-    const owner = { user: profile.id, ...(limit > 0 ? { address } : {}) };
-    const refusal = await counter.open(owner);
-    if (refusal === null && request.method === 'HEAD') counter.close(owner);
-    else if (refusal === null) releaseOnClose(counter, owner, request.socket);
-    return toReaderRefusal(refusal);
+    const isLimited = config.limits.connectionsPerAddress > 0;
+    const owner = { user: profile.id, ...(isLimited ? { address: this.#networkOf(request) } : {}) };
+    counter.open(owner, (refusal) => {
+      if (refusal === null && request.method === 'HEAD') counter.close(owner);
+      else if (refusal === null) releaseOnClose(counter, owner, request.socket);
+      done(toReaderRefusal(refusal));
+    });
+  }
+
+  #ownRefusal(request: IncomingMessage, profile: User): ReaderRefusal | undefined {
+    const { config, hub, addresses } = this.#deps;
+    const { connectionsPerAddress: limit } = config.limits;
+    if (limit > 0 && addresses.count(this.#networkOf(request)) >= limit) return 'too_many_connections';
+    return toReaderRefusal(hub.user(profile).refuseConnection(performance.now()));
   }
 
   /** Turns a response, whose headers are set, into a stream. Call it when `refusal` returned undefined. */

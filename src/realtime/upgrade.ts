@@ -79,8 +79,8 @@ export type ConnectionRefusal = 'person' | 'rate' | 'address';
 
 /** Counts connections in another process. */
 export interface ConnectionCounter {
-  /** Counts a connection, unless it is refused. */
-  open(owner: ConnectionOwner): Promise<ConnectionRefusal | null>;
+  /** Counts a connection, unless it is refused. `done` gets why. */
+  open(owner: ConnectionOwner, done: (refusal: ConnectionRefusal | null) => void): void;
   close(owner: ConnectionOwner): void;
 }
 
@@ -154,29 +154,30 @@ export class UpgradeHandler {
     if (refusal) respondAndClose(socket, refusal);
     else if (target !== 'malformed' && target !== 'not_found') {
       const { counter } = this.#deps;
-      if (counter) void this.#askAndUpgrade(counter, request, socket, head, target, address);
+      if (counter) this.#askAndUpgrade(counter, request, socket, head, target, address);
       else this.#upgrade(request, socket, head, target, address);
     }
   }
 
   /** Asks the counter first. Its socket is not read meanwhile. */
-  async #askAndUpgrade(
+  #askAndUpgrade(
     counter: ConnectionCounter,
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
     target: UpgradeTarget,
     address: string | undefined,
-  ): Promise<void> {
+  ): void {
     const user = this.#userOf(request, target);
     const owner = { ...(user === undefined ? {} : { user }), ...(address === undefined ? {} : { address }) };
-    const refusal = await counter.open(owner);
-    if (refusal === null) releaseOnClose(counter, owner, socket);
-    if (refusal === 'address') {
-      this.#deps.telemetry.warnRefused('too_many_connections', { address });
-      respondAndClose(socket, tooManyRequests);
-    } else if (this.#deps.isUnavailable()) respondAndClose(socket, unavailable);
-    else this.#upgrade(request, socket, head, target, address, refusal);
+    counter.open(owner, (refusal) => {
+      if (refusal === null) releaseOnClose(counter, owner, socket);
+      if (refusal === 'address') {
+        this.#deps.telemetry.warnRefused('too_many_connections', { address });
+        respondAndClose(socket, tooManyRequests);
+      } else if (this.#deps.isUnavailable()) respondAndClose(socket, unavailable);
+      else this.#upgrade(request, socket, head, target, address, refusal);
+    });
   }
 
   /** Returns the id of a user who may open the room. */

@@ -19,14 +19,7 @@ import type { Store } from '../store/store.js';
 import { Telemetry } from '../telemetry.js';
 import { Budgets } from './budgets.js';
 import { Directory, type ListedUser, type WorkerPeople } from './directory.js';
-import type {
-  LogState,
-  Question,
-  Sender,
-  ToPrimary,
-  ToWorker,
-  WorkerPlace,
-} from './messages.js';
+import type { LogState, Question, Sender, ToPrimary, ToWorker, WorkerPlace } from './messages.js';
 
 export interface PrimaryOptions {
   readonly logger: Logger;
