@@ -335,9 +335,10 @@ function attachHttp(
     telemetry,
     now,
     submit,
-    unreadyReasons: () => unreadyReasons(state, primary?.state ?? store, order),
+    unreadyReasons: () => unreadyReasons(state, diskStateOf(store, primary), order),
     order,
     log: store.events,
+    readAtOnce: (work) => store.read(work),
     get epoch() {
       return store.epoch;
     },
@@ -358,6 +359,15 @@ function attachHttp(
     answer(request, response);
   });
   server.on('clientError', onClientError);
+}
+
+/** A worker knows of the disk what the primary tells, and what it has read itself. */
+function diskStateOf(
+  store: Store,
+  primary: WorkerSequencer | undefined,
+): Pick<Store, 'writeError' | 'damage'> {
+  if (!primary) return store;
+  return { writeError: primary.state.writeError, damage: primary.state.damage ?? store.damage };
 }
 
 function unreadyReasons(

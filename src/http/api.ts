@@ -66,6 +66,8 @@ export interface LogDeps {
     head(room: string): { readonly last: number; readonly hash: string };
   };
   readonly epoch: string;
+  /** Runs `work`, whose reads see the database at one moment. Another process may write to it meanwhile. */
+  readonly readAtOnce: <T>(work: () => T) => T;
 }
 
 interface MessageDeps extends SessionDeps, LogDeps {
@@ -129,13 +131,14 @@ function pageRequest(ctx: Koa.Context): PageRequest {
 export function messagesPage(
   room: string,
   { after, before, limit }: PageRequest,
-  { log, epoch }: LogDeps,
+  { log, epoch, readAtOnce }: LogDeps,
 ): MessagesPage {
-  const last = log.last(room);
-  const found =
-    after === undefined
-      ? log.before(room, before ?? last + 1, limit, LIMITS.pageBytes).reverse()
-      : log.after(room, after, limit, LIMITS.pageBytes);
+  const [last, found] = readAtOnce(() => {
+    const newest = log.last(room);
+    return after === undefined
+      ? [newest, log.before(room, before ?? newest + 1, limit, LIMITS.pageBytes).reverse()]
+      : [newest, log.after(room, after, limit, LIMITS.pageBytes)];
+  });
   const messages = takeFitting(found, LIMITS.pageBytes);
   if (after === undefined) messages.reverse();
   return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };

@@ -115,14 +115,16 @@ async function createSnapshot(
 ): Promise<Snapshot> {
   await deps.hub.flushMemberships(user);
   await deps.turn(ctx.req);
-  const rooms = listRooms(user, deps);
-  const entry = rooms.find(({ room: name }) => name === room);
-  const mark = entry && initialPosition(entry);
-  const page =
-    mark === undefined
-      ? messagesPage(room, { limit: LIMITS.defaultPageEvents }, deps)
-      : readAround(room, mark, deps);
-  return { user, room, page: limitBytes(page, mark ?? page.last), rooms };
+  return deps.readAtOnce(() => {
+    const rooms = listRooms(user, deps);
+    const entry = rooms.find(({ room: name }) => name === room);
+    const mark = entry && initialPosition(entry);
+    const page =
+      mark === undefined
+        ? messagesPage(room, { limit: LIMITS.defaultPageEvents }, deps)
+        : readAround(room, mark, deps);
+    return { user, room, page: limitBytes(page, mark ?? page.last), rooms };
+  });
 }
 
 /** Reads the events of `pageAround` from the number in both directions, because a page of bytes might not reach it. */

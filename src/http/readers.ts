@@ -45,8 +45,8 @@ export interface ReaderDeps extends SessionDeps {
       readonly format: StreamFormat;
       readonly resume: ResumePosition;
     }): void;
-    /** Counts the user as present in the room. */
-    poll(session: Session, room: string): Poll | Refusal;
+    /** Counts the user as present in the room, unless it calls back with why not. */
+    poll(session: Session, room: string, done: (poll: Poll | Refusal) => void): void;
   };
   /** Resolves when a request may go on after it has waited. */
   readonly turn: (request: IncomingMessage) => Promise<void>;
@@ -122,7 +122,7 @@ export async function waitForEvent(
   if (after === undefined) throw badRequest('Send "wait" together with "after".');
   if (seconds < 1 || seconds > maxWaitSeconds)
     throw badRequest(`"wait" must be a whole number from 1 to ${maxWaitSeconds}.`);
-  const poll = deps.readers.poll(session, room);
+  const poll = await new Promise<Poll | Refusal>((resolve) => deps.readers.poll(session, room, resolve));
   if (typeof poll === 'string') throw toHttpError(poll);
   if (poll.last < after || (poll.last > after && !poll.delaysAnswer())) return true;
   ctx.req.socket.setTimeout(seconds * 1000 + answerTimeoutMs);

@@ -174,10 +174,13 @@ export class Hub {
     this.#replay(connection, resume);
   }
 
-  openPoll(user: ConnectedUser, roomName: string): PollConnection {
+  openPoll(user: ConnectedUser, roomName: string, onClosed: () => void = ignore): PollConnection {
     const room = this.#room(roomName);
     const polls = this.#polls.get(room) ?? new RoomPolls(room);
-    const poll = new PollConnection(user, polls, (closed) => this.close(closed));
+    const poll = new PollConnection(user, polls, (closed) => {
+      this.close(closed);
+      onClosed();
+    });
     this.#add(poll, poll);
     polls.add(poll);
     this.#polls.set(room, polls);
@@ -481,7 +484,7 @@ export class Hub {
     const people = room.presence.people()[Symbol.iterator]();
     this.scheduler.runSliced(() => {
       const { done, value: user } = people.next();
-      if (!done) this.memberships.onEnter(user, room.name);
+      if (!done && user.connectionCount > 0) this.memberships.onEnter(user, room.name);
       return !done;
     }, enterBudgetMs);
   }

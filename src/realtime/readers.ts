@@ -407,20 +407,61 @@ export class ReaderHandler {
     socket.uncork();
   }
 
-  /** Returns the polls of this user in the room, and counts them as present. */
-  poll({ user: profile, expiresAt }: Session, room: string): PollConnection | ReaderRefusal {
-    const { hub, isDraining, config } = this.#deps;
-    if (isDraining()) return 'stopping';
-    const user = hub.user(profile);
+  /** Calls back with the polls of this user in the room, who counts as present, or with why they are refused. */
+  poll(
+    { user, expiresAt }: Session,
+    room: string,
+    done: (poll: PollConnection | ReaderRefusal) => void,
+  ): void {
+    if (this.#deps.isDraining()) {
+      done('stopping');
+      return;
+    }
+    this.#findPoll(this.#deps.hub.user(user), room, (poll) => {
+      if (typeof poll !== 'string') {
+        poll.sessionExpiresAt = expiresAt;
+        poll.noteUse();
+      }
+      done(poll);
+    });
+  }
+
+  #findPoll(
+    user: ConnectedUser,
+    room: string,
+    done: (poll: PollConnection | 'too_many_connections') => void,
+  ): void {
     const known = pollsOf(user).find((poll) => poll.room.name === room);
-    const limit = config.limits.connectionsPerPerson;
-    if (known && limit > 0 && known.waitingCount >= limit) return 'too_many_connections';
-    if (!known && !user.isBelowConnectionLimit) leaveIdleRoom(user);
-    if (!known && !user.isBelowConnectionLimit) return 'too_many_connections';
-    const poll = known ?? hub.openPoll(user, room);
-    poll.sessionExpiresAt = expiresAt;
-    poll.noteUse();
-    return poll;
+    const limit = this.#deps.config.limits.connectionsPerPerson;
+    if (known) done(limit > 0 && known.waitingCount >= limit ? 'too_many_connections' : known);
+    else if (this.#deps.counter) this.#openCounted(this.#deps.counter, user, room, done);
+    else {
+      if (!user.isBelowConnectionLimit) leaveIdleRoom(user);
+      done(user.isBelowConnectionLimit ? this.#deps.hub.openPoll(user, room) : 'too_many_connections');
+    }
+  }
+
+  /** Another poll may have opened the room meanwhile. */
+  #openCounted(
+    counter: ConnectionCounter,
+    user: ConnectedUser,
+    room: string,
+    done: (poll: PollConnection | 'too_many_connections') => void,
+  ): void {
+    const owner = { user: user.profile.id, isPoll: true };
+    const onAnswer = (refusal: ConnectionRefusal | null): void => {
+      if (refusal !== null) {
+        done('too_many_connections');
+        return;
+      }
+      const known = pollsOf(user).find((poll) => poll.room.name === room);
+      if (known) counter.close(owner);
+      done(known ?? this.#deps.hub.openPoll(user, room, () => counter.close(owner)));
+    };
+    counter.open(owner, (refusal) => {
+      if (refusal !== null && leaveIdleRoom(user)) counter.open(owner, onAnswer);
+      else onAnswer(refusal);
+    });
   }
 
   #networkOf(request: IncomingMessage): string {
@@ -441,9 +482,12 @@ function pollsOf({ connections }: ConnectedUser): PollConnection[] {
   return [...connections].filter((connection) => connection instanceof PollConnection);
 }
 
-/** Makes place for a poll in another room, because a user may change rooms faster than they stop to be present. */
-function leaveIdleRoom(user: ConnectedUser): void {
-  pollsOf(user)
-    .find(({ waitingCount }) => waitingCount === 0)
-    ?.terminate();
+/**
+ * Makes place for a poll in another room, because a user may change rooms faster than they stop to be present. Returns whether
+ * there was one to leave.
+ */
+function leaveIdleRoom(user: ConnectedUser): boolean {
+  const idle = pollsOf(user).find(({ waitingCount }) => waitingCount === 0);
+  idle?.terminate();
+  return idle !== undefined;
 }

@@ -72,6 +72,8 @@ export interface UpgradeDeps {
 export interface ConnectionOwner {
   readonly user?: string;
   readonly address?: string;
+  /** Polls open as often as they like. */
+  readonly isPoll?: boolean;
 }
 
 /** Why a connection is refused: too many of the user or address, or opened too fast. */

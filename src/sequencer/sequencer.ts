@@ -84,3 +84,9 @@ export const stoppingResult: Result = {
   kind: 'rejected',
   problem: { code: 'stopping', message: 'The server is restarting. Try again in a moment.' },
 };
+
+/** In an order of several processes, the command may still be applied. */
+export const refusedResult: Result = {
+  kind: 'rejected',
+  problem: { code: 'storage', message: 'The server cannot save this now. Try again soon.' },
+};

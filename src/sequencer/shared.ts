@@ -13,9 +13,11 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Command, Result } from '../chat/types.js';
 import { parseJsonArray } from '../shared/parse.js';
 import type { Writable } from '../shared/protocol.js';
+import { comparePositions, PositionWaiters } from './positions.js';
 import {
   type Identity,
   type Reply,
+  refusedResult,
   type Sequencer,
   type SharedHandler,
   type SharedOrder,
@@ -126,11 +128,6 @@ const flushTimeoutMs = 1000;
 /** The position before the first entry. */
 const beginning = '0-0';
 
-const refusedResult: Result = {
-  kind: 'rejected',
-  problem: { code: 'storage', message: 'The server cannot save this now. Try again soon.' },
-};
-
 /** The stream and our data do not belong together. `isStale`: our data must not be shown either. */
 class HistoryError extends Error {
   readonly isStale: boolean;
@@ -173,11 +170,6 @@ interface Problem {
   readonly since: number;
 }
 
-interface Waiter {
-  readonly position: string;
-  readonly resolve: (reached: boolean) => void;
-}
-
 export class SharedSequencer implements Sequencer, SharedOrder {
   readonly shared: SharedOrder = this;
   junkCount = 0;
@@ -216,7 +208,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   #applyProblem: string | undefined;
   #historyError: HistoryError | undefined;
   #digest: { readonly position: string; readonly value: string } | undefined;
-  #waiters = new Set<Waiter>();
+  readonly #waiters = new PositionWaiters();
   #stopping = false;
   #ended = false;
 
@@ -251,15 +243,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   }
 
   waitFor(position: string, waitMs: number): Promise<boolean> {
-    if (!isPosition(position) || comparePositions(position, this.#applied.id) <= 0)
-      return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const waiter: Waiter = { position, resolve };
-      this.#waiters.add(waiter);
-      void setTimeout(waitMs, undefined, { ref: false }).then(() => {
-        if (this.#waiters.delete(waiter)) resolve(false);
-      });
-    });
+    return this.#waiters.waitFor(position, this.#applied.id, waitMs);
   }
 
   publish(text: string): void {
@@ -307,8 +291,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     this.#giveUp(stoppingResult);
     const link = this.#link;
     void this.flush().finally(() => link?.destroy());
-    for (const { resolve } of this.#waiters) resolve(false);
-    this.#waiters.clear();
+    this.#waiters.end();
   }
 
   async #run(): Promise<void> {
@@ -502,7 +485,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     this.#applied = last;
     this.#handler.deliver(results);
     for (const { entry, from } of entries) this.#reply(entry, results, from);
-    this.#wakeWaiters();
+    this.#waiters.wake(this.#applied.id);
     this.#appendQueued();
   }
 
@@ -534,14 +517,6 @@ export class SharedSequencer implements Sequencer, SharedOrder {
       const result = results[from + i];
       if (result) reply?.(result);
     });
-  }
-
-  #wakeWaiters(): void {
-    for (const waiter of this.#waiters) {
-      if (comparePositions(waiter.position, this.#applied.id) > 0) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve(true);
-    }
   }
 
   #noteProgress(): void {
@@ -763,17 +738,6 @@ function commandsOf({ id, version, commands: json }: BatchEntry): readonly Comma
   const commands = (parseJsonArray(json) ?? []) as Writable<Command>[]; // a node of a known version wrote it
   for (const command of commands) command.at = at;
   return commands;
-}
-
-/** Ids are milliseconds and a count: "1764244800000-3". Compares two of them as `Array.sort` expects it. */
-export function comparePositions(a: string, b: string): number {
-  const [aMs = 0, aCount = 0] = a.split('-').map(Number);
-  const [bMs = 0, bCount = 0] = b.split('-').map(Number);
-  return aMs - bMs || aCount - bCount;
-}
-
-export function isPosition(text: string): boolean {
-  return /^\d{1,15}-\d{1,15}$/.test(text);
 }
 
 /** A stored position is the id and the `seq` of an entry. */

@@ -163,8 +163,12 @@ export class Store implements Storage {
     return Math.max(this.events.newestTime, this.people.newestTime);
   }
 
-  /** Runs `work` in a read transaction, which takes one lock for all its reads. `work` must not write. */
+  /**
+   * Runs `work` in a read transaction, which takes one lock for all its reads, and whose reads see one moment. `work` must not
+   * write.
+   */
   read<T>(work: () => T): T {
+    if (this.#db.inTransaction) return work();
     this.#beginRead.run();
     try {
       return work();

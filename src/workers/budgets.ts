@@ -73,14 +73,14 @@ export class Budgets {
   }
 
   /** Counts a connection, unless a limit refuses it. */
-  open({ user, address }: ConnectionOwner): ConnectionRefusal | null {
+  open({ user, address, isPoll }: ConnectionOwner): ConnectionRefusal | null {
     const { connectionsPerAddress, connectionsPerPerson } = this.#limits;
     const ofAddress = address === undefined ? 0 : (this.#addressConnections.get(address) ?? 0);
     if (address !== undefined && connectionsPerAddress > 0 && ofAddress >= connectionsPerAddress)
       return 'address';
     if (user !== undefined && connectionsPerPerson > 0) {
       const budget = this.#user(user);
-      if (!budget.connects.allow(performance.now())) return 'rate';
+      if (!isPoll && !budget.connects.allow(performance.now())) return 'rate';
       if (budget.connections >= connectionsPerPerson) return 'person';
       budget.connections++;
     }

@@ -142,6 +142,7 @@ export class Primary {
       }
       case 'damage':
         this.#damage ??= message[1];
+        this.#sendState();
         return;
       case 'full':
         this.#onFull(link, message[1]);
@@ -169,10 +170,8 @@ export class Primary {
       case 'rate':
         return this.#budgets.takeRate(question.limiter, question.key);
       case 'open': {
-        const { user, address } = question;
-        const owner = toOwner(user, address);
-        const refusal = this.#budgets.open(owner);
-        if (refusal === null) link.countConnection(owner, 1);
+        const refusal = this.#budgets.open(question);
+        if (refusal === null) link.countConnection(question, 1);
         return refusal;
       }
       case 'find':
@@ -405,8 +404,4 @@ export class WorkerLink implements WorkerPeople {
     this.#updates = [];
     this.send({ kind: 'receive', text });
   }
-}
-
-function toOwner(user: string | undefined, address: string | undefined): ConnectionOwner {
-  return { ...(user === undefined ? {} : { user }), ...(address === undefined ? {} : { address }) };
 }

@@ -7,15 +7,16 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Command, Result } from '../chat/types.js';
+import { PositionWaiters } from '../sequencer/positions.js';
 import {
   type Identity,
   type Reply,
+  refusedResult,
   type Sequencer,
   type SharedHandler,
   type SharedOrder,
   stoppingResult,
 } from '../sequencer/sequencer.js';
-import { comparePositions, isPosition } from '../sequencer/shared.js';
 import { parseJsonArray } from '../shared/parse.js';
 import type { LogState, Question, Questions, Sender, ToPrimary, ToWorker, WorkerPlace } from './messages.js';
 
@@ -24,19 +25,9 @@ const maxUnanswered = { commands: 20_000, length: 32 * 1024 * 1024 } as const;
 const closeTimeoutMs = 5000;
 const aliveIntervalMs = 1000;
 
-const refusedResult: Result = {
-  kind: 'rejected',
-  problem: { code: 'storage', message: 'The server cannot save this now. Try again soon.' },
-};
-
 interface Unanswered {
   readonly reply: Reply | undefined;
   readonly length: number;
-}
-
-interface Waiter {
-  readonly position: string;
-  readonly resolve: (reached: boolean) => void;
 }
 
 /** What the server in this process does with the order. */
@@ -60,7 +51,7 @@ export class WorkerSequencer implements Sequencer, SharedOrder {
   readonly #unanswered = new Map<number, Unanswered>();
   #unansweredLength = 0;
   readonly #questions = new Map<number, (answer: unknown) => void>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new PositionWaiters();
   /** JSON of the messages of this turn. */
   #messages: string[] = [];
   #isStopping = false;
@@ -156,15 +147,7 @@ export class WorkerSequencer implements Sequencer, SharedOrder {
   }
 
   waitFor(position: string, waitMs: number): Promise<boolean> {
-    if (!isPosition(position) || comparePositions(position, this.#position) <= 0)
-      return Promise.resolve(true);
-    return new Promise((resolve) => {
-      const waiter: Waiter = { position, resolve };
-      this.#waiters.add(waiter);
-      void setTimeout(waitMs, undefined, { ref: false }).then(() => {
-        if (this.#waiters.delete(waiter)) resolve(false);
-      });
-    });
+    return this.#waiters.waitFor(position, this.#position, waitMs);
   }
 
   async close(): Promise<void> {
@@ -182,8 +165,7 @@ export class WorkerSequencer implements Sequencer, SharedOrder {
     this.#isStopping = true;
     clearInterval(this.#timer);
     this.#flush();
-    for (const { resolve } of this.#waiters) resolve(false);
-    this.#waiters.clear();
+    this.#waiters.end();
   }
 
   /** Handles a message of the primary. */
@@ -240,11 +222,7 @@ export class WorkerSequencer implements Sequencer, SharedOrder {
 
   #moveTo(position: string): void {
     this.#position = position;
-    for (const waiter of this.#waiters) {
-      if (comparePositions(waiter.position, position) > 0) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve(true);
-    }
+    this.#waiters.wake(position);
   }
 
   #answer(serial: number, result: Result): void {
