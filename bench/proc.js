@@ -15,6 +15,12 @@ export function cpuOf(pid) {
   return ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1e6;
 }
 
+/** A process and its children, and theirs. @param {number} pid @returns {number[]} */
+export function treeOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+  return [pid, ...(children.match(/\d+/g) ?? []).flatMap((child) => treeOf(Number(child)))];
+}
+
 /** CPU time that this machine has spent so far, and what its host took away, over all cores. @returns {number} microseconds */
 export function cpuOfMachine() {
   const fields =

@@ -52,11 +52,12 @@ const OPS = {
     );
     return { messages, gaps, closed, ready, least, faults: [...faults] };
   },
-  /** All counters at one moment. @param {number} server its pid */
-  mark: (server) => {
+  /** All counters at one moment. @param {number[]} servers their pids */
+  mark: (servers) => {
     const { user, system } = process.cpuUsage();
     const { messages } = theCrowd();
-    return { at: micros(), messages, sent: talk?.sent ?? 0, server: cpuOf(server), own: user + system };
+    const server = servers.reduce((sum, pid) => sum + cpuOf(pid), 0);
+    return { at: micros(), messages, sent: talk?.sent ?? 0, server, own: user + system };
   },
   probe: (/** @type {{ port: number, path: string, every: number }} */ { port, path, every }) => {
     probe = new HttpProbe(port, path, every);

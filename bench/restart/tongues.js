@@ -14,6 +14,7 @@ export const oneport = {
       place.epoch = epoch;
       return { entered: true };
     }
+    if (type === 'error' && cid !== undefined) return { refused: Number(cid) };
     const acknowledged = cid === undefined ? {} : { acknowledged: Number(cid) };
     if (type === 'ack') return acknowledged;
     if (type !== 'chat') return {};
