@@ -18,6 +18,7 @@ export const HELP = `Measures Oneport beside the tutorial's loop on ws, Socket.I
   --rounds N             how often each is run, in turn [3; quick: 1]
   --seconds N            how long each is measured [8; quick: 4]
   --people N             size of the large crowds [18000; quick: 6000]
+  --no-wait              do not wait for a quiet machine, and play no run again
   --no-pin               do not give the server and the load a core each
   --profile              write CPU profiles of Oneport (with --only oneport)
   --merge FILE[,FILE]    measure nothing: one report of these bench.json, run case by case
@@ -34,6 +35,7 @@ const OPTIONS = /** @type {const} */ ({
   merge: { type: 'string' },
   out: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  'no-wait': { type: 'boolean', default: false },
   'no-pin': { type: 'boolean', default: false },
   profile: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -48,6 +50,7 @@ export function readOptions(args, results) {
     help: values.help,
     quick,
     pin: !values['no-pin'],
+    wait: !values['no-wait'],
     profile: values.profile,
     merge: values.merge?.split(','),
     out: values.out ?? results,

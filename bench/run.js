@@ -86,7 +86,8 @@ async function playCase(ground, options, played, scale) {
     const turn = round % Math.max(1, subjects.length); // nobody is always first
     for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
       say(`${played.name} ${round + 1}/${options.rounds} ${subject}`);
-      const metrics = await playCalmly(() => played.run(ground, subject, scale)).catch((error) => {
+      const play = () => played.run(ground, subject, scale);
+      const metrics = await (options.wait ? playCalmly(play) : play()).catch((error) => {
         failures.push(`${subject}, round ${round + 1}: ${error.message}`);
         say(`  ${error.message}`);
       });

@@ -37,8 +37,8 @@ export class Client {
   said = 0;
   port;
   cookie;
+  prefix;
   inside = false;
-  #prefix;
   #tongue;
   #wait;
   #tries = 0;
@@ -51,9 +51,9 @@ export class Client {
 
   /** @param {number} port @param {string} cookie @param {Tongue} tongue @param {Tongue['wait']} wait @param {string} [prefix] of its texts */
   constructor(port, cookie, tongue, wait, prefix = 'm') {
-    this.#prefix = prefix;
     this.port = port;
     this.cookie = cookie;
+    this.prefix = prefix;
     this.#tongue = tongue;
     this.#wait = wait;
   }
@@ -98,7 +98,7 @@ export class Client {
 
   #say() {
     const n = ++this.said;
-    this.unacknowledged.set(n, this.#prefix + n);
+    this.unacknowledged.set(n, this.prefix + n);
     this.#sayAgain(n);
   }
 
