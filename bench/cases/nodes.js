@@ -242,6 +242,8 @@ const FEW = 100_000;
 const ROOMS = Array.from({ length: 100 }, (_, i) => `room${i}`);
 const FILL_MS = 300_000;
 const READY_MS = 180_000;
+/** No folder to begin with. */
+const EMPTY = '';
 
 /** @type {Case} */
 export const newNode = {
@@ -265,11 +267,9 @@ export const newNode = {
   ],
   run: (ground, subject, scale) => {
     const free = { ...ground, cores: { server: undefined, load: undefined } };
-    return onStage((stage) => playNewNode(stage, scale.quick ? FEW : MESSAGES), { nodes: 1 })(
-      free,
-      subject,
-      scale,
-    );
+    const play = (/** @type {Stage} */ stage) => playNewNode(stage, scale.quick ? FEW : MESSAGES);
+    // the stream has everything since the beginning: the people are known by their cookies alone
+    return onStage(play, { nodes: 1, data: EMPTY })(free, subject, scale);
   },
 };
 
@@ -286,7 +286,7 @@ async function playNewNode(stage, messages) {
   const entries = Number(await redis?.command('XLEN', 'oneport:stream'));
   const memory = (await redis?.command('INFO', 'memory')) ?? '';
   const redisMb = Number(/used_memory:(\d+)/.exec(memory)?.[1]) / 2 ** 20;
-  const { ms: readyMs, cpuMs: readyCpuMs } = await joined(stage, '');
+  const { ms: readyMs, cpuMs: readyCpuMs } = await joined(stage, EMPTY);
   const backup = await restored(stage);
   const { ms: restoredMs } = await joined(stage, backup.folder);
   return { readyMs, readyCpuMs, entries, redisMb, ...backup.times, restoredMs };
