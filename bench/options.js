@@ -11,6 +11,7 @@ export const HELP = `Measures Oneport beside the tutorial's loop on ws, Socket.I
   node bench/run.js                 every case, 3 rounds (about half an hour)
   node bench/run.js --quick         every case once, smaller crowds (some minutes)
   node bench/run.js nodes           this case; the same as --case nodes
+  node bench/run.js million [N]     opens N sockets to one server [1000000] and says something to all of them
 
   --case NAME[,NAME]     only these: ${CASES.map(({ name }) => name).join(', ')};
                          with several processes, run only when named: ${MANY.map(({ name }) => name).join(', ')}

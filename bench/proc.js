@@ -52,6 +52,19 @@ export function rssOf(pid) {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0);
 }
 
+/** Memory of a process, with its share of what it has in common with others. @param {number} pid @returns {number} kB */
+export function pssOf(pid) {
+  return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0);
+}
+
+/** What the kernel has for sockets and files (unreclaimable slab), buffers of TCP included, and what is left for all. */
+export function kernelMemory() {
+  const text = readFileSync('/proc/meminfo', 'latin1');
+  const kB = (/** @type {string} */ name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
+  const pages = /^TCP: .* mem (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'latin1'))?.[1];
+  return { availableKB: kB('MemAvailable'), slabKB: kB('SUnreclaim'), tcpKB: Number(pages) * 4 };
+}
+
 /** Files that a process of ours may open. */
 export function fileLimit() {
   const limits = readFileSync('/proc/self/limits', 'latin1');

@@ -25,7 +25,7 @@ export const SUBJECTS = /** @type {const} */ (['oneport', 'bun', 'tutorial', 'so
  * @property {(line: string) => void} say
  */
 
-/** @typedef {{ data?: string, env?: Record<string, string> }} ServerOptions data: folder to begin with, of which the server gets a copy */
+/** @typedef {{ data?: string, env?: Record<string, string>, startMs?: number }} ServerOptions data: folder to begin with, of which the server gets a copy */
 
 /** Everything of the product that would refuse a load from one address is switched off; nothing else. */
 const OPEN_DOORS = {
@@ -58,7 +58,7 @@ export class Server {
   static async start(ground, subject, options) {
     const server = new Server(ground, subject, options);
     try {
-      await server.#listening();
+      await server.#listening(options?.startMs ?? START_MS);
     } catch (error) {
       await server.stop();
       throw error;
@@ -136,14 +136,11 @@ export class Server {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** @returns {Promise<void>} */
-  #listening() {
+  /** @param {number} ms @returns {Promise<void>} */
+  #listening(ms) {
     return new Promise((resolve, reject) => {
       let text = '';
-      const timer = setTimeout(
-        () => reject(new Error(`${this.subject} did not listen: ${this.#tail}`)),
-        START_MS,
-      );
+      const timer = setTimeout(() => reject(new Error(`${this.subject} did not listen: ${this.#tail}`)), ms);
       this.#child.on('error', reject);
       this.#child.on('exit', () => reject(new Error(`${this.subject} ended at its start: ${this.#tail}`)));
       this.#child.stdout.on('data', (bytes) => {

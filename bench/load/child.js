@@ -5,14 +5,14 @@ import { setPriority } from 'node:os';
 import { cpuOf } from '../proc.js';
 import { micros } from './clock.js';
 import { Crowd } from './crowd.js';
-import { fetchAll, HttpProbe } from './http.js';
+import { FreshProbe, fetchAll, HttpProbe } from './http.js';
 import { Talk } from './talk.js';
 
 /** @type {Crowd | undefined} */
 let crowd;
 /** @type {Talk | undefined} */
 let talk;
-/** @type {HttpProbe | undefined} */
+/** @type {HttpProbe | FreshProbe | undefined} */
 let probe;
 
 function theCrowd() {
@@ -61,6 +61,9 @@ const OPS = {
   },
   probe: (/** @type {{ port: number, path: string, every: number }} */ { port, path, every }) => {
     probe = new HttpProbe(port, path, every);
+  },
+  probeFresh: (/** @type {{ port: number, path: string, every: number }} */ { port, path, every }) => {
+    probe = new FreshProbe(port, path, every);
   },
   probed: async () => Float64Array.from((await probe?.stop()) ?? []),
   fetchAll: async (

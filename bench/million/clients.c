@@ -7,7 +7,8 @@
  *
  * Commands, a line each: `enter FILE` opens one client for each line of the file (a Cookie header); `say N` sends N messages
  * from the first client; `report` answers with one line of JSON; `begin` forgets what was counted. The end of the input ends
- * the process. It writes a line `in N` whenever a second is over while clients enter, and at their end.
+ * the process. It writes `in N LOST` once a second while clients enter, and `done N LOST` at the end. Times are microseconds of
+ * CLOCK_MONOTONIC, the same in every process.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -47,7 +48,7 @@ static const char *path;
 static int window, epollFd, firstClient = -1;
 static const char *cookies, *nextCookie, *cookiesEnd;
 static long in, lost, refused, busy, messages, gaps, pings;
-static uint64_t firstAt, lastAt, enteredAt, progressAt;
+static uint64_t saidAt, firstAt, lastAt, enteredAt, progressAt;
 static char fault[128];
 
 static uint64_t nanos(void) {
@@ -221,9 +222,9 @@ static void on_readable(int fd) {
 }
 
 static void report(void) {
-  printf("{\"in\":%ld,\"lost\":%ld,\"refused\":%ld,\"messages\":%ld,\"gaps\":%ld,\"pings\":%ld,\"firstAt\":%.0f,\"lastAt\":%.0f,"
+  printf("{\"in\":%ld,\"lost\":%ld,\"refused\":%ld,\"messages\":%ld,\"gaps\":%ld,\"pings\":%ld,\"saidAt\":%.0f,\"firstAt\":%.0f,\"lastAt\":%.0f,"
          "\"enteredAt\":%.0f,\"fault\":\"%s\"}\n",
-         in, lost, refused, messages, gaps, pings, firstAt / 1e3, lastAt / 1e3, enteredAt / 1e3, fault);
+         in, lost, refused, messages, gaps, pings, saidAt / 1e3, firstAt / 1e3, lastAt / 1e3, enteredAt / 1e3, fault);
 }
 
 static void enter(const char *file) {
@@ -237,6 +238,7 @@ static void enter(const char *file) {
 }
 
 static void say(int count) {
+  saidAt = nanos();
   for (int n = 0; n < count; n++) {
     char payload[256];
     unsigned char frame[264] = {0x81};
