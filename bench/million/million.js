@@ -41,7 +41,7 @@ const HEARD_MS = 300_000;
 /** Each ping and its answer cost some 30 µs of the two cores: those of a million, every 15 seconds, would take all of both. */
 const PING_SECONDS = 240;
 /** V8 keeps its space for new objects once it has grown to 16 MB and more: with a gigabyte for all workers it is not worth it. */
-const NODE_OPTIONS = '--max-semi-space-size=2';
+const NODE_OPTIONS = `--max-semi-space-size=2 ${process.env['NODE_OPTIONS'] ?? ''}`;
 
 /** @param {string} root @param {Ground} ground @param {string[]} args */
 export async function million(root, ground, args) {
@@ -124,6 +124,8 @@ class Run {
   /** @type {Record<string, Float64Array>} microseconds */
   health = {};
   stopped = '';
+  /** of the first client that was lost */
+  fault = '';
   #stage;
   #program;
   #files;
@@ -268,6 +270,7 @@ class Run {
       const used = this.cpu - cpu;
       const heard = reports.reduce((sum, { messages }) => sum + messages, 0);
       this.in = reports.reduce((sum, report) => sum + report.in, 0);
+      this.fault ||= reports.find(({ fault }) => fault !== '')?.fault ?? '';
       if (heard >= this.in || Date.now() > until) return { reports, used };
     }
   }
@@ -287,7 +290,7 @@ function report(plan, run) {
   const kernel = now.slabKB + now.tcpKB - before.slabKB - before.tcpKB;
   const rows = [
     ['sockets', `${count(run.in)} of ${count(plan.sockets)}${stopped && `: ${stopped}`}`],
-    ['lost', count(run.lost)],
+    ['lost', `${count(run.lost)}${run.fault && `: ${run.fault}`}`],
     ['workers; processes of clients', `${plan.workers}; ${plan.processes}`],
     [
       'until all were in',
