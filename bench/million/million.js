@@ -4,7 +4,7 @@
  * some thousands of files, so the server has many workers, and the clients are as many processes in C (clients.c). It stops
  * before the memory is used up, and says how far it came.
  *
- *   node bench/run.js million [SOCKETS] [--workers N] [--messages N]
+ *   node bench/run.js million [SOCKETS] [--workers N] [--messages N] [--profile FOLDER]
  */
 
 import { execFileSync } from 'node:child_process';
@@ -57,7 +57,11 @@ export async function million(root, ground, args) {
     PING_SECONDS: String(PING_SECONDS),
     NODE_OPTIONS,
   };
-  const stage = await Stage.open(ground, 'oneport', { data: '', env, startMs: 300_000 });
+  const stage = await Stage.open({ ...ground, profiles: plan.profile }, 'oneport', {
+    data: '',
+    env,
+    startMs: 300_000,
+  });
   const run = new Run(stage, program, files);
   try {
     await run.enter(sockets);
@@ -71,7 +75,11 @@ export async function million(root, ground, args) {
 
 /** @param {string[]} args */
 function planOf(args) {
-  const options = /** @type {const} */ ({ workers: { type: 'string' }, messages: { type: 'string' } });
+  const options = /** @type {const} */ ({
+    workers: { type: 'string' },
+    messages: { type: 'string' },
+    profile: { type: 'string' },
+  });
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
   const sockets = Number(positionals[0] ?? MILLION);
   if (!(sockets >= 1 && sockets <= MOST)) throw new Error(`give 1 to ${count(MOST)} sockets`);
@@ -85,6 +93,7 @@ function planOf(args) {
     processes,
     each: Math.ceil(sockets / processes),
     messages: Number(values.messages ?? 3),
+    profile: values.profile,
   };
 }
 
