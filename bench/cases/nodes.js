@@ -5,7 +5,9 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pause } from '../load/clock.js';
+import { stampedText } from '../load/stamp.js';
 import { cpuOf } from '../proc.js';
+import { Redis } from '../redis.js';
 import { Client } from '../restart/client.js';
 import { oneport } from '../restart/tongues.js';
 import { SESSION_KEY } from '../server.js';
@@ -320,4 +322,63 @@ async function timed(work) {
   const from = performance.now();
   await work();
   return performance.now() - from;
+}
+
+const SYNCS = /** @type {const} */ (['always', 'everysec']);
+const SIZES = [1, 20, 1000];
+/** Batches under way, as a node has them (src/sequencer/shared.ts). */
+const UNANSWERED = 4;
+const STREAM_MS = 3000;
+
+/** @type {Case} */
+export const stream = {
+  name: 'stream',
+  title: () => `what one Redis takes: batches of ${SIZES.join(', ')} messages, ${UNANSWERED} under way`,
+  subjects: ['oneport'],
+  people: () => 1,
+  columns: SYNCS.flatMap((sync) =>
+    SIZES.map((size) => /** @type {const} */ ([`${sync}${size}`, `${sync}, ${size}: messages/s`])),
+  ),
+  goals: [],
+  run: async (ground) => {
+    const { openRedis } = await import(join(ground.product, 'dist/sequencer/redis.js'));
+    /** @type {import('./case.js').Metrics} */
+    const metrics = {};
+    for (const sync of SYNCS) {
+      const redis = await Redis.start(ground, ['--appendonly', 'yes', '--appendfsync', sync]);
+      const link = await openRedis(redis.url);
+      try {
+        await link.begin({ epoch: 'bench', sessionKey: '', instance: '' }, '');
+        for (const size of SIZES) metrics[`${sync}${size}`] = await appended(link, size);
+      } finally {
+        link.destroy();
+        await redis.stop();
+      }
+    }
+    return metrics;
+  },
+};
+
+/**
+ * Appends batches as a node does. @param {{ append: (batch: object) => Promise<{ kind: string }> }} link @param {number} size
+ * @returns {Promise<number>} messages a second
+ */
+async function appended(link, size) {
+  const command = {
+    ...{ kind: 'message', room: 'hall', user: { id: 'id0123456789', name: 'p00001' }, at: 1_795_794_554_419 },
+    ...{ data: stampedText(1), cid: '01995f2a4c30-7f3a2b-1-1', salt: '0123456789abcdef0123456789abcdef' },
+  };
+  const commands = JSON.stringify(Array.from({ length: size }, () => command));
+  const node = `node${size}`;
+  let [n, done] = [0, 0];
+  const from = performance.now();
+  const appendOn = async () => {
+    while (performance.now() - from < STREAM_MS) {
+      const { kind } = await link.append({ epoch: 'bench', read: '0-0', node, n: ++n, version: 1, commands });
+      if (kind !== 'appended') throw new Error(`the append was answered with ${kind}`);
+      done += size;
+    }
+  };
+  await Promise.all(Array.from({ length: UNANSWERED }, appendOn));
+  return (done / (performance.now() - from)) * 1000;
 }

@@ -4,7 +4,7 @@
  * some thousands of files, so the server has many workers, and the clients are as many processes in C (clients.c). It stops
  * before the memory is used up, and says how far it came.
  *
- *   node bench/run.js million [SOCKETS] [--workers N] [--messages N] [--profile FOLDER]
+ *   node bench/run.js million [SOCKETS] [--workers N] [--messages N] [--settle SECONDS] [--profile FOLDER]
  */
 
 import { execFileSync } from 'node:child_process';
@@ -36,7 +36,6 @@ const MEMORY_LEFT_KB = 1024 * 1024;
 const STALLED = 60;
 /** A request on a connection of its own, to see what others notice. */
 const PROBE_MS = 100;
-const SETTLE_MS = 10_000;
 const HEARD_MS = 300_000;
 /** Each ping and its answer cost some 30 µs of the two cores: those of a million, every 15 seconds, would take all of both. */
 const PING_SECONDS = 240;
@@ -65,7 +64,7 @@ export async function million(root, ground, args) {
   const run = new Run(stage, program, files);
   try {
     await run.enter(sockets);
-    await run.settle();
+    await run.settle(plan.settleMs);
     for (let n = 0; n < messages; n++) await run.say();
   } finally {
     await run.end();
@@ -78,6 +77,7 @@ function planOf(args) {
   const options = /** @type {const} */ ({
     workers: { type: 'string' },
     messages: { type: 'string' },
+    settle: { type: 'string' },
     profile: { type: 'string' },
   });
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options });
@@ -93,6 +93,7 @@ function planOf(args) {
     processes,
     each: Math.ceil(sockets / processes),
     messages: Number(values.messages ?? 3),
+    settleMs: Number(values.settle ?? 10) * 1000,
     profile: values.profile,
   };
 }
@@ -238,13 +239,14 @@ class Run {
     );
   }
 
-  async settle() {
+  /** @param {number} ms */
+  async settle(ms) {
     this.#stage.ground.say('  settling');
-    await pause(SETTLE_MS);
+    await pause(ms);
     this.full = this.memory();
     await this.#probed();
     const [cpu, from] = [this.cpu, performance.now()];
-    await pause(SETTLE_MS);
+    await pause(ms);
     this.idlePercent = (this.cpu - cpu) / 10 / (performance.now() - from);
     await this.#probed('idle');
   }
