@@ -47,7 +47,7 @@ static long opened;
 static const char *path;
 static int window, epollFd, firstClient = -1;
 static const char *cookies, *nextCookie, *cookiesEnd;
-static long in, lost, refused, busy, messages, gaps, pings;
+static long unusedCookies, connects, in, lost, refused, busy, messages, gaps, pings;
 static uint64_t saidAt, firstAt, lastAt, enteredAt, progressAt;
 static char fault[128];
 
@@ -66,6 +66,7 @@ static void lose(int fd, const char *why) {
   struct client *client = &clients[fd];
   if (client->state == entered) in--;
   else busy--;
+  if (client->state == connecting) connects--;
   if (client->state == upgrading) refused++;
   lost++;
   if (fault[0] == 0) snprintf(fault, sizeof fault, "%s", why);
@@ -87,6 +88,7 @@ static void request(int fd) {
                       "Sec-WebSocket-Protocol: superchat\r\nCookie: %.*s\r\n\r\n",
                       path, ntohs(server.sin_port), length, nextCookie);
   nextCookie = end ? end + 1 : cookiesEnd;
+  unusedCookies--;
   send_all(fd, text, (size_t)size);
 }
 
@@ -102,6 +104,7 @@ static void open_one(void) {
   if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) die("connect");
   memset(&clients[fd], 0, sizeof clients[fd]);
   clients[fd].state = connecting;
+  connects++;
   busy++;
   struct epoll_event event = {.events = EPOLLOUT, .data.fd = fd};
   if (epoll_ctl(epollFd, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll_ctl");
@@ -118,6 +121,7 @@ static void on_connected(int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
   epoll_ctl(epollFd, EPOLL_CTL_MOD, fd, &event);
   clients[fd].state = upgrading;
+  connects--;
   request(fd);
 }
 
@@ -234,6 +238,8 @@ static void enter(const char *file) {
   cookies = nextCookie = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (cookies == MAP_FAILED) die("mmap");
   cookiesEnd = cookies + status.st_size;
+  unusedCookies = cookies < cookiesEnd;
+  for (const char *at = cookies; at < cookiesEnd; at++) unusedCookies += *at == '\n';
   close(fd);
 }
 
@@ -274,7 +280,7 @@ static void on_input(void) {
 
 static void progress(void) {
   static int told = 1;
-  int isDone = nextCookie == cookiesEnd && busy == 0;
+  int isDone = unusedCookies == 0 && busy == 0;
   if (cookies == NULL) return;
   if (!isDone) told = 0;
   if (told || (!isDone && nanos() < progressAt)) return;
@@ -299,7 +305,7 @@ int main(int argc, char **argv) {
   struct epoll_event input = {.events = EPOLLIN, .data.fd = STDIN_FILENO};
   if (epoll_ctl(epollFd, EPOLL_CTL_ADD, STDIN_FILENO, &input) < 0) die("epoll_ctl");
   for (;;) {
-    while (busy < window && nextCookie < cookiesEnd) open_one();
+    while (busy < window && connects < unusedCookies) open_one();
     int count = epoll_wait(epollFd, events, eventsAtOnce, 1000);
     for (int i = 0; i < count; i++) {
       int fd = events[i].data.fd;
