@@ -14,7 +14,7 @@ describe.skipIf(!hasTool('cc'))('npm run bench -- million', () => {
   it('opens the sockets that it is asked for, and sees a message reach each of them', async () => {
     const args = [bench, 'million', '300', '--messages', '1', '--settle', '0.1'];
     const result = rows((await run(process.execPath, args)).stdout);
-    expect(result.get('sockets')).toBe('300 of 300');
+    expect(result.get('sockets')).toBe('300 of 300, of 300 people');
     expect(result.get('lost')).toBe('0');
     expect(result.get('message 1')).toContain('the last of 300 has it');
     expect(result.get('/healthz, entering')).not.toContain('failed');

@@ -4,7 +4,7 @@
  * some thousands of files, so the server has many workers, and the clients are as many processes in C (clients.c). It stops
  * before the memory is used up, and says how far it came.
  *
- *   node bench/run.js million [SOCKETS] [--workers N] [--messages N] [--settle SECONDS] [--profile FOLDER]
+ *   node bench/run.js million [SOCKETS] [--people N] [--workers N] [--messages N] [--settle SECONDS] [--profile FOLDER]
  */
 
 import { execFileSync } from 'node:child_process';
@@ -77,6 +77,7 @@ function planOf(args) {
   const options = /** @type {const} */ ({
     workers: { type: 'string' },
     messages: { type: 'string' },
+    people: { type: 'string' },
     settle: { type: 'string' },
     profile: { type: 'string' },
   });
@@ -93,17 +94,18 @@ function planOf(args) {
     processes,
     each: Math.ceil(sockets / processes),
     messages: Number(values.messages ?? 3),
+    people: Number(values.people ?? sockets),
     settleMs: Number(values.settle ?? 10) * 1000,
     profile: values.profile,
   };
 }
 
 /** The cookies of people who are known to nobody yet, one a line, in a file for each process. @param {string} folder @param {Plan} plan */
-function signCookies(folder, { sockets, processes, each }) {
+function signCookies(folder, { sockets, people, processes, each }) {
   const iat = Math.floor(Date.now() / 1000);
   return Array.from({ length: processes }, (_, process) => {
     const length = Math.min(each, sockets - process * each);
-    const lines = Array.from({ length }, (_, i) => cookieOf(process * each + i, iat));
+    const lines = Array.from({ length }, (_, i) => cookieOf((process * each + i) % people, iat));
     const file = join(folder, `people-${process}`);
     writeFileSync(file, lines.join('\n'));
     return file;
@@ -300,7 +302,10 @@ function report(plan, run) {
   const now = full ?? before;
   const kernel = now.slabKB + now.tcpKB - before.slabKB - before.tcpKB;
   const rows = [
-    ['sockets', `${count(run.in)} of ${count(plan.sockets)}${stopped && `: ${stopped}`}`],
+    [
+      'sockets',
+      `${count(run.in)} of ${count(plan.sockets)}, of ${count(plan.people)} people${stopped && `; ${stopped}`}`,
+    ],
     ['lost', `${count(run.lost)}${run.fault && `: ${run.fault}`}`],
     ['workers; processes of clients', `${plan.workers}; ${plan.processes}`],
     [
