@@ -126,13 +126,13 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     '10',
     'sign-ins per minute from one address or IPv6 /64, after the first 60; 0 = no limit',
   ],
-  ['RETENTION_DAYS', '0', 'days that the texts of messages are kept; 0 = for ever'],
-  ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
   [
     'PING_SECONDS',
     '15',
     'seconds between two pings of a WebSocket, which is cut after two without an answer',
   ],
+  ['RETENTION_DAYS', '0', 'days that the texts of messages are kept; 0 = for ever'],
+  ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
   [
     'REDIS_URL',
     '',
