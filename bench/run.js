@@ -193,7 +193,7 @@ async function whileOpen(ground, work) {
 
 try {
   await main();
-  process.exit(0);
+  process.exit();
 } catch (error) {
   say(`bench: ${error instanceof Error ? error.message : error}`);
   process.exit(1);

@@ -34,6 +34,11 @@ export class ClientProcess {
     });
   }
 
+  /** Opens no more. */
+  halt() {
+    this.#child.stdin.write('halt\n');
+  }
+
   /** @param {number} count */
   say(count) {
     this.#child.stdin.write(`say ${count}\n`);

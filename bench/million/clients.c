@@ -6,9 +6,9 @@
  *   clients PORT ADDRESS PATH WINDOW < commands      ADDRESS: the first of four local ones; WINDOW: handshakes at once
  *
  * Commands, a line each: `enter FILE` opens one client for each line of the file (a Cookie header); `say N` sends N messages
- * from the first client; `report` answers with one line of JSON; `begin` forgets what was counted. The end of the input ends
- * the process. It writes `in N LOST` once a second while clients enter, and `done N LOST` at the end. Times are microseconds of
- * CLOCK_MONOTONIC, the same in every process.
+ * from the first client; `halt` opens no more; `report` answers with one line of JSON; `begin` forgets what was counted. The
+ * end of the input ends the process. It writes `in N LOST` once a second while clients enter, and `done N LOST` at the end.
+ * Times are microseconds of CLOCK_MONOTONIC, the same in every process.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -259,6 +259,7 @@ static void say(int count) {
 static void on_command(char *line) {
   if (strncmp(line, "enter ", 6) == 0) enter(line + 6);
   else if (strncmp(line, "say ", 4) == 0) say(atoi(line + 4));
+  else if (strcmp(line, "halt") == 0) unusedCookies = 0, nextCookie = cookiesEnd;
   else if (strcmp(line, "begin") == 0) messages = gaps = pings = 0, firstAt = lastAt = 0;
   else report();
 }

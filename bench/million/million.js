@@ -25,21 +25,23 @@ import { ClientProcess } from './client-process.js';
 
 const SOURCE = fileURLToPath(new URL('./clients.c', import.meta.url));
 const ROOM = 'hall';
+const PATH = `/ws/${ROOM}?history=0`;
 const [MILLION, MOST] = [1_000_000, 2_000_000];
 /** Files of a process that are no sockets of clients: Oneport keeps 256 free, and has some of its own. */
 const RESERVED = { server: 400, clients: 60 };
 /** Client processes that enter at the same time, and the handshakes of each: fewer than a listener's backlog of 511. */
 const [ENTERING, WINDOW] = [4, 64];
-/** Below this the run ends, so that the kernel ends nobody. */
-const MEMORY_LEFT_KB = 1024 * 1024;
-/** Seconds without a client more, until it gives up. */
+/** With less memory left, no more sockets are opened: the kernel would end a process. */
+const MEMORY_LEFT_KB = 1.25 * 1024 * 1024;
+/** Seconds without another client, after which it gives up. */
 const STALLED = 60;
-/** A request on a connection of its own, to see what others notice. */
+/** Milliseconds between two requests, each on a connection of its own. They show what others notice. */
 const PROBE_MS = 100;
+/** Time for a message to reach everyone. */
 const HEARD_MS = 300_000;
-/** Each ping and its answer cost some 30 µs of the two cores: those of a million, every 15 seconds, would take all of both. */
+/** A ping and its answer take about 40 µs of CPU at both ends. Every 15 seconds, those of a million would take over two cores. */
 const PING_SECONDS = 240;
-/** V8 keeps its space for new objects once it has grown to 16 MB and more: with a gigabyte for all workers it is not worth it. */
+/** In MB. After a burst of joins, V8 keeps up to 48 MB for new objects in each process, and there are over 50. */
 const NODE_OPTIONS = `--max-semi-space-size=2 ${process.env['NODE_OPTIONS'] ?? ''}`;
 
 /** @param {string} root @param {Ground} ground @param {string[]} args */
@@ -66,10 +68,10 @@ export async function million(root, ground, args) {
     await run.enter(sockets);
     await run.settle(plan.settleMs);
     for (let n = 0; n < messages; n++) await run.say();
+    report(plan, run);
   } finally {
     await run.end();
   }
-  report(plan, run);
 }
 
 /** @param {string[]} args */
@@ -176,29 +178,30 @@ class Run {
     return treeOf(this.#stage.server.pid).reduce((sum, pid) => sum + cpuOf(pid), 0);
   }
 
-  /** @param {number} sockets */
+  /** Opens all sockets, or as many as there is memory for. @param {number} sockets */
   async enter(sockets) {
     await this.#openRoom();
     await this.#probed();
     const [from, cpu] = [performance.now(), this.cpu];
-    const path = `/ws/${ROOM}?history=0`;
     this.clients = this.#files.map(
-      (_, i) => new ClientProcess(this.#program, this.#stage.server.port, `127.${1 + i}.0.1`, path, WINDOW),
+      (_, i) => new ClientProcess(this.#program, this.#stage.server.port, `127.${1 + i}.0.1`, PATH, WINDOW),
     );
     const waiting = this.#files.map((file, i) => () => this.clients[i]?.enter(file));
     const next = async () => {
       for (let enter = waiting.shift(); enter; enter = waiting.shift()) await enter();
     };
     const entering = Promise.all(Array.from({ length: ENTERING }, next)).then(() => true);
-    for (let stalled = 0; !(await Promise.race([entering, pause(1000).then(() => false)])); ) {
+    const isOver = () => Promise.race([entering, pause(1000).then(() => false)]);
+    for (let stalled = 0; this.stopped === '' && !(await isOver()); ) {
       const before = this.in;
       this.#count();
       stalled = this.in > before ? 0 : stalled + 1;
       this.#tell(sockets, from, this.in - before);
       if (stalled > STALLED) this.stopped = `nobody came in for ${STALLED} s`;
       if (kernelMemory().availableKB < MEMORY_LEFT_KB) this.stopped = 'the memory is used up';
-      if (this.stopped !== '') break;
     }
+    waiting.length = 0;
+    for (const client of this.clients) client.halt();
     this.#count();
     this.seconds = (performance.now() - from) / 1000;
     this.enterCpu = this.cpu - cpu;
@@ -288,62 +291,71 @@ class Run {
     }
   }
 
+  /** Without a farewell, which would take minutes. */
   async end() {
     for (const client of this.clients) client.stop();
+    for (const pid of treeOf(this.#stage.server.pid)) process.kill(pid, 'SIGKILL');
     await this.#stage.close();
   }
 }
 
 /** @param {Plan} plan @param {Run} run */
 function report(plan, run) {
-  const { before, full, seconds, enterCpu, idlePercent, messages, health, stopped } = run;
-  const each = (/** @type {number} */ kB) => `${(kB / run.in).toFixed(2)} kB`;
-  const gb = (/** @type {number} */ kB) => `${(kB / 1024 ** 2).toFixed(2)} GB`;
-  const now = full ?? before;
-  const kernel = now.slabKB + now.tcpKB - before.slabKB - before.tcpKB;
+  const { before, full, messages, health } = run;
   const rows = [
-    [
-      'sockets',
-      `${count(run.in)} of ${count(plan.sockets)}, of ${count(plan.people)} people${stopped && `; ${stopped}`}`,
-    ],
-    ['lost', `${count(run.lost)}${run.fault && `: ${run.fault}`}`],
-    ['workers; processes of clients', `${plan.workers}; ${plan.processes}`],
-    [
-      'until all were in',
-      `${seconds.toFixed(0)} s, CPU of the servers ${(enterCpu / run.in).toFixed(0)} µs each`,
-    ],
-    [
-      'servers',
-      `${gb(now.serversKB)}, ${each(now.serversKB - before.serversKB)} each; ${gb(before.serversKB)} empty; the primary ${gb(now.primaryKB)}`,
-    ],
-    ['clients', `${gb(now.clientsKB)}, ${each(now.clientsKB)} each`],
-    ['kernel, both ends', `${gb(kernel)}, ${each(kernel)} each`],
-    [
-      'all',
-      `${gb(before.availableKB - now.availableKB)}, ${each(before.availableKB - now.availableKB)} each; ${gb(now.availableKB)} are left`,
-    ],
-    ['idle', `${idlePercent.toFixed(0)} % of a core`],
-    ...messages.map(({ ms, firstMs, cpuUs, heard, gaps }, i) => [
-      `message ${i + 1}`,
-      `the last of ${count(heard)} has it after ${(ms / 1000).toFixed(1)} s, the first after ${firstMs.toFixed(0)} ms; CPU of the servers ${cpuUs.toFixed(1)} µs each${gaps > 0 ? `; ${gaps} GAPS` : ''}`,
-    ]),
+    ...entered(plan, run),
+    ...(full ? memoryRows(run.in, before, full) : []),
+    ['idle', `${run.idlePercent.toFixed(0)} % of a core`],
+    ...messages.map((message, i) => [`message ${i + 1}`, delivery(message)]),
     ...Object.entries(health).map(([when, times]) => [`/healthz, ${when}`, latency(times)]),
   ];
   const lines = rows.map(([name, value]) => `| ${name} | ${value} |`);
   process.stdout.write(`\n| | |\n|---|---|\n${lines.join('\n')}\n`);
   const out = fileURLToPath(new URL('../results', import.meta.url));
   mkdirSync(out, { recursive: true });
-  const { clients: _, ...measured } = {
-    ...run,
-    health: Object.fromEntries(rows.filter(([name]) => name?.startsWith('/healthz'))),
-  };
   const date = new Date().toISOString().slice(0, 10);
-  writeFileSync(
-    join(out, 'million.json'),
-    `${JSON.stringify({ date, machine: machine(), plan, before, ...measured }, null, 2)}\n`,
-  );
-  if (run.in + run.lost < plan.sockets || messages.some(({ heard, gaps }) => heard < run.in || gaps > 0))
-    process.exitCode = 1;
+  const file = { date, machine: machine(), plan, before, full, messages, rows: Object.fromEntries(rows) };
+  writeFileSync(join(out, 'million.json'), `${JSON.stringify(file, null, 2)}\n`);
+  const isWhole = messages.every(({ heard, gaps }) => heard >= run.in && gaps === 0);
+  if (run.in < plan.sockets || !isWhole) process.exitCode = 1;
+}
+
+/** @param {Plan} plan @param {Run} run @returns {string[][]} */
+function entered({ sockets, people, workers, processes }, run) {
+  const { seconds, enterCpu, lost, fault, stopped } = run;
+  return [
+    [
+      'sockets',
+      `${count(run.in)} of ${count(sockets)}, of ${count(people)} people${stopped && `; ${stopped}`}`,
+    ],
+    ['lost', `${count(lost)}${fault && `: ${fault}`}`],
+    ['workers; processes of clients', `${workers}; ${processes}`],
+    [
+      'until all were in',
+      `${seconds.toFixed(0)} s; CPU of the servers ${(enterCpu / run.in).toFixed(0)} µs each`,
+    ],
+  ];
+}
+
+/** @param {number} sockets @param {ReturnType<Run['memory']>} before @param {ReturnType<Run['memory']>} now @returns {string[][]} */
+function memoryRows(sockets, before, now) {
+  const row = (/** @type {number} */ kB) => `${gb(kB)}, ${(kB / sockets).toFixed(2)} kB each`;
+  const gb = (/** @type {number} */ kB) => `${(kB / 1024 ** 2).toFixed(2)} GB`;
+  const workers = now.serversKB - now.primaryKB - before.serversKB + before.primaryKB;
+  return [
+    ['servers at their start', gb(before.serversKB)],
+    ...(workers > 0 ? [['sockets, in the workers', row(workers)]] : []),
+    [workers > 0 ? 'people, in the primary' : 'sockets', row(now.primaryKB - before.primaryKB)],
+    ['kernel, both ends', row(now.slabKB + now.tcpKB - before.slabKB - before.tcpKB)],
+    ['clients', row(now.clientsKB)],
+    ['memory in all', `${row(before.availableKB - now.availableKB)}; ${gb(now.availableKB)} are left`],
+  ];
+}
+
+/** @param {Run['messages'][number]} message */
+function delivery({ ms, firstMs, cpuUs, heard, gaps }) {
+  const last = `the last of ${count(heard)} has it after ${(ms / 1000).toFixed(1)} s, the first after ${firstMs.toFixed(0)} ms`;
+  return `${last}; CPU of the servers ${cpuUs.toFixed(1)} µs each${gaps > 0 ? `; ${gaps} NUMBERS MISSING` : ''}`;
 }
 
 /** @param {Float64Array} times microseconds */
