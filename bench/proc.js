@@ -15,6 +15,12 @@ export function cpuOf(pid) {
   return ((Number(fields[11]) + Number(fields[12])) / TICKS) * 1e6;
 }
 
+/** A process and its children, and theirs. @param {number} pid @returns {number[]} */
+export function treeOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+  return [pid, ...(children.match(/\d+/g) ?? []).flatMap((child) => treeOf(Number(child)))];
+}
+
 /** CPU time that this machine has spent so far, and what its host took away, over all cores. @returns {number} microseconds */
 export function cpuOfMachine() {
   const fields =
@@ -44,6 +50,19 @@ export async function calm(percent) {
 /** Resident memory. @param {number} pid @returns {number} kB */
 export function rssOf(pid) {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0);
+}
+
+/** Memory of a process, with its share of what it has in common with others. @param {number} pid @returns {number} kB */
+export function pssOf(pid) {
+  return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0);
+}
+
+/** What the kernel has for sockets and files (unreclaimable slab), buffers of TCP included, and what is left for all. */
+export function kernelMemory() {
+  const text = readFileSync('/proc/meminfo', 'latin1');
+  const kB = (/** @type {string} */ name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
+  const pages = /^TCP: .* mem (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'latin1'))?.[1];
+  return { availableKB: kB('MemAvailable'), slabKB: kB('SUnreclaim'), tcpKB: Number(pages) * 4 };
 }
 
 /** Files that a process of ours may open. */

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pause } from './load/clock.js';
+import { million } from './million/million.js';
 import { HELP, readOptions } from './options.js';
 import { calm, canPin, fileLimit, lingering, machine } from './proc.js';
 import { drawingOf } from './report/drawing.js';
@@ -86,7 +87,8 @@ async function playCase(ground, options, played, scale) {
     const turn = round % Math.max(1, subjects.length); // nobody is always first
     for (const subject of [...subjects.slice(turn), ...subjects.slice(0, turn)]) {
       say(`${played.name} ${round + 1}/${options.rounds} ${subject}`);
-      const metrics = await playCalmly(() => played.run(ground, subject, scale)).catch((error) => {
+      const play = () => played.run(ground, subject, scale);
+      const metrics = await (options.wait ? playCalmly(play) : play()).catch((error) => {
         failures.push(`${subject}, round ${round + 1}: ${error.message}`);
         say(`  ${error.message}`);
       });
@@ -157,6 +159,12 @@ async function clear(ground) {
 }
 
 async function main() {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'million') {
+    const ground = layGround({ ...readOptions([], RESULTS), pin: false });
+    await whileOpen(ground, () => million(ROOT, ground, rest));
+    return;
+  }
   const options = readOptions(process.argv.slice(2), RESULTS);
   if (options.help) {
     process.stdout.write(HELP);
@@ -168,11 +176,16 @@ async function main() {
     return;
   }
   const ground = layGround(options);
+  await whileOpen(ground, async () => write(options.out, reportOf(options, await playAll(ground, options))));
+}
+
+/** Clears the ground whatever happens. @param {Ground} ground @param {() => Promise<void>} work */
+async function whileOpen(ground, work) {
   const stop = () => void clear(ground).finally(() => process.exit(130));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    write(options.out, reportOf(options, await playAll(ground, options)));
+    await work();
   } finally {
     await clear(ground);
   }
@@ -180,7 +193,7 @@ async function main() {
 
 try {
   await main();
-  process.exit(0);
+  process.exit();
 } catch (error) {
   say(`bench: ${error instanceof Error ? error.message : error}`);
   process.exit(1);

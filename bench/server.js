@@ -25,6 +25,8 @@ export const SUBJECTS = /** @type {const} */ (['oneport', 'bun', 'tutorial', 'so
  * @property {(line: string) => void} say
  */
 
+/** @typedef {{ data?: string, env?: Record<string, string>, startMs?: number }} ServerOptions data: folder to begin with, of which the server gets a copy */
+
 /** Everything of the product that would refuse a load from one address is switched off; nothing else. */
 const OPEN_DOORS = {
   MESSAGE_RATE: '0',
@@ -39,22 +41,24 @@ export const SESSION_KEY = 'f3Qz7Lw0Xr9Tb2Vn5Ys8Kd1Mh4Jp6Gc-bench';
 export class Server {
   /** milliseconds from spawn to the line that says it listens */
   startMs = 0;
+  /** and until it took commands, once `ready` was awaited */
+  readyAfterMs = 0;
   port = 0;
   subject;
+  #from = 0;
   #child;
   #folder;
   #ended = false;
   #tail = '';
 
   /**
-   * @param {Ground} ground @param {Subject} subject
-   * @param {string} [data] data folder to begin with; the server gets a copy
+   * @param {Ground} ground @param {Subject} subject @param {ServerOptions} [options]
    * @returns {Promise<Server>} listening
    */
-  static async start(ground, subject, data = ground.seed) {
-    const server = new Server(ground, subject, data);
+  static async start(ground, subject, options) {
+    const server = new Server(ground, subject, options);
     try {
-      await server.#listening();
+      await server.#listening(options?.startMs ?? START_MS);
     } catch (error) {
       await server.stop();
       throw error;
@@ -62,11 +66,12 @@ export class Server {
     return server;
   }
 
-  /** @param {Ground} ground @param {Subject} subject @param {string} data */
-  constructor(ground, subject, data) {
+  /** @param {Ground} ground @param {Subject} subject @param {ServerOptions} [options] */
+  constructor(ground, subject, { data = ground.seed, env = {} } = {}) {
     this.subject = subject;
     this.#folder = mkdtempSync(join(ground.work, `${subject}-`));
     if (subject === 'oneport' && existsSync(data)) cpSync(data, this.#folder, { recursive: true });
+    this.#from = performance.now();
     const [command, ...args] = [...pinned(ground.cores.server), ...commandOf(ground, subject)];
     this.#child = spawn(command ?? '', args, {
       cwd: HERE,
@@ -77,6 +82,7 @@ export class Server {
         HOST: '127.0.0.1',
         PORT: '0',
         DATA_DIR: this.#folder,
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -90,6 +96,23 @@ export class Server {
 
   get pid() {
     return this.#child.pid ?? 0;
+  }
+
+  get folder() {
+    return this.#folder;
+  }
+
+  /** Waits until it takes commands. @param {number} [ms] */
+  async ready(ms = START_MS) {
+    for (const until = Date.now() + ms; ; await pause(20)) {
+      this.assertAlive();
+      const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`);
+      if (answer.ok) {
+        this.readyAfterMs = performance.now() - this.#from;
+        return;
+      }
+      if (Date.now() > until) throw new Error(`not ready: ${await answer.text()}`);
+    }
   }
 
   /** A throw with what it said last, if it has died. */
@@ -113,22 +136,18 @@ export class Server {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** @returns {Promise<void>} */
-  #listening() {
-    const from = performance.now();
+  /** @param {number} ms @returns {Promise<void>} */
+  #listening(ms) {
     return new Promise((resolve, reject) => {
       let text = '';
-      const timer = setTimeout(
-        () => reject(new Error(`${this.subject} did not listen: ${this.#tail}`)),
-        START_MS,
-      );
+      const timer = setTimeout(() => reject(new Error(`${this.subject} did not listen: ${this.#tail}`)), ms);
       this.#child.on('error', reject);
       this.#child.on('exit', () => reject(new Error(`${this.subject} ended at its start: ${this.#tail}`)));
       this.#child.stdout.on('data', (bytes) => {
         text = (text + bytes).slice(-TAIL);
         const port = /https?:\/\/[^\s:]+:(\d+)/.exec(text)?.[1];
         if (port === undefined || this.port > 0) return;
-        this.startMs = performance.now() - from;
+        this.startMs = performance.now() - this.#from;
         this.port = Number(port);
         clearTimeout(timer);
         resolve();

@@ -18,6 +18,8 @@ export interface Limits {
   readonly signinsPerMinute: number;
   /** Bytes that may wait for one reader before it is disconnected; 0 = no limit. */
   readonly sendBuffer: number;
+  /** Seconds between two pings of a WebSocket. */
+  readonly pingSeconds: number;
 }
 
 /** Paths of PEM files. */
@@ -125,6 +127,11 @@ export const SETTINGS: readonly (readonly [name: string, fallback: string, meani
     'SIGNINS_PER_MINUTE',
     '10',
     'sign-ins per minute from one address or IPv6 /64, after the first 60; 0 = no limit',
+  ],
+  [
+    'PING_SECONDS',
+    '15',
+    'seconds between two pings of a WebSocket, which is cut after two without an answer',
   ],
   ['RETENTION_DAYS', '0', 'days that the texts of messages are kept; 0 = for ever'],
   ['SEND_BUFFER', '1048576', 'bytes that may wait for a slow reader before it is disconnected; 0 = no limit'],
@@ -263,7 +270,15 @@ function readLimits(env: Environment): Limits {
     connectionsPerAddress: wholeNumber(env, 'CONNECTIONS_PER_ADDRESS', 1e6),
     signinsPerMinute: wholeNumber(env, 'SIGNINS_PER_MINUTE', 1e6),
     sendBuffer,
+    pingSeconds: readPingSeconds(env),
   });
+}
+
+function readPingSeconds(env: Environment): number {
+  const seconds = wholeNumber(env, 'PING_SECONDS', 3600);
+  if (seconds === 0)
+    throw new ConfigError('PING_SECONDS is 0, so lost connections would stay open. Set it to 1 or more.');
+  return seconds;
 }
 
 /** Returns the default when the variable is unset or empty, because compose files set empty variables. */

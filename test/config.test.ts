@@ -13,6 +13,7 @@ describe('the configuration', () => {
     expect(readConfig({}).limits).toEqual({
       messageRate: 5,
       messageBurst: 10,
+      pingSeconds: 15,
       connectionsPerPerson: 10,
       connectionsPerAddress: 1024,
       signinsPerMinute: 10,
@@ -27,6 +28,7 @@ describe('the configuration', () => {
     ['MESSAGE_RATE', '1.5'],
     ['SEND_BUFFER', '1MB'],
     ['SEND_BUFFER', '1'],
+    ['PING_SECONDS', '0'],
     ['MESSAGE_BURST', '0'],
     ['SESSION_KEYS', ','],
     ['SESSION_KEYS', 'short'],

@@ -22,11 +22,12 @@ import { Stage } from '../stage.js';
 /**
  * A run on a stage that is closed whatever happens.
  * @param {(stage: Stage, scale: Scale) => Promise<Metrics>} play
+ * @param {import('../stage.js').StageOptions} [options]
  * @returns {Case['run']}
  */
-export function onStage(play) {
+export function onStage(play, options) {
   return async (ground, subject, scale) => {
-    const stage = await Stage.open(ground, subject);
+    const stage = await Stage.open(ground, subject, options);
     try {
       const metrics = await play(stage, scale);
       return { ...metrics, noise: stage.noise };

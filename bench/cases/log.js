@@ -37,7 +37,7 @@ export async function filled(ground, messages, emoji = 0) {
 
 /** Starts on a log and reads of it. @param {Ground} ground @param {string} data @param {number} messages @param {number} requests */
 async function read(ground, data, messages, requests) {
-  const stage = await Stage.open(ground, 'oneport', data);
+  const stage = await Stage.open(ground, 'oneport', { data });
   try {
     const load = stage.load();
     const cookie = JSON.parse(readFileSync(ground.cookies.oneport, 'utf8'))[0];

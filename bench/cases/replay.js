@@ -33,7 +33,7 @@ export const replay = {
     { metric: 'httpMax', most: 100, text: 'HTTP max ms meanwhile' },
   ],
   run: async (ground, subject) => {
-    const stage = await Stage.open(ground, subject, await filled(ground, MESSAGES, EMOJI));
+    const stage = await Stage.open(ground, subject, { data: await filled(ground, MESSAGES, EMOJI) });
     try {
       const probe = stage.load();
       await probe.call('probe', { port: stage.server.port, path: '/healthz', every: PROBE_EVERY });

@@ -15,19 +15,24 @@ const DRAIN_MS = 60_000;
 
 /**
  * @param {Stage} stage
- * @param {{ loads: Load[], speakers: Load, speech: import('../load/talk.js').Speech, hearers: number, seconds: number, heard?: number }} plan
+ * @param {{ loads: Load[], speakers: Load | Load[], speech: import('../load/talk.js').Speech, hearers: number, seconds: number, heard?: number }} plan
  *   hearers: how many get each message; heard: messages that the loads have counted before
  */
 export async function throughput(stage, { loads, speakers, speech, hearers, seconds, heard = 0 }) {
-  const marks = () => Promise.all(loads.map((load) => load.mark(stage.server.pid)));
-  await speakers.call('talk', speech);
+  const { pids } = stage;
+  const marks = () => Promise.all(loads.map((load) => load.mark(pids)));
+  const speaking = [speakers].flat();
+  await Promise.all(
+    speaking.map((load, i) => load.call('talk', { ...speech, first: speech.first + i * speech.talkers })),
+  );
   await pause(WARM_MS);
   await recording(loads, true);
   const before = await marks();
   await pause(seconds * 1000);
   const after = await marks();
   await recording(loads, false);
-  const sent = await speakers.call('hush');
+  const counts = await Promise.all(speaking.map((load) => load.call('hush')));
+  const sent = counts.reduce((sum, count) => sum + count, 0);
   const missing = await drained(loads, heard + sent * hearers);
   await stage.assertWhole(loads);
   return { ...rates(before, after), ...(await latencies(loads)), missing, heard: heard + sent * hearers };

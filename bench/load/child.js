@@ -5,14 +5,14 @@ import { setPriority } from 'node:os';
 import { cpuOf } from '../proc.js';
 import { micros } from './clock.js';
 import { Crowd } from './crowd.js';
-import { fetchAll, HttpProbe } from './http.js';
+import { FreshProbe, fetchAll, HttpProbe } from './http.js';
 import { Talk } from './talk.js';
 
 /** @type {Crowd | undefined} */
 let crowd;
 /** @type {Talk | undefined} */
 let talk;
-/** @type {HttpProbe | undefined} */
+/** @type {HttpProbe | FreshProbe | undefined} */
 let probe;
 
 function theCrowd() {
@@ -52,14 +52,18 @@ const OPS = {
     );
     return { messages, gaps, closed, ready, least, faults: [...faults] };
   },
-  /** All counters at one moment. @param {number} server its pid */
-  mark: (server) => {
+  /** All counters at one moment. @param {number[]} servers their pids */
+  mark: (servers) => {
     const { user, system } = process.cpuUsage();
     const { messages } = theCrowd();
-    return { at: micros(), messages, sent: talk?.sent ?? 0, server: cpuOf(server), own: user + system };
+    const server = servers.reduce((sum, pid) => sum + cpuOf(pid), 0);
+    return { at: micros(), messages, sent: talk?.sent ?? 0, server, own: user + system };
   },
   probe: (/** @type {{ port: number, path: string, every: number }} */ { port, path, every }) => {
     probe = new HttpProbe(port, path, every);
+  },
+  probeFresh: (/** @type {{ port: number, path: string, every: number }} */ { port, path, every }) => {
+    probe = new FreshProbe(port, path, every);
   },
   probed: async () => Float64Array.from((await probe?.stop()) ?? []),
   fetchAll: async (

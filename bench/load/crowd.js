@@ -15,7 +15,7 @@ const AT_ONCE = 256;
 const ADDRESSES = 16;
 const [SIO_ENTER, SIO_PONG] = [textFrame('40'), textFrame('3')];
 
-/** @typedef {{ port: number, dialect: string, cookies: readonly string[], rooms: readonly string[], sampleEvery: number, watchEvery: number, after?: number }} Plan after: where new clients resume */
+/** @typedef {{ port: number, dialect: string, cookies: readonly string[], rooms: readonly string[], sampleEvery: number, watchEvery: number, after?: number }} Plan watchEvery: 0 when the server has no numbers for all; after: where new clients resume */
 
 export class Crowd {
   messages = 0;
@@ -48,7 +48,7 @@ export class Crowd {
     this.#toSample = plan.sampleEvery;
     this.sockets = plan.cookies.map((_, i) => {
       const socket = new Socket(this);
-      socket.watched = i % plan.watchEvery === 0;
+      socket.watched = plan.watchEvery > 0 && i % plan.watchEvery === 0;
       return socket;
     });
   }
@@ -88,7 +88,7 @@ export class Crowd {
   watched(socket, bytes, at) {
     this.messages++;
     const number = numberAt(bytes, at + this.dialect.digits);
-    if (socket.last !== 0 && number !== socket.last + 1) this.gaps++;
+    if (this.#plan.watchEvery > 0 && socket.last !== 0 && number !== socket.last + 1) this.gaps++;
     socket.last = number;
     const stamp = stampIn(bytes, at);
     if (--this.#toSample <= 0) this.#sample(timeOf(bytes, stamp));

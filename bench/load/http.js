@@ -27,6 +27,27 @@ export async function fetchAll(port, paths, cookie) {
   return times;
 }
 
+/** Asks every so often on a connection of its own, whether or not the one before was answered. A failure counts as NaN. */
+export class FreshProbe {
+  /** @type {Promise<number>[]} */
+  #times = [];
+  #timer;
+
+  /** @param {number} port @param {string} path @param {number} every milliseconds */
+  constructor(port, path, every) {
+    const agent = new Agent({ keepAlive: false });
+    this.#timer = setInterval(() => {
+      this.#times.push(timed(agent, port, path, '').catch(() => Number.NaN));
+    }, every);
+  }
+
+  /** @returns {Promise<number[]>} microseconds of each request */
+  stop() {
+    clearInterval(this.#timer);
+    return Promise.all(this.#times);
+  }
+}
+
 /** Asks again and again, with a breath between, until told to stop. */
 export class HttpProbe {
   #on = true;

@@ -47,9 +47,9 @@ export class Load {
     return this.#child.pid ?? 0;
   }
 
-  /** @param {number} server pid @returns {Promise<Mark>} */
-  mark(server) {
-    return this.call('mark', server);
+  /** @param {number[]} servers pids @returns {Promise<Mark>} */
+  mark(servers) {
+    return this.call('mark', servers);
   }
 
   /** @returns {Promise<State>} */

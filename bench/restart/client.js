@@ -14,10 +14,12 @@ import WebSocket from 'ws';
  * @property {(client: Client, frame: string) => Heard} hear
  * @property {(text: string, n: number) => string} say
  */
-/** @typedef {{ entered?: boolean, shown?: string, acknowledged?: number }} Heard */
+/** @typedef {{ entered?: boolean, shown?: string, acknowledged?: number, refused?: number }} Heard */
 
 const EVERY = 5;
 const UNACKNOWLEDGED_MAX = 32;
+/** Milliseconds until it says again what was refused. */
+const REFUSED_WAIT = 250;
 
 export class Client {
   /** where it stopped, for its tongue to resume from */
@@ -30,9 +32,12 @@ export class Client {
   unacknowledged = new Map();
   /** @type {Set<string>} */
   acknowledged = new Set();
+  /** @type {(() => void) | undefined} */
+  onAcknowledged;
   said = 0;
   port;
   cookie;
+  prefix;
   inside = false;
   #tongue;
   #wait;
@@ -44,10 +49,11 @@ export class Client {
   /** @type {NodeJS.Timeout | undefined} */
   #talking;
 
-  /** @param {number} port @param {string} cookie @param {Tongue} tongue @param {Tongue['wait']} wait */
-  constructor(port, cookie, tongue, wait) {
+  /** @param {number} port @param {string} cookie @param {Tongue} tongue @param {Tongue['wait']} wait @param {string} [prefix] of its texts */
+  constructor(port, cookie, tongue, wait, prefix = 'm') {
     this.port = port;
     this.cookie = cookie;
+    this.prefix = prefix;
     this.#tongue = tongue;
     this.#wait = wait;
   }
@@ -92,18 +98,26 @@ export class Client {
 
   #say() {
     const n = ++this.said;
-    this.unacknowledged.set(n, `m${n}`);
-    if (this.inside) this.send(this.#tongue.say(`m${n}`, n));
+    this.unacknowledged.set(n, this.prefix + n);
+    this.#sayAgain(n);
+  }
+
+  /** @param {number} n */
+  #sayAgain(n) {
+    const text = this.unacknowledged.get(n);
+    if (this.inside && text !== undefined) this.send(this.#tongue.say(text, n));
   }
 
   /** @param {Heard} heard */
-  #heard({ entered, shown, acknowledged }) {
+  #heard({ entered, shown, acknowledged, refused }) {
     if (entered) this.#entered();
+    if (refused !== undefined) setTimeout(() => this.#sayAgain(refused), REFUSED_WAIT);
     if (shown !== undefined) this.shown.set(shown, (this.shown.get(shown) ?? 0) + 1);
     const text = acknowledged === undefined ? undefined : this.unacknowledged.get(acknowledged);
     if (acknowledged === undefined || text === undefined) return;
     this.unacknowledged.delete(acknowledged);
     this.acknowledged.add(text);
+    this.onAcknowledged?.();
   }
 
   #entered() {
@@ -111,6 +125,6 @@ export class Client {
     this.#tries = 0;
     if (!Number.isNaN(this.#lostAt)) this.gaps.push(performance.now() - this.#lostAt);
     this.#lostAt = Number.NaN;
-    for (const [n, text] of this.unacknowledged) this.send(this.#tongue.say(text, n));
+    for (const n of this.unacknowledged.keys()) this.#sayAgain(n);
   }
 }

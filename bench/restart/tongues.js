@@ -8,19 +8,21 @@ export const oneport = {
   protocol: 'superchat',
   wait: (tries) => Math.random() * Math.min(15_000, 500 * 2 ** tries),
   path: ({ place }) => `/ws/gap?after=${place.after}${place.epoch && `&epoch=${place.epoch}`}`,
-  hear({ place }, frame) {
+  hear({ place, prefix }, frame) {
     const { type, id, epoch, data, cid } = JSON.parse(frame);
+    const own = cid?.startsWith(prefix) ? Number(cid.slice(prefix.length)) : undefined;
     if (type === 'hello') {
       place.epoch = epoch;
       return { entered: true };
     }
-    const acknowledged = cid === undefined ? {} : { acknowledged: Number(cid) };
+    if (type === 'error' && own !== undefined) return { refused: own };
+    const acknowledged = own === undefined ? {} : { acknowledged: own };
     if (type === 'ack') return acknowledged;
     if (type !== 'chat') return {};
     place.after = id;
     return { shown: data, ...acknowledged };
   },
-  say: (text, n) => JSON.stringify({ type: 'chat', data: text, cid: String(n) }),
+  say: (text) => JSON.stringify({ type: 'chat', data: text, cid: text }),
 };
 
 /**

@@ -41,10 +41,16 @@ declare module 'socket.io' {
         transports: string[];
         perMessageDeflate: boolean;
         serveClient: boolean;
+        httpCompression?: boolean;
         connectionStateRecovery?: { maxDisconnectionDuration: number };
+        adapter?: unknown;
       },
     );
     on(event: 'connection', listener: (socket: Socket) => void): void;
     to(room: string): { emit(event: 'm', message: unknown): void };
   }
+}
+
+declare module '@socket.io/redis-streams-adapter' {
+  export function createAdapter(client: unknown): unknown;
 }

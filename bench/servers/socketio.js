@@ -1,11 +1,22 @@
 // @ts-check
 /**
  * Socket.IO as it is fastest without leaving its own package: WebSocket only, no compression, rooms, `io.to().emit`. With the
- * argument `polling`, by its polling transport only.
+ * argument `polling`, by its polling transport only. With REDIS_URL, as one of several servers, by its Redis Streams adapter.
  */
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
 import { personOf } from './person.js';
+
+/** Loaded only when they are needed, as both are large. */
+async function streams() {
+  const url = process.env['REDIS_URL'];
+  if (url === undefined) return {};
+  const { createClient } = await import('redis');
+  const { createAdapter } = await import('@socket.io/redis-streams-adapter');
+  const client = createClient({ url });
+  await client.connect();
+  return { adapter: createAdapter(client) };
+}
 
 const http = createServer((_request, response) => response.end('ok'));
 const transports = [
@@ -16,6 +27,7 @@ const io = new Server(http, {
   perMessageDeflate: false,
   httpCompression: false,
   serveClient: false,
+  ...(await streams()),
 });
 /** @type {Map<string, number>} */
 const numbers = new Map();

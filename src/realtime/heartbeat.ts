@@ -1,11 +1,11 @@
 /**
  * One timer for all connections. A cursor passes over all of them once a second, in 20 ticks, so that 18,000 sockets do
  * not block the event loop. It closes expired sessions and old streams, and adds up the bytes that wait for readers. Every
- * 15th pass it pings the connection. A socket that lost its network is gone after 30 seconds at most.
+ * 15th pass (`PING_SECONDS` for WebSockets) it pings the connection. A socket that lost its network is gone after two of them.
  */
 import { CLOSE } from '../shared/protocol.js';
 
-/** Seconds between two pings of one connection. Proxies must have a longer timeout (nginx.conf). */
+/** Seconds between two pings of a stream, whose readers know no other. WebSockets have a setting. */
 export const pingIntervalSeconds = 15;
 
 export const ticksPerSecond = 20;
@@ -15,6 +15,7 @@ const maxBufferedBytes = 512 * 1024 * 1024;
 
 /** What the heartbeat needs of a connection. */
 export interface Pingable {
+  readonly transport: 'websocket' | 'sse' | 'ndjson' | 'poll';
   /** From `assignPingSlot`. */
   readonly pingSlot: number;
   /** Milliseconds since 1970. */
@@ -30,8 +31,9 @@ export interface Pingable {
 
 export class Heartbeat {
   readonly #connections: ReadonlyMap<unknown, Pingable>;
-  #assignPingSlot = 0;
-  /** Seconds since the start, modulo the ping interval. */
+  readonly #webSocketSeconds: number;
+  #assigned = 0;
+  /** Seconds since the start. */
   #second = 0;
   #tick = 0;
   /** A live iterator: it skips connections that closed since the pass began. */
@@ -41,15 +43,21 @@ export class Heartbeat {
   #checked = 0;
   #bufferedBytes = 0;
 
-  constructor(connections: ReadonlyMap<unknown, Pingable>) {
+  /** `webSocketSeconds`: seconds between two pings of a WebSocket. Proxies must have a longer timeout (nginx.conf). */
+  constructor(connections: ReadonlyMap<unknown, Pingable>, webSocketSeconds = pingIntervalSeconds) {
     this.#connections = connections;
+    this.#webSocketSeconds = webSocketSeconds;
     this.#cursor = connections.values();
   }
 
   /** Returns the second of the ping interval in which a new connection is pinged: each in turn, so that pings are even. */
-  assignPingSlot(): number {
-    this.#assignPingSlot = (this.#assignPingSlot + 1) % pingIntervalSeconds;
-    return this.#assignPingSlot;
+  assignPingSlot(transport: Pingable['transport']): number {
+    this.#assigned++;
+    return this.#assigned % this.#intervalOf(transport);
+  }
+
+  #intervalOf(transport: Pingable['transport']): number {
+    return transport === 'websocket' ? this.#webSocketSeconds : pingIntervalSeconds;
   }
 
   /** Call it `ticksPerSecond` times a second. `now` is in milliseconds since 1970. Returns true when a second ends. */
@@ -78,11 +86,12 @@ export class Heartbeat {
     this.#bufferedBytes += connection.bufferedBytes;
     if (connection.sessionExpiresAt <= now) connection.close(CLOSE.notSignedIn);
     else if (connection.endsAt <= now) connection.close(CLOSE.streamOver);
-    else if (connection.pingSlot === this.#second) connection.ping();
+    else if ((this.#second - connection.pingSlot) % this.#intervalOf(connection.transport) === 0)
+      connection.ping();
   }
 
   #endPass(): void {
-    this.#second = (this.#second + 1) % pingIntervalSeconds;
+    this.#second++;
     if (this.#bufferedBytes > maxBufferedBytes) this.#terminateSlowest(this.#bufferedBytes / this.#checked);
   }
 

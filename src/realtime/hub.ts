@@ -70,7 +70,7 @@ export class Hub {
   readonly scheduler = new Scheduler();
   readonly broadcaster = new Broadcaster(this.scheduler);
   readonly memberships: MembershipTracker;
-  readonly heartbeat = new Heartbeat(this.connections);
+  readonly heartbeat: Heartbeat;
   /** The other processes of this chat. */
   readonly peers: Peers | WorkerPresence | undefined;
   readonly #deps: HubDeps;
@@ -91,6 +91,7 @@ export class Hub {
 
   constructor(deps: HubDeps) {
     this.#deps = deps;
+    this.heartbeat = new Heartbeat(this.connections, deps.limits.pingSeconds);
     this.memberships = new MembershipTracker({ ...deps, scheduler: this.scheduler });
     this.peers = deps.publish && this.#createPeers(deps.publish);
   }
@@ -158,7 +159,7 @@ export class Hub {
 
   open(options: ConnectionOptions, roomName: string, resume: ResumePosition): WebSocketConnection {
     const { sendBuffer } = this.#deps.limits;
-    const pingSlot = this.heartbeat.assignPingSlot();
+    const pingSlot = this.heartbeat.assignPingSlot('websocket');
     const connection = new WebSocketConnection(options, this.#room(roomName), sendBuffer, pingSlot);
     this.#add(options.ws, connection);
     this.#replay(connection, resume);
@@ -168,7 +169,7 @@ export class Hub {
   /** `key` stands for the stream in `connections`. */
   openStream(key: object, options: StreamOptions, roomName: string, resume: ResumePosition): void {
     const { sendBuffer } = this.#deps.limits;
-    const pingSlot = this.heartbeat.assignPingSlot();
+    const pingSlot = this.heartbeat.assignPingSlot('sse');
     const connection = new StreamConnection(options, this.#room(roomName), sendBuffer, pingSlot);
     this.#add(key, connection);
     this.#replay(connection, resume);

@@ -9,22 +9,29 @@ interface FakeOptions {
   readonly sessionExpiresAt?: number;
   readonly endsAt?: number;
   readonly bufferedBytes?: number;
+  readonly transport?: 'websocket' | 'sse';
 }
 
 /** A hub's connections and the heartbeat over them. */
 class Crowd {
   readonly connections = new Map<number, ReturnType<Crowd['connect']>>();
-  readonly heartbeat = new Heartbeat(this.connections);
+  readonly heartbeat: Heartbeat;
   #next = 0;
+
+  constructor(pingSeconds?: number) {
+    this.heartbeat = new Heartbeat(this.connections, pingSeconds);
+  }
 
   connect({
     sessionExpiresAt = Number.POSITIVE_INFINITY,
     endsAt = Number.POSITIVE_INFINITY,
     bufferedBytes = 0,
+    transport = 'websocket',
   }: FakeOptions = {}) {
     const connection = {
       key: this.#next++,
-      pingSlot: this.heartbeat.assignPingSlot(),
+      transport,
+      pingSlot: this.heartbeat.assignPingSlot(transport),
       sessionExpiresAt,
       endsAt,
       bufferedBytes,
@@ -67,6 +74,14 @@ describe('the heartbeat', () => {
     for (const { pings } of all) for (const at of pings) perTick.set(at, (perTick.get(at) ?? 0) + 1);
     expect(perTick.size).toBe(ticksPerInterval);
     expect(Math.max(...perTick.values())).toBe(2);
+  });
+
+  it('pings WebSockets as often as PING_SECONDS says, and streams every 15 seconds', () => {
+    const crowd = new Crowd(60);
+    const [sockets, streams] = [crowd.connectMany(120), crowd.connectMany(30, { transport: 'sse' })];
+    crowd.tick(120 * ticksPerSecond);
+    expect(new Set(sockets.map(({ pings }) => pings.length))).toEqual(new Set([2]));
+    expect(new Set(streams.map(({ pings }) => pings.length))).toEqual(new Set([8]));
   });
 
   it('pings a connection 15 seconds after its previous ping, while thousands come and go', () => {
