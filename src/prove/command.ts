@@ -1,4 +1,4 @@
-/** `oneport prove`: tests the promise on a real server with kill -9 and a failing disk. Exits with 1 and evidence when it is broken. */
+/** `oneport prove`: tests the promise on real servers with kill -9, failing disks and networks. Exits with 1 and evidence when it is broken. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,12 +19,14 @@ const OPTIONS = {
   clients: { type: 'string', default: '8' },
   every: { type: 'string', default: '400' },
   rooms: { type: 'string', default: '3' },
+  nodes: { type: 'string', default: '1' },
+  redis: { type: 'boolean', default: false },
 } as const;
 
 export const prove: Command = {
   name: 'prove',
   args: '[options]',
-  does: 'kill a server of its own again and again, and check that it loses no message and no change',
+  does: 'kill servers of its own again and again, and check that they lose no message and no change',
   help: `  --kills N      number of kill -9 [20]; 1000 take about 20 minutes
   --seed S       repeats the random choices of an earlier run [a new seed]
   --clients C    people who write, over sockets and HTTP, 1 to 400 [8]
@@ -53,12 +55,13 @@ Otherwise the command exits with 1, prints the first evidence and keeps the fold
     onStop(() => {
       stopped = true;
     });
-    const { kills, seed = now() % 2 ** 32, clients, every, rooms } = parseOptions(args);
+    const { kills, seed = now() % 2 ** 32, clients, every, rooms, nodes } = parseOptions(args);
     const folder = mkdtempSync(join(tmpdir(), 'oneport-prove-'));
-    err.write(`seed ${seed}: ${kills} kills, ${clients} clients, ${rooms} rooms\n`);
+    const servers = nodes === 0 ? 'one server' : `${nodes} ${nodes === 1 ? 'node' : 'nodes'} with Redis`;
+    err.write(`seed ${seed}: ${kills} kills, ${clients} clients, ${rooms} rooms, ${servers}\n`);
     let seconds = 0;
     const result = await run({
-      ...{ kills, seed, writers: clients, rooms, killIntervalMs: every, folder },
+      ...{ kills, seed, writers: clients, rooms, killIntervalMs: every, folder, nodes },
       command: [process.execPath, SERVER_FILE],
       stopped: () => stopped,
       onProgress(progress) {
@@ -84,12 +87,16 @@ interface Options {
   readonly clients: number;
   readonly every: number;
   readonly rooms: number;
+  /** 0: one server without Redis */
+  readonly nodes: number;
   readonly seed: number | undefined;
 }
 
 function parseOptions(args: readonly string[]): Options {
-  const { kills, clients, every, rooms, seed } = parseStrings(args);
+  const { kills, clients, every, rooms, nodes, redis, seed } = parseStrings(args);
+  const nodeCount = parseInteger('nodes', nodes, 1, 9);
   return {
+    nodes: redis || nodeCount > 1 ? nodeCount : 0,
     kills: parseInteger('kills', kills, 0, 1e6),
     clients: parseInteger('clients', clients, 1, 400),
     every: parseInteger('every', every, 10, 1e6),
@@ -120,7 +127,7 @@ function formatProgress({ kills, history }: Progress, planned: number): string {
 type Row = readonly [name: string, value: string | number];
 
 function formatResult(result: Result): string {
-  const { history, violations, startTimes } = result;
+  const { history, violations, startTimes, readyTimes } = result;
   const rows: readonly Row[] = [
     ...workRows(result),
     ['lost', history.countViolations('lost')],
@@ -131,6 +138,7 @@ function formatResult(result: Result): string {
     ['other faults', history.countViolations('inconsistent', 'wrongly rejected', 'stuck', 'invalid')],
     ['reconnect, ms', quantiles(history.reconnectTimes)],
     ['server start, ms', quantiles(startTimes)],
+    ...(readyTimes.length === 0 ? [] : [['node ready, ms', quantiles(readyTimes)] as const]),
   ];
   const lines = rows.map(([name, value]) => `  ${name.padEnd(18)}${value}`);
   const [first] = violations;
@@ -141,7 +149,8 @@ function formatResult(result: Result): string {
 }
 
 /** Reports the actions of the run. Each command was acknowledged, rejected or not stored, or its outcome is unknown. */
-function workRows({ kills, powerCuts, faults, events, history }: Result): readonly Row[] {
+function workRows(result: Result): readonly Row[] {
+  const { events, history } = result;
   const { invocations, rejections, acknowledged, resent, disconnects } = history;
   const count = (...types: readonly string[]): number =>
     invocations.filter(({ command }) => types.includes(command.type)).length;
@@ -149,11 +158,7 @@ function workRows({ kills, powerCuts, faults, events, history }: Result): readon
   const rejected = unacknowledged.filter((one) => one.rejected).length;
   const refused = unacknowledged.filter((one) => one.refused).length;
   return [
-    ['kills', kills],
-    ['power cuts', powerCuts],
-    ['failing syncs', faults.sync],
-    ['failing writes', faults.write],
-    ['stalled syncs', faults.stall],
+    ...faultRows(result),
     ['connections cut', disconnects],
     ['messages sent', count('chat')],
     ['edits', count('edit')],
@@ -170,6 +175,27 @@ function workRows({ kills, powerCuts, faults, events, history }: Result): readon
     ['rejected by rule', rejected],
     ['outcome unknown', unacknowledged.length - rejected - refused],
     ['in the log', events],
+  ];
+}
+
+function faultRows({ kills, redisKills, powerCuts, faults, history }: Result): readonly Row[] {
+  return [
+    ['kills', kills],
+    ['power cuts', powerCuts],
+    ['failing syncs', faults.sync],
+    ['failing writes', faults.write],
+    ['stalled syncs', faults.stall],
+    ...(history.isShared ? networkRows(redisKills, faults) : []),
+  ];
+}
+
+function networkRows(redisKills: number, faults: Result['faults']): readonly Row[] {
+  return [
+    ['kills of Redis', redisKills],
+    ['frozen nodes', faults.freeze],
+    ['frozen Redis', faults['freeze Redis']],
+    ['cut links', faults.cut],
+    ['held links', faults.hold],
   ];
 }
 

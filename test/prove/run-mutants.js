@@ -26,7 +26,7 @@ export async function runMutant(name, kills) {
   const reducer = reducerOf(name);
   try {
     return await run({
-      ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, folder },
+      ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, nodes: 0, folder },
       ...(reducer ? { reducer } : {}),
       command: [process.execPath, MUTANTS_FILE, name],
       onProgress() {},
