@@ -552,9 +552,10 @@ export class Subscriber {
   #onRoomFrame({ room, last, read, unread, mentions }: RoomFrame): void {
     if (read !== undefined) this.#onReadMark(room, read, last);
     const { userId } = this.#http;
-    const { readMarks, rooms } = this.room.history;
+    const { readMarks, rooms, isShared } = this.room.history;
     const [min, max] = [readMarks.min(userId, room), readMarks.max(userId, room)];
-    const mark = read ?? (min === max ? min : undefined); // while a mark is on its way, either may count
+    // while a mark is on its way, either may count; a node may know only an earlier one
+    const mark = read ?? (min === max && !isShared ? min : undefined);
     if (mark !== undefined) rooms.get(room)?.counts.push({ userId, last, read: mark, unread, mentions });
   }
 
