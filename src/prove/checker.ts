@@ -254,7 +254,8 @@ export function checkPlainPage({ after, messages, known }: SeenPage, { room, mod
   const newest = messages[0]?.id ?? after;
   let above = newest + 1;
   for (const { id, text } of messages) {
-    if (!(id < above && id > after)) room.violate('out of order', `a plain page after ${after} has ${id} below ${above}`);
+    if (!(id < above && id > after))
+      room.violate('out of order', `a plain page after ${after} has ${id} below ${above}`);
     for (let missing = id + 1; missing < above; missing++)
       if (model.message(missing)) room.violate('lost', `a plain page after ${after} lacks ${missing}`);
     above = id;
@@ -268,7 +269,10 @@ export function checkPlainPage({ after, messages, known }: SeenPage, { room, mod
 /** Returns how the plain page may have shown a message since event `known`. */
 function plainTexts(id: number, known: number, model: Model): string[] {
   const states = model.message(id)?.states ?? [];
-  const first = Math.max(0, states.findLastIndex(({ since }) => since <= known));
+  const first = Math.max(
+    0,
+    states.findLastIndex(({ since }) => since <= known),
+  );
   return states
     .slice(first)
     .map(({ deleted, data }) => (deleted === undefined ? data : translations.message.deleted));

@@ -287,9 +287,7 @@ export async function signIn(addresses: Addresses, name: string): Promise<HttpCl
   const response = await send(home, 'POST', '/signin', { body: { name } });
   const result = toChangeResult(response);
   if (result === 'retry' || !response) return undefined;
-  return result === 'done'
-    ? new HttpClient(addresses, home, parseUser(response.body).id, response)
-    : result;
+  return result === 'done' ? new HttpClient(addresses, home, parseUser(response.body).id, response) : result;
 }
 
 /** The users in a room, according to the frames of one connection. */

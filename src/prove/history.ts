@@ -112,11 +112,7 @@ export class History {
   #onRefusal: (() => void) | undefined;
   #clock = 0;
 
-  constructor(
-    rooms: readonly string[],
-    isShared: boolean,
-    reducer: Reducer = { applyChange, applyToReply },
-  ) {
+  constructor(rooms: readonly string[], isShared: boolean, reducer: Reducer = { applyChange, applyToReply }) {
     this.isShared = isShared;
     this.reducer = reducer;
     this.rooms = new Map(rooms.map((name) => [name, new RoomHistory(name, this)]));

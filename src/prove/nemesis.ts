@@ -73,7 +73,10 @@ export function noRestarts(): Restarts {
  * Kills and restarts until the schedule is done, the operator stops it, or a violation is found. Lets the clients go on for
  * a while after the last start, because some faults show only in a server that lives on.
  */
-export async function runNemesis(target: Target, { kills, killIntervalMs, stopped }: Schedule): Promise<void> {
+export async function runNemesis(
+  target: Target,
+  { kills, killIntervalMs, stopped }: Schedule,
+): Promise<void> {
   const { history, random, restarts } = target;
   const awaited = Math.min(MAX_AWAITED_EVENTS, killIntervalMs / MS_PER_EVENT);
   const isOver = (): boolean => stopped() || history.violations.length > 0;

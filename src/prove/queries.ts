@@ -145,7 +145,12 @@ function countUnread(
 }
 
 /** Returns true when a message mentions the person by its text in this state, or replies to the person. */
-function concerns(userId: string, id: number, state: TimedState | undefined, { room, model }: RoomCheck): boolean {
+function concerns(
+  userId: string,
+  id: number,
+  state: TimedState | undefined,
+  { room, model }: RoomCheck,
+): boolean {
   const message = model.message(id);
   const target = message?.reply === undefined ? undefined : model.message(message.reply);
   if (target?.user.id === userId && message?.user.id !== userId) return true;
@@ -194,7 +199,9 @@ async function checkMentions(
   const expected = new Map<string, Set<number>>();
   for (const check of checks) {
     const ids = [...check.model.messages()].map(([id]) => id);
-    const own = ids.filter((id) => !check.model.isDeleted(id) && concerns(http.userId, id, check.model.finalState(id), check));
+    const own = ids.filter(
+      (id) => !check.model.isDeleted(id) && concerns(http.userId, id, check.model.finalState(id), check),
+    );
     expected.set(check.room.name, new Set(own));
   }
   const { messages } = await readPages((before) => http.mentions(before));

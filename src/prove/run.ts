@@ -155,7 +155,8 @@ async function checkRooms(
 ): Promise<readonly RoomCheck[]> {
   for (const client of [...writers, ...roaming]) client.quiesce();
   const settled = history.violations.length === 0 && (await settle(writers, roaming, history));
-  if (settled && !(await cluster.untilEqual())) history.violate('stuck', 'the nodes do not come to one position');
+  if (settled && !(await cluster.untilEqual()))
+    history.violate('stuck', 'the nodes do not come to one position');
   if (!settled) for (const writer of writers) writer.end(); // the logs must not grow while they are read
   await Promise.all(roaming.map((reader) => reader.leave()));
   const presence = settled ? checkPresence(writers, history) : undefined;
@@ -236,7 +237,8 @@ async function checkNodes(cluster: Cluster, checks: readonly RoomCheck[], histor
   if (history.violations.length > 0) return; // the servers may have been killed in the middle of everything
   if (!isEqual) history.violate('stuck', 'the nodes do not come to one position');
   const other = logs.findIndex((log) => log !== first);
-  if (other > 0) history.violate('diverged', `node 1 has the log ${first}; node ${other + 1} has ${logs[other]}`);
+  if (other > 0)
+    history.violate('diverged', `node 1 has the log ${first}; node ${other + 1} has ${logs[other]}`);
 }
 
 /** Returns the heads of the log. */

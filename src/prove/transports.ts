@@ -177,7 +177,11 @@ async function browse(
 }
 
 /** Reads a room as plain HTML, page by page from the first event on. */
-export async function* readPlainPages(origin: string, cookie: string, room: string): AsyncGenerator<PlainPage> {
+export async function* readPlainPages(
+  origin: string,
+  cookie: string,
+  room: string,
+): AsyncGenerator<PlainPage> {
   for (let after: string | undefined = '0'; after !== undefined; ) {
     const html = await loadPlainPage(`${origin}/r/${room}/plain?after=${after}`, cookie);
     if (typeof html === 'number') return;
@@ -188,7 +192,11 @@ export async function* readPlainPages(origin: string, cookie: string, room: stri
 
 /** Resolves with a close code when there is no page. */
 async function loadPlainPage(url: string, cookie: string, signal?: AbortSignal): Promise<string | number> {
-  const response = await fetch(url, { headers: { cookie }, redirect: 'manual', ...(signal ? { signal } : {}) });
+  const response = await fetch(url, {
+    headers: { cookie },
+    redirect: 'manual',
+    ...(signal ? { signal } : {}),
+  });
   const html = await response.text();
   if (response.status === 302) return CLOSE.notSignedIn[0]; // to the sign-in form
   return response.ok ? html : closeCodeOf(response.status);

@@ -15,8 +15,8 @@ import {
 import type { ErrorBody, ServerFrame } from './frames.js';
 import { messageText, NAME_LETTERS, nextCommand, pick, type Random, randomInt } from './generator.js';
 import { describe, type History, type Invocation, type RoomHistory } from './history.js';
-import { waitUntil } from './servers.js';
 import { checkRoomEntry } from './queries.js';
+import { waitUntil } from './servers.js';
 
 /** Commands that may be unanswered at once. */
 const PENDING_MAX = 16;
@@ -218,12 +218,7 @@ export class Writer {
   #isChanging = false;
 
   /** `code` distinguishes the names and tags of this writer. */
-  static async create(
-    code: string,
-    addresses: Addresses,
-    history: History,
-    random: Random,
-  ): Promise<Writer> {
+  static async create(code: string, addresses: Addresses, history: History, random: Random): Promise<Writer> {
     const name = writerName(code, 0);
     const takenAfter = history.tick();
     const http = await signIn(addresses, name);
