@@ -366,6 +366,9 @@ function skipWhenWoken() {
   });
 }
 
+/** A message on the plain page. */
+const plainItem = /<li id="m.*?<\/li>/gs;
+
 /** An answer that took as long was waited for. */
 const WAITED_MS = 10;
 
@@ -1222,15 +1225,15 @@ const transports = {
     fault: 'Shows the oldest message of a plain page first.',
     plant: () =>
       withPlainPage((html) => {
-        const items = html.match(/<li id="m[^]*?<\/li>/g) ?? [];
-        return html.replace(/<li id="m[^]*?<\/li>/g, () => items.pop() ?? '');
+        const items = html.match(plainItem) ?? [];
+        return html.replace(plainItem, () => items.pop() ?? '');
       }),
   },
   'plain-page-begins-late': {
     fault: 'Leaves the first message out of a plain page.',
     plant: () =>
       withPlainPage((html) => {
-        const items = html.match(/<li id="m[^]*?<\/li>/g) ?? [];
+        const items = html.match(plainItem) ?? [];
         return html.replace(items.at(-1) ?? '', '');
       }),
   },
