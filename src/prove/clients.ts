@@ -551,10 +551,9 @@ export class Subscriber {
     if (read !== undefined) this.#onReadMark(room, read, last);
     const { userId } = this.#http;
     const { readMarks, rooms, isShared } = this.room.history;
-    const [min, max] = [readMarks.min(userId, room), readMarks.max(userId, room)];
-    // while a mark is on its way, either may count; a node may know only an earlier one
-    const mark = read ?? (min === max && !isShared ? min : undefined);
-    if (mark !== undefined) rooms.get(room)?.counts.push({ userId, last, read: mark, unread, mentions });
+    const unsaid = isShared ? [] : readMarks.likely(userId, room); // a node may know only an earlier mark
+    const marks = read === undefined ? unsaid : [read];
+    if (marks.length > 0) rooms.get(room)?.counts.push({ userId, last, marks, unread, mentions });
   }
 
   #onReadMark(room: string, read: number, last: number): void {

@@ -73,11 +73,11 @@ export interface SeenPage extends PlainPage {
   readonly known: number;
 }
 
-/** Unread counts in a `room` frame, for a person whose read mark was `read`. */
+/** Unread counts in a `room` frame, for a person whose read mark was one of `marks`. */
 export interface SeenCounts {
   readonly userId: string;
   readonly last: number;
-  readonly read: number;
+  readonly marks: readonly number[];
   readonly unread: number;
   readonly mentions: number;
 }
