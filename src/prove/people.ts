@@ -125,7 +125,7 @@ export class ReadMarks {
   }
 
   /** Returns what a frame that was just received may count from; nothing while that is not known. */
-  likely(userId: string, room: string): number[] {
+  likely(userId: string, room: string): readonly number[] {
     if (this.min(userId, room) !== this.max(userId, room)) return [];
     return this.#newest.get(`${userId} ${room}`) ?? [0]; // answers to requests may have overtaken it
   }
