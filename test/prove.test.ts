@@ -15,7 +15,16 @@ const MUTANTS_FILE = fileURLToPath(new URL('prove/mutants.js', import.meta.url))
 function runMutant(name: string, kills: number): Promise<Result> {
   const reducer = reducerOf(name);
   return run({
-    ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, nodes: 0, folder: temporaryFolder() },
+    ...{
+      kills,
+      seed: 7,
+      writers: 6,
+      rooms: 3,
+      killIntervalMs: 500,
+      nodes: 0,
+      workers: 0,
+      folder: temporaryFolder(),
+    },
     ...(reducer ? { reducer } : {}),
     command: [process.execPath, MUTANTS_FILE, name],
     onProgress() {},

@@ -21,6 +21,7 @@ const OPTIONS = {
   rooms: { type: 'string', default: '3' },
   nodes: { type: 'string', default: '1' },
   redis: { type: 'boolean', default: false },
+  workers: { type: 'string', default: '0' },
 } as const;
 
 export const prove: Command = {
@@ -55,13 +56,12 @@ Otherwise the command exits with 1, prints the first evidence and keeps the fold
     onStop(() => {
       stopped = true;
     });
-    const { kills, seed = now() % 2 ** 32, clients, every, rooms, nodes } = parseOptions(args);
+    const { kills, seed = now() % 2 ** 32, clients, every, rooms, nodes, workers } = parseOptions(args);
     const folder = mkdtempSync(join(tmpdir(), 'oneport-prove-'));
-    const servers = nodes === 0 ? 'one server' : `${nodes} ${nodes === 1 ? 'node' : 'nodes'} with Redis`;
-    err.write(`seed ${seed}: ${kills} kills, ${clients} clients, ${rooms} rooms, ${servers}\n`);
+    err.write(`seed ${seed}: ${kills} kills, ${clients} clients, ${rooms} rooms\n`);
     let seconds = 0;
     const result = await run({
-      ...{ kills, seed, writers: clients, rooms, killIntervalMs: every, folder, nodes },
+      ...{ kills, seed, writers: clients, rooms, killIntervalMs: every, folder, nodes, workers },
       command: [process.execPath, SERVER_FILE],
       stopped: () => stopped,
       onProgress(progress) {
@@ -89,14 +89,16 @@ interface Options {
   readonly rooms: number;
   /** 0: one server without Redis */
   readonly nodes: number;
+  readonly workers: number;
   readonly seed: number | undefined;
 }
 
 function parseOptions(args: readonly string[]): Options {
-  const { kills, clients, every, rooms, nodes, redis, seed } = parseStrings(args);
+  const { kills, clients, every, rooms, nodes, redis, workers, seed } = parseStrings(args);
   const nodeCount = parseInteger('nodes', nodes, 1, 9);
   return {
     nodes: redis || nodeCount > 1 ? nodeCount : 0,
+    workers: parseInteger('workers', workers, 0, 32),
     kills: parseInteger('kills', kills, 0, 1e6),
     clients: parseInteger('clients', clients, 1, 400),
     every: parseInteger('every', every, 10, 1e6),
@@ -178,14 +180,15 @@ function workRows(result: Result): readonly Row[] {
   ];
 }
 
-function faultRows({ kills, redisKills, powerCuts, faults, history }: Result): readonly Row[] {
+function faultRows({ kills, workerKills, redisKills, powerCuts, faults, history }: Result): readonly Row[] {
   return [
     ['kills', kills],
+    ...(workerKills > 0 ? [['kills of workers', workerKills] as const] : []),
     ['power cuts', powerCuts],
     ['failing syncs', faults.sync],
     ['failing writes', faults.write],
     ['stalled syncs', faults.stall],
-    ...(history.isShared ? networkRows(redisKills, faults) : []),
+    ...(history.hasRedis ? networkRows(redisKills, faults) : []),
   ];
 }
 

@@ -7,6 +7,7 @@ import type { ChatEvent, PostCommand, Reply, RoomEvent, User } from '../shared/p
 import { applyChange, applyToReply } from '../shared/reducer.js';
 import { abbreviate, mentionedNames, tagOfText } from './generator.js';
 import { People, ReadMarks } from './people.js';
+import type { Arrangement } from './servers.js';
 import type { PlainPage } from './transports.js';
 
 export type ViolationKind =
@@ -90,8 +91,10 @@ export interface Reducer {
 
 export class History {
   readonly reducer: Reducer;
-  /** Several processes serve the chat. One may lag behind another, and may still carry out what it has refused. */
+  /** Several processes serve the chat. One may lag behind another. */
   readonly isShared: boolean;
+  /** Redis has the order: what a node has refused may still be carried out. */
+  readonly hasRedis: boolean;
   readonly rooms: ReadonlyMap<string, RoomHistory>;
   /** epoch of the first hello */
   epoch: string | undefined;
@@ -112,8 +115,13 @@ export class History {
   #onRefusal: (() => void) | undefined;
   #clock = 0;
 
-  constructor(rooms: readonly string[], isShared: boolean, reducer: Reducer = { applyChange, applyToReply }) {
-    this.isShared = isShared;
+  constructor(
+    rooms: readonly string[],
+    { nodes, workers }: Pick<Arrangement, 'nodes' | 'workers'>,
+    reducer: Reducer = { applyChange, applyToReply },
+  ) {
+    this.isShared = nodes > 0 || workers > 0;
+    this.hasRedis = nodes > 0;
     this.reducer = reducer;
     this.rooms = new Map(rooms.map((name) => [name, new RoomHistory(name, this)]));
   }
@@ -172,9 +180,9 @@ export class History {
       if (invocation.ackedId === undefined && !invocation.rejected) invocation.disturbed = true;
   }
 
-  /** The server could not store a message without a cid, which is not sent again. In a shared order it may be stored later. */
+  /** The server could not store a message without a cid, which is not sent again. From Redis it may still come. */
   refuse(invocation: Invocation): void {
-    invocation.refused = !this.isShared;
+    invocation.refused = !this.hasRedis;
     this.#onRefusal?.();
   }
 

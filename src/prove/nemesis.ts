@@ -1,5 +1,5 @@
 /**
- * The nemesis: kills servers and Redis at random times and starts them again on the same data. Between kills, disks fail,
+ * The nemesis: kills servers, workers and Redis at random times and starts them again on the same data. Between kills, disks fail,
  * and nodes and Redis are frozen and cut off from each other. Some kills are power cuts.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,9 +19,17 @@ const EVENTS_TIMEOUT_MS = 30_000;
 const LAST_INTERVALS = 3;
 /**
  * Percentages: of kills that are power cuts, of kills before which something fails, and of those that come meanwhile; of
- * kills that hit Redis, and of faults that are those of a network, where there is one; of those that last long.
+ * kills that hit Redis or a worker, and of faults that are those of a network, where there is one; of those that last long.
  */
-const PERCENT = { powerCut: 40, fault: 60, killInFault: 60, redis: 25, network: 65, long: 15 } as const;
+const PERCENT = {
+  powerCut: 40,
+  fault: 60,
+  killInFault: 60,
+  redis: 25,
+  worker: 50,
+  network: 65,
+  long: 15,
+} as const;
 const DISK_FAULTS = ['sync', 'sync', 'write', 'stall'] as const;
 const NETWORK_FAULTS = ['freeze', 'freeze Redis', 'cut', 'hold'] as const;
 const DISK_FAULT_MS: Range = [50, 300];
@@ -44,9 +52,10 @@ export interface Schedule {
 }
 
 export interface Restarts {
-  /** of servers and of Redis */
+  /** of servers, workers and Redis */
   kills: number;
   redisKills: number;
+  workerKills: number;
   powerCuts: number;
   /** how often each fault was played */
   readonly faults: Record<Fault, number>;
@@ -65,7 +74,7 @@ export interface Target {
 
 export function noRestarts(): Restarts {
   const network = { freeze: 0, 'freeze Redis': 0, cut: 0, hold: 0 };
-  const counts = { kills: 0, redisKills: 0, powerCuts: 0 };
+  const counts = { kills: 0, redisKills: 0, workerKills: 0, powerCuts: 0 };
   return { ...counts, faults: { sync: 0, write: 0, stall: 0, ...network }, startTimes: [], readyTimes: [] };
 }
 
@@ -92,15 +101,23 @@ export async function runNemesis(
     const end = await playFault(target, isChance(random, PERCENT.killInFault));
     restarts.kills++;
     if (target.cluster.redis && isChance(random, PERCENT.redis)) await killRedis(target, end);
-    else await killNode(target, end);
+    else await killServer(target, end);
   }
 }
 
-/** `endFault` ends what was going on before the kill. */
-async function killNode(target: Target, endFault: () => void): Promise<void> {
-  const { cluster, history, random, restarts } = target;
+/** Kills a server or one of its workers. `endFault` ends what was going on before the kill. */
+async function killServer(target: Target, endFault: () => void): Promise<void> {
+  const { cluster, random, restarts } = target;
   const node = pick(cluster.nodes, random);
   if (!node) return;
+  if (!cluster.hasWorkers || !isChance(random, PERCENT.worker) || !node.server.killWorker(random))
+    return killNode(node, target, endFault);
+  restarts.workerKills++;
+  endFault();
+}
+
+async function killNode(node: Node, target: Target, endFault: () => void): Promise<void> {
+  const { cluster, history, random, restarts } = target;
   await node.server.kill();
   const mayBeStored = history.isDiskFailing; // a power cut would drop what was refused
   endFault();
@@ -191,7 +208,7 @@ async function playDiskFault(target: Target, endsInKill: boolean): Promise<(() =
   restarts.faults[fault]++;
   const set = (value: DiskFault | 'none'): void => {
     disk.setFault(value);
-    history.isDiskFailing = !history.isShared && (value === 'sync' || value === 'write');
+    history.isDiskFailing = !history.hasRedis && (value === 'sync' || value === 'write');
   };
   set(fault);
   await sleep(randomInt(random, ...DISK_FAULT_MS));

@@ -60,7 +60,7 @@ const PROGRESS_MS = 1_000;
 
 export async function run(options: RunOptions): Promise<Result> {
   const rooms = Array.from({ length: options.rooms }, (_, index) => `proof-${index + 1}`);
-  const history = new History(rooms, options.nodes > 0, options.reducer);
+  const history = new History(rooms, options, options.reducer);
   const onCrash = (status: string): void =>
     history.violate('invalid', `the server exited by itself: ${status}`);
   const random = seededRandom(options.seed);

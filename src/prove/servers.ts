@@ -1,13 +1,14 @@
 /** The servers of a run: one process, or several nodes that share a Redis, each with a folder, a disk and a link of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, EXIT } from '../cli/command.js';
-import { field, isObject } from '../shared/parse.js';
+import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import { FaultyDisk } from './disk.js';
+import { pick, type Random } from './generator.js';
 import { Redis, RedisLink } from './redis.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -31,6 +32,8 @@ export class ServerProcess {
   readonly #logFile: string;
   readonly #onCrash: (status: string) => void;
   #child: ChildProcess | undefined;
+  /** bytes of the log before the current process */
+  #logStart = 0;
 
   /** The server's stderr is appended to `logFile`. `onCrash` is called when it exits without being told to. */
   constructor(command: readonly string[], env: Env, logFile: string, onCrash: (status: string) => void) {
@@ -51,6 +54,7 @@ export class ServerProcess {
       detached: true, // keeps Ctrl-C from reaching it: we end it ourselves
     });
     closeSync(log);
+    this.#logStart = statSync(this.#logFile).size;
     this.#child = child;
     child.on('exit', (code, signal) => {
       if (child === this.#child) this.#onCrash(String(code ?? signal));
@@ -63,6 +67,25 @@ export class ServerProcess {
   /** Sends SIGKILL and waits for the exit. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  /** Kills one of its workers, which it replaces. Returns false when there is none. */
+  killWorker(random: Random): boolean {
+    const pid = pick([...this.#workers().values()], random);
+    try {
+      return pid !== undefined && process.kill(pid, 'SIGKILL');
+    } catch {
+      return false; // it is being replaced
+    }
+  }
+
+  /** Returns the process ids of its newest workers, by their number. */
+  #workers(): Map<unknown, number> {
+    const lines = readFileSync(this.#logFile).subarray(this.#logStart).toString().split('\n');
+    const started = lines
+      .map((line) => parseJsonObject(line))
+      .filter((entry) => entry?.['msg'] === 'worker started');
+    return new Map(started.map((entry) => [entry?.['worker'], Number(entry?.['pid'])]));
   }
 
   freeze(): void {
@@ -110,6 +133,8 @@ export interface Arrangement {
   readonly folder: string;
   /** servers that share a Redis; 0: one server without Redis */
   readonly nodes: number;
+  /** worker processes of each server; 0: the server is one process */
+  readonly workers: number;
 }
 
 /** What `/readyz` says. */
@@ -132,7 +157,7 @@ export class Node {
   constructor(
     folder: string,
     port: number,
-    command: readonly string[],
+    { command, workers }: Arrangement,
     link: RedisLink | undefined,
     onCrash: (status: string) => void,
   ) {
@@ -142,7 +167,7 @@ export class Node {
     this.disk = FaultyDisk.create(folder);
     const env = {
       ...{ ...NO_LIMITS, ...this.disk?.env, HOST: '127.0.0.1', PORT: String(port) },
-      ...{ DATA_DIR: folder, LOG_LEVEL: 'warn' },
+      ...{ DATA_DIR: folder, LOG_LEVEL: workers > 0 ? 'info' : 'warn', WORKERS: String(workers) },
       ...(link ? { REDIS_URL: `redis://127.0.0.1:${link.port}` } : {}),
     };
     this.server = new ServerProcess(command, env, join(folder, 'server.log'), onCrash);
@@ -177,26 +202,26 @@ export class Cluster {
   readonly nodes: readonly Node[];
   /** undefined when there is one server without it */
   readonly redis: Redis | undefined;
+  readonly hasWorkers: boolean;
 
   /** `onCrash` is called when a server exits without being told to. */
-  static async create(
-    { command, folder, nodes: count }: Arrangement,
-    onCrash: (status: string) => void,
-  ): Promise<Cluster> {
+  static async create(arrangement: Arrangement, onCrash: (status: string) => void): Promise<Cluster> {
+    const { folder, nodes: count } = arrangement;
     const redis = count === 0 ? undefined : new Redis(await freePort(), join(folder, 'redis'));
     const nodes: Node[] = [];
     for (let n = 1; n <= Math.max(1, count); n++) {
       const link = redis && (await RedisLink.open(redis.port));
       const own = redis ? join(folder, `node-${n}`) : folder;
       mkdirSync(own, { recursive: true });
-      nodes.push(new Node(own, await freePort(), command, link, onCrash));
+      nodes.push(new Node(own, await freePort(), arrangement, link, onCrash));
     }
-    return new Cluster(nodes, redis);
+    return new Cluster(nodes, redis, arrangement.workers > 0);
   }
 
-  private constructor(nodes: readonly Node[], redis: Redis | undefined) {
+  private constructor(nodes: readonly Node[], redis: Redis | undefined, hasWorkers: boolean) {
     this.nodes = nodes;
     this.redis = redis;
+    this.hasWorkers = hasWorkers;
   }
 
   /** Whether each server has a disk that fails when it is told to. */

@@ -138,7 +138,7 @@ export class Channel {
   /** Whether a node may have refused a command and not those after it. */
   #isOverdue(): boolean {
     const before = performance.now() - OVERDUE_MS;
-    return this.#history.isShared && [...this.#pending.values()].some(({ since }) => since < before);
+    return this.#history.hasRedis && [...this.#pending.values()].some(({ since }) => since < before);
   }
 
   /** What is pending has no order any more: a refused command is sent again, those after it may be stored before. */
@@ -160,7 +160,7 @@ export class Channel {
     const pending = this.#pending.get(cid ?? '');
     const [only] = this.#unconfirmed.size === 1 ? this.#unconfirmed.values() : [];
     if (error.code === 'storage' && cid === undefined && only) this.#history.refuse(only);
-    if (error.code === 'storage' && this.#history.isShared) this.#disturb();
+    if (error.code === 'storage' && this.#history.hasRedis) this.#disturb();
     if (RETRY_CODES.includes(error.code))
       this.subscriber.disconnect(); // sends everything again, in order, when it is back
     else if (pending) {

@@ -27,6 +27,8 @@ import { MembershipStore } from '../../dist/store/memberships.js';
 import { PeopleStore } from '../../dist/store/people.js';
 import Database from '../../dist/store/sqlite.js';
 import { Store, WalCheckpointer } from '../../dist/store/store.js';
+import { Directory } from '../../dist/workers/directory.js';
+import { WorkerSequencer } from '../../dist/workers/worker.js';
 
 /** @typedef {import('../../src/server.js').Dependencies} Dependencies */
 /** @typedef {import('../../src/chat/types.js').Storage} Storage */
@@ -1036,7 +1038,9 @@ const room = {
       const { publish } = Room.prototype;
       Room.prototype.publish = function twice(event) {
         publish.call(this, event);
-        if (event.id % 40 === 0) publish.call(this, event);
+        if (event.id % 40 !== 0) return;
+        this.last--;
+        publish.call(this, event);
       };
       return {};
     },
@@ -1289,6 +1293,58 @@ const nodes = {
   },
 };
 
+/** @type {Group} A primary that has the log, and workers that have the sockets. */
+const workers = {
+  'worker-delivers-twice': {
+    fault: 'Delivers every 20th batch twice in a worker.',
+    plant: () => {
+      const { attach } = WorkerSequencer.prototype;
+      let count = 0;
+      WorkerSequencer.prototype.attach = function twice(listener) {
+        return attach.call(
+          this,
+          overriding(listener, {
+            deliver: (results) => {
+              listener.deliver(results);
+              if (++count % 20 === 0) listener.deliver(results);
+            },
+          }),
+        );
+      };
+      return {};
+    },
+  },
+  'worker-repeats-what-it-read': {
+    fault: 'Delivers events again that were in the log already when a worker opened their room.',
+    plant: () => {
+      const { publish } = Room.prototype;
+      Room.prototype.publish = function again(event) {
+        this.last = Math.min(this.last, event.id - 1);
+        publish.call(this, event);
+      };
+      return {};
+    },
+  },
+  'worker-forgets-replies': {
+    fault: 'Leaves every 20th command of a worker unanswered.',
+    plant: () => {
+      const { submit } = WorkerSequencer.prototype;
+      let count = 0;
+      WorkerSequencer.prototype.submit = function silent(command, reply) {
+        submit.call(this, command, ++count % 20 === 0 ? undefined : reply);
+      };
+      return {};
+    },
+  },
+  'dead-worker-stays': {
+    fault: 'Keeps the people of a worker that was killed in their rooms.',
+    plant: () => {
+      Directory.prototype.drop = () => {};
+      return {};
+    },
+  },
+};
+
 /** @type {Group} The reducer of the page, in the readers of `prove`. */
 const page = {
   'page-ignores-edits': {
@@ -1342,13 +1398,14 @@ const page = {
 /** @type {Readonly<Record<string, Mutant>>} */
 export const mutants = Object.fromEntries(
   Object.entries({
-    ...{ sequencer, storage, database, room, presence, session, search, transports, nodes, page },
+    ...{ sequencer, storage, database, room, presence, session, search, transports, nodes, workers, page },
   }).flatMap(([place, group]) => Object.entries(group).map(([name, mutant]) => [name, { place, ...mutant }])),
 );
 
-/** Returns how many nodes a mutant needs; 0 for one server. @param {string} name */
-export function nodesOf(name) {
-  return mutants[name]?.place === 'nodes' ? 2 : 0;
+/** Returns the processes that a mutant needs. @param {string} name */
+export function arrangementOf(name) {
+  const place = mutants[name]?.place;
+  return { nodes: place === 'nodes' ? 2 : 0, workers: place === 'workers' ? 2 : 0 };
 }
 
 /**
@@ -1361,9 +1418,21 @@ export function reducerOf(name) {
   return reducer && { applyChange, applyToReply, ...reducer };
 }
 
+/**
+ * Starts the real server after a mutant was planted. Its workers run this script, too.
+ * @param {string} name
+ */
+async function startReal(name) {
+  mutants[name]?.plant();
+  process.env['MUTANT'] = name;
+  process.argv.splice(2);
+  await import('../../dist/main.js');
+}
+
 /** @param {string} name a mutant; 'none' plants nothing */
 function start(name) {
   const mutant = mutants[name];
+  if (mutant?.place === 'workers') return void startReal(name);
   if (!mutant && name !== 'none') throw new Error(`there is no mutant ${name}`);
   const { onHttp, check, reducer, wrapLink, ...dependencies } = mutant?.plant() ?? {};
   const config = readConfig(process.env);
@@ -1378,4 +1447,5 @@ function start(name) {
   server.http.listen(config.port, config.host, () => process.stdout.write('listening\n'));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) start(process.argv[2] ?? 'none');
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  start(process.argv[2] ?? process.env['MUTANT'] ?? 'none');

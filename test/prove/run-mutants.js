@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../dist/prove/run.js';
-import { mutants, nodesOf, reducerOf } from './mutants.js';
+import { arrangementOf, mutants, reducerOf } from './mutants.js';
 
 /** @typedef {import('../../src/prove/run.js').Result} Result */
 
@@ -26,7 +26,7 @@ export async function runMutant(name, kills) {
   const reducer = reducerOf(name);
   try {
     return await run({
-      ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, nodes: nodesOf(name), folder },
+      ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, ...arrangementOf(name), folder },
       ...(reducer ? { reducer } : {}),
       command: [process.execPath, MUTANTS_FILE, name],
       onProgress() {},
