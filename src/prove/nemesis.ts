@@ -123,6 +123,7 @@ async function killNode(node: Node, target: Target, endFault: () => void): Promi
   endFault();
   if (node.disk && cluster.hasDisks && !mayBeStored && isChance(random, PERCENT.powerCut)) {
     restarts.powerCuts++;
+    node.server.killWorkers();
     node.disk.cutPower(random);
   }
   if (cluster.redis) await sleep(randomInt(random, ...DOWN_MS));

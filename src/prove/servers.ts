@@ -72,11 +72,12 @@ export class ServerProcess {
   /** Kills one of its workers, which it replaces. Returns false when there is none. */
   killWorker(random: Random): boolean {
     const pid = pick([...this.#workers().values()], random);
-    try {
-      return pid !== undefined && process.kill(pid, 'SIGKILL');
-    } catch {
-      return false; // it is being replaced
-    }
+    return pid !== undefined && kill(pid);
+  }
+
+  /** Kills all of its workers, which end by themselves when the server was killed. */
+  killWorkers(): void {
+    for (const pid of this.#workers().values()) kill(pid);
   }
 
   /** Returns the process ids of its newest workers, by their number. */
@@ -112,6 +113,15 @@ export class ServerProcess {
     child.kill(signal);
     const [code, endedBy] = await once(child, 'exit');
     return code ?? endedBy;
+  }
+}
+
+/** Returns false when there is no such process. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
   }
 }
 

@@ -1304,7 +1304,7 @@ const workers = {
         return attach.call(
           this,
           overriding(listener, {
-            deliver: (results) => {
+            deliver: (/** @type {readonly Result[]} */ results) => {
               listener.deliver(results);
               if (++count % 20 === 0) listener.deliver(results);
             },
