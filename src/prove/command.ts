@@ -33,22 +33,26 @@ export const prove: Command = {
   --clients C    people who write, over sockets and HTTP, 1 to 400 [8]
   --rooms R      rooms, 1 to 20 [3]
   --every MS     mean milliseconds from the first event after a start to the next kill [400]
+  --workers N    worker processes of each server, 0 to 32 [0]; half of the kills hit one
+  --nodes N      servers that share a Redis, 1 to 9 [1]; more than one need redis-server
+  --redis        starts a Redis also for one node
 
 The command starts a server on a temporary folder and a free port. Each client has a socket in every room and one more
 that sends plain text. 70 % of what the clients send are messages; the rest are edits, deletions and reactions, on their
 own messages and on those of others. Clients send a command again, with the same cid, until it is answered; a message
 without a cid is sent once. Some cids are used again in another room. Clients set read marks, mention each other, change
 their names, sign out and come back as somebody else. In each room a reader changes between WebSocket, event stream,
-lines and long polling all the time. Connections are cut at random; the server is killed and restarted. On Linux with the
-C compiler "cc", syncs and writes of the databases fail at times, and about 30 % of the kills are power cuts: what was
-not synced is dropped. At the end:
+lines, long polling and plain HTML all the time. Connections are cut at random; the server is killed and restarted. On
+Linux with the C compiler "cc", syncs and writes of the databases fail at times, and about 30 % of the kills are power
+cuts: what was not synced is dropped. With nodes, clients use another one for each connection and request. Redis is
+killed too; nodes and Redis are frozen, and cut off from each other. At the end:
 - The logs must contain every acknowledged command exactly once, under its number, with the author's name and mentions of
   that time. A message without a cid that the server could not store must not be there. Each rejection must follow from
   the rules at that place in the log. Times must not go back.
 - Every reader must have received 1, 2, 3 … without a gap, and the same events as all others. Readers' views, a replay
-  from 0, the pages and the plain HTML must equal the state that results from the log.
+  from 0, the pages and the plain HTML must equal the state that results from the log. All nodes must have the same log.
 - Search and the list of mentions must find every message that is in the rooms, and no other. The room list, the read
-  marks, the names and the people in a room must be right.
+  marks, the unread counts, the names and the people in a room must be right.
 - Deleted text must be gone from replays, pages and, within seconds, files. "verify" must find no fault.
 Otherwise the command exits with 1, prints the first evidence and keeps the folder.`,
   async run(args, { out, err, now, onStop }) {
