@@ -11,7 +11,7 @@ import { FaultyDisk } from './disk.js';
 import { pick, type Random } from './generator.js';
 import { Redis, RedisLink } from './redis.js';
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 12_000;
 /** How long a node may take to apply what it lacks. */
 const READY_TIMEOUT_MS = 30_000;
