@@ -67,16 +67,16 @@ interface HttpResponse {
 
 /** The ports of all nodes. A client uses any of them, another one each time. */
 export class Addresses {
-  readonly #ports: readonly number[];
+  readonly ports: readonly number[];
   readonly #random: Random;
 
   constructor(ports: readonly number[], random: Random) {
-    this.#ports = ports;
+    this.ports = ports;
     this.#random = random;
   }
 
   any(): number {
-    return pick(this.#ports, this.#random) ?? 0;
+    return pick(this.ports, this.#random) ?? 0;
   }
 }
 
@@ -149,8 +149,8 @@ export class HttpClient {
   }
 
   /** Resolves with undefined when the server is down. */
-  async rooms(): Promise<RoomEntry[] | undefined> {
-    const response = await this.#send('GET', '/api/rooms');
+  async rooms(port = this.addresses.any()): Promise<RoomEntry[] | undefined> {
+    const response = await this.#send('GET', '/api/rooms', undefined, undefined, port);
     return response?.status === 200 ? parseRoomList(response.body) : undefined;
   }
 
@@ -547,13 +547,12 @@ export class Subscriber {
     this.#listener.onOpen();
   }
 
+  /** Without the read mark, a frame may count from an earlier one. */
   #onRoomFrame({ room, last, read, unread, mentions }: RoomFrame): void {
-    if (read !== undefined) this.#onReadMark(room, read, last);
+    if (read === undefined) return;
+    this.#onReadMark(room, read, last);
     const { userId } = this.#http;
-    const { readMarks, rooms, isShared } = this.room.history;
-    const unsaid = isShared ? [] : readMarks.likely(userId, room); // a node may know only an earlier mark
-    const marks = read === undefined ? unsaid : [read];
-    if (marks.length > 0) rooms.get(room)?.counts.push({ userId, last, marks, unread, mentions });
+    this.room.history.rooms.get(room)?.counts.push({ userId, last, read, unread, mentions });
   }
 
   #onReadMark(room: string, read: number, last: number): void {

@@ -74,11 +74,11 @@ export interface SeenPage extends PlainPage {
   readonly known: number;
 }
 
-/** Unread counts in a `room` frame, for a person whose read mark was one of `marks`. */
+/** Unread counts in a `room` frame, for a person whose read mark is `read`. */
 export interface SeenCounts {
   readonly userId: string;
   readonly last: number;
-  readonly marks: readonly number[];
+  readonly read: number;
   readonly unread: number;
   readonly mentions: number;
 }

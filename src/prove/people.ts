@@ -106,28 +106,14 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   else map.set(key, [value]);
 }
 
-/** Marks that a late frame may count from. */
-const LIKELY_MARKS = 5;
-
 /** Bounds of each person's read mark in each room. A mark never goes back. */
 export class ReadMarks {
   readonly #confirmed = new Map<string, number>();
   readonly #requested = new Map<string, number>();
-  /** the newest of the highest numbers, and 0 */
-  readonly #newest = new Map<string, readonly number[]>();
 
   /** The mark may move up to `id` from now on. */
   request(userId: string, room: string, id: number): void {
-    const key = `${userId} ${room}`;
-    const newest = this.#newest.get(key) ?? [0];
-    if (id > this.max(userId, room)) this.#newest.set(key, [...newest, id].slice(-LIKELY_MARKS));
     raise(this.#requested, `${userId} ${room}`, id);
-  }
-
-  /** Returns what a frame that was just received may count from; nothing while that is not known. */
-  likely(userId: string, room: string): readonly number[] {
-    if (this.min(userId, room) !== this.max(userId, room)) return [];
-    return this.#newest.get(`${userId} ${room}`) ?? [0]; // answers to requests may have overtaken it
   }
 
   /** The mark is at least at `id`. */

@@ -6,7 +6,7 @@ import type { FoundMessage, FoundPage, RoomEntry } from './frames.js';
 import { COMMON_WORD, wordOf } from './generator.js';
 import type { History, RoomHistory } from './history.js';
 import type { TimedState } from './model.js';
-import { waitUntil } from './servers.js';
+import { waitFor, waitUntil } from './servers.js';
 import type { Writer } from './writer.js';
 
 /** How long a client that left may still be shown. */
@@ -53,6 +53,20 @@ export async function checkPresence(writers: readonly Writer[], history: History
   await waitUntil(() => wrong() === undefined, timeoutMs);
   const problem = wrong();
   if (problem !== undefined) history.violate('diverged', problem);
+  else if (history.isShared) await checkPeople(writers, history);
+}
+
+/** Waits until every node counts these people in its list of rooms. */
+async function checkPeople(writers: readonly Writer[], history: History): Promise<void> {
+  const [writer] = writers;
+  for (const port of writer?.http.addresses.ports ?? []) {
+    const isRight = async (): Promise<boolean> => {
+      const entries = (await writer?.http.rooms(port)) ?? [];
+      return entries.every(({ room, people }) => !history.rooms.has(room) || people === writers.length);
+    };
+    if (!(await waitFor(isRight, SHARED_PRESENCE_TIMEOUT_MS)))
+      history.violate('diverged', `a node does not count ${writers.length} people in each room`);
+  }
 }
 
 function presenceProblem(writers: readonly Writer[], history: History): string | undefined {
@@ -112,18 +126,11 @@ const MAX_COUNTS = 2_000;
 /** Compares the unread counts in `room` frames with the model as it was after the newest event that they count. */
 export function checkCounts(check: RoomCheck): void {
   const { room } = check;
-  for (const { userId, last, marks, unread, mentions } of sample(room.counts, MAX_COUNTS)) {
-    const possible = marks.map((mark) => countUnread(userId, mark, check, last));
-    // a person who never opened the room is told of mentions only
-    const isRight = possible.some(
-      (right) => mentions === right.mentions && (unread === right.unread || unread === mentions),
-    );
-    if (isRight) continue;
-    const right = possible.map((one) => `${one.unread} and ${one.mentions}`).join(' or ');
-    room.violate(
-      'diverged',
-      `a frame up to ${last} had ${unread} unread and ${mentions} mentions; right is ${right}`,
-    );
+  for (const { userId, last, read, unread, mentions } of sample(room.counts, MAX_COUNTS)) {
+    const right = countUnread(userId, read, check, last);
+    if (unread === right.unread && mentions === right.mentions) continue;
+    const [found, wanted] = [`${unread} and ${mentions}`, `${right.unread} and ${right.mentions}`];
+    room.violate('diverged', `a frame counted ${found} after ${read} of ${last}; right is ${wanted}`);
   }
 }
 

@@ -269,7 +269,8 @@ export function waitUntil(condition: () => boolean, timeoutMs: number): Promise<
   return waitFor(async () => condition(), timeoutMs);
 }
 
-async function waitFor(condition: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
+/** Does the same with a condition that takes a while. */
+export async function waitFor(condition: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
   for (const end = performance.now() + timeoutMs; !(await condition()); await sleep(POLL_MS)) {
     if (performance.now() > end) return false;
   }
