@@ -15,6 +15,8 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 12_000;
 /** How long a node may take to apply what it lacks. */
 const READY_TIMEOUT_MS = 30_000;
+/** How long it may take to say whether it is ready. */
+const READINESS_TIMEOUT_MS = 3_000;
 const POLL_MS = 20;
 /** Turns rate limits off, because the clients send as fast as they can. */
 const NO_LIMITS = {
@@ -186,7 +188,8 @@ export class Node {
   /** Resolves with undefined when it does not answer. */
   async readiness(): Promise<Readiness | undefined> {
     try {
-      const response = await fetch(`http://127.0.0.1:${this.port}/readyz`);
+      const signal = AbortSignal.timeout(READINESS_TIMEOUT_MS);
+      const response = await fetch(`http://127.0.0.1:${this.port}/readyz`, { signal });
       const body: unknown = await response.json();
       if (!isObject(body)) return undefined;
       const [ready, position, behind] = ['ready', 'position', 'behind'].map((name) => field(body, name));
