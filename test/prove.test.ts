@@ -11,11 +11,15 @@ import { runMutant } from './prove/run-mutants.js';
 const SERVER_FILE = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** Runs `oneport prove` to its end. */
-async function prove(options: string, env: Env = {}): Promise<{ code: unknown; out: string; err: string }> {
+async function prove(
+  options: string,
+  env: Env = {},
+  onFinished: (end: () => void) => void = onTestFinished,
+): Promise<{ code: unknown; out: string; err: string }> {
   const child = spawn(process.execPath, [SERVER_FILE, 'prove', ...options.split(' ')], {
     env: { ...process.env, ...env },
   });
-  onTestFinished(() => {
+  onFinished(() => {
     child.kill('SIGTERM');
   });
   const output = { out: '', err: '' };
@@ -64,17 +68,6 @@ describe('prove', () => {
     expect(faults.reduce((a, b) => a + b)).toBeGreaterThan(1);
   });
 
-  const hasRedis = hasTool('redis-server');
-  it.skipIf(!hasRedis)('passes nodes with workers that share a Redis', { timeout: 120_000 }, async () => {
-    const arrangement = '--nodes 2 --workers 2 --redis';
-    const { code, out, err } = await prove(`${arrangement} --kills 4 --seed 2 --clients 3 --rooms 2`);
-    expect(out + err).toContain('passed: nothing lost');
-    expect(code).toBe(0);
-    expect(reported(out, 'kills')).toBe(4);
-    expect(reported(out, 'in the log')).toBeGreaterThan(20);
-    expect(out).toMatch(/^ {2}kills of Redis +\d/m);
-  });
-
   it('names the package that it needs for nodes', async () => {
     const { code, err } = await prove('--nodes 2', { PATH: temporaryFolder() });
     expect([code, err]).toEqual([66, expect.stringContaining('redis-server')]);
@@ -119,6 +112,23 @@ describe('prove', () => {
     expect(await prove('--fast')).toMatchObject({ code: 64, err: expect.stringContaining('--fast') });
     expect(await prove('--help')).toMatchObject({ code: 0, out: expect.stringContaining('--seed S') });
   });
+});
+
+describe.concurrent('prove with several servers', () => {
+  const hasRedis = hasTool('redis-server');
+  it.skipIf(!hasRedis)(
+    'passes nodes with workers that share a Redis',
+    { timeout: 150_000 },
+    async ({ onTestFinished }) => {
+      const options = '--nodes 2 --workers 2 --redis --kills 4 --seed 2 --clients 3 --rooms 2';
+      const { code, out, err } = await prove(options, {}, onTestFinished);
+      expect(out + err).toContain('passed: nothing lost');
+      expect(code).toBe(0);
+      expect(reported(out, 'kills')).toBe(4);
+      expect(reported(out, 'in the log')).toBeGreaterThan(20);
+      expect(out).toMatch(/^ {2}kills of Redis +\d/m);
+    },
+  );
 });
 
 describe.concurrent('prove finds the mutant', () => {
