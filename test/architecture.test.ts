@@ -101,7 +101,7 @@ const BORDERS: Borders = {
     { fault: 'reads the environment', where: /^(?!(config|main)\.ts)/, what: /\bprocess\.env\b/, in: 'code' },
     {
       fault: 'touches process',
-      where: /^(?!main\.ts|prove\/command\.ts|store\/search-worker\.ts)/, // a thread starts like a process
+      where: /^(?!main\.ts|prove\/(command|servers)\.ts|store\/search-worker\.ts)/, // a thread starts like a process; a worker is not a child
       what: /\bprocess\.(?!env\b)\w|['"]node:process['"]/,
       in: 'code',
     },

@@ -28,11 +28,12 @@ import {
   parseUser,
   parseUsers,
   type RoomEntry,
+  type RoomFrame,
   type ServerFrame,
 } from './frames.js';
-import { type Random, randomInt } from './generator.js';
+import { pick, type Random, randomInt } from './generator.js';
 import { describeUsers, type RoomHistory, View } from './history.js';
-import { openHttp, type Transport, transports } from './transports.js';
+import { openHttp, type PlainPage, type Transport, transports } from './transports.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
@@ -60,21 +61,55 @@ interface HttpResponse {
   readonly status: number;
   readonly body: unknown;
   readonly cookies: readonly string[];
+  /** how far the server has applied the order; '' when it does not say so */
+  readonly position: string;
+}
+
+/** The ports of all nodes. A client uses any of them, another one each time. */
+export class Addresses {
+  readonly ports: readonly number[];
+  readonly #random: Random;
+
+  constructor(ports: readonly number[], random: Random) {
+    this.ports = ports;
+    this.#random = random;
+  }
+
+  any(): number {
+    return pick(this.ports, this.#random) ?? 0;
+  }
+}
+
+/** Lower bounds for an entry of a room list. */
+interface KnownRoom {
+  readonly last: number;
+  readonly read: number;
 }
 
 export class HttpClient {
-  readonly port: number;
+  readonly addresses: Addresses;
   readonly userId: string;
+  /** The node for changes of the person. Another node might still carry out an earlier try, after a later change. */
+  readonly #home: number;
+  readonly #known = new Map<string, KnownRoom>();
   #cookie: string;
+  #position: string;
 
-  constructor(port: number, userId: string, cookie: string) {
-    this.port = port;
+  constructor(addresses: Addresses, home: number, userId: string, { cookies, position }: HttpResponse) {
+    this.addresses = addresses;
     this.userId = userId;
-    this.#cookie = cookie;
+    this.#home = home;
+    this.#cookie = cookies.join('; ');
+    this.#position = position;
   }
 
   get cookie(): string {
     return this.#cookie;
+  }
+
+  /** What the answers to this person say of a room. Requests carry the position, so every node knows as much. */
+  known(room: string): KnownRoom {
+    return this.#known.get(room) ?? { last: 0, read: 0 };
   }
 
   /** `abort` cuts the connection, however far the server is with the request. */
@@ -82,12 +117,14 @@ export class HttpClient {
     const response = await this.#send('POST', `/api/rooms/${room}/messages`, command, abort);
     const change = toChangeResult(response);
     if (change === 'retry') return { kind: 'retry', refused: errorOf(response?.body).code === 'storage' };
-    if (change === 'done') return { kind: 'accepted', event: parseEvent(response?.body) };
-    return { kind: 'rejected', error: errorOf(response?.body) };
+    if (change !== 'done') return { kind: 'rejected', error: errorOf(response?.body) };
+    const event = parseEvent(response?.body);
+    this.#learn(room, { last: event.id, read: 0 });
+    return { kind: 'accepted', event };
   }
 
   async rename(name: string): Promise<ChangeResult> {
-    const response = await this.#send('POST', '/signin', { name });
+    const response = await this.#send('POST', '/signin', { name }, undefined, this.#home);
     const result = toChangeResult(response);
     if (result === 'done' && parseUser(response?.body).id !== this.userId) return 409; // it signed in somebody else
     if (result === 'done' && response) this.#cookie = response.cookies.join('; ');
@@ -95,22 +132,25 @@ export class HttpClient {
   }
 
   async signOut(): Promise<ChangeResult> {
-    return toChangeResult(await this.#send('POST', '/signout', {}));
+    return toChangeResult(await this.#send('POST', '/signout', {}, undefined, this.#home));
   }
 
-  async markRead(room: string, id: number): Promise<ChangeResult> {
-    return toChangeResult(await this.#send('PUT', `/api/rooms/${room}/read`, { id }));
+  /** `min`: the lowest number that the mark may get. */
+  async markRead(room: string, id: number, min: number): Promise<ChangeResult> {
+    const result = toChangeResult(await this.#send('PUT', `/api/rooms/${room}/read`, { id }));
+    if (result === 'done') this.#learn(room, { last: min, read: min });
+    return result;
   }
 
-  /** Whether the session is valid; undefined when the server is down. */
+  /** Whether the session is valid; undefined when the server is down or behind. */
   async isSignedIn(): Promise<boolean | undefined> {
     const response = await this.#send('GET', '/api/me');
-    return response && response.status === 200;
+    return response && response.status !== 503 ? response.status === 200 : undefined;
   }
 
   /** Resolves with undefined when the server is down. */
-  async rooms(): Promise<RoomEntry[] | undefined> {
-    const response = await this.#send('GET', '/api/rooms');
+  async rooms(port = this.addresses.any()): Promise<RoomEntry[] | undefined> {
+    const response = await this.#send('GET', '/api/rooms', undefined, undefined, port);
     return response?.status === 200 ? parseRoomList(response.body) : undefined;
   }
 
@@ -167,14 +207,30 @@ export class HttpClient {
     return response.body;
   }
 
-  #send(
+  #learn(room: string, { last, read }: KnownRoom): void {
+    const before = this.known(room);
+    this.#known.set(room, { last: Math.max(before.last, last), read: Math.max(before.read, read) });
+  }
+
+  async #send(
     method: string,
     path: string,
     body?: unknown,
     abort?: AbortSignal,
+    port = this.addresses.any(),
   ): Promise<HttpResponse | undefined> {
-    return send(this.port, method, path, { body, cookie: this.#cookie, abort });
+    const [cookie, position] = [this.#cookie, this.#position];
+    const response = await send(port, method, path, { body, cookie, abort, position });
+    if (response && isAfter(response.position, this.#position)) this.#position = response.position;
+    return response;
   }
+}
+
+/** Compares positions, whose numbers only grow: "1764244800000-3". */
+function isAfter(position: string, before: string): boolean {
+  const [ms = 0, count = 0] = position.split('-').map(Number);
+  const [msBefore = 0, countBefore = 0] = before.split('-').map(Number);
+  return ms > msBefore || (ms === msBefore && count > countBefore);
 }
 
 function page(before: number | undefined): string {
@@ -190,37 +246,48 @@ function toChangeResult(response: HttpResponse | undefined): ChangeResult {
   return response.status >= 200 && response.status < 300 ? 'done' : response.status;
 }
 
+interface RequestOptions {
+  readonly body?: unknown;
+  readonly cookie?: string;
+  readonly abort?: AbortSignal | undefined;
+  readonly position?: string;
+}
+
 /** Resolves with undefined when the request was cut or the server is down: it may have processed the request or not. */
 async function send(
   port: number,
   method: string,
   path: string,
-  { body, cookie = '', abort }: { body?: unknown; cookie?: string; abort?: AbortSignal | undefined },
+  { body, cookie = '', abort, position = '' }: RequestOptions,
 ): Promise<HttpResponse | undefined> {
   const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   try {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
-      headers: { 'content-type': 'application/json', cookie },
+      headers: {
+        'content-type': 'application/json',
+        cookie,
+        ...(position === '' ? {} : { 'oneport-position': position }),
+      },
       signal: abort ? AbortSignal.any([abort, timeout]) : timeout,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const cookies = response.headers.getSetCookie().map((line) => line.split(';')[0] ?? '');
     const json: unknown = response.status === 204 ? undefined : await response.json();
-    return { status: response.status, body: json, cookies };
+    const reached = response.headers.get('oneport-position') ?? '';
+    return { status: response.status, body: json, cookies, position: reached };
   } catch {
     return undefined;
   }
 }
 
 /** Resolves with undefined when there is no answer, and with the status when the name is refused. */
-export async function signIn(port: number, name: string): Promise<HttpClient | number | undefined> {
-  const response = await send(port, 'POST', '/signin', { body: { name } });
+export async function signIn(addresses: Addresses, name: string): Promise<HttpClient | number | undefined> {
+  const home = addresses.any();
+  const response = await send(home, 'POST', '/signin', { body: { name } });
   const result = toChangeResult(response);
   if (result === 'retry' || !response) return undefined;
-  return result === 'done'
-    ? new HttpClient(port, parseUser(response.body).id, response.cookies.join('; '))
-    : result;
+  return result === 'done' ? new HttpClient(addresses, home, parseUser(response.body).id, response) : result;
 }
 
 /** The users in a room, according to the frames of one connection. */
@@ -282,12 +349,17 @@ export class Subscriber {
   readonly #random: Random;
   readonly #listener: Listener;
   readonly #protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL;
-  readonly #transports: readonly Transport[];
+  #transports: readonly Transport[];
+  #transport: Transport = 'websocket';
   #ws: WebSocket | undefined;
   /** Cuts the current connection over HTTP. */
   #cutHttp: (() => void) | undefined;
   /** logical time at which the current connection was opened */
   #connectedAt = 0;
+  /** newest event that any reader had received by then */
+  #connectedAtEvent = 0;
+  /** newest event of the room by the hello of the current connection: the server knew all up to it */
+  #helloLast = 0;
   /** newest read marks received on the current connection, by room */
   readonly #readMarks = new Map<string, number>();
   #epoch: string | undefined;
@@ -313,6 +385,7 @@ export class Subscriber {
     this.#listener = listener;
     this.#protocol = protocol;
     this.#transports = transports;
+    this.#epoch = room.history.isShared ? room.history.epoch : undefined;
     this.view = new View(room, http.userId);
   }
 
@@ -323,26 +396,37 @@ export class Subscriber {
   connect(): void {
     const [first = 'websocket'] = this.#transports;
     const index = this.#transports.length > 1 ? randomInt(this.#random, 0, this.#transports.length) : 0;
-    const transport = this.#transports[index] ?? first;
+    this.#transport = this.#transports[index] ?? first;
     this.#connectedAt = this.room.history.tick();
+    this.#connectedAtEvent = this.room.last;
     this.#readMarks.clear();
-    if (transport === 'websocket') this.#connectSocket();
-    else this.#connectHttp(transport);
+    if (this.#transport === 'websocket') this.#connectSocket();
+    else this.#connectHttp(this.#transport);
   }
 
   #connectHttp(transport: Exclude<Transport, 'websocket'>): void {
-    const { port, cookie } = this.#http;
-    const origin = `http://127.0.0.1:${port}`;
+    const { addresses, cookie } = this.#http;
+    const origin = `http://127.0.0.1:${addresses.any()}`;
     const place = { origin, cookie, room: this.room.name, after: this.last, epoch: this.#epoch };
     this.#cutHttp = openHttp(transport, place, {
       onFrame: (json) => this.#receive(parseFrame(json)),
+      onPage: (page) => this.#onPlainPage(page),
       onClose: (code) => this.#onClose(code),
     });
   }
 
+  /** The page shows messages without their changes, so the reader stays at its number. */
+  #onPlainPage(page: PlainPage): void {
+    this.room.plainPages.push({ ...page, known: this.room.history.isShared ? 0 : this.#connectedAtEvent });
+    if (this.#open) return;
+    this.#open = true;
+    this.#listener.onOpen();
+  }
+
   #connectSocket(): void {
     const epoch = this.#epoch === undefined ? '' : `&epoch=${this.#epoch}`;
-    const url = `ws://127.0.0.1:${this.#http.port}/ws/${this.room.name}?after=${this.last}${epoch}`;
+    const port = this.#http.addresses.any();
+    const url = `ws://127.0.0.1:${port}/ws/${this.room.name}?after=${this.last}${epoch}`;
     const ws = new WebSocket(url, this.#protocol, {
       headers: { cookie: this.#http.cookie },
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
@@ -373,6 +457,12 @@ export class Subscriber {
     ws?.terminate();
     cutHttp?.();
     this.#reconnect(delayMs);
+  }
+
+  /** Uses only transports that bring events from now on. */
+  leavePlainPage(): void {
+    this.#transports = this.#transports.filter((one) => one !== 'plain');
+    if (this.#transport === 'plain') this.disconnect();
   }
 
   /** Allows the server to close the connection for good, until it belongs to another person. */
@@ -425,7 +515,7 @@ export class Subscriber {
         this.#onHello(frame);
         break;
       case 'event':
-        this.room.observe(this.#name, this.last, frame.event, this.#connectedAt);
+        this.room.observe(this.#name, this.last, frame.event, this.#helloLast);
         this.view.apply(frame.event);
         this.last = frame.event.id;
         break;
@@ -436,7 +526,7 @@ export class Subscriber {
         this.presence.apply(frame);
         break;
       case 'room':
-        if (frame.read !== undefined) this.#onReadMark(frame.room, frame.read, frame.last);
+        this.#onRoomFrame(frame);
     }
     this.#listener.onFrame(frame);
   }
@@ -447,11 +537,22 @@ export class Subscriber {
     this.#lostAt = undefined;
     if (!complete || (this.#epoch ?? epoch) !== epoch)
       this.room.violate('lost', `${this.#name} has events up to ${this.last}, but the log ends at ${last}`);
-    if (user.id !== this.#http.userId || !history.people.mayAct(user, this.#connectedAt, history.tick()))
+    const since = history.isShared ? 0 : this.#connectedAt; // a node may know only an earlier name
+    if (user.id !== this.#http.userId || !history.people.mayAct(user, since, history.tick()))
       this.room.violate('inconsistent', `${this.#name} was greeted as ${describeUsers([user])}`);
     this.#epoch = epoch;
+    history.epoch ??= epoch;
+    this.#helloLast = last;
     this.#open = true;
     this.#listener.onOpen();
+  }
+
+  /** Without the read mark, a frame may count from an earlier one. */
+  #onRoomFrame({ room, last, read, unread, mentions }: RoomFrame): void {
+    if (read === undefined) return;
+    this.#onReadMark(room, read, last);
+    const { userId } = this.#http;
+    this.room.history.rooms.get(room)?.counts.push({ userId, last, read, unread, mentions });
   }
 
   #onReadMark(room: string, read: number, last: number): void {
@@ -523,7 +624,7 @@ export class LateReader {
 /** Milliseconds for which a roaming reader keeps a transport that is open. */
 const ROAM_MS: Range = [30, 1_500];
 
-/** Reads a room over another transport every moment: WebSocket, event stream, lines, long polling. */
+/** Reads a room over another transport every moment: WebSocket, event stream, lines, long polling, plain HTML. */
 export class RoamingReader {
   readonly subscriber: Subscriber;
   readonly #http: HttpClient;
@@ -550,10 +651,11 @@ export class RoamingReader {
     this.#timer = setTimeout(() => this.subscriber.disconnect(), randomInt(this.#random, ...ROAM_MS));
   }
 
-  /** Keeps its last connection. */
+  /** Keeps its last connection, unless that is the plain page. */
   quiesce(): void {
     this.#isRoaming = false;
     clearTimeout(this.#timer);
+    this.subscriber.leavePlainPage();
   }
 
   /** Leaves the room at once: after a poll alone, it would stay present for a while. */

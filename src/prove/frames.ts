@@ -8,8 +8,17 @@ export type ServerFrame =
   | { readonly kind: 'ack'; readonly cid: string; readonly id: number }
   | { readonly kind: 'error'; readonly cid: string | undefined; readonly error: ErrorBody }
   | PresenceFrame
-  | { readonly kind: 'room'; readonly room: string; readonly last: number; readonly read: number | undefined }
+  | RoomFrame
   | { readonly kind: 'other' };
+
+export interface RoomFrame {
+  readonly kind: 'room';
+  readonly room: string;
+  readonly last: number;
+  readonly read: number | undefined;
+  readonly unread: number;
+  readonly mentions: number;
+}
 
 export interface HelloFrame {
   readonly kind: 'hello';
@@ -98,7 +107,8 @@ function parseHello(fields: Fields): HelloFrame {
 
 function parseRoomFrame(fields: Fields): ServerFrame {
   const read = field(fields, 'read') === undefined ? undefined : number(fields, 'read');
-  return { kind: 'room', room: text(fields, 'room'), last: number(fields, 'last'), read };
+  const [unread, mentions] = [number(fields, 'unread'), number(fields, 'mentions')];
+  return { kind: 'room', room: text(fields, 'room'), last: number(fields, 'last'), read, unread, mentions };
 }
 
 export function parseRoomList(body: unknown): RoomEntry[] {

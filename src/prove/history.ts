@@ -7,6 +7,8 @@ import type { ChatEvent, PostCommand, Reply, RoomEvent, User } from '../shared/p
 import { applyChange, applyToReply } from '../shared/reducer.js';
 import { abbreviate, mentionedNames, tagOfText } from './generator.js';
 import { People, ReadMarks } from './people.js';
+import type { Arrangement } from './servers.js';
+import type { PlainPage } from './transports.js';
 
 export type ViolationKind =
   | 'lost'
@@ -67,6 +69,20 @@ export interface Rejection {
   readonly receivedAt: number;
 }
 
+/** A page of plain HTML. `known`: event that the server knew when it was requested. */
+export interface SeenPage extends PlainPage {
+  readonly known: number;
+}
+
+/** Unread counts in a `room` frame, for a person whose read mark is `read`. */
+export interface SeenCounts {
+  readonly userId: string;
+  readonly last: number;
+  readonly read: number;
+  readonly unread: number;
+  readonly mentions: number;
+}
+
 /** Folds events into the messages that a reader sees: the page's reducer. Tests replace it with a faulty one. */
 export interface Reducer {
   readonly applyChange: typeof applyChange;
@@ -75,7 +91,13 @@ export interface Reducer {
 
 export class History {
   readonly reducer: Reducer;
+  /** Several processes serve the chat. One may lag behind another. */
+  readonly isShared: boolean;
+  /** Redis has the order: what a node has refused may still be carried out. */
+  readonly hasRedis: boolean;
   readonly rooms: ReadonlyMap<string, RoomHistory>;
+  /** epoch of the first hello */
+  epoch: string | undefined;
   readonly people = new People();
   readonly readMarks = new ReadMarks();
   readonly invocations: Invocation[] = [];
@@ -93,7 +115,13 @@ export class History {
   #onRefusal: (() => void) | undefined;
   #clock = 0;
 
-  constructor(rooms: readonly string[], reducer: Reducer = { applyChange, applyToReply }) {
+  constructor(
+    rooms: readonly string[],
+    { nodes, workers }: Pick<Arrangement, 'nodes' | 'workers'>,
+    reducer: Reducer = { applyChange, applyToReply },
+  ) {
+    this.isShared = nodes > 0 || workers > 0;
+    this.hasRedis = nodes > 0;
     this.reducer = reducer;
     this.rooms = new Map(rooms.map((name) => [name, new RoomHistory(name, this)]));
   }
@@ -152,9 +180,9 @@ export class History {
       if (invocation.ackedId === undefined && !invocation.rejected) invocation.disturbed = true;
   }
 
-  /** The server could not store a message without a cid, which is not sent again. */
+  /** The server could not store a message without a cid, which is not sent again. From Redis it may still come. */
   refuse(invocation: Invocation): void {
-    invocation.refused = true;
+    invocation.refused = !this.hasRedis;
     this.#onRefusal?.();
   }
 
@@ -188,7 +216,10 @@ export class RoomHistory {
   readonly mentions = new Map<number, readonly User[]>();
   /** targets of the edits that were observed without text, by the edit's number: they must be deleted */
   readonly emptyEdits = new Map<number, number>();
-  readonly #deletedAt = new Map<number, number>();
+  readonly plainPages: SeenPage[] = [];
+  readonly counts: SeenCounts[] = [];
+  /** numbers of the deletions that were observed, by message */
+  readonly #deletions = new Map<number, number>();
   readonly #byCid = new Map<string, Invocation>();
   readonly #byTag = new Map<string, Invocation>();
 
@@ -228,8 +259,8 @@ export class RoomHistory {
     return this.findByText(event.data);
   }
 
-  /** A reader that is at `last`, over a connection opened at logical time `connectedAt`, receives an event. */
-  observe(reader: string, last: number, event: RoomEvent, connectedAt: number): void {
+  /** A reader that is at `last`, over a connection whose server began with `known` as its newest event, receives an event. */
+  observe(reader: string, last: number, event: RoomEvent, known: number): void {
     const { id } = event;
     if (id !== last + 1) {
       const kind = id <= last ? 'duplicated' : 'out of order';
@@ -239,11 +270,11 @@ export class RoomHistory {
     const first = this.events[id];
     if (first === undefined) {
       this.events[id] = line;
-      if (event.type === 'delete') this.#deletedAt.set(event.target, this.history.tick());
+      if (event.type === 'delete') this.#deletions.set(event.target, id);
     } else if (first !== line)
       this.violate('inconsistent', `${id} was first received as "${first}", by ${reader} as "${line}"`);
     if (this.origins[id] === undefined) this.#identify(event);
-    this.#checkText(reader, event, connectedAt);
+    this.#checkText(reader, event, known);
   }
 
   violate(kind: ViolationKind, evidence: string): void {
@@ -267,22 +298,22 @@ export class RoomHistory {
   }
 
   /** Compares the text with the command that brought it, and with the deletions before this connection. */
-  #checkText(reader: string, event: RoomEvent, connectedAt: number): void {
+  #checkText(reader: string, event: RoomEvent, known: number): void {
     if (event.type !== 'chat' && event.type !== 'edit') return;
     if (event.type === 'chat') {
       this.observedStates.intern(event);
-      if (event.reply) this.#checkReply(reader, event.reply, connectedAt);
+      if (event.reply) this.#checkReply(reader, event.reply, known);
     } else if (event.data === '') this.emptyEdits.set(event.id, event.target);
     if (event.data === '') return;
     const sender = this.findByText(event.data);
     if (sender === undefined || textOf(sender.command) !== event.data)
       this.violate('inconsistent', `${reader} received ${event.id} as "${event.data}", which nobody sent`);
     else this.#checkMentions(event, event.mentions ?? [], sender);
-    this.#checkDeletion(reader, event.type === 'chat' ? event.id : event.target, event.data, connectedAt);
+    this.#checkDeletion(reader, event.type === 'chat' ? event.id : event.target, event.data, known);
   }
 
   /** Checks that a reply quotes the start of a text that its target has or had. */
-  #checkReply(reader: string, { id, data }: Reply, connectedAt: number): void {
+  #checkReply(reader: string, { id, data }: Reply, known: number): void {
     if (data === '') return;
     const sender = this.findByText(data);
     const isOfTarget =
@@ -292,11 +323,11 @@ export class RoomHistory {
         'inconsistent',
         `${reader} received a reply to ${id} with "${data}", which is not its text`,
       );
-    this.#checkDeletion(reader, id, data, connectedAt);
+    this.#checkDeletion(reader, id, data, known);
   }
 
-  #checkDeletion(reader: string, message: number, text: string, connectedAt: number): void {
-    if (connectedAt <= (this.#deletedAt.get(message) ?? Number.POSITIVE_INFINITY)) return;
+  #checkDeletion(reader: string, message: number, text: string, known: number): void {
+    if (known < (this.#deletions.get(message) ?? Number.POSITIVE_INFINITY)) return;
     const late = `${reader}, which connected after the deletion of ${message}`;
     this.violate('not deleted', `${late}, received "${text}"`);
   }

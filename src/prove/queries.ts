@@ -5,11 +5,14 @@ import { describePresence, type HttpClient, signIn } from './clients.js';
 import type { FoundMessage, FoundPage, RoomEntry } from './frames.js';
 import { COMMON_WORD, wordOf } from './generator.js';
 import type { History, RoomHistory } from './history.js';
-import { waitUntil } from './nemesis.js';
+import type { TimedState } from './model.js';
+import { waitFor, waitUntil } from './servers.js';
 import type { Writer } from './writer.js';
 
 /** How long a client that left may still be shown. */
 const PRESENCE_TIMEOUT_MS = 8_000;
+/** The same for people of a node that was killed. */
+const SHARED_PRESENCE_TIMEOUT_MS = 45_000;
 /** How long the search index may lag behind the log. */
 const INDEX_TIMEOUT_MS = 30_000;
 const INDEX_POLL_MS = 200;
@@ -46,9 +49,24 @@ export function checkRoomEntry(
 /** Waits until every open socket shows exactly the people who have an open socket in its room. */
 export async function checkPresence(writers: readonly Writer[], history: History): Promise<void> {
   const wrong = (): string | undefined => presenceProblem(writers, history);
-  await waitUntil(() => wrong() === undefined, PRESENCE_TIMEOUT_MS);
+  const timeoutMs = history.isShared ? SHARED_PRESENCE_TIMEOUT_MS : PRESENCE_TIMEOUT_MS;
+  await waitUntil(() => wrong() === undefined, timeoutMs);
   const problem = wrong();
   if (problem !== undefined) history.violate('diverged', problem);
+  else if (history.isShared) await checkPeople(writers, history);
+}
+
+/** Waits until every node counts these people in its list of rooms. */
+async function checkPeople(writers: readonly Writer[], history: History): Promise<void> {
+  const [writer] = writers;
+  for (const port of writer?.http.addresses.ports ?? []) {
+    const isRight = async (): Promise<boolean> => {
+      const entries = (await writer?.http.rooms(port)) ?? [];
+      return entries.every(({ room, people }) => !history.rooms.has(room) || people === writers.length);
+    };
+    if (!(await waitFor(isRight, SHARED_PRESENCE_TIMEOUT_MS)))
+      history.violate('diverged', `a node does not count ${writers.length} people in each room`);
+  }
 }
 
 function presenceProblem(writers: readonly Writer[], history: History): string | undefined {
@@ -102,20 +120,52 @@ function describeEntry({ last, read, unread, mentions, people, joined }: RoomEnt
   return `${counts}, ${people} people, ${joined ? 'joined' : 'not joined'}`;
 }
 
-/** Counts the messages of others after a read mark that are not deleted, and those of them that concern this person. */
-function countUnread(userId: string, read: number, check: RoomCheck): { unread: number; mentions: number } {
-  const unread = [...check.model.messages()].filter(
-    ([id, { user }]) => id > read && user.id !== userId && !check.model.isDeleted(id),
-  );
-  return { unread: unread.length, mentions: unread.filter(([id]) => concerns(userId, id, check)).length };
+/** The unread counts of `room` frames that are compared with the model, in each room. */
+const MAX_COUNTS = 2_000;
+
+/** Compares the unread counts in `room` frames with the model as it was after the newest event that they count. */
+export function checkCounts(check: RoomCheck): void {
+  const { room } = check;
+  for (const { userId, last, read, unread, mentions } of sample(room.counts, MAX_COUNTS)) {
+    const right = countUnread(userId, read, check, last);
+    if (unread === right.unread && mentions === right.mentions) continue;
+    const [found, wanted] = [`${unread} and ${mentions}`, `${right.unread} and ${right.mentions}`];
+    room.violate('diverged', `a frame counted ${found} after ${read} of ${last}; right is ${wanted}`);
+  }
 }
 
-/** Returns true when a message mentions the person by its current text, or replies to the person. */
-function concerns(userId: string, id: number, { room, model }: RoomCheck): boolean {
+/**
+ * Counts the messages of others after a read mark that are not deleted, and those of them that concern this person, as they
+ * were after event `last`.
+ */
+function countUnread(
+  userId: string,
+  read: number,
+  check: RoomCheck,
+  last = check.model.last,
+): { unread: number; mentions: number } {
+  const counts = { unread: 0, mentions: 0 };
+  for (let id = read + 1; id <= last; id++) {
+    const message = check.model.message(id);
+    const state = message?.states.findLast(({ since }) => since <= last);
+    if (!message || !state || message.user.id === userId || state.deleted !== undefined) continue;
+    counts.unread++;
+    if (concerns(userId, id, state, check)) counts.mentions++;
+  }
+  return counts;
+}
+
+/** Returns true when a message mentions the person by its text in this state, or replies to the person. */
+function concerns(
+  userId: string,
+  id: number,
+  state: TimedState | undefined,
+  { room, model }: RoomCheck,
+): boolean {
   const message = model.message(id);
   const target = message?.reply === undefined ? undefined : model.message(message.reply);
   if (target?.user.id === userId && message?.user.id !== userId) return true;
-  const mentions = room.mentions.get(model.finalState(id)?.edited ?? id) ?? [];
+  const mentions = room.mentions.get(state?.edited ?? id) ?? [];
   return mentions.some((user) => user.id === userId);
 }
 
@@ -160,7 +210,9 @@ async function checkMentions(
   const expected = new Map<string, Set<number>>();
   for (const check of checks) {
     const ids = [...check.model.messages()].map(([id]) => id);
-    const own = ids.filter((id) => !check.model.isDeleted(id) && concerns(http.userId, id, check));
+    const own = ids.filter(
+      (id) => !check.model.isDeleted(id) && concerns(http.userId, id, check.model.finalState(id), check),
+    );
     expected.set(check.room.name, new Set(own));
   }
   const { messages } = await readPages((before) => http.mentions(before));
@@ -215,7 +267,7 @@ async function checkNames(writers: readonly Writer[], http: HttpClient, history:
     const found = await http.people(name);
     if (!found.some((user) => user.id === owner.userId && user.name === name))
       history.violate('diverged', `the name ${name} does not lead to its owner`);
-    const result = await signIn(http.port, name);
+    const result = await signIn(http.addresses, name);
     if (result !== 409) history.violate('invalid', `a stranger could sign in as ${name}`);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * One run: clients send to a real server while the nemesis kills it; then everything settles and the checker compares
+ * One run: clients send to real servers while the nemesis kills them; then everything settles and the checker compares
  * the result with the model. A run ends early at the first violation, because later ones may follow from it.
  */
 import { realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { formatHead } from '../store/chain.js';
 import { databaseFile } from '../store/database.js';
 import { verify } from '../store/verify.js';
 import {
@@ -11,36 +11,33 @@ import {
   checkLog,
   checkObservedStates,
   checkPages,
+  checkPlainPage,
   checkPlainPages,
   checkView,
   findResidue,
   type RoomCheck,
 } from './checker.js';
-import { HttpClient, LateReader, RequestError, RoamingReader, Subscriber, signIn } from './clients.js';
-import { FaultyDisk } from './disk.js';
+import {
+  Addresses,
+  HttpClient,
+  LateReader,
+  RequestError,
+  RoamingReader,
+  Subscriber,
+  signIn,
+} from './clients.js';
 import { NAME_LETTERS, type Random, randomInt, seededRandom } from './generator.js';
 import { History, type Reducer, type RoomHistory, type Violation } from './history.js';
-import {
-  freePort,
-  type Restarts,
-  runNemesis,
-  type Schedule,
-  ServerProcess,
-  type Target,
-  waitUntil,
-} from './nemesis.js';
-import { checkPresence, checkQueries } from './queries.js';
+import { noRestarts, type Restarts, runNemesis, type Schedule, type Target } from './nemesis.js';
+import { checkCounts, checkPresence, checkQueries } from './queries.js';
+import { type Arrangement, Cluster, type Node, waitUntil } from './servers.js';
 import { readPlainPages } from './transports.js';
 import { Writer } from './writer.js';
 
-export interface RunOptions extends Schedule {
+export interface RunOptions extends Schedule, Arrangement {
   readonly seed: number;
   readonly writers: number;
   readonly rooms: number;
-  /** the program that runs the server, and its arguments */
-  readonly command: readonly string[];
-  /** for the server's data and log: empty, or with the database of an earlier version */
-  readonly folder: string;
   readonly reducer?: Reducer;
   /** Called once a second. */
   readonly onProgress: (progress: Progress) => void;
@@ -48,7 +45,7 @@ export interface RunOptions extends Schedule {
 
 export interface Progress extends Readonly<Restarts> {
   readonly history: History;
-  /** Whether the disk could be made to fail. */
+  /** Whether disks could be made to fail. */
   readonly diskFails: boolean;
 }
 
@@ -58,62 +55,48 @@ export interface Result extends Progress {
   readonly violations: readonly Violation[];
 }
 
-/** Turns rate limits off, because the clients send as fast as they can. */
-const NO_LIMITS = {
-  MESSAGE_RATE: '0',
-  CONNECTIONS_PER_PERSON: '0',
-  CONNECTIONS_PER_ADDRESS: '0',
-  SIGNINS_PER_MINUTE: '0',
-};
 const SETTLE_TIMEOUT_MS = 30_000;
 const PROGRESS_MS = 1_000;
 
 export async function run(options: RunOptions): Promise<Result> {
   const rooms = Array.from({ length: options.rooms }, (_, index) => `proof-${index + 1}`);
-  const history = new History(rooms, options.reducer);
-  const port = await freePort();
-  const folder = realpathSync(options.folder);
-  const disk = FaultyDisk.create(folder);
-  const env = {
-    ...{ ...NO_LIMITS, ...disk?.env, HOST: '127.0.0.1', PORT: String(port) },
-    ...{ DATA_DIR: folder, LOG_LEVEL: 'warn' },
-  };
+  const history = new History(rooms, options, options.reducer);
   const onCrash = (status: string): void =>
     history.violate('invalid', `the server exited by itself: ${status}`);
-  const server = new ServerProcess(options.command, env, join(folder, 'server.log'), onCrash);
   const random = seededRandom(options.seed);
+  const folder = realpathSync(options.folder);
+  const cluster = await Cluster.create({ ...options, folder }, onCrash);
   try {
-    return await runAgainst({ server, disk, history, random }, options, port);
+    return await runAgainst({ cluster, history, random, restarts: noRestarts() }, options);
   } finally {
-    await server.kill();
-    disk?.remove();
+    await cluster.end();
   }
 }
 
-async function runAgainst(target: Target, options: RunOptions, port: number): Promise<Result> {
-  const { server, history, random } = target;
-  const restarts = { kills: 0, powerCuts: 0, faults: { sync: 0, write: 0, stall: 0 }, startTimes: [0] };
-  restarts.startTimes[0] = await server.start();
-  const disk = target.disk?.isLoaded ? target.disk : undefined;
-  const writers = await createWriters(options.writers, port, history, random);
-  const lateReaders = await createReaders(LateReader, 'Late-reader', port, history, random);
-  const roamingReaders = await createReaders(RoamingReader, 'Roaming-reader', port, history, random);
-  const finalReader = await signInReader(port, 'Final-reader', history);
+async function runAgainst(target: Target, options: RunOptions): Promise<Result> {
+  const { cluster, history, random, restarts } = target;
+  restarts.startTimes.push(...(await cluster.start()));
+  const ports = cluster.nodes.map(({ port }) => port);
+  const addresses = new Addresses(ports, seededRandom(randomInt(random, 0, 2 ** 32)));
+  const writers = await createWriters(options.writers, addresses, history, random);
+  const lateReaders = await createReaders(LateReader, 'Late-reader', addresses, history, random);
+  const roamingReaders = await createReaders(RoamingReader, 'Roaming-reader', addresses, history, random);
+  const finalReader = await signInReader(addresses, 'Final-reader', history);
   const clients = [...writers, ...lateReaders, ...roamingReaders];
-  const progress = (): Progress => ({ ...restarts, history, diskFails: disk !== undefined });
+  const progress = (): Progress => ({ ...restarts, history, diskFails: cluster.hasDisks });
   const progressTimer = setInterval(() => options.onProgress(progress()), PROGRESS_MS);
   try {
     for (const client of clients) client.start();
-    await runNemesis({ ...target, disk }, options, restarts);
+    await runNemesis(target, options);
     for (const reader of lateReaders) reader.end();
-    const checks = await checkRooms(writers, roamingReaders, finalReader, history).catch((error: unknown) => {
+    const checks = await checkRooms(writers, roamingReaders, finalReader, target).catch((error: unknown) => {
       if (!(error instanceof RequestError)) throw error;
       history.violate('lost', error.message);
       return [];
     });
-    await checkFiles(options.folder, checks, history);
+    await checkNodes(cluster, checks, history);
     for (const writer of writers) writer.end();
-    await checkShutdown(server, history);
+    await checkShutdown(cluster, history);
     const events = checks.reduce((sum, { model }) => sum + model.last, 0);
     return { ...progress(), events, violations: history.violations };
   } finally {
@@ -122,10 +105,15 @@ async function runAgainst(target: Target, options: RunOptions, port: number): Pr
   }
 }
 
-function createWriters(count: number, port: number, history: History, random: Random): Promise<Writer[]> {
+function createWriters(
+  count: number,
+  addresses: Addresses,
+  history: History,
+  random: Random,
+): Promise<Writer[]> {
   const codes = Array.from({ length: count }, (_, index) => writerCode(index));
   return Promise.all(
-    codes.map((code) => Writer.create(code, port, history, seededRandom(randomInt(random, 0, 2 ** 32)))),
+    codes.map((code) => Writer.create(code, addresses, history, seededRandom(randomInt(random, 0, 2 ** 32)))),
   );
 }
 
@@ -138,21 +126,21 @@ function writerCode(index: number): string {
 function createReaders<T>(
   Reader: new (room: RoomHistory, http: HttpClient, random: Random) => T,
   name: string,
-  port: number,
+  addresses: Addresses,
   history: History,
   random: Random,
 ): Promise<T[]> {
   return Promise.all(
     Array.from(history.rooms.values(), async (room) => {
-      const http = await signInReader(port, `${name}-${room.name}`, history);
+      const http = await signInReader(addresses, `${name}-${room.name}`, history);
       return new Reader(room, http, seededRandom(randomInt(random, 0, 2 ** 32)));
     }),
   );
 }
 
-async function signInReader(port: number, name: string, history: History): Promise<HttpClient> {
+async function signInReader(addresses: Addresses, name: string, history: History): Promise<HttpClient> {
   const takenAfter = history.tick();
-  const http = await signIn(port, name);
+  const http = await signIn(addresses, name);
   if (!(http instanceof HttpClient)) throw new Error(`${name} cannot sign in: ${http}`);
   history.people.signIn({ id: http.userId, name }, takenAfter, history.tick());
   return http;
@@ -163,10 +151,12 @@ async function checkRooms(
   writers: readonly Writer[],
   roaming: readonly RoamingReader[],
   http: HttpClient,
-  history: History,
+  { cluster, history }: Target,
 ): Promise<readonly RoomCheck[]> {
   for (const client of [...writers, ...roaming]) client.quiesce();
   const settled = history.violations.length === 0 && (await settle(writers, roaming, history));
+  if (settled && !(await cluster.untilEqual()))
+    history.violate('stuck', 'the nodes do not come to one position');
   if (!settled) for (const writer of writers) writer.end(); // the logs must not grow while they are read
   await Promise.all(roaming.map((reader) => reader.leave()));
   const presence = settled ? checkPresence(writers, history) : undefined;
@@ -191,7 +181,10 @@ async function checkReaders(writers: readonly Writer[], http: HttpClient, check:
     for (const { subscriber } of channels)
       if (subscriber.room === check.room) checkView(code, subscriber.view, check);
   await checkPages(http.reverseLog(check.room.name), check);
-  await checkPlainPages(readPlainPages(http, check.room.name), check);
+  const origin = `http://127.0.0.1:${http.addresses.any()}`;
+  await checkPlainPages(readPlainPages(origin, http.cookie, check.room.name), check);
+  for (const page of check.room.plainPages) checkPlainPage(page, check);
+  checkCounts(check);
   checkObservedStates(check);
 }
 
@@ -235,17 +228,34 @@ async function replayAll(room: RoomHistory, http: HttpClient): Promise<Subscribe
   return reader;
 }
 
-async function checkFiles(folder: string, checks: readonly RoomCheck[], history: History): Promise<void> {
+/** Checks the files of all nodes. They must hold the same log. */
+async function checkNodes(cluster: Cluster, checks: readonly RoomCheck[], history: History): Promise<void> {
+  const isEqual = history.violations.length > 0 || (await cluster.untilEqual());
+  const logs: string[] = [];
+  for (const node of cluster.nodes) logs.push(await checkFiles(node, checks, history));
+  const [first] = logs;
+  if (history.violations.length > 0) return; // the servers may have been killed in the middle of everything
+  if (!isEqual) history.violate('stuck', 'the nodes do not come to one position');
+  const other = logs.findIndex((log) => log !== first);
+  if (other > 0)
+    history.violate('diverged', `node 1 has the log ${first}; node ${other + 1} has ${logs[other]}`);
+}
+
+/** Returns the heads of the log. */
+async function checkFiles({ folder }: Node, checks: readonly RoomCheck[], history: History): Promise<string> {
   // Before `verify`, because an open reader keeps the write-ahead log from being truncated.
   const clean = history.violations.length === 0;
   const texts = checks.flatMap(({ model }) => [...model.deletedTexts()]);
   const residue = clean ? await findResidue(folder, texts) : undefined;
   if (residue !== undefined) history.violate('not deleted', residue);
-  const { finding } = verify(databaseFile(folder), () => {});
+  const { finding, heads } = verify(databaseFile(folder), () => {});
   if (finding !== undefined) history.violate('invalid', `verify reports: ${finding}`);
+  return heads.map(formatHead).join(', ');
 }
 
-async function checkShutdown(server: ServerProcess, history: History): Promise<void> {
-  const status = await server.stop();
-  if (status !== 0) history.violate('invalid', `the server ended with ${status} on SIGTERM`);
+async function checkShutdown({ nodes }: Cluster, history: History): Promise<void> {
+  for (const { server } of nodes) {
+    const status = await server.stop();
+    if (status !== 0) history.violate('invalid', `the server ended with ${status} on SIGTERM`);
+  }
 }

@@ -1,11 +1,12 @@
 /**
  * The transports without a WebSocket, as a client of a run reads them: event streams, lines and long polls. Each delivers
- * frames as JSON, and then a close code once, as a WebSocket does. And the room as plain HTML.
+ * frames as JSON, and then a close code once, as a WebSocket does. Plain HTML delivers pages.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { field, isObject, parseJsonObject } from '../shared/parse.js';
 import { CLOSE } from '../shared/protocol.js';
 
-export const transports = ['websocket', 'sse', 'ndjson', 'poll'] as const;
+export const transports = ['websocket', 'sse', 'ndjson', 'poll', 'plain'] as const;
 export type Transport = (typeof transports)[number];
 export type HttpTransport = Exclude<Transport, 'websocket'>;
 
@@ -20,12 +21,15 @@ export interface Place {
 
 export interface TransportEvents {
   onFrame(json: string): void;
+  onPage(page: PlainPage): void;
   /** 1006 when the connection was lost, or was wrong in itself. */
   onClose(code: number): void;
 }
 
 const LOST = 1006;
 const POLL_SECONDS = 2;
+/** Milliseconds until a reader of plain HTML loads the newer messages. */
+const PLAIN_RELOAD_MS = 50;
 
 /** Reads until the server ends it or the returned function is called, which calls nothing back. */
 export function openHttp(transport: HttpTransport, place: Place, events: TransportEvents): () => void {
@@ -34,13 +38,31 @@ export function openHttp(transport: HttpTransport, place: Place, events: Transpo
   const onFrame = (json: string): void => {
     if (!signal.aborted) events.onFrame(json);
   };
-  const reading =
-    transport === 'poll' ? poll(place, onFrame, signal) : stream(transport, place, onFrame, signal);
+  const onPage = (page: PlainPage): void => {
+    if (!signal.aborted) events.onPage(page);
+  };
+  const reading = read(transport, place, { onFrame, onPage }, signal);
   const end = (code: number): void => {
     if (!signal.aborted) events.onClose(code);
   };
   reading.then(end, () => end(LOST));
   return () => abort.abort();
+}
+
+function read(
+  transport: HttpTransport,
+  place: Place,
+  { onFrame, onPage }: Pick<TransportEvents, 'onFrame' | 'onPage'>,
+  signal: AbortSignal,
+): Promise<number> {
+  switch (transport) {
+    case 'plain':
+      return browse(place, onPage, signal);
+    case 'poll':
+      return poll(place, onFrame, signal);
+    default:
+      return stream(transport, place, onFrame, signal);
+  }
 }
 
 async function stream(
@@ -107,7 +129,8 @@ async function poll(
   if (typeof user === 'number') return user;
   for (let [last, isFirst] = [after, true]; ; isFirst = false) {
     const wait = isFirst ? '' : `&wait=${POLL_SECONDS}`;
-    const page = await get(`/api/rooms/${room}/messages?after=${last}&limit=500${wait}`);
+    const from = epoch === undefined ? `after=${last}` : `after=${last}&epoch=${epoch}`;
+    const page = await get(`/api/rooms/${room}/messages?${from}&limit=500${wait}`);
     if (typeof page === 'number') return page;
     const complete = page['complete'] === true && (epoch ?? page['epoch']) === page['epoch'];
     if (isFirst)
@@ -131,18 +154,57 @@ export interface PlainMessage {
   readonly text: string;
 }
 
-/** Reads a room as plain HTML, page by page from the first event on; the newest message of a page comes first. */
+export interface PlainPage {
+  /** The page shows messages after this number. */
+  readonly after: number;
+  /** in their order on the page: the newest first */
+  readonly messages: readonly PlainMessage[];
+}
+
+/** Loads the newer messages again and again, each time after the newest one that was shown. */
+async function browse(
+  { origin, cookie, room, after }: Place,
+  onPage: (page: PlainPage) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  for (let shown = after; ; await sleep(PLAIN_RELOAD_MS, undefined, { signal })) {
+    const html = await loadPlainPage(`${origin}/r/${room}/plain?after=${shown}`, cookie, signal);
+    if (typeof html === 'number') return html;
+    const messages = messagesOf(html);
+    onPage({ after: shown, messages });
+    shown = Math.max(shown, ...messages.map(({ id }) => id));
+  }
+}
+
+/** Reads a room as plain HTML, page by page from the first event on. */
 export async function* readPlainPages(
-  { port, cookie }: { readonly port: number; readonly cookie: string },
+  origin: string,
+  cookie: string,
   room: string,
-): AsyncGenerator<PlainMessage> {
+): AsyncGenerator<PlainPage> {
   for (let after: string | undefined = '0'; after !== undefined; ) {
-    const url: string = `http://127.0.0.1:${port}/r/${room}/plain?after=${after}`;
-    const html: string = await (await fetch(url, { headers: { cookie } })).text();
-    for (const [, id, markup = ''] of html.matchAll(/<li id="m(\d+)">.*?<div dir="auto">(.*?)<\/div>/gs))
-      yield { id: Number(id), text: textOf(markup) };
+    const html = await loadPlainPage(`${origin}/r/${room}/plain?after=${after}`, cookie);
+    if (typeof html === 'number') return;
+    yield { after: Number(after), messages: messagesOf(html) };
     after = /href="\?after=(\d+)"/.exec(html)?.[1];
   }
+}
+
+/** Resolves with a close code when there is no page. */
+async function loadPlainPage(url: string, cookie: string, signal?: AbortSignal): Promise<string | number> {
+  const response = await fetch(url, {
+    headers: { cookie },
+    redirect: 'manual',
+    ...(signal ? { signal } : {}),
+  });
+  const html = await response.text();
+  if (response.status === 302) return CLOSE.notSignedIn[0]; // to the sign-in form
+  return response.ok ? html : closeCodeOf(response.status);
+}
+
+function messagesOf(html: string): PlainMessage[] {
+  const items = html.matchAll(/<li id="m(\d+)">.*?<div dir="auto">(.*?)<\/div>/gs);
+  return Array.from(items, ([, id, markup = '']) => ({ id: Number(id), text: textOf(markup) }));
 }
 
 function textOf(markup: string): string {

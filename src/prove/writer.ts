@@ -4,12 +4,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JSON_SUBPROTOCOL, type PostCommand, TEXT_SUBPROTOCOL } from '../shared/protocol.js';
-import { type ChangeResult, type HttpClient, type Range, Subscriber, signIn } from './clients.js';
+import {
+  type Addresses,
+  type ChangeResult,
+  type HttpClient,
+  type Range,
+  Subscriber,
+  signIn,
+} from './clients.js';
 import type { ErrorBody, ServerFrame } from './frames.js';
 import { messageText, NAME_LETTERS, nextCommand, pick, type Random, randomInt } from './generator.js';
 import { describe, type History, type Invocation, type RoomHistory } from './history.js';
-import { waitUntil } from './nemesis.js';
 import { checkRoomEntry } from './queries.js';
+import { waitUntil } from './servers.js';
 
 /** Commands that may be unanswered at once. */
 const PENDING_MAX = 16;
@@ -39,6 +46,8 @@ const DELAY_MS = {
   retry: [5, 60],
   abort: [0, 12],
 } as const satisfies Record<string, Range>;
+/** A node refuses commands that have waited for this long for the shared order, or soon will. */
+const OVERDUE_MS = 4_000;
 /** Errors after which a client sends again. */
 const RETRY_CODES = ['stopping', 'storage', 'too_fast'];
 /** Errors by which the rules reject a command. The checker decides whether they were right. */
@@ -49,16 +58,25 @@ const RULE_CODES = [
 /** Errors that a person gets who has signed out. */
 const SIGNED_OUT_CODES = ['signed_out', 'not_signed_in'];
 
+interface Pending {
+  readonly invocation: Invocation;
+  /** number of the newest event when it was last sent */
+  after: number;
+  /** performance.now() of the first sending */
+  readonly since: number;
+}
+
 /** One person's socket in one room, with the commands that are unanswered on it. */
 export class Channel {
   readonly subscriber: Subscriber;
   readonly #history: History;
   readonly #protocol: typeof JSON_SUBPROTOCOL | typeof TEXT_SUBPROTOCOL;
-  /** with a cid, in order: sent again until answered. `after`: number of the newest event when last sent. */
-  readonly #pending = new Map<string, { readonly invocation: Invocation; after: number }>();
+  /** with a cid, in order: sent again until answered */
+  readonly #pending = new Map<string, Pending>();
   /** commands without a cid, sent once, on the current connection, by tag */
   readonly #unconfirmed = new Map<string, Invocation>();
   #userId: string;
+  #connections = 0;
 
   constructor(
     name: string,
@@ -71,11 +89,19 @@ export class Channel {
     this.#protocol = protocol;
     this.#userId = http.userId;
     const listener = {
-      onOpen: () => this.#resend(),
+      onOpen: () => {
+        this.#connections++;
+        this.#resend();
+      },
       onLost: () => this.#unconfirmed.clear(), // their outcome stays unknown
       onFrame: (frame: ServerFrame) => this.#onFrame(frame),
     };
     this.subscriber = new Subscriber(name, room, http, random, listener, protocol);
+  }
+
+  /** Names a sequence of messages without a cid. In a shared order, only those of one connection have an order. */
+  get textStream(): string {
+    return this.#history.isShared ? `text ${this.#connections}` : 'text';
   }
 
   get pending(): number {
@@ -89,7 +115,8 @@ export class Channel {
 
   send(invocation: Invocation): void {
     const { cid } = invocation.command;
-    if (cid !== undefined) this.#pending.set(cid, { invocation, after: this.subscriber.room.last });
+    const { last } = this.subscriber.room;
+    if (cid !== undefined) this.#pending.set(cid, { invocation, after: last, since: performance.now() });
     if (this.#transmit(invocation.command) && cid === undefined)
       this.#unconfirmed.set(invocation.tag, invocation);
   }
@@ -100,11 +127,23 @@ export class Channel {
   }
 
   #resend(): void {
+    if (this.#isOverdue()) this.#disturb();
     for (const pending of this.#pending.values()) {
       this.#history.resent++;
       pending.after = this.subscriber.room.last;
       this.#transmit(pending.invocation.command);
     }
+  }
+
+  /** Whether a node may have refused a command and not those after it. */
+  #isOverdue(): boolean {
+    const before = performance.now() - OVERDUE_MS;
+    return this.#history.hasRedis && [...this.#pending.values()].some(({ since }) => since < before);
+  }
+
+  /** What is pending has no order any more: a refused command is sent again, those after it may be stored before. */
+  #disturb(): void {
+    for (const { invocation } of this.#pending.values()) invocation.disturbed = true;
   }
 
   #onFrame(frame: ServerFrame): void {
@@ -121,6 +160,7 @@ export class Channel {
     const pending = this.#pending.get(cid ?? '');
     const [only] = this.#unconfirmed.size === 1 ? this.#unconfirmed.values() : [];
     if (error.code === 'storage' && cid === undefined && only) this.#history.refuse(only);
+    if (error.code === 'storage' && this.#history.hasRedis) this.#disturb();
     if (RETRY_CODES.includes(error.code))
       this.subscriber.disconnect(); // sends everything again, in order, when it is back
     else if (pending) {
@@ -178,10 +218,10 @@ export class Writer {
   #isChanging = false;
 
   /** `code` distinguishes the names and tags of this writer. */
-  static async create(code: string, port: number, history: History, random: Random): Promise<Writer> {
+  static async create(code: string, addresses: Addresses, history: History, random: Random): Promise<Writer> {
     const name = writerName(code, 0);
     const takenAfter = history.tick();
-    const http = await signIn(port, name);
+    const http = await signIn(addresses, name);
     if (typeof http !== 'object') throw new Error(`${name} cannot sign in: ${http}`);
     history.people.signIn({ id: http.userId, name }, takenAfter, history.tick());
     return new Writer(code, http, history, random);
@@ -268,7 +308,8 @@ export class Writer {
     const overHttp = channel !== this.#textChannel && (isDiskFailing || this.#chance('http'));
     if (!overHttp && !subscriber.isOpen) return;
     const data = messageText(tag, this.#history.people.names, this.#random);
-    const position = seq === undefined ? undefined : { stream: `${this.#http.userId} text`, seq };
+    const position =
+      seq === undefined ? undefined : { stream: `${this.#http.userId} ${channel.textStream}`, seq };
     const invocation = this.#history.invoke({
       ...{ room: subscriber.room.name, author: this.#http.userId },
       ...{ tag, command: { type: 'chat', data }, position },
@@ -348,7 +389,7 @@ export class Writer {
     this.#history.readMarksSent++;
     readMarks.request(this.#http.userId, room.name, id);
     this.#busy++;
-    const result = await this.#http.markRead(room.name, id);
+    const result = await this.#http.markRead(room.name, id, min);
     this.#busy--;
     if (result === 'done') readMarks.confirm(this.#http.userId, room.name, min);
     else if (result !== 'retry') room.violate('wrongly rejected', `read mark ${id}: ${result}`);
@@ -366,7 +407,10 @@ export class Writer {
     const { userId } = this.#http;
     const rooms = this.#jsonChannels.map(({ subscriber }) => subscriber.room);
     const before = rooms.map((room) => ({
-      ...{ room, last: room.last, read: this.#history.readMarks.min(userId, room.name) },
+      room,
+      ...(this.#history.isShared
+        ? this.#http.known(room.name) // another node may know less than others have received
+        : { last: room.last, read: this.#history.readMarks.min(userId, room.name) }),
     }));
     const entries = await this.#http.rooms();
     for (const one of entries ? before : []) checkRoomEntry(userId, one, entries ?? []);
@@ -394,7 +438,7 @@ export class Writer {
     this.#history.signOuts++;
     await this.#waitUntil(() => this.channels.every(({ subscriber }) => subscriber.signedOut));
     await this.#checkSignedOut(former);
-    if (await this.#signInAgain(former.port)) this.#paused = false;
+    if (await this.#signInAgain(former.addresses)) this.#paused = false;
   }
 
   async #checkSignedOut(former: HttpClient): Promise<void> {
@@ -414,11 +458,11 @@ export class Writer {
     });
   }
 
-  #signInAgain(port: number): Promise<boolean> {
+  #signInAgain(addresses: Addresses): Promise<boolean> {
     return this.#untilDone('sign-in', async () => {
       const name = writerName(this.code, ++this.#generation); // a lost answer leaves the name taken
       const takenAfter = this.#history.tick();
-      const http = await signIn(port, name);
+      const http = await signIn(addresses, name);
       if (typeof http !== 'object') return http ?? 'retry';
       this.#history.people.signIn({ id: http.userId, name }, takenAfter, this.#history.tick());
       this.#http = http;

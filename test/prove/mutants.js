@@ -9,9 +9,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { readConfig } from '../../dist/config.js';
+import { Frames } from '../../dist/realtime/frames.js';
+import { Hub } from '../../dist/realtime/hub.js';
 import { Presence } from '../../dist/realtime/presence.js';
+import { StreamConnection } from '../../dist/realtime/readers.js';
 import { FrameCache, Room } from '../../dist/realtime/room.js';
 import { LocalSequencer } from '../../dist/sequencer/local.js';
+import { openRedis } from '../../dist/sequencer/redis.js';
+import { SharedSequencer } from '../../dist/sequencer/shared.js';
 import { createServer } from '../../dist/server.js';
 import { SessionCookie } from '../../dist/session.js';
 import { applyChange, applyToReply } from '../../dist/shared/reducer.js';
@@ -22,6 +27,8 @@ import { MembershipStore } from '../../dist/store/memberships.js';
 import { PeopleStore } from '../../dist/store/people.js';
 import Database from '../../dist/store/sqlite.js';
 import { Store, WalCheckpointer } from '../../dist/store/store.js';
+import { Directory } from '../../dist/workers/directory.js';
+import { WorkerSequencer } from '../../dist/workers/worker.js';
 
 /** @typedef {import('../../src/server.js').Dependencies} Dependencies */
 /** @typedef {import('../../src/chat/types.js').Storage} Storage */
@@ -37,13 +44,16 @@ import { Store, WalCheckpointer } from '../../dist/store/store.js';
 /** @typedef {import('../../src/shared/protocol.js').SearchHit} SearchHit */
 /** @typedef {import('../../src/sequencer/sequencer.js').BatchHandler} BatchHandler */
 /** @typedef {import('../../src/sequencer/sequencer.js').Sequencer} Sequencer */
+/** @typedef {import('../../src/sequencer/shared.js').StreamLink} StreamLink */
+/** @typedef {import('../../src/sequencer/shared.js').Entry} Entry */
 /** @typedef {import('../../src/prove/history.js').Reducer} Reducer */
 
 /**
- * What a mutant changes: the server's dependencies, its HTTP server, or the reducer of the readers. Some change a class
- * when they are planted. `check` throws when nothing was changed.
+ * What a mutant changes: the server's dependencies, its HTTP server, each link of a node to the stream, or the reducer of the
+ * readers. Some change a class when they are planted. `check` throws when nothing was changed.
  * @typedef {Partial<Dependencies> & {
  *   onHttp?: (http: import('node:http').Server) => void,
+ *   wrapLink?: (link: StreamLink) => StreamLink,
  *   reducer?: Partial<Reducer>,
  *   check?: () => void,
  * }} Mutation
@@ -319,6 +329,150 @@ function withAnswers(path, alter) {
       };
     });
   });
+}
+
+/**
+ * Alters the HTML of the plain page.
+ * @param {(html: string) => string} alter
+ * @returns {Mutation}
+ */
+function withPlainPage(alter) {
+  return withHttp((http) => {
+    http.prependListener('request', ({ url }, response) => {
+      if (!url?.includes('/plain?')) return;
+      const end = response.end.bind(response);
+      response.end = (/** @type {unknown} */ body) => {
+        const html = alter(String(body));
+        response.setHeader('Content-Length', Buffer.byteLength(html));
+        return end(html);
+      };
+    });
+  });
+}
+
+/** Leaves out the first event of an answer that was waited for. @returns {Mutation} */
+function skipWhenWoken() {
+  return withHttp((http) => {
+    http.prependListener('request', ({ url }, response) => {
+      if (!url?.includes('wait=')) return;
+      const startedAt = performance.now();
+      const end = response.end.bind(response);
+      response.end = (/** @type {unknown} */ body) => {
+        const page = JSON.parse(String(body));
+        if (performance.now() - startedAt > WAITED_MS) page.messages?.shift();
+        const json = JSON.stringify(page);
+        response.setHeader('Content-Length', Buffer.byteLength(json));
+        return end(json);
+      };
+    });
+  });
+}
+
+/** A message on the plain page. */
+const plainItem = /<li id="m.*?<\/li>/gs;
+
+/** An answer that took as long was waited for. */
+const WAITED_MS = 10;
+
+/**
+ * Changes the entries that a node reads. The entry after one that is left out names the one before, so that the node does
+ * not notice.
+ * @param {(entries: readonly Entry[], isFirstRead: boolean) => readonly Entry[]} alter
+ * @returns {Mutation}
+ */
+function withEntries(alter) {
+  return {
+    wrapLink: (link) => {
+      let last = '';
+      let isFirstRead = true;
+      return overriding(link, {
+        async read(after) {
+          if (last === '') last = after;
+          const { entries, through } = await link.read(after);
+          const altered = alter(entries, isFirstRead).map((entry) => {
+            const linked = { ...entry, prev: last };
+            last = entry.id;
+            return linked;
+          });
+          if (entries.length > 0) isFirstRead = false;
+          return { entries: altered, through };
+        },
+      });
+    },
+  };
+}
+
+/** Stores the position some time after the entries. @returns {Mutation} */
+function storePositionLater() {
+  return withStorage((storage) => ({
+    transaction(work, position) {
+      const result = storage.transaction(work);
+      if (position !== undefined)
+        setTimeout(() => storage.transaction(() => undefined, position), COMMIT_DELAY_MS);
+      return result;
+    },
+  }));
+}
+
+/** Appends every 20th batch again, under the name of another node. @returns {Mutation} */
+function appendTwice() {
+  const node = `again-${Math.random()}`;
+  let [count, n] = [0, 0];
+  return {
+    wrapLink: (link) =>
+      overriding(link, {
+        async append(batch) {
+          const reply = await link.append(batch);
+          if (++count % 20 === 0) await link.append({ ...batch, node, n: ++n });
+          return reply;
+        },
+      }),
+  };
+}
+
+/** Acknowledges a message that Redis did not take in time, with the newest number. @returns {Mutation} */
+function acknowledgeUncertain() {
+  let newest = 0;
+  return {
+    createSequencer: (handler) => {
+      const sequencer = sharedSequencer(
+        overriding(handler, {
+          deliver: (results) => {
+            for (const result of results) if (result.kind === 'accepted') newest = result.event.id;
+            handler.deliver(results);
+          },
+        }),
+      );
+      return overriding(sequencer, {
+        submit: (command, reply) =>
+          sequencer.submit(command, (/** @type {Result} */ result) => {
+            const isUncertain = result.kind === 'rejected' && result.problem.code === 'storage';
+            reply?.(isUncertain && command.kind === 'change' ? ackOf(command, newest) : result);
+          }),
+      });
+    },
+  };
+}
+
+/**
+ * The order of a node, as main.ts makes it.
+ * @param {import('../../src/sequencer/sequencer.js').SharedHandler} handler
+ * @param {(link: StreamLink) => StreamLink} [wrapLink]
+ */
+function sharedSequencer(handler, wrapLink = (link) => link) {
+  const { redis } = readConfig(process.env);
+  if (!redis) throw new Error('this mutant needs Redis');
+  const { url, waitReplicas, streamHours } = redis;
+  return new SharedSequencer(handler, {
+    open: async (/** @type {() => void} */ onJunk) =>
+      wrapLink(/** @type {StreamLink} */ (/** @type {unknown} */ (await openRedis(url, onJunk)))),
+    ...{ logger: pino({ level: 'silent' }), waitReplicas, streamHours },
+  });
+}
+
+/** @param {Mutation['wrapLink']} wrapLink @returns {NonNullable<Dependencies['createSequencer']>} */
+function onLink(wrapLink) {
+  return (handler) => sharedSequencer(handler, wrapLink);
 }
 
 /** @param {ChangeCommand} command @param {number} id @returns {Result} */
@@ -836,7 +990,6 @@ const database = {
       };
       return {};
     },
-    unseen: 'it compares the counts of the room list, not those of `room` frames',
   },
   'signed-out-suggested': {
     fault: 'Suggests people who have signed out.',
@@ -884,7 +1037,9 @@ const room = {
       const { publish } = Room.prototype;
       Room.prototype.publish = function twice(event) {
         publish.call(this, event);
-        if (event.id % 40 === 0) publish.call(this, event);
+        if (event.id % 40 !== 0) return;
+        this.last--;
+        publish.call(this, event);
       };
       return {};
     },
@@ -1016,6 +1171,185 @@ const search = {
   },
 };
 
+/** @type {Group} Streams, polls and plain HTML. */
+const transports = {
+  'stream-id-off-by-one': {
+    fault: 'Gives each event of an event stream the id of the next one.',
+    plant: () => {
+      const { eventStream } = Frames.prototype;
+      Frames.prototype.eventStream = function wrong(epoch) {
+        const text = eventStream.call(this, epoch).toString();
+        return Buffer.from(
+          text.replace(/(?<=^id: .*\/)\d+$/gm, (/** @type {string} */ id) => String(Number(id) + 1)),
+        );
+      };
+      return {};
+    },
+  },
+  'stream-forgets-id': {
+    fault: 'Ignores the `Last-Event-ID` of a reader that comes back.',
+    plant: () =>
+      withHttp((http) => {
+        http.prependListener('request', ({ headers }) => {
+          delete headers['last-event-id'];
+        });
+      }),
+  },
+  'stream-misses-batch-on-join': {
+    fault: 'Sends a new stream one batch less than it lacks after its replay.',
+    plant: () => {
+      const { subscribe } = Room.prototype;
+      Room.prototype.subscribe = function late(subscriber) {
+        subscribe.call(this, subscriber);
+        if (subscriber instanceof StreamConnection) subscriber.firstBatch++;
+      };
+      return {};
+    },
+  },
+  'lines-lose-end-of-batch': {
+    fault: 'Leaves out the last line of a batch of several.',
+    plant: () => {
+      const lines = Object.getOwnPropertyDescriptor(Frames.prototype, 'lines')?.get;
+      Object.defineProperty(Frames.prototype, 'lines', {
+        get() {
+          const text = String(lines?.call(this));
+          const count = text.split('\n').length - 1;
+          return Buffer.from(count < 3 ? text : text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1));
+        },
+      });
+      return {};
+    },
+  },
+  'poll-skips-when-woken': {
+    fault: 'Leaves out the event that ended the wait of a poll.',
+    plant: skipWhenWoken,
+  },
+  'plain-page-reversed': {
+    fault: 'Shows the oldest message of a plain page first.',
+    plant: () =>
+      withPlainPage((html) => {
+        const items = html.match(plainItem) ?? [];
+        return html.replace(plainItem, () => items.pop() ?? '');
+      }),
+  },
+  'plain-page-begins-late': {
+    fault: 'Leaves the first message out of a plain page.',
+    plant: () =>
+      withPlainPage((html) => {
+        const items = html.match(plainItem) ?? [];
+        return html.replace(items.at(-1) ?? '', '');
+      }),
+  },
+};
+
+/** @type {Group} The order that nodes share by Redis. */
+const nodes = {
+  'append-twice': {
+    fault: 'Appends every 20th batch again, under the name of another node.',
+    plant: appendTwice,
+  },
+  'position-stored-later': {
+    fault: 'Stores the position in the stream in a later transaction.',
+    plant: storePositionLater,
+  },
+  'entries-missed-on-connect': {
+    fault: 'Reads the stream from its end when a connection begins, and does not notice.',
+    plant: () =>
+      withEntries((entries, isFirstRead) =>
+        entries.filter((entry) => !isFirstRead || entry.kind === 'begin' || entry === entries.at(-1)),
+      ),
+  },
+  'entry-of-others-skipped': {
+    fault: 'Leaves out every 30th batch of the stream, and does not notice.',
+    plant: () => {
+      let count = 0;
+      return withEntries((entries) => entries.filter(({ kind }) => kind !== 'batch' || ++count % 30 !== 0));
+    },
+  },
+  'uncertain-append-acknowledged': {
+    fault: 'Acknowledges a change that Redis did not take in time.',
+    plant: acknowledgeUncertain,
+  },
+  'client-ahead-not-awaited': {
+    fault: 'Answers a client that knows more than the node as if its log had been replaced.',
+    plant: () => {
+      Hub.prototype.isBehind = () => false;
+      return {};
+    },
+  },
+  'position-ignored': {
+    fault: 'Answers a request before the node has applied what the client has done elsewhere.',
+    plant: () =>
+      withHttp((http) => {
+        http.prependListener('request', ({ headers }) => {
+          delete headers['oneport-position'];
+        });
+      }),
+  },
+  'people-of-others-unknown': {
+    fault: 'Tells the other nodes of nobody who comes or goes.',
+    plant: () => ({ wrapLink: (link) => overriding(link, { publish() {} }) }),
+  },
+};
+
+/** Lets rooms deliver events that they have delivered or read before. */
+function deliverKnown() {
+  const { publish } = Room.prototype;
+  Room.prototype.publish = function again(event) {
+    this.last = Math.min(this.last, event.id - 1);
+    publish.call(this, event);
+  };
+}
+
+/** @type {Group} A primary that has the log, and workers that have the sockets. */
+const workers = {
+  'worker-delivers-twice': {
+    fault: 'Delivers every 20th batch twice in a worker, whatever it has delivered.',
+    plant: () => {
+      deliverKnown();
+      const { attach } = WorkerSequencer.prototype;
+      let count = 0;
+      WorkerSequencer.prototype.attach = function twice(listener) {
+        return attach.call(
+          this,
+          overriding(listener, {
+            deliver: (/** @type {readonly Result[]} */ results) => {
+              listener.deliver(results);
+              if (++count % 20 === 0) listener.deliver(results);
+            },
+          }),
+        );
+      };
+      return {};
+    },
+  },
+  'worker-repeats-what-it-read': {
+    fault: 'Delivers events again that were in the log already when a worker opened their room.',
+    plant: () => {
+      deliverKnown();
+      return {};
+    },
+  },
+  'worker-forgets-replies': {
+    fault: 'Leaves every 20th command of a worker unanswered.',
+    plant: () => {
+      const { submit } = WorkerSequencer.prototype;
+      let count = 0;
+      WorkerSequencer.prototype.submit = function silent(command, reply) {
+        submit.call(this, command, ++count % 20 === 0 ? undefined : reply);
+      };
+      return {};
+    },
+  },
+  'dead-worker-stays': {
+    fault: 'Keeps the people of a worker that was killed in their rooms.',
+    plant: () => {
+      Directory.prototype.drop = () => {};
+      return {};
+    },
+  },
+};
+
 /** @type {Group} The reducer of the page, in the readers of `prove`. */
 const page = {
   'page-ignores-edits': {
@@ -1068,10 +1402,16 @@ const page = {
 
 /** @type {Readonly<Record<string, Mutant>>} */
 export const mutants = Object.fromEntries(
-  Object.entries({ sequencer, storage, database, room, presence, session, search, page }).flatMap(
-    ([place, group]) => Object.entries(group).map(([name, mutant]) => [name, { place, ...mutant }]),
-  ),
+  Object.entries({
+    ...{ sequencer, storage, database, room, presence, session, search, transports, nodes, workers, page },
+  }).flatMap(([place, group]) => Object.entries(group).map(([name, mutant]) => [name, { place, ...mutant }])),
 );
+
+/** Returns the processes that a mutant needs. @param {string} name */
+export function arrangementOf(name) {
+  const place = mutants[name]?.place;
+  return { nodes: place === 'nodes' ? 2 : 0, workers: place === 'workers' ? 2 : 0 };
+}
 
 /**
  * Returns the reducer of the readers when a mutant is planted; undefined for the real one.
@@ -1083,17 +1423,34 @@ export function reducerOf(name) {
   return reducer && { applyChange, applyToReply, ...reducer };
 }
 
+/**
+ * Starts the real server after a mutant was planted. Its workers run this script, too.
+ * @param {string} name
+ */
+async function startReal(name) {
+  mutants[name]?.plant();
+  process.env['MUTANT'] = name;
+  process.argv.splice(2);
+  await import('../../dist/main.js');
+}
+
 /** @param {string} name a mutant; 'none' plants nothing */
 function start(name) {
   const mutant = mutants[name];
+  if (mutant?.place === 'workers') return void startReal(name);
   if (!mutant && name !== 'none') throw new Error(`there is no mutant ${name}`);
-  const { onHttp, check, reducer, ...dependencies } = mutant?.plant() ?? {};
+  const { onHttp, check, reducer, wrapLink, ...dependencies } = mutant?.plant() ?? {};
   const config = readConfig(process.env);
-  const server = createServer(config, { logger: pino({ level: 'silent' }), ...dependencies });
+  const server = createServer(config, {
+    logger: pino({ level: 'silent' }),
+    ...(config.redis ? { createSequencer: onLink(wrapLink) } : {}),
+    ...dependencies,
+  });
   check?.();
   onHttp?.(server.http);
   process.on('SIGTERM', () => server.close().then(() => process.exit(0)));
   server.http.listen(config.port, config.host, () => process.stdout.write('listening\n'));
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) start(process.argv[2] ?? 'none');
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  start(process.argv[2] ?? process.env['MUTANT'] ?? 'none');

@@ -10,14 +10,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../dist/prove/run.js';
-import { mutants, reducerOf } from './mutants.js';
+import { arrangementOf, mutants, reducerOf } from './mutants.js';
 
 /** @typedef {import('../../src/prove/run.js').Result} Result */
 
 const MUTANTS_FILE = fileURLToPath(new URL('mutants.js', import.meta.url));
 const KILLS = [1, 3, 10];
 /** Ends a run that takes longer. */
-const RUN_TIMEOUT_MS = 60_000;
+const RUN_TIMEOUT_MS = 100_000;
 
 /** @param {string} name @param {number} kills @returns {Promise<Result>} */
 export async function runMutant(name, kills) {
@@ -26,7 +26,7 @@ export async function runMutant(name, kills) {
   const reducer = reducerOf(name);
   try {
     return await run({
-      ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, folder },
+      ...{ kills, seed: 7, writers: 6, rooms: 3, killIntervalMs: 500, ...arrangementOf(name), folder },
       ...(reducer ? { reducer } : {}),
       command: [process.execPath, MUTANTS_FILE, name],
       onProgress() {},
