@@ -363,6 +363,10 @@ class Style {
   }
 }
 
+/** A list of people has at least the user, except while the client polls. */
+const unknownPeople =
+  'Long polling, the only way through here, does not tell who is here. /rooms shows how many.';
+
 const chatHelp = `  TEXT               says it
   /reply N TEXT      replies to message N
   /edit N TEXT       changes message N
@@ -446,6 +450,7 @@ class Chat {
 
   #onFrame(frame: ServerFrame): void {
     const faint = (text: string): string => this.#style.dim(text);
+    if (frame.type === 'hello') this.#people = [];
     if (frame.type === 'list') this.#people = frame.data.map(({ name }) => printable(name));
     if (frame.type === 'join' || frame.type === 'left') {
       const name = printable(frame.user.name);
@@ -501,7 +506,7 @@ class Chat {
       unread: () => this.#listRooms((unread) => unread > 0),
       join: () => this.#join(rest),
       search: () => this.#search(rest),
-      people: () => this.#print(this.#people.join(', ')),
+      people: () => this.#print(this.#people.join(', ') || unknownPeople),
       name: () => this.#room.signIn(rest),
       help: () => this.#print(chatHelp),
     };

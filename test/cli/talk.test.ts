@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { printable } from '../../src/cli/talk.js';
+import { BLOCKED, BUFFER, Nginx } from '../connect/nginx.js';
 import { Door, hasTool, startChat, temporaryFolder } from '../harness.js';
 import { freePort, ROOT, startServer } from '../process.js';
 
@@ -161,6 +162,26 @@ describe.runIf(hasTool('script'))('talk on a terminal', () => {
     types('/quit');
     expect((await ended).code).toBe(0);
   });
+});
+
+describe.runIf(hasTool('script') && hasTool('nginx'))('talk that has to poll', () => {
+  it('says that it cannot tell who is here', async () => {
+    const chat = await startChat();
+    const nginx = new Nginx(await freePort(), chat.port);
+    await nginx.start({ ...BLOCKED, rest: BUFFER });
+    const bob = await (await chat.signIn('Bob')).enters('ops');
+    bob.says('hello');
+    const { child, ended } = talk(['--name', 'Ann', nginx.door.origin, 'ops'], temporaryFolder(), true);
+    let seen = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      seen += chunk.toString();
+    });
+    await expect.poll(() => seen, { timeout: 15_000 }).toContain('hello');
+    child.stdin?.write('/people\r');
+    await expect.poll(() => seen, { timeout: 15_000 }).toContain('does not tell who is here');
+    child.stdin?.write('/quit\r');
+    expect((await ended).code).toBe(0);
+  }, 40_000);
 });
 
 describe('printable', () => {
