@@ -1,7 +1,16 @@
 /** The process: exit codes of a start that fails, few file descriptors, closed output pipes. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -132,6 +141,16 @@ describe('the start', () => {
     const [code, message] = await failToStart({ PORT: '80' }, without);
     expect(code).toBe(77);
     expect(message).toMatch(/port 80\. Set PORT to 1024 or more/);
+  });
+});
+
+describe('--version', () => {
+  it('prints the version of package.json', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const result = spawnSync(process.execPath, [join(ROOT, 'dist/main.js'), '--version'], {
+      encoding: 'utf8',
+    });
+    expect([result.status, result.stdout]).toEqual([0, `${version}\n`]);
   });
 });
 

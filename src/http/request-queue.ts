@@ -1,6 +1,7 @@
 /**
  * Shares the event loop between the addresses that send requests. Without it, an address with a few hundred requests at once
- * would delay everybody by their sum.
+ * would delay everybody by their sum. The address whose requests took the least time comes first, so that a cheap request does
+ * not wait for an expensive one of each address of an attack.
  */
 import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
@@ -13,8 +14,12 @@ const maxPerTurn = 16;
 
 export class RequestQueue {
   readonly #proxies: BlockList;
-  /** What waits for its turn, by address. The address that comes next is the first. */
+  /** What waits for its turn, by address, the address that was served last at the end. */
   readonly #waiting = new Map<string, (() => void)[]>();
+  /** Milliseconds that the requests of each address took since the queue was empty. */
+  readonly #used = new Map<string, number>();
+  /** Whose request is running, and since when, as performance.now(). */
+  #running: { readonly network: string; readonly since: number } | undefined;
   /** When the first request of this iteration began, as performance.now(); 0 when none did. */
   #turnStart = 0;
 
@@ -54,17 +59,40 @@ export class RequestQueue {
    */
   readonly #endTurn = (): void => {
     this.#turnStart = 0;
-    if (this.#waiting.size === 0) return;
-    for (let n = 0; n < maxPerTurn; n++) setImmediate(this.#runFirst);
+    this.#noteUse();
+    if (this.#waiting.size === 0) {
+      this.#used.clear();
+      return;
+    }
+    for (let n = 0; n < maxPerTurn; n++) setImmediate(this.#runNext);
   };
 
-  readonly #runFirst = (): void => {
-    const [first] = this.#waiting;
-    if (!first || !this.#hasTime()) return;
-    const [network, queue] = first;
+  readonly #runNext = (): void => {
+    this.#noteUse();
+    const network = this.#leastUsed();
+    if (network === undefined || !this.#hasTime()) return;
+    const queue = this.#waiting.get(network) ?? [];
     const run = queue.shift();
     this.#waiting.delete(network);
     if (queue.length > 0) this.#waiting.set(network, queue); // behind the others
+    this.#running = { network, since: performance.now() };
     run?.();
   };
+
+  /** Counts the time since the last request began. */
+  #noteUse(): void {
+    if (!this.#running) return;
+    const { network, since } = this.#running;
+    this.#used.set(network, (this.#used.get(network) ?? 0) + performance.now() - since);
+    this.#running = undefined;
+  }
+
+  #leastUsed(): string | undefined {
+    let [first, least]: [string | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
+    for (const network of this.#waiting.keys()) {
+      const used = this.#used.get(network) ?? 0;
+      if (used < least) [first, least] = [network, used];
+    }
+    return first;
+  }
 }

@@ -43,7 +43,8 @@ const writesPerSlice = 128;
 /** After a batch, a room waits `factor` times as long as the write took: see Broadcaster. */
 const flushDelay = { factor: 2, minMs: 1, maxMs: 25 } as const;
 const replayPageEvents = 256;
-const replayPageBytes = 128 * 1024;
+/** A page is one step of the scheduler. Reading and encoding it takes about a millisecond. */
+const replayPageBytes = 32 * 1024;
 
 export class Room {
   readonly name: string;
@@ -312,7 +313,7 @@ export class ReplayQueue {
     const { connection } = replay;
     const page = connection.open ? readPage(connection, replay.after) : undefined;
     if (!page) return;
-    const drained = connection.writePage(Frames.join([...greeting, ...page.frames]));
+    const drained = writeFrames(connection, [...greeting, ...page.frames]);
     replay.after = page.last;
     if (page.last === connection.room.last) {
       const ending = replay.ending();
@@ -321,6 +322,32 @@ export class ReplayQueue {
     } else if (drained) this.#enqueue(replay);
     else connection.onDrain(() => this.#enqueue(replay));
   }
+}
+
+/** Bytes of a frame from which on it is written alone. */
+const longFrameBytes = 4096;
+
+/**
+ * Writes long frames one by one, so that all readers share the bytes of the cache, and short ones together. Returns whether the
+ * next page may follow at once.
+ */
+function writeFrames(connection: ReplayConnection, frames: readonly Frames[]): boolean {
+  let drained = true;
+  let short: Frames[] = [];
+  const flush = (): void => {
+    if (short.length > 0) drained = connection.writePage(Frames.join(short));
+    short = [];
+  };
+  for (const frame of frames) {
+    if (frame.byteLength < longFrameBytes) {
+      short.push(frame);
+      continue;
+    }
+    flush();
+    drained = connection.writePage(frame);
+  }
+  flush();
+  return drained;
 }
 
 /** Returns a page. Closes the connection when the log cannot be read; the client reconnects and asks again. */

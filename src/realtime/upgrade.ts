@@ -41,7 +41,7 @@ const wsOptions: ServerOptions & { readonly closeTimeout: number } = {
 };
 
 /** Milliseconds of each turn for opening sockets, and of one read transaction. */
-const admitBudgetMs = 4;
+const admitBudgetMs = 2;
 const admitStepMs = 1;
 
 /**

@@ -1,5 +1,5 @@
 /** A backup of this folder's database. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { restore } from '../../src/store/backup.js';
@@ -34,6 +34,18 @@ describe('restore', { timeout: 60_000 }, () => {
     expect(await back.sees({ type: 'hello' })).toMatchObject({ complete: false, last: 5 });
     back.says('again');
     await back.sees({ id: 6, data: 'again' });
+  });
+
+  it.runIf(process.getuid?.() === 0)('gives every file to the owner of the folder', async () => {
+    const nobody = 65_534;
+    const backup = await backupOf(await folderWith(2));
+    const folder = await folderWith(1);
+    for (const path of [folder, ...readdirSync(folder).map((name) => join(folder, name))])
+      chownSync(path, nobody, nobody);
+    expect(await oneport(['restore', backup], folder)).toMatchObject({ code: 0 });
+    const owners = readdirSync(folder).map((name) => [name, statSync(join(folder, name)).uid]);
+    expect(owners).toContainEqual(['oneport.db', nobody]);
+    expect(owners.filter(([, uid]) => uid !== nobody)).toEqual([]);
   });
 
   it('keeps the previous database, with the content of its write-ahead log', async () => {

@@ -208,6 +208,43 @@ describe('a page of history', () => {
   });
 });
 
+describe('a connection', () => {
+  it('is kept longer than proxies keep idle connections', async () => {
+    const chat = await startChat();
+    expect((await chat.visitor().get('/healthz')).headers.get('keep-alive')).toBe('timeout=125');
+  });
+});
+
+describe('a room of long messages', () => {
+  it('is replayed to 32 readers at once, whole, in four seconds of processor time', {
+    timeout: 60_000,
+  }, async () => {
+    const chat = await startChat({ env: { SEND_BUFFER: '0' } });
+    const ann = await chat.signIn('Ann');
+    const room = await ann.enters('lobby');
+    for (let n = 0; n < 500; n++) room.says('😀'.repeat(4000));
+    await room.seesAll({ type: 'chat' }, 500, 20_000);
+    const before = process.cpuUsage();
+    const read = async (): Promise<void> => {
+      const reader = await dial(chat.port);
+      reader.write(
+        `GET /api/rooms/lobby/events?after=0 HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\nCookie: ${ann.cookie}\r\n\r\n`,
+      );
+      let tail: Buffer = Buffer.alloc(0);
+      await new Promise<void>((resolve) => {
+        reader.on('data', (chunk: Buffer) => {
+          const seam = Buffer.concat([tail, chunk.subarray(0, 16)]);
+          if (chunk.includes('{"id":500,') || seam.includes('{"id":500,')) resolve();
+          tail = chunk.subarray(-16);
+        });
+      });
+    };
+    await Promise.all(Array.from({ length: 32 }, read));
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(4);
+  });
+});
+
 describe('an upgrade that is refused', () => {
   it('ends its connection', async () => {
     const chat = await startChat();
