@@ -440,7 +440,7 @@ function createAnswer(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, order, sessionCookie, onSeen, onReadError, read, telemetry }: Chat,
+  { hub, order, sessionCookie, onReadError, read, telemetry }: Chat,
   { isDraining, isFull, connections, addresses }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
@@ -450,7 +450,6 @@ function attachUpgrade(
     sessionCookie,
     hub,
     telemetry,
-    onSeen,
     read,
     onError: (error) => {
       onReadError(error);

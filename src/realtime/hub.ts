@@ -54,6 +54,8 @@ const behindTimeoutMs = 5000;
 
 /** An open socket keeps its owner's name at least this often. */
 const seenCycleSeconds = 600;
+/** New connections that are noted each second: some milliseconds of applying. */
+const maxArrivalsPerSecond = 500;
 
 export class Hub {
   /** Every connection by its WebSocket or response; a PollConnection by itself. */
@@ -75,6 +77,8 @@ export class Hub {
   /** What each address has posted lately. */
   readonly #addressBuckets = new Map<string, TokenBucket>();
   #seenCursor = this.#users.values();
+  /** Users whose new connection was not noted yet. */
+  readonly #arrived = new Set<ConnectedUser>();
   readonly #throttler = new Throttler(this.scheduler);
   /** Sockets over their limit that have sent something in this iteration of the event loop. */
   readonly #pausedForTurn = new Set<WebSocketConnection>();
@@ -184,6 +188,7 @@ export class Hub {
     if (this.peers && !hasConnectionIn(user, room)) this.peers.joined(room.name, user.profile);
     this.connections.set(key, connection);
     user.addConnection(connection);
+    this.#arrived.add(user);
     this.#idle.delete(user);
     this.memberships.onEnter(user, room.name);
     const join = room.presence.enter(user);
@@ -305,8 +310,15 @@ export class Hub {
     return after > this.#deps.log.last(room);
   }
 
-  /** Updates the last-seen times of connected users: some each second, all of them within `seenCycleSeconds`. */
+  /**
+   * Updates the last-seen times of those who connected, and of each connected user within `seenCycleSeconds`. Together once a
+   * second, because a commit for each few of thousands who reconnect would hold the others up.
+   */
   #noteConnected(): void {
+    for (const user of [...this.#arrived].slice(0, maxArrivalsPerSecond)) {
+      this.#arrived.delete(user);
+      this.#deps.onSeen(user.profile);
+    }
     for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
       const { done, value: user } = this.#seenCursor.next();
       if (done) this.#seenCursor = this.#users.values();

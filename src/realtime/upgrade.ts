@@ -22,7 +22,7 @@ import {
 } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseResumePosition, parseRoomSegment, type ResumePosition } from '../shared/parse.js';
-import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
+import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
 import { discardInput } from './connection.js';
 import type { Hub } from './hub.js';
@@ -62,8 +62,6 @@ export interface UpgradeDeps {
   readonly onError: (error: unknown) => void;
   /** Runs `work` in one read transaction, because a lock for each read would cost as much as the read. */
   readonly read: (work: () => void) => void;
-  /** Updates the user's last-seen time. */
-  readonly onSeen: (user: User) => void;
 }
 
 interface UpgradeClient {
@@ -210,7 +208,7 @@ export class UpgradeHandler {
     { room, resume }: UpgradeTarget,
     { cookie, address, isProxy }: UpgradeClient,
   ): void {
-    const { sessionCookie, hub, onSeen } = this.#deps;
+    const { sessionCookie, hub } = this.#deps;
     const session = sessionCookie.verify(cookie);
     if (!session && address !== undefined) this.#unauthenticated.add(ws, address);
     const user = session && hub.user(session.user);
@@ -219,7 +217,6 @@ export class UpgradeHandler {
     else if (!user.allowConnect(performance.now())) this.#closeWith(ws, socket, CLOSE.tooFast);
     else if (!user.isBelowConnectionLimit) this.#closeWith(ws, socket, CLOSE.tooManyConnections);
     else {
-      onSeen(session.user);
       hub.open(
         {
           ws,
