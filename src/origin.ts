@@ -38,8 +38,10 @@ function schemesOf({ headers, socket }: IncomingMessage, proxies: BlockList): re
 }
 
 /**
- * Returns false for a request that RFC 9112 calls invalid and Node lets through: another version of HTTP, a target that is
- * none, no Host (Node misses that in an upgrade), two of them, one that is no host, or chunks in HTTP/1.0.
+ * Returns false for a request that RFC 9112 calls invalid and Node lets through:
+ * - another version of HTTP, or chunks in HTTP/1.0
+ * - an invalid target
+ * - no Host (Node misses that in an upgrade), several, or an invalid one
  */
 export function isValidRequest(request: IncomingMessage): boolean {
   const { httpVersion, headers, url = '' } = request;

@@ -478,7 +478,7 @@ function createAnswer(
 function attachUpgrade(
   server: http.Server,
   config: Config,
-  { hub, order, sessionCookie, onSeen, onReadError, read, telemetry, primary }: Chat,
+  { hub, order, sessionCookie, onReadError, read, telemetry, primary }: Chat,
   { isDraining, isFull, connections, addresses }: ServerState,
   logger: Logger,
 ): UpgradeHandler {
@@ -489,7 +489,6 @@ function attachUpgrade(
     sessionCookie,
     hub,
     telemetry,
-    onSeen,
     read,
     onError: (error) => {
       onReadError(error);

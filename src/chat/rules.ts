@@ -1,6 +1,6 @@
 /**
- * The rules. Invariant: applying is deterministic. The same commands in the same order give the same storage on every
- * node, so the rules use no clock, no randomness and no I/O but the storage.
+ * The rules. Invariant: the same commands in the same order give the same storage on every node. So the rules use no clock,
+ * no randomness and no I/O but the storage.
  */
 import { mentionsIn } from '../shared/mentions.js';
 import { dayMs, type ErrorCode, LIMITS, type Problem, type User } from '../shared/protocol.js';

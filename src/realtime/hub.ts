@@ -61,6 +61,8 @@ const behindTimeoutMs = 5000;
 
 /** An open socket keeps its owner's name at least this often. */
 const seenCycleSeconds = 600;
+/** Visits that are noted each second: some milliseconds of applying. */
+const maxSeenPerSecond = 500;
 
 export class Hub {
   /** Every connection by its WebSocket or response; a PollConnection by itself. */
@@ -82,6 +84,8 @@ export class Hub {
   /** What each address has posted lately. */
   readonly #addressBuckets = new Map<string, TokenBucket>();
   #seenCursor = this.#users.values();
+  /** Users who connected, and whose last-seen time is not updated yet. */
+  readonly #seenQueue = new Set<ConnectedUser>();
   readonly #throttler = new Throttler(this.scheduler);
   /** Sockets over their limit that have sent something in this iteration of the event loop. */
   readonly #pausedForTurn = new Set<WebSocketConnection>();
@@ -199,6 +203,7 @@ export class Hub {
     if (this.peers && !hasConnectionIn(user, room)) this.peers.joined(room.name, user.profile);
     this.connections.set(key, connection);
     user.addConnection(connection);
+    this.#seenQueue.add(user);
     this.#idle.delete(user);
     this.memberships.onEnter(user, room.name);
     const join = room.presence.enter(user);
@@ -322,8 +327,15 @@ export class Hub {
     return after > delivered && (this.#deps.hasNodes === true || after <= stored);
   }
 
-  /** Updates the last-seen times of connected users: some each second, all of them within `seenCycleSeconds`. */
+  /**
+   * Updates the last-seen times of those who connected, and of each connected user within `seenCycleSeconds`. Together once a
+   * second, because a commit for each few of thousands who reconnect would hold the others up.
+   */
   #noteConnected(): void {
+    for (const user of [...this.#seenQueue].slice(0, maxSeenPerSecond)) {
+      this.#seenQueue.delete(user);
+      this.#deps.onSeen(user.profile);
+    }
     for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
       const { done, value: user } = this.#seenCursor.next();
       if (done) this.#seenCursor = this.#users.values();

@@ -22,7 +22,7 @@ import {
 } from '../origin.js';
 import type { SessionCookie } from '../session.js';
 import { parseResumePosition, parseRoomSegment, type ResumePosition } from '../shared/parse.js';
-import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL, type User } from '../shared/protocol.js';
+import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
 import { discardInput } from './connection.js';
 import type { Hub } from './hub.js';
@@ -64,8 +64,6 @@ export interface UpgradeDeps {
   readonly onError: (error: unknown) => void;
   /** Runs `work` in one read transaction, because a lock for each read would cost as much as the read. */
   readonly read: (work: () => void) => void;
-  /** Updates the user's last-seen time. */
-  readonly onSeen: (user: User) => void;
 }
 
 /** Whose limits a connection counts for. */
@@ -268,7 +266,7 @@ export class UpgradeHandler {
     { room, resume }: UpgradeTarget,
     { cookie, address, isProxy, refusal: counted }: UpgradeClient,
   ): void {
-    const { sessionCookie, hub, onSeen } = this.#deps;
+    const { sessionCookie, hub } = this.#deps;
     const session = sessionCookie.verify(cookie);
     if (!session && address !== undefined) this.#unauthenticated.add(ws, address);
     const user = session && hub.user(session.user);
@@ -279,7 +277,6 @@ export class UpgradeHandler {
     else if (refusal === 'rate') this.#closeWith(ws, socket, CLOSE.tooFast);
     else if (refusal !== null) this.#closeWith(ws, socket, CLOSE.tooManyConnections);
     else {
-      onSeen(session.user);
       hub.open(
         {
           ws,

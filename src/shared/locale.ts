@@ -57,8 +57,8 @@ export function acceptedLanguages(header: string): readonly string[] {
 }
 
 /**
- * Counts as a language with the digits 0 to 9 writes them: 2,000. Making an Intl.NumberFormat takes longer than all that is
- * done before the page is drawn (25 ms of a good processor, four times as long on a phone): it is made for the first thousand.
+ * Formats counts with the digits 0 to 9 and the language's separators: 2,000. Creates the Intl.NumberFormat with the first
+ * count over 999, because that takes 25 ms, and 100 ms on a phone: longer than drawing the page.
  */
 export function countFormatter(language: string): (count: number) => string {
   let format: Intl.NumberFormat | undefined;

@@ -96,8 +96,8 @@ export function openDatabase(file: string, report?: MigrationReport): Database.D
 }
 
 /**
- * Syncs the write-ahead log. A server that was killed between writing a commit and syncing it has told nobody of it, but this
- * server shows it from now on, so it must outlast a power cut.
+ * Syncs the write-ahead log. The previous server may have been killed between writing a commit and syncing it. This server
+ * shows that commit, so it must survive a power cut.
  */
 function syncLog(file: string): void {
   if (existsSync(`${file}-wal`)) syncFile(`${file}-wal`);
@@ -202,7 +202,7 @@ function migrate(db: Database.Database, report?: MigrationReport): void {
 }
 
 /**
- * Another server holds the lock on the data folder. The lock is SQLite's lock on a file of its own: the kernel releases it
+ * Another server holds the lock on the data folder. It is SQLite's lock on a file of its own. The kernel releases it
  * however the process ends, and it does not block readers of the database (backup, verify).
  */
 export class LockedError extends Error {}

@@ -1,7 +1,8 @@
 /**
- * The service worker: opens the page offline. Invariants: a page from the network has priority over the cached
- * one; files with a hash in their name are fetched once; each version has its own cache, deleted after the last
- * page of that version.
+ * The service worker: opens the page offline. Invariants:
+ * - A page from the network has priority over the cached one.
+ * - Files with a hash in their name are fetched once.
+ * - Each version has its own cache, which is deleted after the last page of that version.
  */
 export type {}; // makes this a module, so that `self` can be redeclared
 

@@ -6,6 +6,7 @@ import { Hub } from '../../src/realtime/hub.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
 
 function startHub(after: () => readonly RoomEvent[] = () => []) {
+  const seen: string[] = [];
   const hub = new Hub({
     log: { last: () => 0, after },
     epoch: 'e',
@@ -13,7 +14,7 @@ function startHub(after: () => readonly RoomEvent[] = () => []) {
     now: () => 0,
     submit: () => {},
     countUnread: () => undefined,
-    onSeen: () => {},
+    onSeen: ({ name }) => seen.push(name),
   });
   const enter = (name: string) => {
     const closed = (): void => hub.close(ws as never);
@@ -48,7 +49,7 @@ function startHub(after: () => readonly RoomEvent[] = () => []) {
     };
     return { connection, leave: closed, allSent };
   };
-  return { hub, enter };
+  return { hub, enter, seen };
 }
 
 describe('the hub', () => {
@@ -59,6 +60,16 @@ describe('the hub', () => {
     expect(await ann.allSent()).not.toContain('"left"');
     bob.connection.ping();
     expect(await ann.allSent()).toContain('"left"');
+  });
+
+  it('notes who connected once a second, some hundreds at a time, also when they have left', () => {
+    const { hub, enter, seen } = startHub();
+    for (let n = 0; n < 700; n++) enter(`user ${n}`).leave();
+    expect(seen).toEqual([]);
+    hub.everySecond();
+    expect(seen.length).toBeLessThan(700);
+    hub.everySecond();
+    expect(new Set(seen).size).toBe(700);
   });
 
   it('does not tell at once that a user left whose socket was closed', async () => {

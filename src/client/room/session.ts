@@ -144,7 +144,7 @@ export class RoomSession {
 
   /**
    * The messages of these numbers are visible, from first to last. After a jump nothing is marked as read until
-   * the user is back at the read position or at the end, because the messages in between were not seen.
+   * the user is back at the read position or at the end. They have not seen the messages in between.
    */
   markRead(first: number, last: number): void {
     const t = this.room.timeline.peek();
