@@ -159,12 +159,15 @@ class PolledPages {
     if (known?.last === this.#deps.log.last(room)) return known.json;
     const page = messagesPage(room, request, this.#deps);
     const json = JSON.stringify(page);
+    if (this.#pages.size >= maxPolledPages) this.#pages.clear();
     if (this.#pages.size === 0) setTimeout(() => this.#pages.clear(), pollAnswersMs).unref();
     this.#pages.set(key, { last: page.last, json });
     return json;
   }
 }
 
+/** Polls that wait for an event lack the same few, so more pages belong to clients that ask for other numbers. */
+const maxPolledPages = 32;
 /** How long it takes at most to answer all polls of a room. No longer, because a page that is kept may hold expired text. */
 const pollAnswersMs = 1000;
 

@@ -1,7 +1,7 @@
 /** Readers over HTTP at several processes of one chat: they resume, wait and are present as with one. */
 import { describe, expect, it } from 'vitest';
 import { oneport } from '../cli/commands.js';
-import { type Chat, type Frame, hasTool, type Visitor } from '../harness.js';
+import { type Chat, type Frame, hasTool, startChat, type Visitor } from '../harness.js';
 import { at, startRedis, type TestRedis, twoNodes, untilReady } from '../redis.js';
 
 const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
@@ -15,9 +15,20 @@ interface Arrangement {
   start(): Promise<readonly [a: Chat, b: Chat]>;
 }
 
-const arrangements: readonly Arrangement[] = [
-  { name: 'two nodes', isAvailable: hasRedis, start: async () => twoNodes(await startRedis()) },
-];
+/** What `startChat` starts with ARRANGEMENT=workers: connections go to its workers in turn. */
+const workers: Arrangement = {
+  name: 'two workers',
+  isAvailable: true,
+  start: async () => {
+    const chat = await startChat();
+    return [chat, chat];
+  },
+};
+
+const arrangements: readonly Arrangement[] =
+  process.env['ARRANGEMENT'] === 'workers'
+    ? [workers]
+    : [{ name: 'two nodes', isAvailable: hasRedis, start: async () => twoNodes(await startRedis()) }];
 
 async function says(author: Visitor, data: string, cid = data.replaceAll(' ', '-')): Promise<void> {
   expect((await author.post(messages, { data, cid })).status).toBe(201);
@@ -192,5 +203,5 @@ describe.skipIf(!hasRedis)('readers over HTTP, when the epoch changes', () => {
     const again = await at(b, ann).reads('lobby', { headers });
     expect(await again.sees({ type: 'hello' })).toMatchObject({ complete: false, epoch: b.server.epoch });
     await again.sees({ id: 1, data: 'one' });
-  });
+  }, 40_000);
 });

@@ -284,6 +284,21 @@ describe('a poll', () => {
     expect(await four).toMatchObject({ messages: [{ id: 4 }] });
   });
 
+  it('answers with the page of its own number, however many others ask', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    for (let n = 1; n <= 40; n++) await says(ann, `m${n}`);
+    for (let round = 0; round < 2; round++)
+      for (let after = 0; after < 40; after++) {
+        const { messages } = await polls(ann, after, 1);
+        expect(messages).toHaveLength(40 - after);
+        expect(messages).toMatchObject([
+          { id: after + 1 },
+          ...Array.from({ length: 39 - after }, () => ({})),
+        ]);
+      }
+  });
+
   it('answers without messages when the time is over, and at once for a number that the log does not have', async () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
