@@ -235,6 +235,13 @@ describe('a room', () => {
     await witness.sees({ type: 'chat', cid: witness.says('still here') });
   });
 
+  it('closes a flood of pong frames with 4429 at the default limits', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const flood = await (await chat.signIn('Ann')).enters('lobby');
+    for (let n = 0; n < 3000; n++) flood.ws.pong();
+    expect(await flood.closed).toBe(4429);
+  });
+
   it('answers the first 200 pings at once, and 50 more each second', async () => {
     const advance = controlClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
