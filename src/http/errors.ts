@@ -44,6 +44,10 @@ export function errorHandler({ logger, telemetry, onError }: ErrorDeps, page: Er
         throw new HttpError(405, 'wrong_method', 'Method not allowed.');
     } catch (error) {
       const httpError = toHttpError(error);
+      if (httpError.status < 500 && ctx.req.socket.destroyed) {
+        ctx.respond = false; // its client has gone, perhaps with a thousand others
+        return;
+      }
       if (loggedCodes.has(httpError.code))
         telemetry.warnRefused(httpError.code, { status: httpError.status });
       else telemetry.refused(httpError.code);

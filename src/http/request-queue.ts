@@ -16,7 +16,10 @@ export class RequestQueue {
   readonly #proxies: BlockList;
   /** What waits for its turn, by address, the address that was served last at the end. */
   readonly #waiting = new Map<string, (() => void)[]>();
-  /** Milliseconds that the requests of each address took since the queue was empty. */
+  /**
+   * Milliseconds that the requests of each waiting address took. It begins with the least that another has, so that who comes
+   * now and then is served soon, and nobody saves up time.
+   */
   readonly #used = new Map<string, number>();
   /** Whose request is running, and since when, as performance.now(). */
   #running: { readonly network: string; readonly since: number } | undefined;
@@ -41,7 +44,10 @@ export class RequestQueue {
     const network = networkOf(addressOf(request, this.#proxies));
     const queue = this.#waiting.get(network);
     if (queue) queue.push(run);
-    else this.#waiting.set(network, [run]);
+    else {
+      this.#used.set(network, this.#used.get(this.#leastUsed() ?? '') ?? 0);
+      this.#waiting.set(network, [run]);
+    }
   }
 
   #hasTime(): boolean {
@@ -60,10 +66,7 @@ export class RequestQueue {
   readonly #endTurn = (): void => {
     this.#turnStart = 0;
     this.#noteUse();
-    if (this.#waiting.size === 0) {
-      this.#used.clear();
-      return;
-    }
+    if (this.#waiting.size === 0) return;
     for (let n = 0; n < maxPerTurn; n++) setImmediate(this.#runNext);
   };
 
@@ -83,7 +86,9 @@ export class RequestQueue {
   #noteUse(): void {
     if (!this.#running) return;
     const { network, since } = this.#running;
-    this.#used.set(network, (this.#used.get(network) ?? 0) + performance.now() - since);
+    if (this.#waiting.has(network))
+      this.#used.set(network, (this.#used.get(network) ?? 0) + performance.now() - since);
+    else this.#used.delete(network);
     this.#running = undefined;
   }
 

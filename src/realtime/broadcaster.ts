@@ -8,8 +8,8 @@
 import type { Room } from './room.js';
 import type { Scheduler } from './scheduler.js';
 
-/** Milliseconds of each turn for writing to rooms. */
-const writeBudgetMs = 4;
+/** Milliseconds of each turn for writing to rooms. Writing comes first, and leaves half of the turn to others. */
+const writeBudgetMs = 2;
 /** Milliseconds between two checks of delayed rooms. */
 const delayCheckMs = 2;
 
@@ -32,7 +32,7 @@ export class Broadcaster {
   }
 
   run(): void {
-    if (this.#rooms.length > 0) this.#scheduler.runSliced(this.#writeNext, writeBudgetMs);
+    if (this.#rooms.length > 0) this.#scheduler.runSliced(this.#writeNext, writeBudgetMs, true);
   }
 
   /** Resolves when every pending frame of every room is written. */

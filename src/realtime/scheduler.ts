@@ -10,12 +10,18 @@
  */
 export type Step = (now: number) => boolean;
 
+interface Task {
+  readonly budgetMs: number;
+  /** It gets the first slice of each turn. */
+  readonly isFirst: boolean;
+}
+
 /** Milliseconds after which no further slice begins in this iteration of the event loop. */
 const turnMs = 4;
 
 export class Scheduler {
-  /** Waiting tasks with their budgets, first come first served. */
-  readonly #queue = new Map<Step, number>();
+  /** Waiting tasks, first come first served. */
+  readonly #queue = new Map<Step, Task>();
   /** When the current turn ends; 0 while there is none. */
   #turnEndsAt = 0;
   #running = false;
@@ -23,10 +29,10 @@ export class Scheduler {
   /**
    * Calls `step` until it returns false: for at most `budgetMs` at a time, in turns with the other tasks. The budgets
    * are the shares of the tasks. The first slice runs at once while the turn has time left. A `step` that waits already
-   * is not added again.
+   * is not added again. `isFirst`: it gets the first slice of each turn, and leaves time for others when its budget does.
    */
-  runSliced(step: Step, budgetMs: number): void {
-    this.#queue.set(step, budgetMs);
+  runSliced(step: Step, budgetMs: number, isFirst = false): void {
+    this.#queue.set(step, { budgetMs, isFirst });
     if (this.#running) return;
     if (this.#turnEndsAt === 0) this.#beginTurn();
     if (performance.now() < this.#turnEndsAt) this.#runQueue();
@@ -41,6 +47,11 @@ export class Scheduler {
     this.#turnEndsAt = 0;
     if (this.#queue.size === 0) return;
     this.#beginTurn();
+    for (const [step, task] of [...this.#queue]) {
+      if (task.isFirst) continue;
+      this.#queue.delete(step);
+      this.#queue.set(step, task); // behind those that are first
+    }
     this.#runQueue();
   };
 
@@ -48,9 +59,9 @@ export class Scheduler {
   #runQueue(): void {
     this.#running = true;
     try {
-      for (const [step, budgetMs] of this.#queue) {
+      for (const [step, task] of this.#queue) {
         this.#queue.delete(step);
-        if (runSlice(step, budgetMs)) this.#queue.set(step, budgetMs); // the loop comes to it again
+        if (runSlice(step, task.budgetMs)) this.#queue.set(step, task); // the loop comes to it again
         if (performance.now() >= this.#turnEndsAt) return;
       }
     } finally {

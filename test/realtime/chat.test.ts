@@ -1,7 +1,6 @@
 /** A room over real sockets. */
 import Keygrip from 'keygrip';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { WebSocketConnection } from '../../src/realtime/connection.js';
 import { UserThrottle } from '../../src/realtime/throttle.js';
 import { controlClock, startChat } from '../harness.js';
 
@@ -181,17 +180,18 @@ describe('a room', () => {
   it('takes a burst of 1,900 in order without loss, and pauses reading when more arrives two seconds later', async () => {
     let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
-    const pauses = vi.spyOn(WebSocketConnection.prototype, 'pause');
+    const pauses = vi.spyOn(UserThrottle.prototype, 'shouldPause');
     const queued = vi.spyOn(UserThrottle.prototype, 'queueFrame');
     onTestFinished(() => [clock, pauses, queued].forEach((spy) => void spy.mockRestore()));
+    const hasPaused = () => pauses.mock.results.some(({ value }) => value === true);
     const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });
     const room = await (await chat.signIn('Ann')).enters('lobby');
     const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
     await vi.waitFor(() => expect(queued).toHaveBeenCalledTimes(1300), 10_000); // all of it was read
-    expect(pauses).not.toHaveBeenCalled();
+    expect(hasPaused()).toBe(false);
     now += 2000;
     for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
-    await vi.waitFor(() => expect(pauses).toHaveBeenCalled(), 10_000);
+    await vi.waitFor(() => expect(hasPaused()).toBe(true), 10_000);
     for (let seen = 340; seen < said.length; seen += 300) {
       await room.seesAll({ type: 'chat' }, seen, 10_000);
       now += 16_000;
@@ -233,6 +233,13 @@ describe('a room', () => {
     for (let n = 0; n < 3000; n++) flood.sends(frameOf(n));
     expect(await flood.closed).toBe(4429);
     await witness.sees({ type: 'chat', cid: witness.says('still here') });
+  });
+
+  it('closes a flood of pong frames with 4429 at the default limits', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
+    const flood = await (await chat.signIn('Ann')).enters('lobby');
+    for (let n = 0; n < 3000; n++) flood.ws.pong();
+    expect(await flood.closed).toBe(4429);
   });
 
   it('answers the first 200 pings at once, and 50 more each second', async () => {

@@ -175,13 +175,13 @@ describe('a room', () => {
     expect(room.pageAfter(1).last).toBe(2);
   });
 
-  it('replays long messages in pages of about 128 KiB, and reads each event once', () => {
+  it('replays long messages in pages of about 32 KiB, and reads each event once', () => {
     const source = sourceOf(Array.from({ length: 400 }, (_, n) => eventOf(n + 1, 'x'.repeat(4000))));
     const room = new Room('r', source);
     let id = 0;
     while (id < 400) {
       const { frames, last } = room.pageAfter(id);
-      expect(Frames.join(frames).byteLength).toBeLessThan(140_000);
+      expect(Frames.join(frames).byteLength).toBeLessThan(40_000);
       expect(last).toBeGreaterThan(id);
       id = last;
     }
@@ -252,9 +252,9 @@ describe('the frame cache', () => {
     expect(sizeOf(cache, 1000)).toBeGreaterThanOrEqual(500);
   });
 
-  it('returns pages without a gap, of at most 256 frames or about 128 KiB', () => {
+  it('returns pages without a gap, of at most 256 frames or about 32 KiB', () => {
     expect(filled(1000, 10).pageAfter(0)).toHaveLength(256);
-    expect(filled(60, 16 * 1024).pageAfter(0)).toHaveLength(8);
+    expect(filled(60, 16 * 1024).pageAfter(0)).toHaveLength(2);
     const cache = filled(10, 10);
     cache.add(12, frameOf(10));
     expect(cache.pageAfter(7)).toHaveLength(3);

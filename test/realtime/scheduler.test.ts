@@ -81,6 +81,18 @@ describe('the scheduler', () => {
     expect(steps).toBe(3);
   });
 
+  it('gives a task that is first the first slice of each turn, and the others the rest', async () => {
+    const log: string[] = [];
+    const scheduler = new Scheduler();
+    scheduler.runSliced(taskOf(log, 'other', 20, 1), 2);
+    log.length = 0;
+    scheduler.runSliced(taskOf(log, 'more', 20, 1), 2);
+    scheduler.runSliced(taskOf(log, 'first', 20, 1), 2, true);
+    for (let n = 0; n < 3; n++) await iteration();
+    expect(log.join(' ')).toMatch(/^first first (?:other|more) \w+ first first \w+ \w+ first first/);
+    expect(new Set(log)).toEqual(new Set(['first', 'other', 'more']));
+  });
+
   it('does not run a task within the step of another', () => {
     const log: string[] = [];
     const scheduler = new Scheduler();
