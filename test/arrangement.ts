@@ -70,13 +70,19 @@ async function startWorkersHere(config: Config, options: Options): Promise<Serve
   };
 }
 
-/** A channel between a primary and a worker of this process: each message is copied, and arrives later. */
 async function startWorkerHere(
   primary: Primary,
   config: Config,
   options: Options,
   number: number,
 ): Promise<Server> {
+  const server = createServer(config, { ...options, primary: await connectWorker(primary, number) });
+  await listen(server.http);
+  return server;
+}
+
+/** Connects a worker of this process by a channel that copies each message and passes it on later. */
+export async function connectWorker(primary: Primary, number: number): Promise<WorkerSequencer> {
   let receive = (_message: ToWorker): void => {};
   const started = new Promise<Extract<ToWorker, { kind: 'start' }>>((resolve) => {
     receive = (message) => message.kind === 'start' && resolve(message);
@@ -94,9 +100,7 @@ async function startWorkerHere(
   );
   const { place, state } = await started;
   const toPrimary = { send: (json: string) => setImmediate(() => primary.receive(link, json)) };
-  const sequencer = new WorkerSequencer(toPrimary, place, state);
-  const server = createServer(config, { ...options, primary: sequencer });
-  receive = (message) => sequencer.receive(message);
-  await listen(server.http);
-  return server;
+  const worker = new WorkerSequencer(toPrimary, place, state);
+  receive = (message) => worker.receive(message);
+  return worker;
 }

@@ -26,6 +26,12 @@ export const NO_LIMITS: Env = {
   SIGNINS_PER_MINUTE: '0',
 };
 
+/**
+ * Whether the connections of a test are spread over workers (arrangement.ts). Tests are left out then that need one process:
+ * they look into it, let its clock jump past messages between processes, or are about what each worker counts by itself.
+ */
+export const hasWorkers = process.env['ARRANGEMENT'] === 'workers';
+
 /** A folder that is gone when the test is over. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'oneport-test-'));

@@ -51,6 +51,7 @@ export class Primary {
   #isBatchScheduled = false;
   #eventCount = 0;
   #damage: string | undefined;
+  #toldWriteError: string | undefined;
 
   /** @throws what opening the store throws */
   constructor(config: Config, { logger, now = Date.now, createSequencer }: PrimaryOptions) {
@@ -120,9 +121,7 @@ export class Primary {
         this.#onCommand(link, message);
         return;
       case 'ask':
-        void this.#answer(link, message[2]).then((answer) =>
-          link.send({ kind: 'answer', serial: message[1], answer }),
-        );
+        void this.#answerLater(link, message[1], message[2]);
         return;
       case 'publish':
         this.#onReports(link, message[1]);
@@ -161,6 +160,15 @@ export class Primary {
     const owner = 'user' in command ? command.user.id : '';
     if (!this.#budgets.run({ user: owner, cost, address: charge.address }, submit))
       this.#reply(link, serial, tooFastResult);
+  }
+
+  async #answerLater(link: WorkerLink, serial: number, question: Question): Promise<void> {
+    try {
+      link.send({ kind: 'answer', serial, answer: await this.#answer(link, question) });
+    } catch (error) {
+      this.#logger.error({ err: error }, 'failed to answer a worker');
+      link.send({ kind: 'answer', serial, answer: null });
+    }
   }
 
   async #answer(link: WorkerLink, question: Question): Promise<unknown> {
@@ -261,6 +269,7 @@ export class Primary {
     this.#isBatchScheduled = false;
     const [position, results] = [this.#position, this.#sharedResults];
     for (const link of this.#workers) link.send({ kind: 'batch', position, results, own: link.takeOwn() });
+    if (this.#toldWriteError !== this.#store.writeError) this.#sendState(); // the same turn: a worker handles it with the batch
     this.#sharedResults = '[]';
     this.#indexes.clear();
   }
@@ -292,6 +301,7 @@ export class Primary {
 
   #sendState(): void {
     const state = this.#state;
+    this.#toldWriteError = state.writeError;
     this.#sendAll({ kind: 'state', state });
   }
 

@@ -1,7 +1,14 @@
 /** A room as an event stream, as lines of JSON and by long polling, beside WebSockets, over real sockets. */
 import { connect } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { controlClock, type Frame, startChat, temporaryFolder, type Visitor } from '../harness.js';
+import {
+  controlClock,
+  type Frame,
+  hasWorkers,
+  startChat,
+  temporaryFolder,
+  type Visitor,
+} from '../harness.js';
 import { exchange } from '../raw.js';
 
 const formats = ['text/event-stream', 'application/x-ndjson'] as const;
@@ -92,23 +99,27 @@ describe.each(formats)('a stream as %s', (format) => {
     expect(await second.closed).toBe(4001);
   });
 
-  it('is cut when it reads too slowly, and resumes at its number', async () => {
-    const chat = await startChat({ env: { SEND_BUFFER: '100000' } });
-    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
-    const slow = await bob.reads('lobby', { format });
-    await slow.sees({ type: 'list' });
-    slow.response.pause();
-    const writer = await ann.enters('lobby');
-    for (let n = 1; n <= 1500; n++) writer.says('x'.repeat(3900));
-    await writer.seesAll({ type: 'chat' }, 1500, 30_000);
-    slow.response.resume();
-    expect(await slow.closed).toBe(0);
-    const ids = slow.frames.flatMap(({ id }) => id ?? []);
-    const back = await bob.reads('lobby', { format, query: `?after=${ids.at(-1) ?? 0}` });
-    await back.sees({ id: 1500 });
-    const all = [...ids, ...back.frames.flatMap(({ id }) => id ?? [])];
-    expect(all).toEqual(Array.from({ length: 1500 }, (_, n) => n + 1));
-  }, 60_000);
+  it.skipIf(hasWorkers)(
+    'is cut when it reads too slowly, and resumes at its number',
+    async () => {
+      const chat = await startChat({ env: { SEND_BUFFER: '100000' } });
+      const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+      const slow = await bob.reads('lobby', { format });
+      await slow.sees({ type: 'list' });
+      slow.response.pause();
+      const writer = await ann.enters('lobby');
+      for (let n = 1; n <= 1500; n++) writer.says('x'.repeat(3900));
+      await writer.seesAll({ type: 'chat' }, 1500, 30_000);
+      slow.response.resume();
+      expect(await slow.closed).toBe(0);
+      const ids = slow.frames.flatMap(({ id }) => id ?? []);
+      const back = await bob.reads('lobby', { format, query: `?after=${ids.at(-1) ?? 0}` });
+      await back.sees({ id: 1500 });
+      const all = [...ids, ...back.frames.flatMap(({ id }) => id ?? [])];
+      expect(all).toEqual(Array.from({ length: 1500 }, (_, n) => n + 1));
+    },
+    60_000,
+  );
 
   it('is closed with 1012 when the server stops', async () => {
     const chat = await startChat();
@@ -264,7 +275,7 @@ async function polls(visitor: Visitor, after: number, wait: number, room = 'lobb
   return { status: answer.status, ...((await answer.json()) as Frame) };
 }
 
-describe('a poll', () => {
+describe.skipIf(hasWorkers)('a poll', () => {
   it('answers at once when there is something, and else with the next event', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];

@@ -1,12 +1,15 @@
-/** The contract of src/sequencer/sequencer.ts, over the order of one process and over that of Redis. */
+/** The contract of src/sequencer/sequencer.ts, over the order of one process, of a primary with workers, and of Redis. */
 import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Command, Result } from '../../src/chat/types.js';
+import { readConfig } from '../../src/config.js';
 import { LocalSequencer } from '../../src/sequencer/local.js';
 import { openRedis } from '../../src/sequencer/redis.js';
 import type { Sequencer, SharedHandler } from '../../src/sequencer/sequencer.js';
 import { SharedSequencer } from '../../src/sequencer/shared.js';
-import { hasTool } from '../harness.js';
+import { Primary } from '../../src/workers/primary.js';
+import { connectWorker } from '../arrangement.js';
+import { hasTool, temporaryFolder } from '../harness.js';
 import { startRedis } from '../redis.js';
 
 const user = { id: 'aaaaaaaaaaaa', name: 'Ann' };
@@ -72,6 +75,23 @@ async function startShared(): Promise<Start> {
   };
 }
 
+async function startWorker(): Promise<Start> {
+  return async (handler) => {
+    const config = readConfig({ DATA_DIR: temporaryFolder() });
+    const primary = new Primary(config, {
+      logger: pino({ level: 'silent' }),
+      // the handler's own `apply`, and the primary's way of delivering
+      createSequencer: ({ deliver }) =>
+        new LocalSequencer({ apply: (commands) => handler.apply(commands), deliver }),
+    });
+    onTestFinished(() => primary.abort());
+    const worker = await connectWorker(primary, 1);
+    onTestFinished(() => worker.end());
+    const { deliver, receive, onReplaced } = handler;
+    return worker.attach({ deliver, receive, onReplaced, begin: () => {}, onRenewed: () => {} });
+  };
+}
+
 async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
     if (tries > 2000) throw new Error('it did not happen');
@@ -87,8 +107,9 @@ const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
 
 describe.each([
   ['of one process', startLocal, true],
+  ['of a worker', startWorker, true],
   ['of Redis', startShared, hasRedis],
-] as const)('a sequencer %s', (_, prepare, isPossible) => {
+] as const)('a sequencer %s', (name, prepare, isPossible) => {
   it.skipIf(!isPossible)('applies in the order of submission, then delivers, then answers', async () => {
     const { handler, log } = recorded();
     const sequencer = await (await prepare())(handler);
@@ -104,18 +125,22 @@ describe.each([
     expect(log.findIndex((line) => line.startsWith('deliver'))).toBeLessThan(log.indexOf('reply a'));
   });
 
-  it.skipIf(!isPossible)('runs nothing between applying and delivering', async () => {
-    const { handler, log } = recorded();
-    const sequencer = await (await prepare())({
-      ...Object.defineProperties({}, Object.getOwnPropertyDescriptors(handler)),
-      apply: (commands, position) => {
-        queueMicrotask(() => log.push('a microtask'));
-        return handler.apply(commands, position);
-      },
-    } as SharedHandler);
-    await submit(sequencer, say('a'));
-    expect(log.indexOf('deliver 1')).toBe(log.indexOf('apply a') + 1);
-  });
+  // a worker delivers in another process than the one that applies
+  it.skipIf(!isPossible || name === 'of a worker')(
+    'runs nothing between applying and delivering',
+    async () => {
+      const { handler, log } = recorded();
+      const sequencer = await (await prepare())({
+        ...Object.defineProperties({}, Object.getOwnPropertyDescriptors(handler)),
+        apply: (commands, position) => {
+          queueMicrotask(() => log.push('a microtask'));
+          return handler.apply(commands, position);
+        },
+      } as SharedHandler);
+      await submit(sequencer, say('a'));
+      expect(log.indexOf('deliver 1')).toBe(log.indexOf('apply a') + 1);
+    },
+  );
 
   it.skipIf(!isPossible)('keeps the order over many batches', async () => {
     const { handler, log } = recorded();
