@@ -110,9 +110,11 @@ function addLogMetrics(registry: Registry, telemetry: Telemetry, log: LogMetrics
 export async function sumMetrics(processes: readonly (readonly object[])[]): Promise<string> {
   const earliest = new Set(['process_start_time_seconds']); // prom-client leaves it out
   const all = processes.map((metrics) =>
-    (metrics as MetricObject[]).map((metric) =>
-      earliest.has(metric.name) ? { ...metric, aggregator: 'min' } : metric,
-    ),
+    (metrics as MetricObject[]).map((metric) => ({
+      ...metric,
+      ...(earliest.has(metric.name) ? { aggregator: 'min' } : {}),
+      values: metric.values.map((each) => ({ ...each, value: each.value ?? Number.NaN })), // JSON has no NaN
+    })),
   );
   return AggregatorRegistry.aggregate(all).metrics();
 }
@@ -120,6 +122,7 @@ export async function sumMetrics(processes: readonly (readonly object[])[]): Pro
 /** What a registry gives as JSON, as far as it matters here. */
 interface MetricObject {
   readonly name: string;
+  readonly values: readonly { readonly value: number | null }[];
 }
 
 function addStreamMetrics(registry: Registry, shared: SharedOrder | undefined): void {

@@ -4,6 +4,8 @@ import { Door, temporaryFolder } from '../harness.js';
 import { spawnServer } from '../process.js';
 import { entersAt, pidsOf, startWorkers } from './workers.js';
 
+vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -4,6 +4,8 @@ import { hasTool, Visitor } from '../harness.js';
 import { startRedis, untilReady } from '../redis.js';
 import { entersAt, startWorkers, type Workers } from './workers.js';
 
+vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
+
 const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
 
 function at({ door }: Workers, { user, cookie }: Visitor): Visitor {

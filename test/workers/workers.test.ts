@@ -1,6 +1,8 @@
 /** A server with workers: one chat, whichever worker somebody is connected to. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { agentTo, entersAt, send, startWorkers } from './workers.js';
+
+vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
 
 describe('two workers', () => {
   it('number one room together, and show every message to everyone', async () => {
