@@ -17,6 +17,9 @@ const [SIO_ENTER, SIO_PONG] = [textFrame('40'), textFrame('3')];
 
 /** @typedef {{ port: number, dialect: string, cookies: readonly string[], rooms: readonly string[], sampleEvery: number, watchEvery: number, after?: number }} Plan watchEvery: 0 when the server has no numbers for all; after: where new clients resume */
 
+/** Its code, so that the same ones are counted together. @param {string} frame */
+const errorIn = (frame) => /"code":"(\w+)"/.exec(frame)?.[1] ?? frame;
+
 export class Crowd {
   messages = 0;
   gaps = 0;
@@ -106,7 +109,7 @@ export class Crowd {
       this.entered(socket);
     } else if (kind === KIND.knock) socket.write(SIO_ENTER);
     else if (kind === KIND.ping) socket.write(SIO_PONG);
-    else if (kind === KIND.error) this.fault(bytes.toString('utf8', at, at + Math.min(size, 120)));
+    else if (kind === KIND.error) this.fault(errorIn(bytes.toString('utf8', at, at + Math.min(size, 200))));
   }
 
   /** @param {Socket} socket */

@@ -4,6 +4,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { type AddressInfo, createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Sender, ToWorker } from './messages.js';
@@ -44,6 +45,8 @@ export class WorkerPool {
   readonly #timer: NodeJS.Timeout;
   /** Slots whose first worker does not listen yet. */
   readonly #starting: Set<Slot>;
+  /** Those of them that have none yet. As many start at once as there are cores: 50 together would be silent for too long. */
+  readonly #waiting: Slot[];
   #isStopping = false;
 
   constructor(options: PoolOptions) {
@@ -55,7 +58,8 @@ export class WorkerPool {
     this.#starting = new Set(this.#slots);
     cluster.schedulingPolicy = cluster.SCHED_NONE; // the primary has other things to do than to accept connections
     cluster.setupPrimary({ serialization: 'advanced' });
-    for (const slot of this.#slots) this.#start(slot);
+    this.#waiting = [...this.#slots];
+    for (const slot of this.#waiting.splice(0, availableParallelism())) this.#start(slot);
     this.#timer = setInterval(() => this.#checkSilence(), 1000);
   }
 
@@ -135,7 +139,10 @@ export class WorkerPool {
     const { logger, onListening } = this.#options;
     const { pid } = processOf(worker);
     logger.info({ worker: slot.number, pid }, 'worker started');
-    if (this.#starting.delete(slot) && this.#starting.size === 0) onListening();
+    if (!this.#starting.delete(slot)) return;
+    const next = this.#waiting.shift();
+    if (next && !this.#isStopping) this.#start(next);
+    if (this.#starting.size === 0) onListening();
   }
 
   #restart(slot: Slot, livedMs: number, ending: number | string | null): void {
