@@ -143,7 +143,7 @@ describe.concurrent('prove finds the mutant', () => {
   const sample: readonly Sample[] = [
     ['ack-before-commit', 8, ['lost', 'inconsistent', 'duplicated', 'out of order']],
     ['edits-survive-deletion', 10, ['not deleted']],
-    ['poll-skips-when-woken', 2, ['out of order', 'lost', 'stuck']],
+    ['stream-id-off-by-one', 3, ['wrongly rejected']],
     ['page-ignores-edits', 2, ['diverged']],
     ...(hasTool('cc') ? disk : []),
     ...(hasTool('redis-server') ? shared : []),
