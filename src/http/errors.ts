@@ -13,8 +13,12 @@ export class HttpError extends Error {
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
 
+  /** Without a stack, which nobody reads and which takes longer than all else: floods make thousands of these. */
   constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message);
+    Error.stackTraceLimit = stackTraceLimit;
     this.status = status;
     this.code = code;
     this.headers = headers;
