@@ -378,7 +378,7 @@ export interface UpgradeTarget {
 export type HttpRefusal = readonly [status: number, reason: string, headers?: string];
 
 /** Returns the refusal of a request that is no handshake by RFC 6455, 4.2.1, or no request by RFC 9112. */
-export function validateHandshake(request: IncomingMessage): HttpRefusal | undefined {
+function validateHandshake(request: IncomingMessage): HttpRefusal | undefined {
   const { method, headers, httpVersion } = request;
   if (!isValidRequest(request) || httpVersion === '1.0') return [400, 'Bad Request'];
   if (method !== 'GET') return [405, 'Method Not Allowed', 'Allow: GET\r\n'];
@@ -413,7 +413,7 @@ function splitOnce(text: string, separator: string): [string, string] {
 }
 
 /** Answers with HTTP and closes the socket. */
-export function respondAndClose(socket: Duplex, [status, reason, headers = '']: HttpRefusal): void {
+function respondAndClose(socket: Duplex, [status, reason, headers = '']: HttpRefusal): void {
   if (!socket.writable) {
     socket.destroy();
     return;
@@ -424,7 +424,7 @@ export function respondAndClose(socket: Duplex, [status, reason, headers = '']: 
 }
 
 /** Returns a constant, because a part of the request would keep the whole request in memory. */
-export function chooseSubprotocol(offered: ReadonlySet<string>): string | undefined {
+function chooseSubprotocol(offered: ReadonlySet<string>): string | undefined {
   for (const name of offered) {
     if (name === JSON_SUBPROTOCOL) return JSON_SUBPROTOCOL;
     if (name === TEXT_SUBPROTOCOL) return TEXT_SUBPROTOCOL;

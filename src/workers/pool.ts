@@ -18,6 +18,8 @@ const silenceSeconds = 30;
 const restartDelayMs = { first: 100, longest: 30_000, livedMs: 10_000 } as const;
 /** Workers that do not stop by themselves are ended after this. */
 const stopTimeoutMs = 8_000;
+/** Limits the young generation, of which V8 keeps both halves after a burst of joins. This saves 8 to 15 MB a worker. */
+const workerFlags = ['--max-semi-space-size=4'] as const;
 /** How long the port may still belong to workers whose primary was killed. */
 const portTimeoutMs = 2_000;
 
@@ -57,7 +59,7 @@ export class WorkerPool {
     }));
     this.#starting = new Set(this.#slots);
     cluster.schedulingPolicy = cluster.SCHED_NONE; // the primary has other things to do than to accept connections
-    cluster.setupPrimary({ serialization: 'advanced' });
+    cluster.setupPrimary({ serialization: 'advanced', execArgv: [...workerFlags, ...process.execArgv] });
     this.#waiting = [...this.#slots];
     for (const slot of this.#waiting.splice(0, availableParallelism())) this.#start(slot);
     this.#timer = setInterval(() => this.#checkSilence(), 1000);
