@@ -193,7 +193,7 @@ async function startPrimary(
       failToFind(error, redirectPort, 'HTTP_REDIRECT_PORT'),
     );
   const pool = new WorkerPool({
-    ...{ count: config.workers, port, primary, logger },
+    ...{ count: config.workers, execArgv: process.execArgv, port, primary, logger },
     onListening() {
       logger.info({ pid: process.pid, port, workers: config.workers }, 'listening');
       announce(config, { address: host, port }, logger);

@@ -92,6 +92,7 @@ function exitOnError<T>(work: () => T): T {
   } catch (error) {
     if (isDamage(error)) removeSearchFile(dataDir);
     Atomics.store(runState, 0, RUN_STATES.stopped);
+    Atomics.notify(runState, 0);
     throw error;
   }
 }

@@ -114,7 +114,10 @@ export class Search {
     this.#logHasGrown = false;
   }
 
-  /** Waits until the worker has closed its files, because the last connection to close removes the write-ahead log. */
+  /**
+   * Waits until the worker has closed its files, because the last connection to close removes the write-ahead log. The thread
+   * ends by itself: terminating it within a call of SQLite that fails would crash the process.
+   */
   close(): void {
     this.#isClosed = true;
     this.#settleAll();
@@ -122,7 +125,6 @@ export class Search {
     Atomics.compareExchange(this.#runState, 0, RUN_STATES.running, RUN_STATES.stopping);
     this.#send({ kind: 'stop' });
     Atomics.wait(this.#runState, 0, RUN_STATES.stopping, stopTimeoutMs);
-    void this.#worker.terminate();
   }
 
   #ask(request: SearchRequest): Promise<SearchAnswer | undefined> {

@@ -25,6 +25,8 @@ const portTimeoutMs = 2_000;
 
 export interface PoolOptions {
   readonly count: number;
+  /** The flags of Node that this process has got. */
+  readonly execArgv: readonly string[];
   readonly port: number;
   readonly primary: Primary;
   readonly logger: Logger;
@@ -59,7 +61,7 @@ export class WorkerPool {
     }));
     this.#starting = new Set(this.#slots);
     cluster.schedulingPolicy = cluster.SCHED_NONE; // the primary has other things to do than to accept connections
-    cluster.setupPrimary({ serialization: 'advanced', execArgv: [...workerFlags, ...process.execArgv] });
+    cluster.setupPrimary({ serialization: 'advanced', execArgv: [...workerFlags, ...options.execArgv] });
     this.#waiting = [...this.#slots];
     for (const slot of this.#waiting.splice(0, availableParallelism())) this.#start(slot);
     this.#timer = setInterval(() => this.#checkSilence(), 1000);
