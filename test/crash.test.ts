@@ -109,39 +109,42 @@ describe('two servers on one folder', () => {
 const isRoot = process.getuid?.() === 0;
 
 describe.runIf(isRoot)('a full disk', () => {
-  it('refuses with "storage", goes on reading, is not ready, and recovers by itself', async () => {
-    const dataDir = temporaryFolder();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', dataDir]);
-    onTestFinished(() => {
-      execFileSync('umount', ['-l', dataDir]);
-    });
-    const server = await startServer({ env: { DATA_DIR: dataDir, MESSAGE_RATE: '0' } });
-    const ann = await new Door(server.port).signIn('Ann');
-    const room = await ann.enters('lobby');
-    const ballast = join(dataDir, 'ballast');
-    writeFileSync(ballast, Buffer.alloc(100_000));
-    // the search index shares the disk and may free some of it: then it is filled again
-    let echoed = await fill(room);
-    let answer = '';
-    await until(async () => {
-      const ready = await fetch(`${server.origin}/readyz`);
-      answer = await ready.text();
-      if (ready.ok) echoed = await fill(room);
-      return ready.status === 503;
-    });
-    expect(echoed).toBeGreaterThan(0);
-    expect(answer).toContain('SQLITE_FULL');
-    const page = await ann.get('/api/rooms/lobby/messages?limit=1');
-    expect(await page.json()).toMatchObject({ last: echoed });
-    const bob = await ann.enters('lobby'); // presence and history go on
-    await bob.sees({ type: 'list', count: 1 });
+  it.each(['0', '2'])(
+    'refuses with "storage", goes on reading, is not ready, and recovers by itself, with WORKERS=%s',
+    async (WORKERS) => {
+      const dataDir = temporaryFolder();
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', dataDir]);
+      onTestFinished(() => {
+        execFileSync('umount', ['-l', dataDir]);
+      });
+      const server = await startServer({ env: { DATA_DIR: dataDir, MESSAGE_RATE: '0', WORKERS } });
+      const ann = await new Door(server.port).signIn('Ann');
+      const room = await ann.enters('lobby');
+      const ballast = join(dataDir, 'ballast');
+      writeFileSync(ballast, Buffer.alloc(400_000));
+      // the search index shares the disk and may free some of it: then it is filled again
+      let echoed = await fill(room);
+      let answer = '';
+      await until(async () => {
+        const ready = await fetch(`${server.origin}/readyz`);
+        answer = await ready.text();
+        if (ready.ok) echoed = await fill(room);
+        return ready.status === 503;
+      });
+      expect(echoed).toBeGreaterThan(0);
+      expect(answer).toContain('SQLITE_FULL');
+      const page = await ann.get('/api/rooms/lobby/messages?limit=1');
+      expect(await page.json()).toMatchObject({ last: echoed });
+      const bob = await ann.enters('lobby'); // presence and history go on
+      await bob.sees({ type: 'list', count: 1 });
 
-    rmSync(ballast);
-    await until(async () => (await fetch(`${server.origin}/readyz`)).ok);
-    const cid = room.says('there is space again');
+      rmSync(ballast);
+      await until(async () => (await fetch(`${server.origin}/readyz`)).ok);
+      const cid = room.says('there is space again');
     expect((await room.sees({ type: 'chat', cid }))['id']).toBe(echoed + 1);
-    expect(room.numbered.map(({ id }) => id)).toEqual(Array.from({ length: echoed + 1 }, (_, n) => n + 1));
-  });
+      expect(room.numbered.map(({ id }) => id)).toEqual(Array.from({ length: echoed + 1 }, (_, n) => n + 1));
+    },
+  );
 });
 
 /** Says long things until the disk is full; how many of them came back. */

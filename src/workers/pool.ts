@@ -10,8 +10,8 @@ import type { Logger } from 'pino';
 import type { Sender, ToWorker } from './messages.js';
 import type { Primary, WorkerLink } from './primary.js';
 
-/** UTF-16 units of messages that a worker has not taken yet. */
-const maxUnsentLength = 64 * 1024 * 1024;
+/** UTF-16 units of messages that a worker has not taken yet: at most 64 MiB. */
+const maxUnsentLength = 32 * 1024 * 1024;
 /** Seconds without a message of a worker until it is ended. */
 const silenceSeconds = 30;
 /** Time until a worker is replaced. The delay doubles while workers end soon after their start. */
@@ -121,15 +121,17 @@ export class WorkerPool {
   /** Counts what the worker has not taken yet, so that one that is stuck cannot fill our memory. */
   #createSender(slot: Slot, worker: Worker): Sender<readonly ToWorker[]> {
     let unsent = 0;
+    let isStuck = false;
     return {
       send: (messages) => {
-        if (!worker.isConnected()) return; // it has ended
+        if (isStuck || !worker.isConnected()) return; // it has ended, or will soon
         const length = lengthOf(messages);
         unsent += length;
         worker.send(messages, undefined, {}, () => {
           unsent -= length;
         });
         if (unsent <= maxUnsentLength || slot.worker !== worker) return;
+        isStuck = true;
         this.#options.logger.error(
           { worker: slot.number },
           'ending a worker that does not take its messages',

@@ -1,8 +1,11 @@
 /** The processes of a server with workers: killed, stuck, told to stop. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { Door, temporaryFolder } from '../harness.js';
+import { oneport } from '../cli/commands.js';
+import { Door, hasTool, type Socket, temporaryFolder } from '../harness.js';
 import { spawnServer } from '../process.js';
-import { entersAt, pidsOf, startWorkers } from './workers.js';
+import { entersAt, pidsOf, startWorkers, workerAt } from './workers.js';
 
 vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
 
@@ -68,6 +71,61 @@ describe('SIGTERM', () => {
     expect([...pidsOf(server).values()].filter(isAlive)).toEqual([]);
     const numbers = rooms.map(({ numbered }) => numbered.length);
     expect(numbers[0]).toBe(numbers[1]);
+  });
+});
+
+describe('a second SIGTERM', () => {
+  it('ends all processes at once, with all that was echoed on disk', async () => {
+    const server = await startWorkers();
+    const ann = await server.door.signIn('Ann');
+    const room = await entersAt(ann, 1, 'lobby');
+    room.ws.pause(); // does not answer the close
+    expect((await ann.post('/api/rooms/lobby/messages', { data: 'one' })).status).toBe(201);
+    server.child.kill('SIGTERM');
+    await vi.waitFor(() => expect(server.errors()).toContain('"stopping"'), patience);
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
+    await vi.waitFor(() => expect([...pidsOf(server).values()].filter(isAlive)).toEqual([]), patience);
+    const verified = await oneport(['verify'], server.dataDir);
+    expect([verified.code, verified.out]).toEqual([0, expect.stringContaining('lobby 1 ')]);
+  });
+});
+
+describe('a worker that has no file descriptors left', () => {
+  it('stops listening while another listens, and begins again when some are free', async () => {
+    const wrap = ['sh', '-c', 'ulimit -n 300; exec "$@"', 'sh']; // 44 more than it reserves
+    const server = await startWorkers({}, wrap);
+    const ann = await server.door.signIn('Ann');
+    const rooms: Socket[] = [];
+    for (let n = 0; n < 42; n++) rooms.push(await entersAt(ann, 1, 'lobby'));
+    await vi.waitFor(async () => {
+      for (let n = 0; n < 10; n++) expect(await workerAt(server.port)).toBe(2);
+    }, patience);
+    const there = await ann.enters('lobby');
+    there.says('from two');
+    for (const room of rooms) await room.sees({ type: 'chat', data: 'from two' });
+    for (const room of rooms.splice(20)) await room.leaves();
+    await vi.waitFor(async () => expect(await workerAt(server.port)).toBe(1), patience);
+  });
+});
+
+describe('SIGHUP', () => {
+  it.runIf(hasTool('openssl'))('makes every worker read the certificate again', async () => {
+    const folder = temporaryFolder();
+    const [TLS_CERT, TLS_KEY] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const make = () =>
+      spawnSync('openssl', [
+        ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=localhost'],
+        ...['-keyout', TLS_KEY, '-out', TLS_CERT],
+      ]);
+    make();
+    const server = await startWorkers({ TLS_CERT, TLS_KEY });
+    make();
+    server.child.kill('SIGHUP');
+    const reloaded = (): number => server.errors().split('reloaded the certificate').length - 1;
+    await vi.waitFor(() => expect(reloaded()).toBe(2), patience);
+    server.child.kill('SIGTERM');
+    expect(await server.exited).toBe(0);
   });
 });
 

@@ -16,9 +16,9 @@ export interface Workers extends RunningServer {
 }
 
 /** Starts a server with two workers, or more. It is killed when the test is over. */
-export async function startWorkers(env: Env = {}): Promise<Workers> {
+export async function startWorkers(env: Env = {}, wrap: readonly string[] = []): Promise<Workers> {
   const dataDir = env['DATA_DIR'] ?? temporaryFolder();
-  const server = await startServer({ env: { WORKERS: '2', DATA_DIR: dataDir, ...env } });
+  const server = await startServer({ env: { WORKERS: '2', DATA_DIR: dataDir, ...env }, wrap });
   return { ...server, door: new Door(server.port), dataDir };
 }
 
@@ -69,6 +69,14 @@ export async function agentTo(port: number, worker: number): Promise<Agent> {
     agent.destroy();
   }
   throw new Error(`no connection came to worker ${worker}`);
+}
+
+/** Returns the worker that gets a new connection. */
+export async function workerAt(port: number): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const { body } = await send(agent, port, '/healthz');
+  agent.destroy();
+  return (JSON.parse(body) as { worker: number }).worker;
 }
 
 /** Enters a room over a socket of this worker. */
