@@ -241,6 +241,8 @@ async function until(check) {
 
 const MESSAGES = 1_000_000;
 const FEW = 100_000;
+/** Messages of an entry, as those of a busy node have. */
+const FILL_BATCH = 500;
 const ROOMS = Array.from({ length: 100 }, (_, i) => `room${i}`);
 const FILL_MS = 300_000;
 const READY_MS = 180_000;
@@ -253,7 +255,7 @@ export const newNode = {
   title: ({ quick }) =>
     `a new node, with ${(quick ? FEW : MESSAGES).toLocaleString('en')} messages in the stream`,
   subjects: ['oneport'],
-  people: () => ROOMS.length,
+  people: () => 1,
   columns: [
     ['readyMs', 'ready after ms'],
     ['readyCpuMs', 'CPU ms'],
@@ -277,13 +279,8 @@ export const newNode = {
 
 /** @param {Stage} stage @param {number} messages */
 async function playNewNode(stage, messages) {
-  const { load } = await stage.enter({ count: ROOMS.length, rooms: ROOMS, watchEvery: 1 });
   stage.ground.say(`  ${messages.toLocaleString('en')} messages are written`);
-  const limit = messages / ROOMS.length;
-  await load.call('talk', { talkers: ROOMS.length, first: 1, rate: 0, window: 50, limit });
-  const heard = await load.call('hears', { count: messages, ms: FILL_MS }, FILL_MS + 5000);
-  await load.call('hush');
-  if (heard !== messages) throw new Error(`only ${heard} messages were written`);
+  await fillStream(stage, messages);
   const { redis } = stage;
   const entries = Number(await redis?.command('XLEN', 'oneport:stream'));
   const memory = (await redis?.command('INFO', 'memory')) ?? '';
@@ -292,6 +289,44 @@ async function playNewNode(stage, messages) {
   const backup = await restored(stage);
   const { ms: restoredMs } = await joined(stage, backup.folder);
   return { readyMs, readyCpuMs, entries, redisMb, ...backup.times, restoredMs };
+}
+
+/** Appends messages of 100 people in 100 rooms, as another node would, and waits until the first node has them. @param {Stage} stage @param {number} messages */
+async function fillStream({ ground, redis, server }, messages) {
+  const { openRedis } = await import(join(ground.product, 'dist/sequencer/redis.js'));
+  const link = await openRedis(redis?.url ?? '');
+  const { epoch } = await link.state();
+  for (let from = 0; from < messages; from += FILL_BATCH) {
+    const commands = Array.from({ length: FILL_BATCH }, (_, i) => commandOf(from + i));
+    const batch = { node: 'fill', n: from / FILL_BATCH + 1, version: 1, commands: JSON.stringify(commands) };
+    const { kind } = await link.append({ epoch, read: '0-0', ...batch });
+    if (kind !== 'appended') throw new Error(`the append was answered with ${kind}`);
+  }
+  link.destroy();
+  const readyz = `http://127.0.0.1:${server.port}/readyz`;
+  for (const end = Date.now() + FILL_MS; Date.now() < end; await pause(100)) {
+    const { ready, behind } = JSON.parse(await (await fetch(readyz)).text());
+    if (ready && behind === 0) return;
+  }
+  throw new Error('the first node has not applied what was written');
+}
+
+/** The i-th message, as it stands in the stream. @param {number} i */
+function commandOf(i) {
+  const number = String(i % ROOMS.length).padStart(5, '0');
+  return {
+    ...{
+      kind: 'message',
+      room: ROOMS[i % ROOMS.length],
+      user: { id: `id${number}`, name: `p${number}` },
+      at: 0,
+    },
+    ...{
+      data: stampedText(i % ROOMS.length),
+      cid: `01995f2a4c30-${i}`,
+      salt: '0123456789abcdef0123456789abcdef',
+    },
+  };
 }
 
 /** A node that begins with this folder, until it is ready. @param {Stage} stage @param {string} data */
@@ -364,11 +399,7 @@ export const stream = {
  * @returns {Promise<number>} messages a second
  */
 async function appended(link, size) {
-  const command = {
-    ...{ kind: 'message', room: 'hall', user: { id: 'id0123456789', name: 'p00001' }, at: 1_795_794_554_419 },
-    ...{ data: stampedText(1), cid: '01995f2a4c30-7f3a2b-1-1', salt: '0123456789abcdef0123456789abcdef' },
-  };
-  const commands = JSON.stringify(Array.from({ length: size }, () => command));
+  const commands = JSON.stringify(Array.from({ length: size }, (_, i) => commandOf(i)));
   const node = `node${size}`;
   let [n, done] = [0, 0];
   const from = performance.now();
