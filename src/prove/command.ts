@@ -71,6 +71,10 @@ Otherwise the command exits with 1, prints the first evidence and keeps the fold
       onProgress(progress) {
         if (++seconds % PROGRESS_SECONDS === 0) err.write(`${formatProgress(progress, kills)}\n`);
       },
+    }).catch((error: unknown) => {
+      const isMissing = error instanceof CommandError && error.code === EXIT.noInput;
+      if (isMissing && seconds === 0) rmSync(folder, { recursive: true, force: true }); // no server was started
+      throw error;
     });
     if (!result.diskFails)
       err.write('power cuts and a failing disk are left out: they need Linux and the C compiler "cc"\n');
