@@ -141,7 +141,7 @@ describe.runIf(isRoot)('a full disk', () => {
       rmSync(ballast);
       await until(async () => (await fetch(`${server.origin}/readyz`)).ok);
       const cid = room.says('there is space again');
-    expect((await room.sees({ type: 'chat', cid }))['id']).toBe(echoed + 1);
+      expect((await room.sees({ type: 'chat', cid }))['id']).toBe(echoed + 1);
       expect(room.numbered.map(({ id }) => id)).toEqual(Array.from({ length: echoed + 1 }, (_, n) => n + 1));
     },
   );
