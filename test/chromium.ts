@@ -17,7 +17,9 @@ export const FLAGS = [
   '--disable-sync',
   '--no-first-run',
 ];
-/** Chromium without the window around the page. It takes half the time, and knows neither notifications nor settings. */
+/**
+ * Chromium without the window around the page. It takes half the time. It knows neither notifications
+ * nor settings, and is late to replace a service worker. */
 const SHELL = '/usr/bin/chromium-headless-shell';
 
 export const hasChromium = hasTool('chromium');
@@ -26,7 +28,7 @@ let executablePath = existsSync(SHELL) ? SHELL : CHROMIUM;
 let sharedBrowser: Promise<Browser> | undefined;
 afterAll(async () => (await sharedBrowser)?.close());
 
-/** Call it in a test file whose browser has to show notifications. */
+/** Call it in a test file that needs what the shell lacks. */
 export function useWholeBrowser(): void {
   executablePath = CHROMIUM;
 }

@@ -142,7 +142,6 @@ describe.concurrent('prove finds the mutant', () => {
   ];
   const sample: readonly Sample[] = [
     ['ack-before-commit', 8, ['lost', 'inconsistent', 'duplicated', 'out of order']],
-    ['edits-survive-deletion', 10, ['not deleted']],
     ['stream-id-off-by-one', 3, ['wrongly rejected']],
     ['page-ignores-edits', 2, ['diverged']],
     ...(hasTool('cc') ? disk : []),

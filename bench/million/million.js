@@ -345,7 +345,10 @@ function memoryRows(sockets, before, now) {
   return [
     ['servers at their start', gb(before.serversKB)],
     ...(workers > 0 ? [['sockets, in the workers', row(workers)]] : []),
-    [workers > 0 ? 'people, in the primary' : 'sockets', row(now.primaryKB - before.primaryKB)],
+    [
+      workers > 0 ? 'people, in the primary' : 'sockets, in the server',
+      row(now.primaryKB - before.primaryKB),
+    ],
     ['kernel, both ends', row(now.slabKB + now.tcpKB - before.slabKB - before.tcpKB)],
     ['clients', row(now.clientsKB)],
     ['memory in all', `${row(before.availableKB - now.availableKB)}; ${gb(now.availableKB)} are left`],

@@ -3,11 +3,13 @@ import { cpSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSy
 import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { freePort, hasChromium, openBrowser, say, shows, watch } from '../chromium.js';
+import { freePort, hasChromium, openBrowser, say, shows, useWholeBrowser, watch } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { ROOT, type RunningServer, startServer } from '../process.js';
 import { keptKeys, keptText } from './offline-cache.js';
 import { eventually, openDialog, openPage, posts, says, visitor } from './people.js';
+
+useWholeBrowser();
 
 async function stop(server: RunningServer): Promise<void> {
   server.child.kill('SIGKILL');
