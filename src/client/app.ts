@@ -222,7 +222,9 @@ export class App {
     this.#backgroundSender.abort(room);
     session.enter(id);
     this.#notifier.setVisibleRoom(room);
-    this.#session.value = session;
+    renderNow(() => {
+      this.#session.value = session; // at once, because a key typed before the next frame belongs to this room
+    });
   }
 
   #sessionDeps(name: string): RoomSessionDeps {

@@ -309,6 +309,20 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     }
   });
 
+  it('are drawn before the next key can be typed', async () => {
+    const { server, page } = await said();
+    await says(await visitor(server, 'Bob'), 'kitchen', 'soup');
+    await page.reload();
+    const link = page.locator('.rooms a', { hasText: 'kitchen' });
+    await link.waitFor();
+    await field(page).fill('for the lobby');
+    const draft = await link.evaluate((element: HTMLElement) => {
+      element.click();
+      return document.querySelector<HTMLTextAreaElement>('.composer textarea')?.value;
+    });
+    expect(draft).toBe('');
+  });
+
   it('that are left with an unsent message still send it', async () => {
     const { server, context, page } = await said();
     await says(await visitor(server, 'Bob'), 'kitchen', 'soup');
