@@ -28,13 +28,15 @@ describe('kill -9', () => {
     here.says('one');
     const { id } = await here.sees({ type: 'chat', data: 'one' });
     const { epoch } = await here.sees({ type: 'hello' });
-    process.kill(pidsOf(server).get(1) ?? 0, 'SIGKILL');
+    const killed = pidsOf(server).get(1) ?? 0;
+    process.kill(killed, 'SIGKILL');
     expect(await here.closed).toBe(1006);
     there.says('two');
     await there.sees({ type: 'chat', data: 'two' });
     const back = await ann.enters('lobby', { query: `?after=${String(id)}&epoch=${String(epoch)}` });
     expect(await back.sees({ type: 'hello' })).toMatchObject({ complete: true, last: 2 });
     await back.sees({ type: 'chat', data: 'two', id: 2 });
+    await vi.waitFor(() => expect(pidsOf(server).get(1)).not.toBe(killed), patience);
     const third = await entersAt(ann, 1, 'lobby'); // the new one
     there.says('three');
     await third.sees({ type: 'chat', data: 'three', id: 3 });
@@ -69,8 +71,12 @@ describe('SIGTERM', () => {
     expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual([1012, 1012]);
     expect(await server.exited).toBe(0);
     expect([...pidsOf(server).values()].filter(isAlive)).toEqual([]);
-    const numbers = rooms.map(({ numbered }) => numbered.length);
-    expect(numbers[0]).toBe(numbers[1]);
+    // a reader at another worker may have less, and resumes
+    const [echoed = 0, read = 0] = rooms.map(({ numbered }) => numbered.length);
+    expect(read).toBeLessThanOrEqual(echoed);
+    const next = await startWorkers({ DATA_DIR: server.dataDir, PORT: String(server.port) });
+    const back = await new Door(next.port).visitor(ann.cookie).enters('lobby', { query: '?after=0' });
+    await back.seesAll({ type: 'chat' }, echoed);
   });
 });
 
