@@ -9,6 +9,7 @@ import type { Config } from './config.js';
 import { startRetention } from './retention.js';
 import type { Identity, Sequencer, SharedHandler } from './sequencer/sequencer.js';
 import { newInstance, newKey } from './session.js';
+import { dayMs } from './shared/protocol.js';
 import { formatHead } from './store/chain.js';
 import { databaseFile, isDatabaseEmpty } from './store/database.js';
 import { Store } from './store/store.js';
@@ -21,7 +22,7 @@ export interface LogOptions {
   readonly wrapStorage?: ((storage: Storage) => Storage) | undefined;
 }
 
-/** Who has to know what happens in the log: the hub of this process, or the workers. */
+/** Gets the results of the log and passes them on: to the hub of this process, or to the workers. */
 export interface LogListener {
   /** Call it right after the commit. `position`: see SharedHandler. */
   deliver(results: readonly Result[]): void;
@@ -78,7 +79,7 @@ function watchClock(now: () => number, logger: Logger): () => void {
 }
 
 const maxClockDeviationMs = 60_000;
-const maxSilenceMs = 30 * 24 * 3600 * 1000;
+const maxSilenceMs = 30 * dayMs;
 
 /** What a sequencer does with the commands of the order, and with the order itself when other processes share it. */
 export function createLogHandler(
@@ -157,14 +158,13 @@ function startStoreTimer(store: Store, telemetry: Telemetry, tasks: readonly (()
   return () => clearInterval(timer);
 }
 
-const headLogIntervalMs = 24 * 3600 * 1000;
 const headsPerLine = 100;
 
 /** Logs the heads once a day: whoever keeps the log can show later that nothing before them was changed. */
 function logHeadsDaily(store: Store, now: () => number, logger: Logger): () => void {
   let loggedAt = now();
   return () => {
-    if (Math.abs(now() - loggedAt) < headLogIntervalMs) return;
+    if (Math.abs(now() - loggedAt) < dayMs) return;
     loggedAt = now();
     logHeads(store, logger);
   };

@@ -20,7 +20,7 @@ import { createLogHandler, identityOf, type LogListener, logHeads, openStore, st
 import { createMetrics } from './metrics.js';
 import { isValidRequest, secureOriginOf } from './origin.js';
 import { startHeartbeat } from './realtime/heartbeat.js';
-import { Hub } from './realtime/hub.js';
+import { behindTimeoutMs, Hub } from './realtime/hub.js';
 import { ReaderHandler } from './realtime/readers.js';
 import type { EventSource } from './realtime/room.js';
 import { messageCost } from './realtime/throttle.js';
@@ -302,9 +302,6 @@ interface ServerState {
   readonly connections: PlainConnections;
   readonly addresses: AddressCounts;
 }
-
-/** How long a request waits for what another node has answered before. */
-const behindTimeoutMs = 5000;
 
 /** Attaches Koa to the server. */
 function attachHttp(

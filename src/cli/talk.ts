@@ -365,7 +365,7 @@ class Style {
 
 /** A list of people has at least the user, except while the client polls. */
 const unknownPeople =
-  'Long polling, the only way through here, does not tell who is here. /rooms shows how many.';
+  'Only long polling works from here. It does not tell who is here. /rooms shows how many people there are.';
 
 const chatHelp = `  TEXT               says it
   /reply N TEXT      replies to message N

@@ -17,8 +17,8 @@ export class RequestQueue {
   /** What waits for its turn, by address, the address that was served last at the end. */
   readonly #waiting = new Map<string, (() => void)[]>();
   /**
-   * Milliseconds that the requests of each waiting address took. It begins with the least that another has, so that who comes
-   * now and then is served soon, and nobody saves up time.
+   * Milliseconds that the requests of each waiting address took. A new address begins with the least of the others. So a rare
+   * visitor is served soon, and an address that was silent has saved nothing.
    */
   readonly #used = new Map<string, number>();
   /** Whose request is running, and since when, as performance.now(). */

@@ -57,7 +57,7 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
 const enterBudgetMs = 2;
 
 /** How long a client waits for a number that another process has shown it. */
-const behindTimeoutMs = 5000;
+export const behindTimeoutMs = 5000;
 
 /** An open socket keeps its owner's name at least this often. */
 const seenCycleSeconds = 600;
@@ -332,11 +332,13 @@ export class Hub {
    * second, because a commit for each few of thousands who reconnect would hold the others up.
    */
   #noteConnected(): void {
-    for (const user of [...this.#seenQueue].slice(0, maxSeenPerSecond)) {
+    let left = maxSeenPerSecond;
+    for (const user of this.#seenQueue) {
+      if (left-- === 0) break;
       this.#seenQueue.delete(user);
       this.#deps.onSeen(user.profile);
     }
-    for (let left = Math.ceil(this.#users.size / seenCycleSeconds); left > 0; left--) {
+    for (let n = Math.ceil(this.#users.size / seenCycleSeconds); n > 0; n--) {
       const { done, value: user } = this.#seenCursor.next();
       if (done) this.#seenCursor = this.#users.values();
       else if (user.connectionCount > 0) this.#deps.onSeen(user.profile);

@@ -33,8 +33,9 @@ export class Presence<P extends Present = Present> {
   #changed = false;
   #secondsSinceUpdate = maxCountIntervalSeconds;
   #encodedList: Frames | undefined;
-  /** Whether another process counts the people, and has told who is here. */
+  /** Another process counts the people. */
   readonly #isCountedElsewhere: boolean;
+  /** The list of people is complete: at once, or when the process that counts them has sent it. */
   #isKnown: boolean;
   /** The people of a large room, as the process that counts them tells. */
   #total: ListFrame | undefined;

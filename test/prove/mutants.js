@@ -1287,7 +1287,7 @@ const nodes = {
       }),
   },
   'people-of-others-unknown': {
-    fault: 'Tells the other nodes of nobody who comes or goes.',
+    fault: 'Does not tell the other nodes who comes and goes.',
     plant: () => ({ wrapLink: (link) => overriding(link, { publish() {} }) }),
   },
 };
