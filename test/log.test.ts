@@ -171,8 +171,7 @@ describe('the log', () => {
     const ann = await new Door(server.port).signIn('Ann');
     const fill = join(DATA_DIR, 'fill');
     execFileSync('sh', ['-c', `dd if=/dev/zero of=${fill} bs=4k 2>/dev/null || true`]);
-    const post = async () =>
-      (await ann.post('/api/rooms/lobby/messages', { data: 'x'.repeat(3000) })).status;
+    const post = async () => (await ann.post('/api/rooms/lobby/messages', { data: 'x'.repeat(3000) })).status;
     const statuses: number[] = [];
     for (let n = 0; n < 40; n++) statuses.push(await post());
     await logged(server, /the store fails/);
