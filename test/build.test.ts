@@ -42,7 +42,7 @@ async function filesOf(origin: string): Promise<string[]> {
   return [...html.matchAll(/"(\/js\/[^"]+)"/g)].map(([, path = '']) => path);
 }
 
-describe('a build', { timeout: 120_000 }, () => {
+describe('a build', { timeout: 240_000 }, () => {
   it('leaves the files that a running server names, until the build after the next', async () => {
     const root = copyProject();
     await build(root);
@@ -63,7 +63,7 @@ describe('a build', { timeout: 120_000 }, () => {
   });
 });
 
-describe('npm run dev', { timeout: 120_000 }, () => {
+describe('npm run dev', { timeout: 240_000 }, () => {
   it('runs what was saved last, however often a file is replaced', async () => {
     const root = copyProject();
     const child = runBuild(root, ['--watch'], { PORT: '0', DATA_DIR: temporaryFolder() });

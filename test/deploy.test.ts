@@ -179,17 +179,15 @@ for (const proxy of PROXIES) {
           await stream.sees({ type: 'chat', data });
         }
         await stream.leaves();
-        for (const data of ['three', 'four', 'five']) {
-          room.says(data); // some proxies notice only when they write
-          await room.sees({ type: 'chat', data });
-        }
-        await room.seesAll({ type: 'left', user: bob.user }, 1, 12_000);
+        const talk = setInterval(() => room.says('some proxies notice only when they write'), 100);
+        onTestFinished(() => clearInterval(talk));
+        await room.seesAll({ type: 'left', user: bob.user }, 1, 30_000);
+        clearInterval(talk);
         const second = await ann.reads('lobby', { format });
         await second.sees({ type: 'list' });
         await ann.post('/signout', {});
         expect(await second.closed).toBe(4002);
       },
-      25_000,
     );
 
     it('keeps /metrics from the world', async () => {
@@ -213,7 +211,7 @@ for (const proxy of PROXIES) {
       expect((await ann.get('/chat/metrics')).status).toBe(403);
     });
 
-    it('passes the ping of an idle socket', { timeout: 40_000 }, async () => {
+    it('passes the ping of an idle socket', async () => {
       const door = await startBoth(proxy);
       const room = await (await door.signIn('Ann')).enters('lobby');
       await once(room.ws, 'ping'); // within 15 seconds

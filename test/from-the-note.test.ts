@@ -3,15 +3,13 @@
  * the document shows. `…` in an output stands for any text. Only ports and the folder /tmp are replaced.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasTool } from './harness.js';
-import { ROOT } from './process.js';
+import { freePort, ROOT } from './process.js';
 
 const DOCUMENTS = ['docs/from-the-note.md', 'docs/from-the-note.zh-CN.md'] as const;
 const DOCUMENT_PORTS = ['3000', '4000', '8080', '8081', '8082'] as const;
@@ -73,14 +71,6 @@ function toPattern(output: string): RegExp {
   return new RegExp(`^${literal.replaceAll('…', '.+')}$`);
 }
 
-async function freePorts(count: number): Promise<string[]> {
-  const probes: Server[] = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(probes.map((probe) => once(probe, 'listening')));
-  const ports = probes.map((probe) => String((probe.address() as AddressInfo).port)); // listening on TCP
-  await Promise.all(probes.map((probe) => once(probe.close(), 'close')));
-  return ports;
-}
-
 /** The two terminals in which the servers run, and a third one for commands. */
 class Terminals {
   readonly #folder = mkdtempSync(join(tmpdir(), 'oneport-note-'));
@@ -88,8 +78,8 @@ class Terminals {
   readonly #servers: ChildProcess[] = [];
   #environment: Readonly<Record<string, string>> = { PATH: process.env['PATH'] ?? '', HOME: this.#folder };
 
-  constructor(ports: readonly string[]) {
-    this.#ports = new Map(DOCUMENT_PORTS.map((port, n) => [port, ports[n] ?? '']));
+  constructor(ports: readonly number[]) {
+    this.#ports = new Map(DOCUMENT_PORTS.map((port, n) => [port, String(ports[n])]));
     const config = this.#replacePorts(read('nginx.conf'));
     writeFileSync(
       join(this.#folder, 'nginx.conf'),
@@ -146,7 +136,7 @@ describe('docs/from-the-note.md', () => {
   let terminals: Terminals;
 
   beforeAll(async () => {
-    terminals = new Terminals(await freePorts(DOCUMENT_PORTS.length));
+    terminals = new Terminals(await Promise.all(DOCUMENT_PORTS.map(() => freePort())));
     terminals.startServer(noteLoop ?? '');
     terminals.startServer(ownLoop ?? '');
     await terminals.export(`${helpers}\neach true > /dev/null\n${signIns}`, ['ANN', 'BOB']);

@@ -26,7 +26,7 @@ function linesOf(text: string): Line[] {
 
 /** The first line with this message, once it is there. */
 async function logged(server: RunningServer, message: RegExp): Promise<Line> {
-  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+  for (const end = Date.now() + 30_000; Date.now() < end; ) {
     const found = linesOf(server.errors()).find(({ msg }) => message.test(String(msg)));
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -136,8 +136,8 @@ describe('the log', () => {
     await (await chat.signIn('Ann')).post('/api/rooms/lobby/messages', { data: 'hi' });
     expect(told('heads')).toEqual([]);
     for (days = 1; days <= 2; days++) {
-      await expect.poll(() => told('heads'), { timeout: 5000 }).toHaveLength(days);
-      await expect.poll(() => told('the clock jumped'), { timeout: 5000 }).toHaveLength(days);
+      await expect.poll(() => told('heads')).toHaveLength(days);
+      await expect.poll(() => told('the clock jumped')).toHaveLength(days);
     }
     expect(told('heads')[1]).toMatchObject({
       heads: [/^lobby 1 /, /^\* 1 /].map((head) => expect.stringMatching(head)),
@@ -171,12 +171,20 @@ describe('the log', () => {
     const ann = await new Door(server.port).signIn('Ann');
     const fill = join(DATA_DIR, 'fill');
     execFileSync('sh', ['-c', `dd if=/dev/zero of=${fill} bs=4k 2>/dev/null || true`]);
-    for (let n = 0; n < 40; n++) await ann.post('/api/rooms/lobby/messages', { data: 'x'.repeat(3000) });
+    const post = async () => (await ann.post('/api/rooms/lobby/messages', { data: 'x'.repeat(3000) })).status;
+    const statuses: number[] = [];
+    for (let n = 0; n < 40; n++) statuses.push(await post());
     await logged(server, /the store fails/);
     execFileSync('rm', [fill]);
-    await logged(server, /the store works again/);
-    const told = linesOf(server.errors()).map(({ msg }) => String(msg));
-    expect(told.filter((text) => text.startsWith('the store'))).toHaveLength(2);
+    await expect.poll(post).toBe(201);
+    const told = () =>
+      linesOf(server.errors())
+        .map(({ msg }) => String(msg).split(':')[0])
+        .filter((text) => text?.startsWith('the store'));
+    await expect.poll(() => told().at(-1)).toBe('the store works again');
+    // more than two lines when the write-ahead log was emptied meanwhile, because that makes space for a moment
+    expect(told()).toEqual(told().map((_, n) => (n % 2 === 0 ? 'the store fails' : 'the store works again')));
+    expect(statuses.filter((status) => status !== 201).length).toBeGreaterThan(told().length);
   });
 });
 

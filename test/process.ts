@@ -1,11 +1,13 @@
 /** The real server as a process, for what only a process can show: signals, kill -9, exit codes, a full disk. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type Env, NO_LIMITS } from './harness.js';
+
+export { freePort } from '../src/prove/servers.js';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -66,17 +68,9 @@ export async function startServer(options: ProcessOptions = {}): Promise<Running
   return { ...server, port, origin: `http://127.0.0.1:${port}` };
 }
 
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo; // listening on TCP
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 /** Resolves when something accepts connections on a port that it was told to use, as a proxy does. */
 export async function untilListening(port: number): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
+  for (const end = Date.now() + 30_000; Date.now() < end; ) {
     const open = await new Promise<boolean>((resolve) => {
       const probe = connect(port, '127.0.0.1', () => resolve(true));
       probe.on('error', () => resolve(false));

@@ -146,11 +146,13 @@ export async function readiness(node: { readonly origin: string }): Promise<Read
   return (await (await fetch(`${node.origin}/readyz`)).json()) as Readiness;
 }
 
+/** How long a node may take to get into a state. */
+const patienceMs = 30_000;
+
 /** Resolves when the node is ready, or when a reason matches. */
 export async function untilReady(
   node: { readonly origin: string },
   expected: true | RegExp = true,
-  patienceMs = 10_000,
 ): Promise<Readiness> {
   const until = Date.now() + patienceMs;
   for (;;) {
@@ -164,13 +166,19 @@ export async function untilReady(
 
 /** Resolves when all nodes are ready and have applied the same. Nobody may write meanwhile. */
 export async function untilEqual(nodes: readonly { readonly origin: string }[]): Promise<void> {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (const until = Date.now() + patienceMs; Date.now() < until; ) {
     const states = await Promise.all(nodes.map((node) => readiness(node)));
     const isEqual = new Set(states.map(({ position }) => position)).size === 1;
     if (isEqual && states.every(({ ready, behind }) => ready && behind === 0)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error('the nodes do not come to the same position');
+}
+
+/** The same, once each node has stored the memberships of somebody who has entered rooms there. */
+export async function untilEqualFor(visitor: Visitor, nodes: readonly Chat[]): Promise<void> {
+  for (const node of nodes) await at(node, visitor).get('/api/rooms'); // is answered after them
+  await untilEqual(nodes);
 }
 
 /** Starts two nodes that are ready. */

@@ -14,7 +14,7 @@ import WebSocket from 'ws';
 import { readConfig } from '../src/config.js';
 import { createServer } from '../src/server.js';
 import { type Env, hasTool, Socket, temporaryFolder } from './harness.js';
-import { ROOT, spawnServer, startServer } from './process.js';
+import { freePort, ROOT, spawnServer, startServer } from './process.js';
 import { exchange } from './raw.js';
 
 type Files = {
@@ -344,7 +344,8 @@ describe('the health check of the image', () => {
     'finds the server with and without TLS, and notices when it has gone',
     async () => {
       for (const tls of [{}, makeCertificate()]) {
-        const server = await startServer({ env: { DATA_DIR: temporaryFolder(), ...tls } });
+        const PORT = String(await freePort()); // nobody else takes it meanwhile
+        const server = await startServer({ env: { DATA_DIR: temporaryFolder(), PORT, ...tls } });
         const env = { PORT: String(server.port), ...tls };
         expect(await check(env)).toBe(0);
         server.child.kill('SIGKILL');

@@ -2,7 +2,8 @@
  * A disk that fails, for the server under test. disk.ts builds this file and loads it into the server with LD_PRELOAD.
  *
  * The first byte of the file `control` in the folder ONEPORT_DISK_STATE is the fault that the databases in the folder
- * ONEPORT_DISK_DATA have. The library sets the second byte when it is loaded.
+ * ONEPORT_DISK_DATA have. The library sets the second byte when it is loaded, and the third when a sync of the write-ahead
+ * log stalls.
  *
  * Before each write, the replaced bytes are appended to a file in the folder of the state, one for each database file. A
  * sync of the database file empties it. After a kill it holds what undoes all writes since the last sync, as a power cut
@@ -54,7 +55,7 @@ __attribute__((constructor)) static void load(void) {
   snprintf(path, sizeof path, "%s/control", state_folder);
   int file = open(path, O_RDWR | O_CLOEXEC);
   if (file < 0) fail("open control");
-  void *mapped = mmap(NULL, 2, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  void *mapped = mmap(NULL, 3, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (mapped == MAP_FAILED) fail("map control");
   close(file);
   control = mapped;
@@ -155,7 +156,10 @@ static int sync_file(long call, int file) {
   char path[PATH_MAX];
   const char *name = database_of(file, path);
   if (name && fails(SYNC_FAILS, EIO)) return -1;
-  while (name && *control == SYNC_STALLS) usleep(stall_poll_us);
+  while (name && *control == SYNC_STALLS) {
+    if (ends_with(name, "oneport.db-wal")) control[2] = 1;
+    usleep(stall_poll_us);
+  }
   int result = (int)syscall(call, file);
   if (name && result == 0) forget(name);
   return result;

@@ -54,7 +54,7 @@ export class FaultyDisk {
     this.#stateFolder = join(this.#folder, 'state');
     this.#controlFile = join(this.#stateFolder, 'control');
     mkdirSync(this.#stateFolder);
-    writeFileSync(this.#controlFile, Buffer.alloc(2));
+    writeFileSync(this.#controlFile, Buffer.alloc(3));
     this.env = {
       LD_PRELOAD: this.#libraryFile,
       ONEPORT_DISK_DATA: dataFolder,
@@ -65,6 +65,11 @@ export class FaultyDisk {
   /** Whether the server has loaded the library. */
   get isLoaded(): boolean {
     return readFileSync(this.#controlFile)[1] === 1;
+  }
+
+  /** Whether a commit has been written whose sync stalls or has stalled. */
+  get hasStalledCommit(): boolean {
+    return readFileSync(this.#controlFile)[2] === 1;
   }
 
   setFault(fault: DiskFault | 'none'): void {

@@ -10,7 +10,7 @@ import { waitFor, waitUntil } from './servers.js';
 import type { Writer } from './writer.js';
 
 /** How long a client that left may still be shown. */
-const PRESENCE_TIMEOUT_MS = 8_000;
+const PRESENCE_TIMEOUT_MS = 20_000;
 /** The same for people of a node that was killed. */
 const SHARED_PRESENCE_TIMEOUT_MS = 45_000;
 /** How long the search index may lag behind the log. */

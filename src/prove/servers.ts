@@ -280,10 +280,18 @@ export async function waitFor(condition: () => Promise<boolean>, timeoutMs: numb
   return true;
 }
 
-/** Finds a free port below the ephemeral range, so that no client socket can take it while the server is down. */
+/** Ports that `freePort` has returned. */
+const givenPorts = new Set<number>();
+
+/**
+ * Finds a free port below the ephemeral range, so that no client socket can take it while the server is down. Returns each port
+ * only once.
+ */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (givenPorts.has(port)) continue;
+    givenPorts.add(port);
     const server = createServer();
     const free = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));

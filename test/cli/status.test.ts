@@ -134,7 +134,7 @@ describe('oneport status', () => {
 
 describe.runIf(hasTool('script'))('oneport status on a terminal', () => {
   it('follows the server every second, notices when it has gone, and ends with 1 on Ctrl+C', {
-    timeout: 30_000,
+    timeout: 90_000,
   }, async () => {
     const server = await startServer({ env: { DATA_DIR: temporaryFolder() } });
     const command = `${process.execPath} ${MAIN} status ${server.origin}`;
@@ -149,14 +149,14 @@ describe.runIf(hasTool('script'))('oneport status on a terminal', () => {
     });
     /** The newest complete frame. */
     const screen = () => out.split('\x1b[H').at(-2) ?? '';
-    await expect.poll(screen, { timeout: 10_000 }).toMatch(/sockets +0 .*▁▁/);
+    await expect.poll(screen, { timeout: 20_000 }).toMatch(/sockets +0 .*▁▁/);
     await (await new Door(server.port).signIn('Ann')).enters('lobby');
-    await expect.poll(screen, { timeout: 10_000 }).toMatch(/sockets +1 .*▁█/);
+    await expect.poll(screen, { timeout: 20_000 }).toMatch(/sockets +1 .*▁█/);
     server.child.kill('SIGKILL');
-    await expect.poll(screen, { timeout: 10_000 }).toContain('not reachable: nothing listens there');
+    await expect.poll(screen, { timeout: 20_000 }).toContain('not reachable: nothing listens there');
     expect(screen()).toMatch(/sockets +1 /); // the last numbers stay
     child.stdin.write('\x03');
-    const [code] = await once(child, 'exit');
+    const [code] = await once(child, 'close');
     expect(code).toBe(1);
     expect(out).toContain('\x1b[?1049l'); // the terminal is as it was
   });

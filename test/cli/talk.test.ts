@@ -181,7 +181,7 @@ describe.runIf(hasTool('script') && hasTool('nginx'))('talk that has to poll', (
     await expect.poll(() => seen, { timeout: 15_000 }).toContain('does not tell who is here');
     child.stdin?.write('/quit\r');
     expect((await ended).code).toBe(0);
-  }, 40_000);
+  });
 });
 
 describe('printable', () => {

@@ -14,8 +14,8 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     annsRoom.says('from a');
     await bobsRoom.sees({ type: 'chat', data: 'from a', id: 1 });
     bobsRoom.says('from b');
-    await annsRoom.sees({ type: 'chat', data: 'from b', id: 2 });
-    expect(await readiness(a)).toMatchObject({ ready: true, role: 'node', behind: 0 });
+    for (const room of [annsRoom, bobsRoom]) await room.sees({ type: 'chat', data: 'from b', id: 2 });
+    await expect.poll(() => readiness(a)).toMatchObject({ ready: true, role: 'node', behind: 0 });
     const there = await at(b, ann).enters('lobby');
     expect(await there.sees({ type: 'hello' })).toMatchObject({ last: 2, user: { name: 'Ann' } });
   });
@@ -88,7 +88,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     expect(rooms).toEqual([]); // no message yet
     bobsRoom.ws.close();
     second.ws.close();
-    await annsRoom.seesAll({ type: 'left', user: bob.user }, 1, 9000);
+    await annsRoom.seesAll({ type: 'left', user: bob.user }, 1, 20_000);
     expect(annsRoom.frames.filter(({ type }) => type === 'join')).toHaveLength(1);
   });
 
@@ -100,7 +100,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     await cleo.enters('lobby');
     await room.sees({ type: 'join', user: bob.user });
     await b.stop();
-    await room.seesAll({ type: 'left', user: bob.user }, 1, 15_000);
+    await room.seesAll({ type: 'left', user: bob.user }, 1, 20_000);
     expect(room.frames.filter(({ type }) => type === 'left')).toHaveLength(1);
   });
 
@@ -109,7 +109,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     const ann = await a.signIn('Ann');
     const [here, there] = [await ann.enters('lobby'), await at(b, ann).enters('lobby')];
     here.says('one');
-    await there.sees({ type: 'chat', id: 1 });
+    for (const socket of [here, there]) await socket.sees({ type: 'chat', id: 1 });
     await ann.put('/api/rooms/lobby/read', { id: 1 });
     await there.sees({ type: 'room', room: 'lobby', read: 1 });
     await ann.post('/signout', {});

@@ -1,9 +1,9 @@
 /** Every way to read and write a chat, on a server with workers. */
 import { describe, expect, it, vi } from 'vitest';
 import { oneport } from '../cli/commands.js';
-import { agentTo, entersAt, send, startWorkers, type Workers } from './workers.js';
+import { agentTo, entersAt, patience, send, startWorkers, type Workers } from './workers.js';
 
-vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
+vi.setConfig({ testTimeout: 120_000 }); // three processes start on one core
 
 interface Page {
   readonly last: number;
@@ -35,9 +35,11 @@ describe('a server with workers', () => {
     await vi.waitFor(async () => {
       const found = await send(two, port, '/api/search?q=workers', { cookie: ann.cookie });
       expect((JSON.parse(found.body) as Page).messages.map(({ id }) => id)).toEqual([1]);
-    });
-    const rooms = JSON.parse((await send(two, port, '/api/rooms', { cookie: bob.cookie })).body) as unknown;
-    expect(rooms).toMatchObject([{ room: 'lobby', last: 1, people: 1, joined: true }]);
+    }, patience);
+    await vi.waitFor(async () => {
+      const rooms = JSON.parse((await send(two, port, '/api/rooms', { cookie: bob.cookie })).body) as unknown;
+      expect(rooms).toMatchObject([{ room: 'lobby', last: 1, people: 1, joined: true }]);
+    }, patience);
   });
 
   it('ends the sessions of a person at all workers, and moves their read mark and their name', async () => {
@@ -65,15 +67,18 @@ describe('a server with workers', () => {
     const room = await entersAt(ann, 1, 'lobby');
     await entersAt(ann, 2, 'lobby');
     await room.sees({ type: 'chat', cid: room.says('hi') });
-    const metrics = await metricsOf(server);
-    const values = [
+    const names = [
       'oneport_connections',
       'oneport_people',
       'oneport_rooms',
       'oneport_events_total',
       'oneport_workers',
     ];
-    expect(values.map((name) => metrics.get(name))).toEqual([2, 1, 1, 1, 2]);
+    const metrics = await vi.waitFor(async () => {
+      const read = await metricsOf(server); // without a worker that answers late
+      expect(names.map((name) => read.get(name))).toEqual([2, 1, 1, 1, 2]);
+      return read;
+    }, patience);
     expect(metrics.get('oneport_commit_seconds_count')).toBeGreaterThan(1);
     expect(metrics.get('process_start_time_seconds')).toBeGreaterThan(1e9);
     const ready = await (await ann.get('/readyz')).json();
@@ -101,12 +106,15 @@ describe('limits', () => {
     expect((await send(one, port, '/api/rooms/lobby/events', { cookie })).status).toBe(429);
     here.ws.close();
     await here.closed;
-    await vi.waitFor(async () => expect(await stays(await entersAt(ann, 1, 'lobby'))).toBe(true));
+    const seldom = { ...patience, interval: 500 }; // a user may open 60 sockets in ten seconds
+    await vi.waitFor(async () => expect(await stays(await entersAt(ann, 1, 'lobby'))).toBe(true), seldom);
     const post = (agent: typeof one) =>
       send(agent, port, '/api/rooms/lobby/messages', { method: 'POST', cookie, body: { data: 'x' } });
     const statuses: number[] = [];
-    for (let n = 0; n < 3; n++) for (const agent of [one, two]) statuses.push((await post(agent)).status);
-    expect(statuses.filter((status) => status === 201).length).toBeLessThan(6);
+    const since = performance.now();
+    for (let n = 0; n < 4; n++) for (const agent of [one, two]) statuses.push((await post(agent)).status);
+    const filled = (performance.now() - since) / 1000; // tokens that have come meanwhile
+    expect(statuses.filter((status) => status === 201).length).toBeLessThanOrEqual(4 + filled);
     expect(statuses.slice(0, 4)).toEqual([201, 201, 201, 201]);
     there.says('waits', 'w1'); // its worker has tokens, the primary has not
     await there.seesAll({ type: 'chat', cid: 'w1' }, 1);

@@ -2,9 +2,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { hasTool, Visitor } from '../harness.js';
 import { startRedis, untilReady } from '../redis.js';
-import { entersAt, startWorkers, type Workers } from './workers.js';
+import { entersAt, patience, startWorkers, type Workers } from './workers.js';
 
-vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
+vi.setConfig({ testTimeout: 120_000 }); // three processes start on one core
 
 const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
 
@@ -45,7 +45,7 @@ describe.skipIf(!hasRedis)('two nodes with two workers each', () => {
     await ann.post('/signout', {});
     const closed = [rooms[0], rooms[1], rooms[3]].map((room) => room?.closed);
     expect(await Promise.all(closed)).toEqual([4002, 4002, 4002]);
-    await bobs.seesAll({ type: 'left', user: ann.user }, 1, 9000);
+    await bobs.seesAll({ type: 'left', user: ann.user }, 1, 20_000);
   });
 
   it('serve while Redis is gone, and continue when it is back', async () => {
@@ -60,8 +60,9 @@ describe.skipIf(!hasRedis)('two nodes with two workers each', () => {
     expect((await ann.get('/api/rooms/lobby/messages')).status).toBe(200);
     await redis.start();
     await untilReady(a);
-    await vi.waitFor(async () =>
-      expect((await ann.post('/api/rooms/lobby/messages', { data: 'two' })).status).toBe(201),
+    await vi.waitFor(
+      async () => expect((await ann.post('/api/rooms/lobby/messages', { data: 'two' })).status).toBe(201),
+      patience,
     );
     await room.sees({ type: 'chat', data: 'two', id: 2 });
   });

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { agentTo, entersAt, send, startWorkers } from './workers.js';
 
-vi.setConfig({ testTimeout: 60_000 }); // three processes start on one core
+vi.setConfig({ testTimeout: 120_000 }); // three processes start on one core
 
 describe('two workers', () => {
   it('number one room together, and show every message to everyone', async () => {
@@ -12,10 +12,11 @@ describe('two workers', () => {
     here.says('from one');
     await there.sees({ type: 'chat', data: 'from one', id: 1 });
     there.says('from two');
-    await here.sees({ type: 'chat', data: 'from two', id: 2 });
+    for (const room of [here, there]) await room.sees({ type: 'chat', data: 'from two', id: 2 });
     const { epoch } = await here.sees({ type: 'hello' });
     const resumed = await entersAt(ann, 2, 'lobby', { query: `?after=1&epoch=${String(epoch)}` });
     expect(await resumed.sees({ type: 'hello' })).toMatchObject({ last: 2, complete: true });
+    await resumed.sees({ type: 'list' }); // follows the replay
     expect(resumed.numbered.map(({ id }) => id)).toEqual([2]);
   });
 
@@ -33,7 +34,7 @@ describe('two workers', () => {
     await second.sees({ type: 'list', count: 2 });
     there.ws.close();
     second.ws.close();
-    await here.seesAll({ type: 'left', user: bob.user }, 1, 9000);
+    await here.seesAll({ type: 'left', user: bob.user }, 1, 20_000);
     expect(here.frames.filter(({ type }) => type === 'join')).toHaveLength(1);
   });
 

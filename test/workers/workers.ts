@@ -1,6 +1,6 @@
 /** A server with workers as processes, and ways to reach each of them. */
 import { Agent, request as httpRequest } from 'node:http';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { Door, type EnterOptions, type Env, type Socket, temporaryFolder, type Visitor } from '../harness.js';
 import { type RunningServer, startServer } from '../process.js';
 
@@ -15,11 +15,17 @@ export interface Workers extends RunningServer {
   readonly dataDir: string;
 }
 
-/** Starts a server with two workers, or more. It is killed when the test is over. */
+/** For what other processes do. */
+export const patience = { timeout: 30_000, interval: 20 };
+
+/** Starts a server with two workers, or more, whose pids are known. It is killed when the test is over. */
 export async function startWorkers(env: Env = {}, wrap: readonly string[] = []): Promise<Workers> {
-  const dataDir = env['DATA_DIR'] ?? temporaryFolder();
-  const server = await startServer({ env: { WORKERS: '2', DATA_DIR: dataDir, ...env }, wrap });
-  return { ...server, door: new Door(server.port), dataDir };
+  const settings = { WORKERS: '2', DATA_DIR: temporaryFolder(), ...env };
+  const server = await startServer({ env: settings, wrap });
+  await vi.waitFor(() => {
+    if (pidsOf(server).size < Number(settings.WORKERS)) throw new Error('the log names no pids');
+  }, patience);
+  return { ...server, door: new Door(server.port), dataDir: settings.DATA_DIR };
 }
 
 /** Sends a request over the connection of an agent. */
@@ -55,11 +61,9 @@ interface SendOptions {
   readonly headers: Env;
 }
 
-const maxTries = 500;
-
 /** Returns an agent whose one connection leads to this worker. Connections that lead elsewhere are closed. */
 export async function agentTo(port: number, worker: number): Promise<Agent> {
-  for (let tries = 0; tries < maxTries; tries++) {
+  for (const end = Date.now() + patience.timeout; Date.now() < end; ) {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const { body } = await send(agent, port, '/healthz');
     if ((JSON.parse(body) as { worker: number }).worker === worker) {
@@ -92,7 +96,7 @@ export async function entersAt(
 /** The pids of the workers, newest last, by number, as the log tells. */
 export function pidsOf({ errors }: Pick<RunningServer, 'errors'>): ReadonlyMap<number, number> {
   const pids = new Map<number, number>();
-  for (const line of errors().split('\n')) {
+  for (const line of errors().split('\n').slice(0, -1)) {
     if (!line.includes('"worker started"')) continue;
     const { worker, pid } = JSON.parse(line) as { worker: number; pid: number };
     pids.set(worker, pid);
