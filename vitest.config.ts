@@ -33,6 +33,7 @@ export default defineConfig({
     environment: 'node',
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    expect: { poll: { timeout: 15_000 } },
     maxWorkers: 2,
     reporters: ['default', new Closing()],
   },
