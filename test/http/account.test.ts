@@ -3,7 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
 import Database from '../../src/store/sqlite.js';
-import { type Chat, cookiesOf, type Env, eventually, startChat, stopClock, type Visitor } from '../harness.js';
+import {
+  type Chat,
+  cookiesOf,
+  type Env,
+  eventually,
+  startChat,
+  stopClock,
+  type Visitor,
+} from '../harness.js';
 
 const HOUR = 3600 * 1000;
 const DAY = 24 * HOUR;
