@@ -13,6 +13,7 @@ import pino, { type Logger } from 'pino';
 import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
 import type { Server } from '../src/server.js';
+import type { SearchPage } from '../src/shared/protocol.js';
 import { startArranged } from './arrangement.js';
 
 export type Frame = Readonly<Record<string, unknown>>;
@@ -40,6 +41,24 @@ export function temporaryFolder(): string {
   return folder;
 }
 
+/**
+ * How long a test waits for what must come: less than the timeout of a test, so that it fails with what came instead, and
+ * enough for a machine that stands still for some seconds.
+ */
+export const patienceMs = 15_000;
+
+/** Calls `check` until it does not throw. */
+export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  for (const end = Date.now() + patienceMs; ; ) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Lets `performance.now` of a server in this process jump; returns the function that does. */
 export function controlClock(): (ms: number) => void {
   const realNow = performance.now.bind(performance);
@@ -49,6 +68,26 @@ export function controlClock(): (ms: number) => void {
   return (ms) => {
     offset += ms;
   };
+}
+
+/**
+ * Stops `performance.now` of a server in this process, so that no limit refills and nobody leaves however slow the machine
+ * is; returns the function that moves it. It stops a second later than it is, because what is due by then is not held up.
+ */
+export function stopClock(): (ms: number) => void {
+  let now = Math.ceil(performance.now()) + 1000;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  onTestFinished(() => clock.mockRestore());
+  return (ms) => {
+    now += ms;
+  };
+}
+
+/** CPU milliseconds of this process for some work: a machine that is busy with other work does not add to them. */
+export function cpuMs(work: () => unknown): number {
+  const from = process.cpuUsage();
+  work();
+  return process.cpuUsage(from).user / 1000;
 }
 
 /** Whether a tool of the system is there. On a laptop its tests are left out, and a line says so; CI must have it. */
@@ -131,13 +170,20 @@ export class Chat extends Door {
     this.dataDir = dataDir;
   }
 
-  /** Waits until so many connections with this transport are open. */
-  untilOpen(transport: string, count = 1): Promise<void> {
-    return vi.waitFor(async () => {
+  /** Waits until /metrics has this line. */
+  untilMetric(line: string): Promise<void> {
+    return eventually(async () => {
       const text = await (await this.visitor().get('/metrics')).text();
-      const line = `oneport_connections_by_transport{transport="${transport}"} ${count}`;
-      if (!text.includes(line)) throw new Error(`there are not ${count} ${transport}`);
+      if (!text.split('\n').includes(line)) throw new Error(`/metrics has no line ${line}`);
     });
+  }
+
+  /**
+   * Waits until the server has so many connections with this transport. A client knows that it has closed one before the
+   * server does.
+   */
+  untilOpen(transport: string, count = 1): Promise<void> {
+    return this.untilMetric(`oneport_connections_by_transport{transport="${transport}"} ${count}`);
   }
 
   async untilClosed(...transports: readonly string[]): Promise<void> {
@@ -198,6 +244,17 @@ export class Visitor {
     return this.chat.post(path, body, { cookie: this.cookie }, 'PUT');
   }
 
+  /** Searches until the answer is complete: the index may not have the newest messages yet. `query`: as in the URL. */
+  search(query: string): Promise<SearchPage> {
+    return eventually(async () => {
+      const answer = await this.get(`${this.chat.base}/api/search?${query}`);
+      if (answer.status !== 200) throw new Error(`${query}: ${answer.status} ${await answer.text()}`);
+      const page = (await answer.json()) as SearchPage;
+      if (!page.complete) throw new Error(`${query}: the answer is not complete`);
+      return page;
+    });
+  }
+
   /** Opens a socket; resolves with it when `hello` has come, or when it was closed. */
   async enters(room: string, options: EnterOptions = {}): Promise<Socket> {
     const socket = this.knocks(
@@ -254,7 +311,7 @@ class Reader {
   }
 
   /** The first `count` frames with these fields. */
-  async seesAll(fields: Frame, count: number, patience = 5000): Promise<Frame[]> {
+  async seesAll(fields: Frame, count: number, patience = patienceMs): Promise<Frame[]> {
     const until = Date.now() + patience;
     for (;;) {
       const found = this.frames.filter((frame) => matches(frame, fields)).slice(0, count);

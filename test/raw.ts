@@ -35,6 +35,17 @@ export function exchange(
   });
 }
 
+/** The same, and cuts the connection when the answer so far contains a text, however it is divided. */
+export function exchangeUntil(port: number, request: string, text: string): Promise<Buffer> {
+  return exchange(port, request, (socket) => {
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString('latin1');
+      if (answer.includes(text)) socket.destroy();
+    });
+  });
+}
+
 export async function statusOf(port: number, request: string): Promise<number> {
   return Number((await exchange(port, request)).toString('latin1').split(' ')[1]);
 }

@@ -24,7 +24,9 @@ async function withOlderRooms() {
   return { dataDir: chat.dataDir, cookie: ann.cookie };
 }
 
-it('are read and written under their old names, over HTTP, sockets and export', async () => {
+it('are read and written under their old names, over HTTP, sockets and export', {
+  timeout: 60_000,
+}, async () => {
   const { dataDir, cookie } = await withOlderRooms();
   const chat = await startChat({ dataDir });
   const ann = chat.visitor(cookie);

@@ -12,9 +12,7 @@ it('parses the answers of the real server', async () => {
     { data: 'tide, @Ann' },
   ]);
   expect(parseRooms(await asked('/api/rooms'))).toMatchObject([{ room: 'lobby', last: 1 }]);
-  expect(parseFoundPage(await asked('/api/search?q=tide'))?.messages).toMatchObject([
-    { room: 'lobby', id: 1 },
-  ]);
+  expect(parseFoundPage(await ann.search('q=tide'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
   expect(parseFoundPage(await asked('/api/mentions'))?.messages).toMatchObject([{ room: 'lobby', id: 1 }]);
   expect(parsePeople(await asked('/api/people?q=bo'))).toEqual([bob.user]);
 });

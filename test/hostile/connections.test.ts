@@ -43,8 +43,10 @@ describe('plain connections of one address over the limit', () => {
     const post =
       'POST /signin HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n';
     const busy = [await dial(chat.port), await dial(chat.port)];
-    for (const socket of busy) socket.write(`${post}{`);
-    await once(chat.server.http, 'request');
+    for (const socket of busy) {
+      socket.write(`${post}{`);
+      await once(chat.server.http, 'request');
+    }
     await closed(await dial(chat.port));
     const [first] = busy;
     first?.write('"name":"Ann" }');

@@ -1,9 +1,17 @@
 /** Names and sessions over HTTP: renaming, links to another device, signing out and coming back, names of the silent. */
 
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
 import Database from '../../src/store/sqlite.js';
-import { type Chat, cookiesOf, type Env, startChat, type Visitor } from '../harness.js';
+import {
+  type Chat,
+  cookiesOf,
+  type Env,
+  eventually,
+  startChat,
+  stopClock,
+  type Visitor,
+} from '../harness.js';
 
 const HOUR = 3600 * 1000;
 const DAY = 24 * HOUR;
@@ -73,6 +81,7 @@ describe('PATCH /api/me', () => {
   });
 
   it('counts towards the rate limit of messages', async () => {
+    stopClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '1', MESSAGE_BURST: '2' } });
     const ann = await chat.signIn('Ann');
     const statuses = await Promise.all(
@@ -289,7 +298,7 @@ describe('a name whose owner never posted', () => {
     const db = new Database(databaseFile(chat.dataDir), { readonly: true });
     const seen = (): unknown => db.prepare('SELECT seen FROM people').pluck().get();
     now += 23 * HOUR;
-    await vi.waitFor(() => expect(seen()).toBe(now), { timeout: 10_000, interval: 50 });
+    await eventually(() => expect(seen()).toBe(now));
     db.close();
     now += 23 * HOUR;
     expect(await takes(chat, 'Ann')).toBe(409);

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser } from '../chromium.js';
-import { type Chat, hasTool, startChat, type Visitor } from '../harness.js';
+import { type Chat, hasTool, startChat, stopClock, type Visitor } from '../harness.js';
 
 const plain = '/r/lobby/plain';
 
@@ -118,6 +118,7 @@ describe('the plain page', () => {
   });
 
   it('counts towards the message limit', async () => {
+    stopClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '1', MESSAGE_BURST: '1' } });
     const ann = await chat.signIn('Ann');
     await submit(ann, { data: 'one', cid: 'c1' });

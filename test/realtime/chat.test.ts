@@ -1,8 +1,9 @@
 /** A room over real sockets. */
 import Keygrip from 'keygrip';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Hub } from '../../src/realtime/hub.js';
 import { UserThrottle } from '../../src/realtime/throttle.js';
-import { controlClock, hasWorkers, startChat } from '../harness.js';
+import { controlClock, eventually, hasWorkers, startChat, stopClock } from '../harness.js';
 
 const deepArray = '['.repeat(3000) + ']'.repeat(3000);
 
@@ -10,7 +11,7 @@ describe('a room', () => {
   it.skipIf(hasWorkers)(
     'sends hello, history and list, and tells who joins and leaves by user, not by socket',
     async () => {
-      const advance = controlClock();
+      const advance = stopClock();
       const chat = await startChat();
       const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
       const room = await ann.enters('Lobby');
@@ -31,6 +32,7 @@ describe('a room', () => {
       await second.leaves();
       const third = await bob.enters('lobby');
       await third.leaves();
+      await chat.untilOpen('websocket', 1);
       expect(room.frames.some(({ type }) => type === 'left')).toBe(false);
       advance(5000);
       await room.sees({ type: 'left', user: bob.user, data: 'Bob left.' });
@@ -39,11 +41,13 @@ describe('a room', () => {
   );
 
   it('tells the new name of a user who is about to leave, because they may come back without a frame', async () => {
+    stopClock();
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const room = await ann.enters('lobby');
     const tab = await bob.enters('lobby');
     await tab.leaves();
+    await chat.untilOpen('websocket', 1);
     const renamed = { id: bob.user.id, name: 'Robert' };
     expect((await bob.post('/signin', { name: 'Robert' })).status).toBe(200);
     await room.sees({ type: 'left', user: bob.user });
@@ -145,9 +149,11 @@ describe('a room', () => {
     expect(await ann.knocks('/ws/lobby').closed).toBe(4003);
     for (let n = 0; n < 3; n++) second.sends('nonsense');
     expect(await second.closed).toBe(4400);
+    await chat.untilOpen('websocket', 1);
     const third = await ann.enters('lobby');
     third.ws.send(Buffer.from([1, 2]));
     expect(await third.closed).toBe(1003);
+    await chat.untilOpen('websocket', 1);
     const fourth = await ann.enters('lobby');
     fourth.ws.send('x'.repeat(64 * 1024 + 1));
     expect(await fourth.closed).toBe(1009);
@@ -174,9 +180,11 @@ describe('a room', () => {
     }
     await one.seesAll({ type: 'chat' }, 40);
     expect(Date.now() - start).toBeGreaterThan(500); // 35 over the burst, one budget for both sockets
+    const advance = stopClock(); // reading would be paused two seconds later
     const flood = await bob.enters('lobby', { protocol: 'chat' });
     for (let n = 0; n < 8000; n++) flood.sends('x');
     expect(await flood.closed).toBe(4429);
+    advance(1000);
     one.says('still here', 'c-here');
     await one.sees({ type: 'chat', cid: 'c-here' });
   });
@@ -185,24 +193,24 @@ describe('a room', () => {
     let now = Math.ceil(performance.now()); // whole, so that two seconds later is exactly that
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
     const pauses = vi.spyOn(UserThrottle.prototype, 'shouldPause');
-    const queued = vi.spyOn(UserThrottle.prototype, 'queueFrame');
-    onTestFinished(() => [clock, pauses, queued].forEach((spy) => void spy.mockRestore()));
+    const received = vi.spyOn(Hub.prototype, 'receive');
+    onTestFinished(() => [clock, pauses, received].forEach((spy) => void spy.mockRestore()));
     const hasPaused = () => pauses.mock.results.some(({ value }) => value === true);
     const chat = await startChat({ env: { MESSAGE_RATE: '20', MESSAGE_BURST: '300' } });
     const room = await (await chat.signIn('Ann')).enters('lobby');
     const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
-    await vi.waitFor(() => expect(queued).toHaveBeenCalledTimes(1300), 10_000); // all of it was read
+    await eventually(() => expect(received).toHaveBeenCalledTimes(1900));
     expect(hasPaused()).toBe(false);
     now += 2000;
     for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
-    await vi.waitFor(() => expect(hasPaused()).toBe(true), 10_000);
+    await eventually(() => expect(hasPaused()).toBe(true));
     for (let seen = 340; seen < said.length; seen += 300) {
-      await room.seesAll({ type: 'chat' }, seen, 10_000);
+      await room.seesAll({ type: 'chat' }, seen);
       now += 16_000;
     }
-    const seen = await room.seesAll({ type: 'chat' }, said.length, 10_000);
+    const seen = await room.seesAll({ type: 'chat' }, said.length);
     expect(seen.map(({ cid }) => cid)).toEqual(said);
-  });
+  }, 60_000);
 
   it.each([
     ['of 60 bytes', 60, 1],
@@ -210,15 +218,14 @@ describe('a room', () => {
     ['of 16,000 bytes', 16_000, 1],
     ['of 60 bytes over five sockets', 60, hasWorkers ? 1 : 5],
   ])('closes a flood of messages %s with 4429 at the default limits', async (_, length, sockets) => {
+    stopClock(); // it needs no time
     const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const witness = await bob.enters('lobby');
     const rooms = await Promise.all(Array.from({ length: sockets }, () => ann.enters('lobby')));
     const text = '😀'.repeat(length / 4);
     for (let n = 0; n < 3000; n++) rooms[n % sockets]?.sends({ type: 'chat', data: text });
-    const start = Date.now();
     expect(await Promise.all(rooms.map(({ closed }) => closed))).toEqual(rooms.map(() => 4429));
-    expect(Date.now() - start).toBeLessThan(5000);
     await witness.sees({ type: 'chat', cid: witness.says('still here') });
     expect(witness.numbered.length).toBeLessThan(60);
   });
@@ -230,6 +237,7 @@ describe('a room', () => {
     ['texts that are too long', (n) => `{"type":"chat","data":"${'x'.repeat(5000)}${n}"}`],
     ['new messages', (n) => `{"type":"chat","data":"${n}"}`],
   ])('closes a flood of %s with 4429 at the default limits', async (_, frameOf) => {
+    stopClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
     const witness = await bob.enters('lobby');
@@ -240,6 +248,7 @@ describe('a room', () => {
   });
 
   it('closes a flood of pong frames with 4429 at the default limits', async () => {
+    stopClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
     const flood = await (await chat.signIn('Ann')).enters('lobby');
     for (let n = 0; n < 3000; n++) flood.ws.pong();
@@ -257,8 +266,8 @@ describe('a room', () => {
   });
 
   it('closes only the new socket with 4429 when a user opens more than 60 in ten seconds', async () => {
-    const advance = controlClock();
-    const chat = await startChat({ env: { CONNECTIONS_PER_PERSON: '2' } });
+    const advance = stopClock();
+    const chat = await startChat({ env: { CONNECTIONS_PER_PERSON: '100' } });
     const ann = await chat.signIn('Ann');
     const first = await ann.enters('lobby');
     for (let n = 0; n < 59; n++) await (await ann.enters('lobby')).leaves();
@@ -276,7 +285,7 @@ describe('a room', () => {
   });
 
   it('lets a long message cost a token for each KiB', async () => {
-    const advance = controlClock();
+    const advance = stopClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '5' } });
     const ann = await chat.signIn('Ann');
     const post = async (data: string): Promise<number> =>

@@ -4,6 +4,7 @@ import { readConfig } from '../../src/config.js';
 import { Peers } from '../../src/realtime/peers.js';
 import { ConnectedUser } from '../../src/realtime/user.js';
 import type { User } from '../../src/shared/protocol.js';
+import { stopClock } from '../harness.js';
 
 const ANN = { id: 'a', name: 'Ann' };
 const BOB = { id: 'b', name: 'Bob' };
@@ -46,6 +47,7 @@ describe('peers', () => {
   });
 
   it('drop the people of a process that is silent for 30 s, or says goodbye', () => {
+    stopClock();
     const { peers, log, hears } = recorded();
     hears(['join', 'lobby', 'a', 'Ann']);
     peers.everySecond(performance.now() + 29_000);

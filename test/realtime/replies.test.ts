@@ -43,8 +43,7 @@ describe('a reply', () => {
     ).toEqual([1, reply, second]);
     const back = await ann.enters('lobby', { query: '?after=1' });
     expect(await back.sees({ id: 2 })).toMatchObject({ reply });
-    const found = (await (await ann.get('/api/search?q=please')).json()) as SearchPage;
-    expect(found.messages).toMatchObject([{ id: 2, reply }]);
+    expect((await ann.search('q=please')).messages).toMatchObject([{ id: 2, reply }]);
     const mentions = (await (await ann.get('/api/mentions')).json()) as SearchPage;
     expect(mentions.messages).toMatchObject([{ id: 2, reply }]);
   });

