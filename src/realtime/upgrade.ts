@@ -237,7 +237,8 @@ export class UpgradeHandler {
     socket.cork(); // sends the 101 response and the first frames in one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has added its own listener
-      for (const [event, listener] of Object.entries(this.#listeners)) ws.on(event, listener); // first: see above
+      // first, because an 'error' event without a listener would end the process
+      for (const [event, listener] of Object.entries(this.#listeners)) ws.on(event, listener);
       if (address !== undefined) this.#deps.addresses.add(ws, address);
       try {
         this.#openConnection(ws, upgrade, counted);
