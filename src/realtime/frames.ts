@@ -73,7 +73,7 @@ const lineEnd = Buffer.from('\n');
 
 /** Server frames of RFC 6455, 5.2: never masked, never fragmented. */
 
-/** Returns the header of a text frame with so many bytes. */
+/** Returns the header of a text frame whose payload has `size` bytes. */
 function textHeader(size: number): Buffer {
   if (size < 126) return Buffer.from([textByte, size]);
   if (size < 65_536) return Buffer.from([textByte, 126, size >> 8, size & 0xff]);
