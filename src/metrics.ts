@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { VERSION } from './config.js';
 import type { Hub } from './realtime/hub.js';
 import type { SharedOrder } from './sequencer/sequencer.js';
 import type { Store } from './store/store.js';
 import type { Telemetry } from './telemetry.js';
-import { VERSION } from './version.js';
 
 /** Excluded, because each scrape would list every socket, which blocks the event loop for over 60 ms with 18,000. */
 const expensiveMetrics = [
