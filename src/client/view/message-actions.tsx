@@ -206,25 +206,17 @@ function ToolbarButtons({ event, mine, actions }: ToolbarProps) {
             children={emoji}
           />
         ))}
-      <button
+      <IconButton
         class="tool pick"
-        type="button"
-        aria-label={react}
+        label={react}
         aria-haspopup="dialog"
-        title={react}
         onClick={({ currentTarget }) => void actions.pickReaction(event, currentTarget)}
       >
         <ReactIcon />
-      </button>
-      <button
-        class="tool"
-        type="button"
-        aria-label={reply}
-        title={reply}
-        onClick={() => actions.reply(event)}
-      >
+      </IconButton>
+      <IconButton label={reply} onClick={() => actions.reply(event)}>
         <ReplyIcon />
-      </button>
+      </IconButton>
       <MoreMenu event={event} mine={mine} actions={actions} />
     </div>
   );
