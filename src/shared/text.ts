@@ -1,6 +1,6 @@
 /**
- * Unicode rules that names, rooms, messages, reactions and searches share: what draws nothing, how an emoji is spelled, where a
- * text may be cut. Pure. Regular expressions with large tables are compiled on first use, because the page loads this too.
+ * Unicode rules that names, rooms, messages, reactions and searches share: what draws nothing, how an emoji is
+ * spelled, where a text may be cut. Pure. Regular expressions with large tables are compiled on first use, because the page loads this too.
  */
 
 /**
