@@ -78,7 +78,7 @@ const BORDERS: Borders = {
   },
   banned: [
     {
-      fault: 'has a bare parameter as a LIMIT', // store/limit.ts says why
+      fault: 'has a bare parameter as a LIMIT', // store/database.ts says why
       where: /^store\/(?!database)/,
       what: /\bLIMIT\s+[?:@$](?!\{)/,
       in: 'texts',
