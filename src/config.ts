@@ -2,10 +2,16 @@
  * Reads the environment into a frozen Config, once, at the start. An invalid value stops the start with a message that
  * names the variable. `--help` prints `SETTINGS`, and docs/operations.md lists the same table.
  */
+import { readFileSync } from 'node:fs';
 import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { parseRoom } from './shared/parse.js';
+import { parseJsonObject, parseRoom } from './shared/parse.js';
 import { DEFAULT_ROOM } from './shared/protocol.js';
+
+const packageFile = parseJsonObject(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+/** The version of this server, as package.json has it. */
+export const VERSION = String(packageFile?.['version'] ?? 'unknown');
 
 export interface Limits {
   /** Messages per second of one user, and the burst before the rate applies; 0 = no limit. */

@@ -10,13 +10,12 @@ import { userInfo } from 'node:os';
 import { PassThrough } from 'node:stream';
 import pino, { type Logger } from 'pino';
 import { type Command, CommandError, EXIT, prettyLine } from './cli/command.js';
-import { type Config, ConfigError, type RedisConfig, readConfig, SETTINGS } from './config.js';
+import { type Config, ConfigError, type RedisConfig, readConfig, SETTINGS, VERSION } from './config.js';
 import type { CreateSequencer } from './sequencer/sequencer.js';
 import { createServer, type Server } from './server.js';
 import { databaseFile, explainDamage, LockedError, OpenError } from './store/database.js';
 import { DriverError } from './store/sqlite.js';
 import { readCertificate } from './tls.js';
-import { VERSION } from './version.js';
 import type { ToWorker } from './workers/messages.js';
 import { WorkerSequencer } from './workers/worker.js';
 

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { VERSION } from './config.js';
 import type { Hub } from './realtime/hub.js';
 import type { SharedOrder } from './sequencer/sequencer.js';
 import type { Store } from './store/store.js';
 import type { Telemetry } from './telemetry.js';
-import { VERSION } from './version.js';
 
 /** Excluded, because each scrape would list every socket, which blocks the event loop for over 60 ms with 18,000. */
 const expensiveMetrics = [
@@ -69,21 +69,22 @@ export function createMetrics({ telemetry, front, log }: MetricsDeps): Registry 
 
 function addFrontMetrics(registry: Registry, telemetry: Telemetry, front: FrontMetrics): void {
   const { hub, certificateExpires } = front;
-  const { gauge, gauges, counters } = readersOf(registry);
+  const { gauge, counter } = readersOf(registry);
   gauge('oneport_connections', 'open sockets and streams, and users who poll', () => hub.connections.size);
-  gauges('oneport_connections_by_transport', 'open connections by transport', 'transport', () =>
-    countByTransport(hub),
-  );
+  gauge('oneport_connections_by_transport', 'open connections by transport', () => countByTransport(hub), {
+    label: 'transport',
+  });
   gauge('oneport_send_queue_bytes', 'bytes that wait for readers', () => queuedBytes(hub));
   gauge(
     'oneport_certificate_expires_seconds',
     'when the certificate of TLS_CERT expires, in seconds since 1970',
     certificateExpires,
-    'min',
+    { aggregator: 'min' },
   );
-  counters('oneport_http_requests_total', 'answers by HTTP status', 'status', telemetry.httpByStatus);
-  counters('oneport_refusals_total', 'refusals by error code', 'code', telemetry.refusalsByCode);
-  counters('oneport_closes_total', 'closed sockets by close code', 'code', telemetry.closesByCode);
+  const { httpByStatus, refusalsByCode, closesByCode } = telemetry;
+  counter('oneport_http_requests_total', 'answers by HTTP status', () => httpByStatus, 'status');
+  counter('oneport_refusals_total', 'refusals by error code', () => refusalsByCode, 'code');
+  counter('oneport_closes_total', 'closed sockets by close code', () => closesByCode, 'code');
 }
 
 function addLogMetrics(registry: Registry, telemetry: Telemetry, log: LogMetrics): void {
@@ -138,59 +139,44 @@ function addStreamMetrics(registry: Registry, shared: SharedOrder | undefined): 
   counter('oneport_stream_junk_total', 'skipped entries that no node wrote', () => shared?.junkCount ?? 0);
 }
 
-type ReadNumber = () => number | Promise<number>;
+/** One number, or one for each value of a label. */
+type Reading = number | ReadonlyMap<string, number>;
 
 /** Metrics that are read from elsewhere at each scrape. */
 function readersOf(registry: Registry) {
   const registers = [registry];
   return {
-    /** `aggregator`: how the values of several processes become one. */
-    gauge(name: string, help: string, value: ReadNumber, aggregator: 'sum' | 'min' = 'sum'): void {
+    gauge(
+      name: string,
+      help: string,
+      read: () => Reading | Promise<Reading>,
+      { label = '', ...options }: { readonly label?: string; readonly aggregator?: 'sum' | 'min' } = {},
+    ): void {
       new Gauge({
-        name,
-        help,
-        aggregator,
-        registers,
+        ...{ name, help, registers, labelNames: label === '' ? [] : [label], ...options },
         async collect() {
-          this.set(await value());
+          for (const [labels, value] of series(await read(), label)) this.set(labels, value);
         },
       });
     },
-    counter(name: string, help: string, value: () => number): void {
+    counter(name: string, help: string, read: () => Reading, label = ''): void {
       new Counter({
-        name,
-        help,
-        registers,
+        ...{ name, help, registers, labelNames: label === '' ? [] : [label] },
         collect() {
           this.reset();
-          this.inc(value());
-        },
-      });
-    },
-    gauges(name: string, help: string, label: string, values: () => ReadonlyMap<string, number>): void {
-      new Gauge({
-        name,
-        help,
-        registers,
-        labelNames: [label],
-        collect() {
-          for (const [key, value] of values()) this.set({ [label]: key }, value);
-        },
-      });
-    },
-    counters(name: string, help: string, label: string, values: ReadonlyMap<string, number>): void {
-      new Counter({
-        name,
-        help,
-        registers,
-        labelNames: [label],
-        collect() {
-          this.reset();
-          for (const [key, value] of values) this.inc({ [label]: key }, value);
+          for (const [labels, value] of series(read(), label)) this.inc(labels, value);
         },
       });
     },
   };
+}
+
+type Series = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
+
+function series(reading: Reading, label: string): Series {
+  return typeof reading === 'number'
+    ? [[{}, reading]]
+    : [...reading].map(([key, value]) => [{ [label]: key }, value]);
 }
 
 function countByTransport({ connections }: Hub): ReadonlyMap<string, number> {

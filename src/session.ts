@@ -182,18 +182,8 @@ export function newId(): string {
 
 /** Returns a salt for the hash of an event's content: 16 random bytes in hex. */
 export function newSalt(): string {
-  if (saltPoolAt >= saltPool.length) {
-    saltPool = randomBytes(saltPoolBytes).toString('hex');
-    saltPoolAt = 0;
-  }
-  saltPoolAt += 32;
-  return saltPool.slice(saltPoolAt - 32, saltPoolAt);
+  return randomBytes(16).toString('hex');
 }
-
-/** Made at once, because one call of the generator costs as much as hashing a message. */
-const saltPoolBytes = 16 * 1024;
-let saltPool = '';
-let saltPoolAt = 0;
 
 /** Returns a new signing key: 32 random bytes. */
 export function newKey(): string {

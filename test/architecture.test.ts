@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Borders, faultsOf, type Tree } from './borders.js';
 
 const SHARED = ['shared'];
-const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts', 'version.ts', 'telemetry.ts'];
+const BOTH = [...SHARED, 'config.ts', 'session.ts', 'origin.ts', 'telemetry.ts'];
 const ANY = /^/;
 const BORDERS: Borders = {
   parts: {
@@ -17,7 +17,6 @@ const BORDERS: Borders = {
     'config.ts': SHARED,
     'session.ts': SHARED,
     'origin.ts': ['config.ts'],
-    'version.ts': SHARED,
     'telemetry.ts': SHARED,
     chat: SHARED,
     store: [...SHARED, 'chat'],
@@ -25,9 +24,8 @@ const BORDERS: Borders = {
     realtime: [...BOTH, 'chat', 'sequencer'],
     http: [...BOTH, 'chat'],
     'tls.ts': ['config.ts'],
-    'retention.ts': [...SHARED, 'chat'],
-    'metrics.ts': ['sequencer', 'realtime', 'store', 'telemetry.ts', 'version.ts'],
-    'log.ts': [...BOTH, 'chat', 'store', 'sequencer', 'retention.ts'],
+    'metrics.ts': ['config.ts', 'sequencer', 'realtime', 'store', 'telemetry.ts'],
+    'log.ts': [...BOTH, 'chat', 'store', 'sequencer'],
     workers: [...BOTH, 'chat', 'store', 'sequencer', 'realtime', 'http', 'metrics.ts', 'log.ts'],
     'server.ts': [
       ...BOTH,
@@ -45,7 +43,6 @@ const BORDERS: Borders = {
     prove: [...SHARED, 'store', 'cli'],
     'main.ts': [
       'config.ts',
-      'version.ts',
       'store',
       'sequencer',
       'tls.ts',
@@ -67,7 +64,7 @@ const BORDERS: Borders = {
     cookies: /^http\/auth\.ts$/,
     keygrip: /^session\.ts$/,
     'prom-client': /^(metrics|telemetry|http\/health)\.ts$/,
-    pino: /^(main|server|log|telemetry|tls|retention|http\/(app|errors)|workers\/(primary|pool))\.ts$/,
+    pino: /^(main|server|log|telemetry|tls|http\/(app|errors)|workers\/(primary|pool))\.ts$/,
     preact: /^client\//,
     '@preact/signals': /^client\//,
     'emojibase-data': /^client\//,
@@ -81,7 +78,7 @@ const BORDERS: Borders = {
   },
   banned: [
     {
-      fault: 'has a bare parameter as a LIMIT', // store/limit.ts says why
+      fault: 'has a bare parameter as a LIMIT', // store/database.ts says why
       where: /^store\/(?!database)/,
       what: /\bLIMIT\s+[?:@$](?!\{)/,
       in: 'texts',

@@ -6,11 +6,9 @@ import type {
   ChangeEvent,
   ChatEvent,
   PostCommand,
-  PostOfType,
   Problem,
   RoomEvent,
   User,
-  Writable,
 } from '../shared/protocol.js';
 
 export type Command =
@@ -174,39 +172,15 @@ export interface UnreadCounts {
 
 /** Adds the person, the room, the time and a salt to a command from the wire. */
 export function toCommand(
-  posting: PostCommand,
+  { cid, ...post }: PostCommand,
   room: string,
   user: User,
-  origin: CommandOrigin,
+  origin: Pick<EventCommand, 'at' | 'salt'>,
 ): EventCommand {
-  const command =
-    posting.type === 'chat' ? toMessage(posting, room, user, origin) : toChange(posting, room, user, origin);
-  if (posting.cid !== undefined) command.cid = posting.cid;
-  return command;
-}
-
-/** What the accepting node adds to a command. */
-type CommandOrigin = Pick<EventCommand, 'at' | 'salt'>;
-
-function toMessage(
-  { data, reply }: PostOfType<'chat'>,
-  room: string,
-  user: User,
-  { at, salt }: CommandOrigin,
-): Writable<MessageCommand> {
-  const command: Writable<MessageCommand> = { kind: 'message', room, user, at, salt, data };
-  if (reply !== undefined) command.reply = reply;
-  return command;
-}
-
-function toChange(
-  posting: PostOfType<ChangeEvent['type']>,
-  room: string,
-  user: User,
-  { at, salt }: CommandOrigin,
-): Writable<ChangeCommand> {
-  const data = posting.type === 'delete' ? '' : posting.data;
-  return { kind: 'change', room, user, at, salt, type: posting.type, target: posting.target, data };
+  const fields = { room, user, ...origin, ...(cid !== undefined && { cid }) };
+  if (post.type !== 'chat') return { kind: 'change', ...fields, data: '', ...post };
+  const { data, reply } = post;
+  return { kind: 'message', ...fields, data, ...(reply !== undefined && { reply }) };
 }
 
 // The storage interface, implemented in store/. Every method reads and writes within the transaction of the batch, so a

@@ -2,8 +2,9 @@
  * `oneport status [URL]`: shows the state of a running server, from its /healthz, /readyz and /metrics. On a terminal it is a
  * live view; elsewhere it is printed once.
  */
-import http, { type IncomingMessage } from 'node:http';
+import http from 'node:http';
 import https from 'node:https';
+import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { type Config, readConfig } from '../config.js';
 import { field, parseJsonObject } from '../shared/parse.js';
@@ -91,28 +92,21 @@ function exitCodeOf({ failure, reasons }: Reading): number {
 
 async function read(target: Target, at: number): Promise<Reading> {
   const url = target.url.origin + target.url.pathname; // without a password
+  const base = { url, at, reasons: [], metrics: new Map<string, number>() };
   try {
     const [health, ready, metrics] = await Promise.all(
       ['healthz', 'readyz', 'metrics'].map((path) => get(target, path)),
     );
     if (!health || !ready || !metrics || health.status !== 200)
-      return {
-        url,
-        at,
-        failure: `/healthz answered ${health?.status}, so this is not Oneport`,
-        reasons: [],
-        metrics: new Map(),
-      };
-    const version = textField(health.body, 'version');
+      return { ...base, failure: `/healthz answered ${health?.status}, so this is not Oneport` };
     return {
-      url,
-      at,
-      version,
+      ...base,
+      version: textField(health.body, 'version'),
       reasons: reasonsOf(ready),
-      metrics: metrics.status === 200 ? parseMetrics(metrics.body) : new Map(),
+      ...(metrics.status === 200 && { metrics: parseMetrics(metrics.body) }),
     };
   } catch (error) {
-    return { url, at, failure: failureOf(error), reasons: [], metrics: new Map() };
+    return { ...base, failure: failureOf(error) };
   }
 }
 
@@ -131,18 +125,12 @@ function get({ url, verifies }: Target, path: string): Promise<Answer> {
   const { request } = url.protocol === 'https:' ? https : http;
   return new Promise((resolve, reject) => {
     const sent = request(new URL(path, url), options, (response) => {
-      readBody(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
     });
     sent.on('timeout', () => sent.destroy(new Error('no answer in time')));
     sent.on('error', reject);
     sent.end();
   });
-}
-
-async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString();
 }
 
 function failureOf(error: unknown): string {

@@ -8,6 +8,7 @@ import {
   parseProblem,
   roomPath as pathInRoom,
   postCommand,
+  query,
   type SendResult,
 } from '../connect/transport.js';
 import { field, isObject } from '../shared/parse.js';
@@ -19,23 +20,23 @@ type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** One page of a room's log; the latest without `after` and `before`. */
 export function messages(room: string, where: Query): Promise<Page | undefined> {
-  return getJson(withQuery(roomPath(room, 'messages'), where), parsePage);
+  return getJson(roomPath(room, 'messages') + query(where), parsePage);
 }
 
 export function rooms(): Promise<readonly RoomSummary[] | undefined> {
   return getJson('/api/rooms', parseRooms);
 }
 
-export function search(query: Query): Promise<SearchPage | undefined> {
-  return getJson(withQuery('/api/search', query), parseFoundPage);
+export function search(where: Query): Promise<SearchPage | undefined> {
+  return getJson(`/api/search${query(where)}`, parseFoundPage);
 }
 
-export function mentions(query: Query): Promise<SearchPage | undefined> {
-  return getJson(withQuery('/api/mentions', query), parseFoundPage);
+export function mentions(where: Query): Promise<SearchPage | undefined> {
+  return getJson(`/api/mentions${query(where)}`, parseFoundPage);
 }
 
 export function searchPeople(q: string): Promise<readonly User[] | undefined> {
-  return getJson(withQuery('/api/people', { q }), parsePeople);
+  return getJson(`/api/people${query({ q })}`, parsePeople);
 }
 
 /** Returns the version that the server serves now (written by build.js). */
@@ -111,13 +112,6 @@ export function fetchBelow(path: string, init?: RequestInit): Promise<Response> 
 
 function roomPath(room: string, resource: string): string {
   return `/${pathInRoom(room, resource)}`;
-}
-
-function withQuery(path: string, query: Query): string {
-  const params = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, String(value)]],
-  );
-  return `${path}?${new URLSearchParams(params)}`;
 }
 
 async function getJson<T>(path: string, parse: (value: unknown) => T | undefined): Promise<T | undefined> {

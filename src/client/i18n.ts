@@ -4,7 +4,7 @@
  */
 import { type ReadonlySignal, signal } from '@preact/signals';
 import { translations as english, type Translations } from '../shared/i18n/en.js';
-import { negotiateLanguage } from '../shared/locale.js';
+import { isolate, negotiateLanguage } from '../shared/locale.js';
 
 export interface Language {
   /** BCP 47 tag, and the file name in src/shared/i18n */
@@ -57,5 +57,5 @@ export function formatList(texts: readonly string[]): string {
   const { tag } = t.value.language;
   const format = listFormats.get(tag) ?? new Intl.ListFormat(tag, { type: 'conjunction' });
   listFormats.set(tag, format);
-  return format.format(texts.map((text) => `\u2068${text}\u2069`));
+  return format.format(texts.map(isolate));
 }

@@ -1,8 +1,7 @@
 /** Health checks and metrics. */
 import Router from 'koa-router';
-import type { Config } from '../config.js';
+import { type Config, VERSION } from '../config.js';
 import { isDirectAndLocal, isLocalHost } from '../origin.js';
-import { VERSION } from '../version.js';
 import { HttpError } from './errors.js';
 
 export interface HealthDeps {

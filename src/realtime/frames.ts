@@ -6,6 +6,8 @@ import type { ServerFrame } from '../shared/protocol.js';
 
 interface EncodedFrame {
   readonly webSocket: Buffer;
+  /** The part of it behind the header. */
+  readonly json: Buffer;
   /** The number that a reader has after this frame; undefined for a frame without a number. */
   readonly id: number | undefined;
 }
@@ -23,7 +25,9 @@ export class Frames {
 
   /** `id`: the number of the frame, to which a reader of an event stream returns. */
   static encode(frame: ServerFrame, id?: number): Frames {
-    return new Frames([{ webSocket: textFrame(frame), id }]);
+    const text = Buffer.from(JSON.stringify(frame));
+    const webSocket = Buffer.concat([textHeader(text.length), text]);
+    return new Frames([{ webSocket, json: webSocket.subarray(-text.length), id }]);
   }
 
   static join(parts: readonly Frames[]): Frames {
@@ -37,7 +41,9 @@ export class Frames {
 
   /** WebSocket text frames. */
   get webSocket(): Buffer {
-    this.#webSocket ??= concat(this.#frames.map(({ webSocket }) => webSocket));
+    const [only] = this.#frames;
+    if (this.#frames.length === 1 && only) return only.webSocket;
+    this.#webSocket ??= Buffer.concat(this.#frames.map(({ webSocket }) => webSocket));
     return this.#webSocket;
   }
 
@@ -47,9 +53,9 @@ export class Frames {
    */
   eventStream(epoch: string): Buffer {
     this.#eventStream ??= Buffer.concat(
-      this.#frames.flatMap((frame) => {
-        const id = frame.id === undefined ? '' : `id: ${epoch}/${frame.id}\n`;
-        return [Buffer.from(`${id}data: `), jsonOf(frame), messageEnd];
+      this.#frames.flatMap(({ json, id }) => {
+        const idLine = id === undefined ? '' : `id: ${epoch}/${id}\n`;
+        return [Buffer.from(`${idLine}data: `), json, messageEnd];
       }),
     );
     return this.#eventStream;
@@ -57,7 +63,7 @@ export class Frames {
 
   /** One JSON object a line. */
   get lines(): Buffer {
-    this.#lines ??= Buffer.concat(this.#frames.flatMap((frame) => [jsonOf(frame), lineEnd]));
+    this.#lines ??= Buffer.concat(this.#frames.flatMap(({ json }) => [json, lineEnd]));
     return this.#lines;
   }
 }
@@ -65,55 +71,24 @@ export class Frames {
 const messageEnd = Buffer.from('\n\n');
 const lineEnd = Buffer.from('\n');
 
-function concat(buffers: readonly Buffer[]): Buffer {
-  const [only] = buffers;
-  return buffers.length === 1 && only ? only : Buffer.concat(buffers);
-}
-
 /** Server frames of RFC 6455, 5.2: never masked, never fragmented. */
 
-const textHeaderByte = 0x81;
-const pongHeaderByte = 0x8a;
+/** Returns the header of a text frame whose payload has `size` bytes. */
+function textHeader(size: number): Buffer {
+  if (size < 126) return Buffer.from([textByte, size]);
+  if (size < 65_536) return Buffer.from([textByte, 126, size >> 8, size & 0xff]);
+  const header = Buffer.from([textByte, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt32BE(size, 6);
+  return header;
+}
+
+const textByte = 0x81;
+const pongByte = 0x8a;
 
 /** A ping without payload. */
 export const pingFrame: Buffer = Buffer.from([0x89, 0x00]);
 
-/** Returns the text frame, with its header. */
-export function textFrame(frame: ServerFrame): Buffer {
-  const json = JSON.stringify(frame);
-  const size = Buffer.byteLength(json);
-  const header = headerSize(size);
-  const bytes = Buffer.allocUnsafe(header + size);
-  bytes[0] = textHeaderByte;
-  writeLength(bytes, size);
-  bytes.write(json, header, 'utf8');
-  return bytes;
-}
-
 /** Returns a pong. `payload` has at most 125 bytes; ws has checked it. */
 export function pongFrame(payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([pongHeaderByte, payload.length]), payload]);
-}
-
-/** Returns the JSON in a text frame. */
-function jsonOf({ webSocket }: EncodedFrame): Buffer {
-  const short = webSocket[1] ?? 0;
-  return webSocket.subarray(short < 126 ? 2 : short === 126 ? 4 : 10);
-}
-
-function headerSize(size: number): number {
-  if (size < 126) return 2;
-  return size < 65_536 ? 4 : 10;
-}
-
-function writeLength(bytes: Buffer, size: number): void {
-  if (size < 126) {
-    bytes[1] = size;
-  } else if (size < 65_536) {
-    bytes[1] = 126;
-    bytes.writeUInt16BE(size, 2);
-  } else {
-    bytes[1] = 127;
-    bytes.writeBigUInt64BE(BigInt(size), 2);
-  }
+  return Buffer.concat([Buffer.from([pongByte, payload.length]), payload]);
 }

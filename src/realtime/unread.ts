@@ -157,8 +157,6 @@ interface Notification {
 /** Milliseconds between two notifications of one room, and between two checks for those that are due. */
 const notifyIntervalMs = 1000;
 const dueCheckMs = 100;
-/** Users notified in one step: about 1 ms when each must be counted. */
-const usersPerStep = 50;
 /** Milliseconds of each turn for sending notifications. */
 const notifyBudgetMs = 2;
 
@@ -258,17 +256,15 @@ class UnreadNotifier {
     return this.#urgent.size > 0;
   };
 
-  /** Notifies some followers of one room; the rooms take turns. */
+  /** Notifies one follower of a room; the rooms take turns. */
   readonly #notifyFollowers = (): boolean => {
     const notification = this.#notifications.shift();
-    if (!notification) return false;
-    for (let n = 0; n < usersPerStep; n++) {
-      const { done, value: user } = notification.users.next();
-      if (done) return this.#notifications.length > 0;
-      this.#notify(user, notification.room);
+    const next = notification?.users.next();
+    if (notification && next && !next.done) {
+      this.#notify(next.value, notification.room);
+      this.#notifications.push(notification);
     }
-    this.#notifications.push(notification);
-    return true;
+    return this.#notifications.length > 0;
   };
 
   /** Writes to the sockets that are not in the room; those in it see the messages. */

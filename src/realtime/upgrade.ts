@@ -24,7 +24,7 @@ import type { SessionCookie } from '../session.js';
 import { parseResumePosition, parseRoomSegment, type ResumePosition } from '../shared/parse.js';
 import { CLOSE, JSON_SUBPROTOCOL, LIMITS, TEXT_SUBPROTOCOL } from '../shared/protocol.js';
 import type { Telemetry } from '../telemetry.js';
-import { discardInput } from './connection.js';
+import { discardInput, type WebSocketConnection } from './connection.js';
 import type { Hub } from './hub.js';
 
 /** The types of ws lack `closeTimeout` (milliseconds). */
@@ -84,15 +84,6 @@ export interface ConnectionCounter {
   close(owner: ConnectionOwner): void;
 }
 
-interface UpgradeClient {
-  readonly cookie: string | undefined;
-  readonly address: string | undefined;
-  /** Whether the address is only that of a proxy. */
-  readonly isProxy: boolean;
-  /** What the counter says; undefined without one. */
-  readonly refusal: ConnectionRefusal | null | undefined;
-}
-
 interface Rejected {
   readonly socket: Duplex;
   /** The close code. */
@@ -100,12 +91,22 @@ interface Rejected {
   isDiscarded?: true;
 }
 
-type PendingUpgrade = readonly [request: IncomingMessage, socket: Duplex, head: Buffer];
+interface PendingUpgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** An upgrade that may go on. */
+interface AcceptedUpgrade extends PendingUpgrade {
+  readonly target: UpgradeTarget;
+  readonly address: string | undefined;
+}
 
 export class UpgradeHandler {
   readonly #deps: UpgradeDeps;
   readonly #wss: WebSocketServer;
-  readonly #handlers: ReturnType<typeof createHandlers>;
+  readonly #listeners: ReturnType<typeof createListeners>;
   readonly #unauthenticated = new AddressCounts();
   readonly #queue: PendingUpgrade[] = [];
   /** Sockets that were upgraded only to receive a close code, and are still open. */
@@ -113,7 +114,7 @@ export class UpgradeHandler {
 
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
-    this.#handlers = createHandlers(
+    this.#listeners = createListeners(
       deps.hub,
       (ws, code) => this.#onClose(ws, code),
       (ws) => this.#discard(ws),
@@ -124,13 +125,13 @@ export class UpgradeHandler {
   /** Answers an upgrade to WebSocket. Requests are queued, because thousands at once would block the event loop. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', ignore); // first: Node has removed its own listener
-    this.#queue.push([request, socket, head]);
+    this.#queue.push({ request, socket, head });
     this.#deps.hub.scheduler.runSliced(this.#processNext, admitBudgetMs);
   };
 
   /** Cuts every socket that came through this handler. */
   terminateAll(): void {
-    for (const [, socket] of this.#queue.splice(0)) socket.destroy();
+    for (const { socket } of this.#queue.splice(0)) socket.destroy();
     for (const ws of this.#rejected.keys()) ws.terminate();
     for (const connection of this.#deps.hub.connections.values()) connection.terminate();
   }
@@ -139,13 +140,14 @@ export class UpgradeHandler {
     this.#deps.read(() => {
       do {
         const next = this.#queue.shift();
-        if (next) this.#process(...next);
+        if (next) this.#process(next);
       } while (this.#queue.length > 0 && performance.now() < now + admitStepMs);
     });
     return this.#queue.length > 0;
   };
 
-  #process(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #process(pending: PendingUpgrade): void {
+    const { request, socket } = pending;
     const { limits, site, trustedProxies } = this.#deps.config;
     const target = parseUpgradeUrl(request.url ?? '', site, (room) => this.#deps.hub.roomExists(room));
     const address =
@@ -153,21 +155,16 @@ export class UpgradeHandler {
     const refusal = validateHandshake(request) ?? this.#refusal(request, target, address);
     if (refusal) respondAndClose(socket, refusal);
     else if (target !== 'malformed' && target !== 'not_found') {
+      const upgrade = { ...pending, target, address };
       const { counter } = this.#deps;
-      if (counter) this.#askAndUpgrade(counter, request, socket, head, target, address);
-      else this.#upgrade(request, socket, head, target, address);
+      if (counter) this.#askAndUpgrade(counter, upgrade);
+      else this.#upgrade(upgrade);
     }
   }
 
   /** Asks the counter first. Its socket is not read meanwhile. */
-  #askAndUpgrade(
-    counter: ConnectionCounter,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    target: UpgradeTarget,
-    address: string | undefined,
-  ): void {
+  #askAndUpgrade(counter: ConnectionCounter, upgrade: AcceptedUpgrade): void {
+    const { request, socket, target, address } = upgrade;
     const user = this.#userOf(request, target);
     const owner = { ...(user === undefined ? {} : { user }), ...(address === undefined ? {} : { address }) };
     counter.open(owner, (refusal) => {
@@ -176,7 +173,7 @@ export class UpgradeHandler {
         this.#deps.telemetry.warnRefused('too_many_connections', { address });
         respondAndClose(socket, tooManyRequests);
       } else if (this.#deps.isUnavailable()) respondAndClose(socket, unavailable);
-      else this.#upgrade(request, socket, head, target, address, refusal);
+      else this.#upgrade(upgrade, refusal);
     });
   }
 
@@ -230,28 +227,21 @@ export class UpgradeHandler {
     }
   }
 
-  #upgrade(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    target: UpgradeTarget,
-    address: string | undefined,
-    refusal?: ConnectionRefusal | null,
-  ): void {
+  /** `counted`: what the counter says; undefined without one. */
+  #upgrade(upgrade: AcceptedUpgrade, counted?: ConnectionRefusal | null): void {
+    const { request, socket, head, address } = upgrade;
     if (socket.destroyed || !socket.writable) {
       socket.destroy(); // the peer has gone
       return;
     }
-    const cookie = request.headers.cookie;
-    const isProxy =
-      address !== undefined && knownNetworkOf(request, this.#deps.config.trustedProxies) === undefined;
     socket.cork(); // sends the 101 response and the first frames in one write
     this.#wss.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', ignore); // ws has added its own listener
-      this.#attachListeners(ws);
+      // first, because an 'error' event without a listener would end the process
+      for (const [event, listener] of Object.entries(this.#listeners)) ws.on(event, listener);
       if (address !== undefined) this.#deps.addresses.add(ws, address);
       try {
-        this.#openConnection(ws, socket, target, { cookie, address, isProxy, refusal });
+        this.#openConnection(ws, upgrade, counted);
       } catch (error) {
         this.#deps.onError(error); // the database cannot be read
         this.#closeWith(ws, socket, CLOSE.serverError);
@@ -262,12 +252,11 @@ export class UpgradeHandler {
 
   #openConnection(
     ws: WebSocket,
-    socket: Duplex,
-    { room, resume }: UpgradeTarget,
-    { cookie, address, isProxy, refusal: counted }: UpgradeClient,
+    { request, socket, target: { room, resume }, address }: AcceptedUpgrade,
+    counted: ConnectionRefusal | null | undefined,
   ): void {
-    const { sessionCookie, hub } = this.#deps;
-    const session = sessionCookie.verify(cookie);
+    const { sessionCookie, hub, config } = this.#deps;
+    const session = sessionCookie.verify(request.headers.cookie);
     if (!session && address !== undefined) this.#unauthenticated.add(ws, address);
     const user = session && hub.user(session.user);
     const refusal =
@@ -277,18 +266,10 @@ export class UpgradeHandler {
     else if (refusal === 'rate') this.#closeWith(ws, socket, CLOSE.tooFast);
     else if (refusal !== null) this.#closeWith(ws, socket, CLOSE.tooManyConnections);
     else {
-      hub.open(
-        {
-          ws,
-          socket,
-          user,
-          address: isProxy ? undefined : address,
-          json: ws.protocol === JSON_SUBPROTOCOL,
-          sessionExpiresAt: session.expiresAt,
-        },
-        room,
-        resume,
-      );
+      const isProxy = address !== undefined && knownNetworkOf(request, config.trustedProxies) === undefined;
+      const json = ws.protocol === JSON_SUBPROTOCOL;
+      const options = { ws, socket, user, address: isProxy ? undefined : address, json };
+      hub.open({ ...options, sessionExpiresAt: session.expiresAt }, room, resume);
     }
   }
 
@@ -312,45 +293,28 @@ export class UpgradeHandler {
     this.#deps.addresses.remove(ws);
     this.#unauthenticated.remove(ws);
   }
-
-  /** Call it first, because an 'error' event without a listener would end the process. */
-  #attachListeners(ws: WebSocket): void {
-    ws.on('error', this.#handlers.error);
-    ws.on('message', this.#handlers.message);
-    ws.on('ping', this.#handlers.ping);
-    ws.on('pong', this.#handlers.pong);
-    ws.on('close', this.#handlers.close);
-  }
 }
 
 /** Creates the listeners that all sockets share; `this` is the socket. Closures per socket would cost memory. */
-function createHandlers(
+function createListeners(
   hub: Hub,
   onClose: (ws: WebSocket, code: number) => void,
   discard: (ws: WebSocket) => void,
 ) {
+  const listener = <Args extends readonly unknown[]>(
+    handle: (connection: WebSocketConnection, ...args: Args) => void,
+  ) =>
+    function onEvent(this: WebSocket, ...args: Args): void {
+      const connection = hub.socket(this);
+      if (connection) handle(connection, ...args);
+      else discard(this);
+    };
   return {
-    /** The peer breaks the protocol. ws closes the socket with the right code. */
-    error(this: WebSocket): void {
-      const connection = hub.socket(this);
-      if (connection) connection.discardInput();
-      else discard(this);
-    },
-    message(this: WebSocket, data: RawData, binary: boolean): void {
-      const connection = hub.socket(this);
-      if (connection) hub.receive(connection, data, binary);
-      else discard(this);
-    },
-    ping(this: WebSocket, payload: Buffer): void {
-      const connection = hub.socket(this);
-      if (connection) hub.ping(connection, payload);
-      else discard(this);
-    },
-    pong(this: WebSocket, payload: Buffer): void {
-      const connection = hub.socket(this);
-      if (connection) hub.pong(connection, payload);
-      else discard(this);
-    },
+    // The peer breaks the protocol. ws closes the socket with the right code.
+    error: listener((connection) => connection.discardInput()),
+    message: listener((connection, data: RawData, binary: boolean) => hub.receive(connection, data, binary)),
+    ping: listener((connection, payload: Buffer) => hub.ping(connection, payload)),
+    pong: listener((connection, payload: Buffer) => hub.pong(connection, payload)),
     close(this: WebSocket, code: number): void {
       onClose(this, code);
       hub.close(this);

@@ -68,3 +68,8 @@ export function countFormatter(language: string): (count: number) => string {
     return format.format(count);
   };
 }
+
+/** Isolates a user's text inside a sentence (U+2068 … U+2069), so that its writing direction cannot reorder the rest. */
+export function isolate(text: string): string {
+  return `\u2068${text}\u2069`;
+}

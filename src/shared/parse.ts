@@ -7,9 +7,7 @@ import {
   type ErrorCode,
   LIMITS,
   type PostCommand,
-  type PostOfType,
   type Problem,
-  type Writable,
 } from './protocol.js';
 import { canonicalEmoji, drawsNothing } from './text.js';
 
@@ -108,26 +106,24 @@ export function parsePost(
 ): Parsed<PostCommand> & { readonly cid?: string } {
   const cid = parseCid(field(fields, 'cid'));
   if (!cid.ok) return cid;
-  const parsed = parsePostOfType(type, fields, cid.value);
-  return parsed.ok || cid.value === undefined ? parsed : { ...parsed, cid: cid.value };
+  const parsed = parsePostOfType(type, fields);
+  if (cid.value === undefined) return parsed;
+  return parsed.ok ? accept({ ...parsed.value, cid: cid.value }) : { ...parsed, cid: cid.value };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type Cid = string | undefined;
 
-/** Each builds its command at once, without copies: this runs for every message. A new type needs its parser here. */
-const postParsers: {
-  readonly [T in PostCommand['type']]: (fields: Fields, cid: Cid) => Parsed<PostCommand>;
-} = {
+/** A new type needs its parser here. */
+const postParsers: { readonly [T in PostCommand['type']]: (fields: Fields) => Parsed<PostCommand> } = {
   chat: parseMessage,
   edit: parseEdit,
   delete: parseDelete,
-  react: (fields, cid) => parseReaction('react', fields, cid),
-  unreact: (fields, cid) => parseReaction('unreact', fields, cid),
+  react: (fields) => parseReaction('react', fields),
+  unreact: (fields) => parseReaction('unreact', fields),
 };
 
-function parsePostOfType(type: unknown, fields: Fields, cid: Cid): Parsed<PostCommand> {
-  if (isPostType(type)) return postParsers[type](fields, cid);
+function parsePostOfType(type: unknown, fields: Fields): Parsed<PostCommand> {
+  if (isPostType(type)) return postParsers[type](fields);
   const types = [...Object.keys(postParsers), 'typing or ping'].join(', ');
   return protocolError('unknown_type', `"type" must be ${types}.`);
 }
@@ -136,39 +132,36 @@ function isPostType(type: unknown): type is PostCommand['type'] {
   return typeof type === 'string' && Object.hasOwn(postParsers, type);
 }
 
-function parseMessage(fields: Fields, cid: Cid): Parsed<PostCommand> {
+function parseMessage(fields: Fields): Parsed<PostCommand> {
   const reply = field(fields, 'reply');
   const target = reply === undefined ? undefined : parseTarget(reply, 'reply');
   if (target && !target.ok) return target;
   const text = parseText(field(fields, 'data'));
   if (!text.ok) return text;
-  const command: Writable<PostOfType<'chat'>> = { type: 'chat', data: text.value };
-  if (target) command.reply = target.value;
-  return withCid(command, cid);
+  return accept({ type: 'chat', data: text.value, ...(target && { reply: target.value }) });
 }
 
-function parseEdit(fields: Fields, cid: Cid): Parsed<PostCommand> {
+function parseEdit(fields: Fields): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
   if (!target.ok) return target;
   const text = parseText(field(fields, 'data'));
-  return text.ok ? withCid({ type: 'edit', target: target.value, data: text.value }, cid) : text;
+  return text.ok ? accept({ type: 'edit', target: target.value, data: text.value }) : text;
 }
 
-function parseDelete(fields: Fields, cid: Cid): Parsed<PostCommand> {
+function parseDelete(fields: Fields): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
-  return target.ok ? withCid({ type: 'delete', target: target.value }, cid) : target;
+  return target.ok ? accept({ type: 'delete', target: target.value }) : target;
 }
 
-function parseReaction(type: 'react' | 'unreact', fields: Fields, cid: Cid): Parsed<PostCommand> {
+function parseReaction(type: 'react' | 'unreact', fields: Fields): Parsed<PostCommand> {
   const target = parseTarget(field(fields, 'target'));
   if (!target.ok) return target;
   const emoji = parseEmoji(field(fields, 'data'));
-  return emoji.ok ? withCid({ type, target: target.value, data: emoji.value }, cid) : emoji;
+  return emoji.ok ? accept({ type, target: target.value, data: emoji.value }) : emoji;
 }
 
-function withCid(command: Writable<PostCommand>, cid: Cid): Parsed<PostCommand> {
-  if (cid !== undefined) command.cid = cid;
-  return { ok: true, value: command };
+function accept(value: PostCommand): Parsed<PostCommand> {
+  return { ok: true, value };
 }
 
 /** The number of a message. */

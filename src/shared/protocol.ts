@@ -148,9 +148,6 @@ export type PostCommand =
       readonly cid?: string;
     };
 
-/** The command of one type. */
-export type PostOfType<T extends PostCommand['type']> = Extract<PostCommand, { readonly type: T }>;
-
 /** A parsed `superchat` frame. */
 export type ClientCommand = PostCommand | { readonly type: 'typing' } | { readonly type: 'ping' };
 

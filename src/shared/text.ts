@@ -1,6 +1,6 @@
 /**
- * Unicode rules that names, rooms, messages and reactions share: what draws nothing, how an emoji is spelled, where a
- * text may be cut. Pure. Regular expressions with large tables are compiled on first use, because the page loads this too.
+ * Unicode rules that names, rooms, messages, reactions and searches share: what draws nothing, how an emoji is
+ * spelled, where a text may be cut. Pure. Regular expressions with large tables are compiled on first use, because the page loads this too.
  */
 
 /**
@@ -46,6 +46,14 @@ export const PLAIN_LETTERS: Readonly<Record<string, string>> = {
   ...{ ß: 'ss', æ: 'ae', œ: 'oe', þ: 'th', ø: 'o', ł: 'l', đ: 'd', ð: 'd', ħ: 'h', ŧ: 't', ı: 'i' },
   ς: 'σ',
 };
+
+/** Scripts without spaces between words, as the inside of a character class. */
+export const spacelessScripts =
+  '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}';
+
+/** One part of a search. Allows the quotation marks of any language, and the colon of Chinese keyboards. */
+export const queryPartPattern =
+  /(-?)(?:(from|in|has|before|after)[:：])?(?:["“”„«»「」『』]([^"“”„«»「」『』]*)["“”„«»「」『』]?|(\S+))/giu;
 
 /** The characters that a reader sees, one by one. */
 export function* graphemesOf(text: string): Generator<string> {

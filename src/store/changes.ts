@@ -73,31 +73,22 @@ export class Changes {
   }
 
   #delete(message: Message, id: number): void {
-    this.deletions++;
-    this.#erase(message.key);
+    this.expire(message);
     this.#setDeleted.run(message.key, id);
     this.#addDeletion.run(message.key);
-    this.#eraseEdits(message);
-    this.mentions.clear(message.roomKey, message.id);
     this.reactions.clear(message);
   }
 
-  /** Erases the text of a message and of its edits, and whom it mentions. */
-  expire(message: Message): void {
+  /** Erases the text of a message and of its edits, and whom it mentions. Each edit has the number of the previous one. */
+  expire({ key, roomKey, id, edited }: Message): void {
     this.deletions++;
-    this.#erase(message.key);
-    this.#eraseEdits(message);
-    this.mentions.clear(message.roomKey, message.id);
-  }
-
-  /** Erases the texts of all edits. Each edit has the number of the previous one. */
-  #eraseEdits({ roomKey, edited }: Message): void {
-    for (let id = edited; id !== undefined; ) {
-      const edit = this.#findEdit.get(roomKey, id);
-      if (edit === undefined) return;
-      this.#erase(edit.seq);
-      id = edit.previous ?? undefined;
+    this.#erase(key);
+    for (let change = edited ?? 0; change > 0; ) {
+      const edit = this.#findEdit.get(roomKey, change);
+      if (edit) this.#erase(edit.seq);
+      change = edit?.previous ?? 0;
     }
+    this.mentions.clear(roomKey, id);
   }
 
   /** The hash of the content takes the place of the salt, so the row does not grow. */

@@ -474,36 +474,30 @@ export class MessageLoader {
   }
 
   /**
-   * Loads messages as `load` does, until their JSON fills a page. `stoppedAt` is then the position of the last loaded one.
-   * `seqs` are newest first.
+   * Loads messages until their JSON fills a page. `stoppedAt` is then the position of the last loaded one. Leaves out messages
+   * that were deleted, or edited after the event `position`. `seqs` are newest first.
    */
-  loadPage(seqs: readonly number[], position?: number): { messages: SearchHit[]; stoppedAt?: number } {
+  loadPage(
+    seqs: readonly number[],
+    position = Number.MAX_SAFE_INTEGER,
+  ): { messages: SearchHit[]; stoppedAt?: number } {
     const messages: SearchHit[] = [];
     let bytes = 0;
     for (const [n, seq] of seqs.entries()) {
-      const hits = this.load([seq], position);
-      messages.push(...hits);
-      for (const hit of hits) bytes += Buffer.byteLength(JSON.stringify(hit));
+      const hit = this.#load(seq, position);
+      if (!hit) continue;
+      messages.push(hit);
+      bytes += Buffer.byteLength(JSON.stringify(hit));
       if (bytes >= LIMITS.pageBytes - maxHitBytes && n < seqs.length - 1) return { messages, stoppedAt: seq };
     }
     return { messages };
   }
 
-  /** Leaves out messages that were deleted, or edited after the event `position`. */
-  load(seqs: readonly number[], position = Number.MAX_SAFE_INTEGER): SearchHit[] {
-    return seqs.flatMap((seq) => {
-      const row = this.#bySeq.get(seq);
-      if (row?.type !== 'chat' || row.deleted !== null || isExpired(row)) return [];
-      return this.#isEditedAfter(row, position) ? [] : [this.#message(row)];
-    });
-  }
-
-  #isEditedAfter({ roomKey, edited }: Row, position: number): boolean {
-    return edited !== null && (this.#seqOf.get(roomKey, edited) ?? 0) > position;
-  }
-
-  #message(row: Row): SearchHit {
-    const { roomKey, room, id, reacted } = row;
+  #load(seq: number, position: number): SearchHit | undefined {
+    const row = this.#bySeq.get(seq);
+    if (row?.type !== 'chat' || row.deleted !== null || isExpired(row)) return undefined;
+    const { roomKey, room, id, edited, reacted } = row;
+    if (edited !== null && (this.#seqOf.get(roomKey, edited) ?? 0) > position) return undefined;
     const reactions = reacted ? this.#reactions.between(roomKey, id, id).get(id) : undefined;
     const reply = row.reply === null ? undefined : this.#replies.find(roomKey, row.reply);
     return { ...toChat(row, { reactions, reply }), room };

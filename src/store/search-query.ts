@@ -2,6 +2,7 @@
 import { skeleton } from '../chat/names.js';
 import { parseRoom } from '../shared/parse.js';
 import { dayMs } from '../shared/protocol.js';
+import { queryPartPattern } from '../shared/text.js';
 import { keyToken, linkToken, messageToken, nameToken, tokenize } from './tokenize.js';
 
 interface Terms {
@@ -30,9 +31,6 @@ export interface KeyResolver {
   person(skeleton: string): number | undefined;
 }
 
-/** One part of a query. Allows the quotation marks of any language, and the colon of Chinese keyboards. */
-const queryPartPattern =
-  /(-?)(?:(from|in|has|before|after)[:：])?(?:["“”„«»「」『』]([^"“”„«»「」『』]*)["“”„«»「」『』]?|(\S+))/giu;
 /** Shorter prefixes are useless, because most messages have a word with them. */
 const minPrefixCodePoints = 2;
 /** Splits phrases into at most four tokens each, because FTS5 reads the positions of all tokens of a phrase. */

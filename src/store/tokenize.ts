@@ -3,13 +3,12 @@
  * raise `tokenizerVersion`, which rebuilds the index.
  */
 
-import { PLAIN_LETTERS } from '../shared/text.js';
+import { PLAIN_LETTERS, spacelessScripts } from '../shared/text.js';
 
 export const tokenizerVersion = 1;
 
-/** Scripts without spaces between words, and emoji: each character is a token, so any run of them is found. */
-const singleCharacter =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー々〆\p{Extended_Pictographic}]/gu;
+/** Of a script without spaces, or an emoji: each character is a token, so any run of them is found. */
+const singleCharacter = new RegExp(`[${spacelessScripts}ー々〆\\p{Extended_Pictographic}]`, 'gu');
 const tokenSeparator = /[^\p{L}\p{N}\p{M}\p{Extended_Pictographic}]+/gu;
 /** Accents, vowel signs that Arabic and Hebrew mostly omit, and variation selectors of emoji. */
 const ignoredMarks = /[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]|[\ufe00-\ufe0f]/g;

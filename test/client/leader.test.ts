@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TabLeader } from '../../src/client/outbox/leader.js';
+import { TabLeader } from '../../src/client/outbox/sender.js';
 
 interface Holder {
   readonly reject: (error: Error) => void;

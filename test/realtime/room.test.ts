@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Broadcaster } from '../../src/realtime/broadcaster.js';
-import { Frames, textFrame } from '../../src/realtime/frames.js';
+import { Frames } from '../../src/realtime/frames.js';
 import { type EventSource, FrameCache, Room, type Subscriber } from '../../src/realtime/room.js';
 import { Scheduler } from '../../src/realtime/scheduler.js';
 import type { ChatEvent, RoomEvent } from '../../src/shared/protocol.js';
@@ -320,7 +320,7 @@ describe('a text frame', () => {
   it('has the header of its length (RFC 6455, 5.2)', () => {
     const sizes = [0, 100, 125, 126, 65_535, 65_536, 100_000];
     for (const size of sizes) {
-      const frame = textFrame({ type: 'join', user: ANN, data: 'é'.repeat(size) });
+      const { webSocket: frame } = Frames.encode({ type: 'join', user: ANN, data: 'é'.repeat(size) });
       const json = Buffer.byteLength(JSON.stringify({ type: 'join', user: ANN, data: 'é'.repeat(size) }));
       const header = json < 126 ? 2 : json < 65_536 ? 4 : 10;
       expect(frame.length).toBe(header + json);

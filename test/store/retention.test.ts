@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../src/chat/types.js';
-import { dropOldTexts } from '../../src/retention.js';
+import { dropOldTexts } from '../../src/log.js';
 import { databaseFile } from '../../src/store/database.js';
 import { checkExport, openExport } from '../../src/store/export.js';
 import { searchFile } from '../../src/store/search-index.js';

@@ -378,7 +378,7 @@ describe('a search', () => {
       at: 0,
       salt: SALT,
     });
-    const shown = log.store.messages.load(seqs, position);
+    const shown = log.store.messages.loadPage(seqs, position).messages;
     expect(shown.map(({ id, data }) => [id, data])).toEqual([
       [4, 'pearl four'],
       [3, 'pearl three'],

@@ -1,5 +1,5 @@
 /** Cuts an excerpt around the matches of a search, which are compared as the server does (tokenize.ts). */
-import { PLAIN_LETTERS } from '../../shared/text.js';
+import { PLAIN_LETTERS, queryPartPattern, spacelessScripts } from '../../shared/text.js';
 import { parseMarkdown, plainText } from './markdown.js';
 
 interface ExcerptPart {
@@ -12,11 +12,7 @@ type Range = readonly [start: number, end: number];
 const charsBefore = 60;
 const charsAfter = 240;
 
-/** As on the server (search-query.ts): what is excluded, and what narrows the search down, is in no text. */
-const queryPartPattern =
-  /(-?)(?:(from|in|has|before|after)[:：])?(?:["“”„«»「」『』]([^"“”„«»「」『』]*)["“”„«»「」『』]?|(\S+))/giu;
-
-/** The words and phrases of a query, without filters. */
+/** The words and phrases of a query. What is excluded, and what narrows the search down, is in no text. */
 export function searchTerms(query: string): readonly string[] {
   return [...query.matchAll(queryPartPattern)].flatMap(([, minus, filter, phrase, word]) => {
     const term = (phrase ?? word ?? '').trim().replace(/\*$/, '');
@@ -83,9 +79,8 @@ function plainForm(char: string): string {
   return PLAIN_LETTERS[plain] ?? plain;
 }
 
-/** Scripts without spaces, where a word may begin anywhere. */
-const spacelessPattern =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+/** In these scripts a word may begin anywhere. */
+const spacelessPattern = new RegExp(`[${spacelessScripts}]`, 'u');
 
 /** In order, without overlaps; of several that begin at one place, the longest. */
 function findMatches(text: string, terms: readonly string[]): readonly Range[] {

@@ -9,6 +9,7 @@
  */
 import { foldName, mentionAt } from '../../shared/mentions.js';
 import type { ChatEvent, User } from '../../shared/protocol.js';
+import { spacelessScripts } from '../../shared/text.js';
 
 export type MarkdownNode =
   | InlineToken
@@ -207,8 +208,6 @@ function joinText(nodes: MarkdownNodes): MarkdownNodes {
 /** More delimiters in one paragraph would take time quadratic in their number. */
 const maxDelimiters = 120;
 const delimiterPattern = /[*_~[\]`<\\@＠#]|:\/\/|www\./g;
-const spaceless =
-  '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}';
 const inlinePatterns = [
   '\\\\[*`~\\[_@＠]',
   '`+',
@@ -441,7 +440,7 @@ function delimiterAt(text: string, run: string, index: number): Delimiter {
   };
 }
 
-const spacelessPattern = new RegExp(`[${spaceless}\\u3000-\\u303f\\uff00-\\uffef]`, 'u');
+const spacelessPattern = new RegExp(`[${spacelessScripts}\\u3000-\\u303f\\uff00-\\uffef]`, 'u');
 function isSpaceless(char: string): boolean {
   return char > '\u0e00' && spacelessPattern.test(char);
 }

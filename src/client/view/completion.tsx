@@ -13,8 +13,8 @@ import {
   rankCandidates,
 } from '../text/completion.js';
 import { findEmoji } from '../text/emoji.js';
-import { Avatar } from './avatar.js';
 import { loadEmojiIndex } from './emoji-loader.js';
+import { Avatar } from './icons.js';
 import { insertText } from './keyboard.js';
 
 interface Choice {

@@ -3,9 +3,9 @@ import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
-import { Avatar } from './avatar.js';
 import {
   AtIcon,
+  Avatar,
   DropDownIcon,
   IconButton,
   KeysIcon,

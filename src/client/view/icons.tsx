@@ -1,5 +1,8 @@
-/** The icons, in the colour of the surrounding text. */
+/** The icons, in the colour of the surrounding text, and the avatars. */
 import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import type { User } from '../../shared/protocol.js';
+import { graphemesOf } from '../../shared/text.js';
+import { toneIndexOf } from '../render/rows.js';
 
 type IconButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & { readonly label: string };
 
@@ -52,6 +55,16 @@ export const KeysIcon = pathIcon(
   'M4 6.5h16a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1ZM7 10.2h.01M10.3 10.2h.01M13.6 10.2h.01M17 10.2h.01M8 14h8',
 );
 export const SettingsIcon = pathIcon('M4 7.5h9M17 7.5h3M4 16.5h3M11 16.5h9M15 5.5v4M9 14.5v4');
+export const ReactIcon = pathIcon(
+  'M20.3 11.5a8.5 8.5 0 1 1-7.8-7.8M18 2.500v6M15 5.500h6M8.500 14c.8 1.300 2 2 3.500 2s2.700-.7 3.500-2M9 9.500v.5M14.500 9.500v.5',
+);
+export const EmojiIcon = pathIcon(
+  'M12 3.5a8.5 8.5 0 1 0 0 17a8.500 8.500 0 0 0 0-17ZM8.500 14c.8 1.300 2 2 3.500 2s2.700-.7 3.500-2M9.300 9.500v.5M14.700 9.500v.5',
+);
+export const ReplyIcon = pathIcon('M9.500 6 4 11.500 9.500 17M4.500 11.500H14c3.500 0 6 2.500 6 6.500');
+export const EditIcon = pathIcon('M4.500 19.500l.8-4L16 4.800l3.200 3.200L8.500 18.700ZM14 7l3.200 3.200');
+export const CopyIcon = pathIcon('M9 9h10.500v10.500H9zM15 5.500V4.500H4.500V15h1');
+export const CheckIcon = pathIcon('m5 12.500 4.500 4.500L19 7.500');
 
 export const SearchIcon = () => (
   <Icon>
@@ -88,21 +101,35 @@ export const RejectedIcon = () => (
   </Icon>
 );
 
-function outlineIcon(path: string) {
-  return () => (
-    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-      <path d={path} />
-    </svg>
+const avatarToneCount = 8;
+
+interface AvatarProps {
+  readonly user: User;
+  /** a convenience for the mouse, beside a button that does the same */
+  readonly onClick?: (avatar: Element) => void;
+}
+
+/** The initials of a name in its user's colour: drawn, not written, so that they are neither copied nor part of a label. */
+export function Avatar({ user, onClick }: AvatarProps) {
+  return (
+    <span
+      class={`avatar tone-${toneIndexOf(user.id, avatarToneCount)}`}
+      aria-hidden="true"
+      data-initials={initials(user.name)}
+      onClick={onClick && (({ currentTarget }) => onClick(currentTarget))}
+    />
   );
 }
 
-export const ReactIcon = outlineIcon(
-  'M20.3 11.5a8.5 8.5 0 1 1-7.8-7.8M18 2.500v6M15 5.500h6M8.500 14c.8 1.300 2 2 3.500 2s2.700-.7 3.500-2M9 9.500v.5M14.500 9.500v.5',
-);
-export const EmojiIcon = outlineIcon(
-  'M12 3.5a8.5 8.5 0 1 0 0 17a8.500 8.500 0 0 0 0-17ZM8.500 14c.8 1.300 2 2 3.500 2s2.700-.7 3.500-2M9.300 9.500v.5M14.700 9.500v.5',
-);
-export const ReplyIcon = outlineIcon('M9.500 6 4 11.500 9.500 17M4.500 11.500H14c3.500 0 6 2.500 6 6.500');
-export const EditIcon = outlineIcon('M4.500 19.500l.8-4L16 4.800l3.200 3.200L8.500 18.700ZM14 7l3.200 3.200');
-export const CopyIcon = outlineIcon('M9 9h10.500v10.500H9zM15 5.500V4.500H4.500V15h1');
-export const CheckIcon = outlineIcon('m5 12.500 4.500 4.500L19 7.500');
+/** Of the first and the last word. */
+function initials(name: string): string {
+  const words = name.split(/[\s_-]+/).filter((word) => word !== '');
+  const [first = name, last] = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return initial(first) + (last === undefined ? '' : initial(last));
+}
+
+function initial(word: string): string {
+  if (/^[A-Za-z]\w/.test(word)) return word.charAt(0).toUpperCase();
+  for (const grapheme of graphemesOf(word)) return grapheme.toLocaleUpperCase();
+  return '';
+}

@@ -3,7 +3,6 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { addressPath } from '../address.js';
 import { t } from '../i18n.js';
-import { copyText } from './clipboard.js';
 import type { PanelProps } from './dialog.js';
 import { CheckIcon, CopyIcon } from './icons.js';
 
@@ -84,4 +83,27 @@ function QrCode({ text }: { text: string }) {
       <path d={path} />
     </svg>
   );
+}
+
+/** Over plain http only execCommand works. */
+export async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const previousFocus = document.activeElement;
+  const textarea = document.createElement('textarea');
+  textarea.value = text;
+  textarea.className = 'unseen';
+  document.body.append(textarea);
+  textarea.select();
+  const isCopied = document.execCommand('copy');
+  textarea.remove();
+  if (previousFocus instanceof HTMLElement) previousFocus.focus({ preventScroll: true });
+  return isCopied;
 }

@@ -5,7 +5,7 @@ import type { App, DialogName } from '../app.js';
 import { afterRender } from '../render/scheduler.js';
 import { neighbourRoom } from '../rooms/list.js';
 import type { Completion } from './completion.js';
-import type { ComposerController } from './composer-controller.js';
+import type { ComposerController } from './composer.js';
 import type { MessageActions } from './message-actions.js';
 
 /** Listens until the returned function is called. */

@@ -13,9 +13,9 @@ import type { RoomSession } from '../room/session.js';
 import { findMessage } from '../room/timeline.js';
 import type { Settings } from '../settings.js';
 import { recentEmoji } from '../storage.js';
-import { copyText } from './clipboard.js';
 import { pickEmoji } from './emoji-loader.js';
 import { IconButton, MoreIcon, ReactIcon, ReplyIcon } from './icons.js';
+import { copyText } from './invitation.js';
 import { focusComposer, idOf, rowOf } from './keyboard.js';
 import { touchOnly } from './layout.js';
 import { PopoverMenu } from './menu.js';
@@ -206,25 +206,17 @@ function ToolbarButtons({ event, mine, actions }: ToolbarProps) {
             children={emoji}
           />
         ))}
-      <button
+      <IconButton
         class="tool pick"
-        type="button"
-        aria-label={react}
+        label={react}
         aria-haspopup="dialog"
-        title={react}
         onClick={({ currentTarget }) => void actions.pickReaction(event, currentTarget)}
       >
         <ReactIcon />
-      </button>
-      <button
-        class="tool"
-        type="button"
-        aria-label={reply}
-        title={reply}
-        onClick={() => actions.reply(event)}
-      >
+      </IconButton>
+      <IconButton label={reply} onClick={() => actions.reply(event)}>
         <ReplyIcon />
-      </button>
+      </IconButton>
       <MoreMenu event={event} mine={mine} actions={actions} />
     </div>
   );

@@ -22,8 +22,7 @@ import {
   plainText,
   type QuoteSource,
 } from '../text/markdown.js';
-import { Avatar } from './avatar.js';
-import { CheckIcon, ClockIcon, CopyIcon, IconButton, RejectedIcon } from './icons.js';
+import { Avatar, CheckIcon, ClockIcon, CopyIcon, IconButton, RejectedIcon } from './icons.js';
 import { classNames } from './layout.js';
 import {
   DeleteConfirmation,

@@ -5,7 +5,7 @@ import type { User } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { formatList, t } from '../i18n.js';
 import type { RoomSession } from '../room/session.js';
-import { Avatar } from './avatar.js';
+import { Avatar } from './icons.js';
 import { composerField, insertText } from './keyboard.js';
 import { placePopover } from './layout.js';
 import { searchFor } from './search.js';

@@ -9,7 +9,6 @@ import { t } from '../i18n.js';
 import { newEntry } from '../rooms/list.js';
 import { setMember } from '../settings.js';
 import { siteName } from '../site.js';
-import { copyText } from './clipboard.js';
 import {
   BellIcon,
   CopyIcon,
@@ -22,7 +21,7 @@ import {
   PlusIcon,
   StarIcon,
 } from './icons.js';
-import { roomUrl } from './invitation.js';
+import { copyText, roomUrl } from './invitation.js';
 import { classNames } from './layout.js';
 import { type MenuItem, PopoverMenu } from './menu.js';
 

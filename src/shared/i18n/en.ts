@@ -1,5 +1,5 @@
 /** The page's texts in English. Type `Translations` makes every other language provide the same keys. */
-import { countFormatter } from '../locale.js';
+import { countFormatter, isolate } from '../locale.js';
 import { type ErrorCode, LIMITS } from '../protocol.js';
 
 const numeral = countFormatter('en');
@@ -7,11 +7,6 @@ const numeral = countFormatter('en');
 /** Returns "1 message", "2,000 messages". */
 function plural(count: number, one: string, other: string): string {
   return `${numeral(count)} ${count === 1 ? one : other}`;
-}
-
-/** Isolates a user's text inside a sentence (U+2068 … U+2069), so that its writing direction cannot reorder the rest. */
-function isolate(text: string): string {
-  return `\u2068${text}\u2069`;
 }
 
 export const translations = {

@@ -1,14 +1,9 @@
 /** The page's texts in simplified Chinese. */
-import { countFormatter } from '../locale.js';
+import { countFormatter, isolate } from '../locale.js';
 import { LIMITS } from '../protocol.js';
 import type { Translations } from './en.js';
 
 const numeral = countFormatter('zh-CN');
-
-/** Isolates a user's text inside a sentence (U+2068 … U+2069), so that its writing direction cannot reorder the rest. */
-function isolate(text: string): string {
-  return `\u2068${text}\u2069`;
-}
 
 /** Puts quotation marks around the name of a room: without spaces the name would run into the sentence. */
 function quote(room: string): string {
