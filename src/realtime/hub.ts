@@ -342,7 +342,8 @@ export class Hub {
     for (let n = Math.ceil(this.#users.size / seenCycleSeconds); n > 0; n--) {
       const { done, value: user } = this.#seenCursor.next();
       if (done) this.#seenCursor = this.#users.values();
-      else if (user.connectionCount > 0 && !this.memberships.hasPending(user)) this.#deps.onSeen(user.profile);
+      else if (user.connectionCount > 0 && !this.memberships.hasPending(user))
+        this.#deps.onSeen(user.profile);
     }
   }
 
