@@ -45,16 +45,18 @@ function recording(loads, on) {
 
 /** @param {Mark[]} before @param {Mark[]} after */
 function rates(before, after) {
-  let [delivered, sent, busy, cpu] = [0, 0, 0, 0];
+  let [delivered, reads, sent, busy, cpu] = [0, 0, 0, 0, 0];
   for (const [i, end] of after.entries()) {
     const begin = before[i] ?? end;
     const seconds = (end.at - begin.at) / 1e6;
     delivered += (end.messages - begin.messages) / seconds;
+    reads += (end.reads - begin.reads) / seconds;
     sent += (end.sent - begin.sent) / seconds;
     busy += (end.own - begin.own) / 1e6 / seconds;
     cpu = Math.max(cpu, (end.server - begin.server) / seconds);
   }
-  return { delivered, sent, cpuUs: cpu / delivered, serverBusy: cpu / 1e4, loadBusy: busy * 100 };
+  const perRead = delivered / reads;
+  return { delivered, perRead, sent, cpuUs: cpu / delivered, serverBusy: cpu / 1e4, loadBusy: busy * 100 };
 }
 
 /** @param {Load[]} loads @param {number} expected @returns {Promise<number>} how many never came */

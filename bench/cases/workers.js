@@ -39,6 +39,8 @@ export const workers = {
     ['cpuUs', 'CPU µs each'],
     ['oneCpuUs', 'one process'],
     ['cpuRatio', 'ratio'],
+    ['perRead', 'messages in a read'],
+    ['onePerRead', 'one process'],
     ['p50', 'p50 ms'],
     ['oneP50', 'one process'],
     ['p99', 'p99 ms'],
@@ -59,6 +61,7 @@ export const workers = {
     return {
       ...several,
       oneCpuUs: of(one, 'cpuUs'),
+      onePerRead: of(one, 'perRead'),
       oneP50: of(one, 'p50'),
       oneP99: of(one, 'p99'),
       cpuRatio: of(several, 'cpuUs') / of(one, 'cpuUs'),

@@ -55,9 +55,9 @@ const OPS = {
   /** All counters at one moment. @param {number[]} servers their pids */
   mark: (servers) => {
     const { user, system } = process.cpuUsage();
-    const { messages } = theCrowd();
+    const { messages, reads } = theCrowd();
     const server = servers.reduce((sum, pid) => sum + cpuOf(pid), 0);
-    return { at: micros(), messages, sent: talk?.sent ?? 0, server, own: user + system };
+    return { at: micros(), messages, reads, sent: talk?.sent ?? 0, server, own: user + system };
   },
   probe: (/** @type {{ port: number, path: string, every: number }} */ { port, path, every }) => {
     probe = new HttpProbe(port, path, every);

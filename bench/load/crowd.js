@@ -22,6 +22,8 @@ const errorIn = (frame) => /"code":"(\w+)"/.exec(frame)?.[1] ?? frame;
 
 export class Crowd {
   messages = 0;
+  /** of sockets; a read may have several messages */
+  reads = 0;
   gaps = 0;
   closed = 0;
   /** @type {Map<string, number>} */
@@ -135,6 +137,7 @@ export class Crowd {
 
   /** @param {Socket} socket */
   afterRead(socket) {
+    this.reads++;
     if (!this.#echoed) return;
     this.#echoed = false;
     this.onEcho?.(socket);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** @typedef {{ resolve: (value: any) => void, reject: (error: Error) => void }} Waiting */
-/** @typedef {{ at: number, messages: number, sent: number, server: number, own: number }} Mark */
+/** @typedef {{ at: number, messages: number, reads: number, sent: number, server: number, own: number }} Mark */
 /** @typedef {{ messages: number, gaps: number, closed: number, ready: number, least: number, faults: [string, number][] }} State */
 
 export class Load {

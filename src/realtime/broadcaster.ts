@@ -3,7 +3,8 @@
  *
  * After a batch a room waits twice as long as the batch took to write, at most 25 ms; frames that arrive meanwhile share
  * one write. The kernel takes three quarters of the time of a write, whatever its size, so two messages in one write cost
- * half. Rooms under about 40 people write so fast that they never wait.
+ * half. Rooms under about 40 people write so fast that they never wait. In a worker, a room waits as if one process wrote to
+ * the people of all workers (room.ts). Otherwise each worker would write sooner, and every message in a write of its own.
  */
 import type { Room } from './room.js';
 import type { Scheduler } from './scheduler.js';

@@ -84,7 +84,7 @@ export class Hub {
   /** What each address has posted lately. */
   readonly #addressBuckets = new Map<string, TokenBucket>();
   #seenCursor = this.#users.values();
-  /** Users who connected, and whose last-seen time is not updated yet. */
+  /** Users who connected, and whose last-seen time is not updated yet. `enter` stores it for a new user. */
   readonly #seenQueue = new Set<ConnectedUser>();
   readonly #throttler = new Throttler(this.scheduler);
   /** Sockets over their limit that have sent something in this iteration of the event loop. */
@@ -335,13 +335,15 @@ export class Hub {
     let left = maxSeenPerSecond;
     for (const user of this.#seenQueue) {
       if (left-- === 0) break;
+      if (this.memberships.hasPending(user)) continue;
       this.#seenQueue.delete(user);
       this.#deps.onSeen(user.profile);
     }
     for (let n = Math.ceil(this.#users.size / seenCycleSeconds); n > 0; n--) {
       const { done, value: user } = this.#seenCursor.next();
       if (done) this.#seenCursor = this.#users.values();
-      else if (user.connectionCount > 0) this.#deps.onSeen(user.profile);
+      else if (user.connectionCount > 0 && !this.memberships.hasPending(user))
+        this.#deps.onSeen(user.profile);
     }
   }
 

@@ -9,11 +9,13 @@ import { LIMITS, type ServerFrame, type User } from '../shared/protocol.js';
 import { Frames } from './frames.js';
 
 /**
- * A room of N thousand users gets its count every N seconds, because one count to 18,000 users is 18,000 writes. The size
- * at that moment decides, so a room that is filling up does not get an update every second.
+ * A room of N thousand users gets its count every N seconds, because one count to 18,000 users is 18,000 writes. From 10,000
+ * users on it comes every 10 seconds, and more rarely when that would be more than `countsPerSecond` writes. The size at that
+ * moment decides, so a room that is filling up does not get an update every second.
  */
 const usersPerSecond = 1000;
-const maxCountIntervalSeconds = 10;
+const usualIntervalSeconds = 10;
+const countsPerSecond = 10_000;
 /** Milliseconds from the last socket's close to `left`. */
 const leaveDelayMs = 5000;
 
@@ -31,7 +33,7 @@ export class Presence<P extends Present = Present> {
   readonly #leaving = new Map<P, number>();
   #large = false;
   #changed = false;
-  #secondsSinceUpdate = maxCountIntervalSeconds;
+  #secondsSinceUpdate = Number.POSITIVE_INFINITY;
   #encodedList: Frames | undefined;
   /** Another process counts the people. */
   readonly #isCountedElsewhere: boolean;
@@ -155,8 +157,7 @@ export class Presence<P extends Present = Present> {
     this.#secondsSinceUpdate++;
     if (!this.#changed || this.#isCountedElsewhere) return undefined;
     this.#encodedList = undefined;
-    const interval = Math.min(maxCountIntervalSeconds, Math.ceil(this.count / usersPerSecond));
-    if (this.#secondsSinceUpdate < interval) return undefined;
+    if (this.#secondsSinceUpdate < countIntervalSeconds(this.count)) return undefined;
     this.#secondsSinceUpdate = 0;
     this.#changed = false;
     this.#large = this.count > LIMITS.listedUsers;
@@ -171,4 +172,8 @@ export class Presence<P extends Present = Present> {
     }
     return { type, user, data: type === 'join' ? `${user.name} joined.` : `${user.name} left.` };
   }
+}
+
+function countIntervalSeconds(users: number): number {
+  return Math.max(Math.min(users / usersPerSecond, usualIntervalSeconds), users / countsPerSecond);
 }

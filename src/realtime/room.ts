@@ -40,7 +40,7 @@ export interface ReplayPage {
 
 /** Writes of one slice: about 1 ms. */
 const writesPerSlice = 128;
-/** After a batch, a room waits `factor` times as long as the write took: see Broadcaster. */
+/** After a batch, a room waits `factor` times as long as writing it to everyone takes: see Broadcaster. */
 const flushDelay = { factor: 2, minMs: 1, maxMs: 25 } as const;
 const replayPageEvents = 256;
 /** A page is one step of the scheduler. Reading and encoding it takes about a millisecond. */
@@ -182,10 +182,19 @@ export class Room {
     return this.#cursor;
   }
 
+  /** In a worker, as late as if this process wrote to the people of all workers: the same number of writes for each of them. */
   #delayNextFlush(): void {
     const now = performance.now();
-    const delay = flushDelay.factor * (now - this.#startedAt);
-    if (delay >= flushDelay.minMs) this.nextFlushAt = now + Math.min(delay, flushDelay.maxMs);
+    const tookMs = now - this.#startedAt;
+    const restMs = tookMs * (this.#share - 1);
+    const delay = flushDelay.factor * (tookMs + restMs);
+    if (delay < flushDelay.minMs) return;
+    this.nextFlushAt = now + Math.min(restMs, flushDelay.maxMs) + Math.min(delay, flushDelay.maxMs);
+  }
+
+  /** How many times as many people all workers have in this room together. */
+  get #share(): number {
+    return this.#isWorker ? Math.max(1, this.presence.count / Math.max(1, this.subscribers.size)) : 1;
   }
 
   #closeBatch(): Frames {

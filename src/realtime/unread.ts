@@ -86,7 +86,7 @@ export class MembershipTracker {
   /** Calls back when the memberships of this user so far are committed. */
   flush(user: ConnectedUser, done: () => void): void {
     if (!this.hasPending(user)) done();
-    // commands are applied in order, so this one is applied after all of them
+    // both kinds are visits, which are applied in order, so this one is applied after all of them
     else this.#deps.submit({ kind: 'seen', user: user.profile, at: this.#deps.now() }, done);
   }
 

@@ -2,17 +2,25 @@
  * The order of one node, with group commit: a batch is what arrives within one iteration of the event loop. Batches have a
  * maximum size, which keeps iterations short. On an idle server this adds no delay. On a busy one, iterations take longer
  * and batches get larger, and one fsync serves the whole batch.
+ *
+ * Visits come after the other commands, and only some in each batch. So a message does not wait until thousands of visits are
+ * stored, when as many people come in at once. A visit tells who is where, so nothing is refused or shown because it is late.
  */
 import type { Command } from '../chat/types.js';
 import { type BatchHandler, type Reply, type Sequencer, stoppingResult } from './sequencer.js';
 
-/** Applying this many takes about 10 ms. */
-const maxBatchCommands = 1000;
+/** Applying this many takes about 10 ms. A visit of a new user takes as long as several messages. */
+const maxBatch = { commands: 1000, visits: 200 } as const;
+
+interface Submission {
+  readonly command: Command;
+  readonly reply: Reply | undefined;
+}
 
 export class LocalSequencer implements Sequencer {
   readonly #handler: BatchHandler;
-  #commands: Command[] = [];
-  #replies: (Reply | undefined)[] = [];
+  readonly #commands: Submission[] = [];
+  readonly #visits: Submission[] = [];
   #scheduled = false;
   #closed = false;
   #onIdle: (() => void) | undefined;
@@ -26,17 +34,21 @@ export class LocalSequencer implements Sequencer {
       reply?.(stoppingResult);
       return;
     }
-    this.#commands.push(command);
-    this.#replies.push(reply);
+    const isVisit = command.kind === 'enter' || command.kind === 'seen';
+    (isVisit ? this.#visits : this.#commands).push({ command, reply });
     this.#schedule();
   }
 
   close(): Promise<void> {
     this.#closed = true;
-    if (this.#commands.length === 0) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onIdle = resolve;
     });
+  }
+
+  get #isIdle(): boolean {
+    return this.#commands.length === 0 && this.#visits.length === 0;
   }
 
   #schedule(): void {
@@ -47,14 +59,16 @@ export class LocalSequencer implements Sequencer {
 
   readonly #runBatch = (): void => {
     this.#scheduled = false;
-    const commands = this.#commands.splice(0, maxBatchCommands);
-    const replies = this.#replies.splice(0, maxBatchCommands);
-    if (this.#commands.length > 0) this.#schedule();
-    const results = this.#handler.apply(commands);
+    const batch = [
+      ...this.#commands.splice(0, maxBatch.commands),
+      ...this.#visits.splice(0, maxBatch.visits),
+    ];
+    if (!this.#isIdle) this.#schedule();
+    const results = this.#handler.apply(batch.map(({ command }) => command));
     this.#handler.deliver(results);
     results.forEach((result, i) => {
-      replies[i]?.(result);
+      batch[i]?.reply?.(result);
     });
-    if (this.#commands.length === 0) this.#onIdle?.();
+    if (this.#isIdle) this.#onIdle?.();
   };
 }

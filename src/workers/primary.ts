@@ -50,8 +50,12 @@ export class Primary {
   readonly #indexes = new Map<Result, number>();
   #isBatchScheduled = false;
   #eventCount = 0;
+  /** Batches that all workers have got. */
+  #batchCount = 0;
   #damage: string | undefined;
   #toldWriteError: string | undefined;
+  /** JSON of the state that was sent last. */
+  #toldState = '';
 
   /** @throws what opening the store throws */
   constructor(config: Config, { logger, now = Date.now, createSequencer }: PrimaryOptions) {
@@ -84,6 +88,7 @@ export class Primary {
   connect(sender: Sender<readonly ToWorker[]>, place: WorkerPlace): WorkerLink {
     const link = new WorkerLink(sender);
     link.send({ kind: 'start', place, state: this.#state });
+    this.#toldState = ''; // it differs from the state that the others know
     this.#workers.add(link);
     this.#directory.greet(link);
     return link;
@@ -267,15 +272,22 @@ export class Primary {
   #flushBatch(): void {
     if (!this.#isBatchScheduled) return;
     this.#isBatchScheduled = false;
-    const [position, results] = [this.#position, this.#sharedResults];
-    for (const link of this.#workers) link.send({ kind: 'batch', position, results, own: link.takeOwn() });
+    const results = this.#sharedResults;
+    const concernsAll = results !== '[]' || this.#sequencer.shared !== undefined; // a position of nodes counts all entries
+    if (concernsAll) this.#batchCount++;
+    const position = this.#position;
+    for (const link of this.#workers) {
+      const own = link.takeOwn();
+      if (concernsAll || own.length > 0) link.send({ kind: 'batch', position, results, own });
+    }
     if (this.#toldWriteError !== this.#store.writeError) this.#sendState(); // the same turn: a worker handles it with the batch
     this.#sharedResults = '[]';
     this.#indexes.clear();
   }
 
+  /** In a local order, what concerns one worker only is in the database before anyone knows of it, and needs no position. */
   get #position(): string {
-    return this.#sequencer.shared?.position ?? `${this.#startedAt}-${this.#telemetry.commits}`;
+    return this.#sequencer.shared?.position ?? `${this.#startedAt}-${this.#batchCount}`;
   }
 
   get #state(): LogState {
@@ -301,6 +313,9 @@ export class Primary {
 
   #sendState(): void {
     const state = this.#state;
+    const json = JSON.stringify(state);
+    if (json === this.#toldState) return;
+    this.#toldState = json;
     this.#toldWriteError = state.writeError;
     this.#sendAll({ kind: 'state', state });
   }

@@ -27,8 +27,10 @@ function pass(ms: number): void {
 }
 
 /** A room with three subscribers; `received` has one entry for each write to the first of them. */
-function roomOf(broadcaster: Broadcaster, msPerWrite: number) {
-  const room = new Room('r', { last: () => 0, after: () => [] });
+function roomOf(broadcaster: Broadcaster, msPerWrite: number, peopleOfAllWorkers?: number) {
+  const room = new Room('r', { last: () => 0, after: () => [] }, peopleOfAllWorkers !== undefined);
+  if (peopleOfAllWorkers !== undefined)
+    room.presence.settle({ type: 'list', data: [], count: peopleOfAllWorkers });
   const received: string[] = [];
   for (let n = 0; n < 3; n++) {
     const write = ({ webSocket: bytes }: Frames): void => {
@@ -73,6 +75,27 @@ describe('the broadcaster', () => {
     say();
     say();
     pass(28);
+    expect(received).toEqual(['m1', 'm2']);
+  });
+
+  it('delays a batch of a worker as long as one process would that writes to the people of all workers', () => {
+    const { say, received } = roomOf(new Broadcaster(new Scheduler()), 1, 6);
+    say(); // takes 3 ms; one process would take 6 ms, and then wait for 12
+    say();
+    say();
+    pass(13);
+    expect(received).toEqual(['m1']);
+    pass(4);
+    expect(received).toEqual(['m1', 'm2 m3']);
+  });
+
+  it('delays no batch of a worker by more than 50 ms, however many workers there are', () => {
+    const { say, received } = roomOf(new Broadcaster(new Scheduler()), 100, 300);
+    say();
+    say();
+    pass(45);
+    expect(received).toEqual(['m1']);
+    pass(8);
     expect(received).toEqual(['m1', 'm2']);
   });
 

@@ -7,12 +7,13 @@ import type { RoomEvent } from '../../src/shared/protocol.js';
 
 function startHub(after: () => readonly RoomEvent[] = () => []) {
   const seen: string[] = [];
+  const replies: (() => void)[] = [];
   const hub = new Hub({
     log: { last: () => 0, after },
     epoch: 'e',
     limits: readConfig({}).limits,
     now: () => 0,
-    submit: () => {},
+    submit: (_, reply) => replies.push(() => reply?.({ kind: 'seen' })),
     countUnread: () => undefined,
     onSeen: ({ name }) => seen.push(name),
   });
@@ -49,7 +50,11 @@ function startHub(after: () => readonly RoomEvent[] = () => []) {
     };
     return { connection, leave: closed, allSent };
   };
-  return { hub, enter, seen };
+  /** Answers all commands. */
+  const commit = (): void => {
+    for (const reply of replies.splice(0)) reply();
+  };
+  return { hub, enter, seen, commit };
 }
 
 describe('the hub', () => {
@@ -63,13 +68,24 @@ describe('the hub', () => {
   });
 
   it('notes who connected once a second, some hundreds at a time, also when they have left', () => {
-    const { hub, enter, seen } = startHub();
+    const { hub, enter, seen, commit } = startHub();
     for (let n = 0; n < 700; n++) enter(`user ${n}`).leave();
+    commit();
     expect(seen).toEqual([]);
     hub.everySecond();
     expect(seen.length).toBeLessThan(700);
     hub.everySecond();
     expect(new Set(seen).size).toBe(700);
+  });
+
+  it('notes nobody whose entering is not stored yet, because that stores their visit too', () => {
+    const { hub, enter, seen, commit } = startHub();
+    enter('Ann');
+    hub.everySecond();
+    expect(seen).toEqual([]);
+    commit();
+    hub.everySecond();
+    expect(seen).toContain('Ann');
   });
 
   it('does not tell at once that a user left whose socket was closed', async () => {

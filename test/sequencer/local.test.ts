@@ -49,6 +49,19 @@ describe('the local sequencer', () => {
     expect(applied.flatMap((line) => line.split(' ').slice(1))).toEqual(all);
   });
 
+  it('lets no message wait for thousands of visits, and keeps the order of those', async () => {
+    const { sequencer, log } = recorded();
+    const rooms = Array.from({ length: 1200 }, (_, n) => `r${n}`);
+    const entered: string[] = [];
+    for (const room of rooms)
+      sequencer.submit({ kind: 'enter', room, user: ANN, at: 0 }, () => entered.push(room));
+    sequencer.submit(say('a'), () => log.push(`reply after ${entered.length}`));
+    await sequencer.close();
+    expect(log[0]).toMatch(/^apply a enter enter/);
+    expect(log[2]).toBe('reply after 0');
+    expect(entered).toEqual(rooms);
+  });
+
   it('puts a command that a reply submits into a later batch', async () => {
     const { sequencer, log } = recorded();
     await new Promise<void>((resolve) => {
