@@ -200,6 +200,7 @@ describe('a room', () => {
     const room = await (await chat.signIn('Ann')).enters('lobby');
     const said = Array.from({ length: 1900 }, (_, n) => room.says(`burst ${n}`));
     await eventually(() => expect(received).toHaveBeenCalledTimes(1900));
+    await room.seesAll({ type: 'chat' }, 300);
     expect(hasPaused()).toBe(false);
     now += 2000;
     for (let n = 0; n < 50; n++) said.push(room.says(`more ${n}`));
