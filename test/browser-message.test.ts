@@ -1,7 +1,16 @@
 /** Messages in Chromium: edit, reply, react, complete; and hostile text. */
 import type { Browser, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, messages, openBrowser, say, shows, signInByForm } from './chromium.js';
+import {
+  drawn,
+  hasChromium,
+  messages,
+  noteHighlights,
+  openBrowser,
+  say,
+  shows,
+  signInByForm,
+} from './chromium.js';
 import { temporaryFolder } from './harness.js';
 import { startServer } from './process.js';
 
@@ -23,6 +32,22 @@ const field = (page: Page) => page.getByRole('textbox', { name: 'Message' });
 const focused = (page: Page) =>
   page.evaluate(() => document.activeElement?.getAttribute('data-id') ?? document.activeElement?.tagName);
 
+/** Waits until the list has not moved for ten frames: scrolling has ended. */
+const untilStill = (page: Page) =>
+  page.locator('.log').evaluate(
+    (log) =>
+      new Promise<void>((resolve) => {
+        let [top, frames] = [log.scrollTop, 0];
+        const look = () => {
+          frames = log.scrollTop === top ? frames + 1 : 0;
+          top = log.scrollTop;
+          if (frames === 10) resolve();
+          else requestAnimationFrame(look);
+        };
+        look();
+      }),
+  );
+
 /** The messages that show a toolbar. */
 const toolbars = (page: Page) =>
   page
@@ -35,15 +60,17 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     const ann = await enter(browser, origin, 'Ann');
     const bob = await enter(browser, origin, 'Bob');
     await say(ann, 'frist');
-    await shows(bob, ['1 frist']);
+    for (const page of [ann, bob]) await shows(page, ['1 frist']);
     await field(ann).press('ArrowUp');
     await field(ann).fill('first');
     await field(ann).press('Enter');
     await shows(bob, ['1 first']);
     await row(bob, 1).getByText('edited').waitFor();
+    await bob.keyboard.press('Shift'); // the keyboard is in use
     await row(bob, 1).focus();
     await bob.keyboard.press('e'); // not Bob's message
     await bob.keyboard.press('Delete');
+    await drawn(bob);
     expect(await bob.getByRole('alertdialog').count()).toBe(0);
     await row(ann, 1).focus();
     await ann.keyboard.press('Delete');
@@ -101,11 +128,14 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await shown(2);
     await ann.keyboard.press('Enter'); // into the toolbar, which stays while it is used
     await row(ann, 4).hover();
+    await drawn(ann);
     await shown(2);
     await ann.keyboard.press('Escape');
     await row(ann, 3).hover();
     await shown(3);
     await row(ann, 3).getByRole('button', { name: 'React with 👍' }).click();
+    await row(ann, 3).locator('.chip').waitFor();
+    await row(ann, 3).locator('.waiting-mark').waitFor({ state: 'detached' }); // no row moves any more
     await row(ann, 1).hover();
     await shown(1);
     expect(await focused(ann)).toBe('3');
@@ -130,8 +160,9 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await row(ann, 62).waitFor();
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -20_000);
+    const highlights = await noteHighlights(ann);
     await row(ann, 2).locator('.reply-card').click();
-    await ann.locator('li.message.highlighted[data-id="1"]').waitFor();
+    await expect.poll(highlights).toContain(1);
     expect(await focused(ann)).toBe('1');
   });
 
@@ -221,14 +252,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
         const first = rows.find((one) => one.getBoundingClientRect().top >= edge);
         return [first?.getAttribute('data-id'), Math.round((first?.getBoundingClientRect().top ?? 0) - edge)];
       });
-    let last = '';
-    await expect
-      .poll(async () => {
-        const before = last;
-        last = JSON.stringify(await seen());
-        return before === last; // scrolling has ended
-      })
-      .toBe(true);
+    await untilStill(ann);
     const before = await seen();
     await bob.evaluate(() =>
       fetch('/api/rooms/lobby/messages', {

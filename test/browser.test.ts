@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { BrowserContext, Cookie } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
-  freePort,
+  FALLBACKS,
   hasChromium,
   messages,
   openBrowser,
@@ -17,7 +17,7 @@ import {
   watch,
 } from './chromium.js';
 import { temporaryFolder } from './harness.js';
-import { startServer } from './process.js';
+import { freePort, startServer } from './process.js';
 
 describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   it('lets two people chat', async () => {
@@ -50,7 +50,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(await page.getByRole('alert').textContent()).toMatch(/is taken/);
     await page.getByRole('textbox').fill('Anne');
     await page.getByRole('button').first().click();
-    expect(new URL(page.url()).pathname).toBe('/r/kitchen');
+    await page.waitForURL(`${origin}/r/kitchen`);
   });
 
   it('returns to the message of the address after the sign-in, with and without JavaScript', async () => {
@@ -117,7 +117,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   });
 
   it('resumes after kill -9 at its number, and sends pending messages once and in order', async () => {
-    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const env = { DATA_DIR: temporaryFolder(), PORT: String(await freePort()) };
     const server = await startServer({ env });
     const page = await (await (await openBrowser()).newContext()).newPage();
     await signInByForm(page, server.origin, 'Ann');
@@ -129,12 +129,12 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await say(page, 'and once more');
     await page.locator('li.pending').nth(1).waitFor();
     await startServer({ env });
-    await shows(page, ['1 before', '2 while it was gone', '3 and once more'], 20_000);
+    await shows(page, ['1 before', '2 while it was gone', '3 and once more'], 40_000);
     expect(await page.locator('li.pending').count()).toBe(0);
   });
 
   it('keeps unsent messages over a closed tab, and two tabs send them once', async () => {
-    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const env = { DATA_DIR: temporaryFolder(), PORT: String(await freePort()) };
     const server = await startServer({ env });
     const context = await (await openBrowser()).newContext();
     const page = await context.newPage();
@@ -156,6 +156,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     const context = await (await openBrowser()).newContext();
     const page = await context.newPage();
     await page.routeWebSocket(/\/ws\//, () => {}); // accepted and never answered
+    await page.route(FALLBACKS, () => {});
     await signInByForm(page, origin, 'Ann');
     for (const text of ['one', 'two']) await say(page, text);
     await page.locator('li.pending.waiting').nth(1).waitFor();
@@ -167,7 +168,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
   });
 
   it('sends what the browser cannot store, and says so, though another tab leads', async () => {
-    const env = { DATA_DIR: temporaryFolder(), PORT: await freePort() };
+    const env = { DATA_DIR: temporaryFolder(), PORT: String(await freePort()) };
     const server = await startServer({ env });
     const context = await (await openBrowser()).newContext();
     const [leader, page] = [await context.newPage(), await context.newPage()];
@@ -187,7 +188,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     for (const text of ['one', 'two']) await say(page, text);
     await page.locator('li.pending.unpersisted', { hasText: 'Keep this page open' }).nth(1).waitFor();
     await startServer({ env });
-    for (const tab of [page, leader]) await shows(tab, ['1 zero', '2 one', '3 two'], 20_000);
+    for (const tab of [page, leader]) await shows(tab, ['1 zero', '2 one', '3 two'], 40_000);
     expect(await page.locator('li.pending').count()).toBe(0);
   });
 
@@ -228,7 +229,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     const context = await (await openBrowser()).newContext();
     const page = await context.newPage();
     await signInByForm(page, origin, 'Ann', 'kitchen');
-    await page.evaluate(() => fetch('/signout', { method: 'POST' }));
+    await page.evaluate(() => void fetch('/signout', { method: 'POST' }));
     await page.waitForURL(/\/signin/);
     await page.getByRole('textbox').fill('Bob'); // the name of before stays reserved
     await page.getByRole('button').first().click();

@@ -1,7 +1,5 @@
 /** A real Chromium, and people who use the page in it. */
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, onTestFinished } from 'vitest';
 import { hasTool } from './harness.js';
@@ -91,7 +89,7 @@ export function messages(page: Page): Promise<string[]> {
 }
 
 /** Waits until the page shows exactly these. */
-export async function shows(page: Page, expected: readonly string[], patience = 10_000): Promise<void> {
+export async function shows(page: Page, expected: readonly string[], patience = 20_000): Promise<void> {
   const until = Date.now() + patience;
   for (;;) {
     const shown = await messages(page);
@@ -102,12 +100,35 @@ export async function shows(page: Page, expected: readonly string[], patience = 
   }
 }
 
-/** A port that stays the same over a restart. */
-export async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return String(port);
+/** Requests of the transports that the page falls back to when WebSocket gives no answer for some seconds. */
+export const FALLBACKS = /\/events\?|[?&]wait=/;
+
+/** Waits until the page has drawn what was changed before. It draws in the next frame, so an earlier look sees the old state. */
+export function drawn(page: Page): Promise<void> {
+  return page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
+      }),
+  );
+}
+
+/**
+ * Notes which messages are highlighted from now on, in this document and in those that follow. A highlight ends after
+ * seconds, so a test that stands still would miss it.
+ */
+export async function noteHighlights(page: Page): Promise<() => Promise<number[]>> {
+  await page.addInitScript(watchHighlights);
+  await page.evaluate(watchHighlights);
+  return () => page.evaluate(() => Reflect.get(globalThis, 'highlights') as number[]);
+}
+
+/** Runs in the page. */
+function watchHighlights(): void {
+  const highlights: number[] = [];
+  Object.assign(globalThis, { highlights });
+  new MutationObserver(() => {
+    for (const row of document.querySelectorAll<HTMLElement>('li.message.highlighted'))
+      highlights.push(Number(row.dataset['id']));
+  }).observe(document, { subtree: true, childList: true, attributes: true, attributeFilter: ['class'] });
 }

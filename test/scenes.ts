@@ -3,6 +3,7 @@
  * (pictures.ts). A scene ends with the page as a person would see it then.
  */
 import type { Locator, Page } from 'playwright-core';
+import { FALLBACKS } from './chromium.js';
 import { LONGEST_NAME, ROOMS } from './seed.js';
 import { cookies, type Stage, type View } from './stage.js';
 
@@ -346,6 +347,7 @@ async function loading(page: Page): Promise<void> {
   await page.routeWebSocket(/\/ws\/elsewhere/, () => {});
   await page.reload();
   await page.locator('.dot.live').waitFor();
+  await page.route(FALLBACKS, () => {});
   await goTo(page, 'elsewhere');
   await page.keyboard.press('Enter');
   await page.locator('.log .skeleton').first().waitFor();
@@ -535,12 +537,12 @@ async function writeWithoutStorage(page: Page): Promise<void> {
   await page.locator('.unpersisted').waitFor();
 }
 
-/** The server closes each socket with this code. */
 /** On a slow machine, the page takes a WebSocket that opens late for a blocked one. */
 async function blockOtherTransports(page: Page): Promise<void> {
-  await page.route(/\/events\?|[?&]wait=/, (route) => route.abort());
+  await page.route(FALLBACKS, (route) => route.abort());
 }
 
+/** The server closes each socket with this code. */
 async function closed(page: Page, code: number): Promise<void> {
   await blockOtherTransports(page);
   await page.routeWebSocket(/\/ws\//, (socket) => socket.close({ code, reason: 'for a picture' }));

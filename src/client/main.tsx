@@ -34,11 +34,11 @@ if (root && user && address) {
   });
 } else location.replace(basePath); // not a room's page
 
-/** What was typed before the page was ready follows the draft. */
+/** What was typed before the page was ready follows the draft. Enter could not send it yet. */
 function takeTypedText(skeleton: Element, app: App): void {
-  const typed = skeleton.querySelector('textarea')?.value.trimEnd() ?? '';
+  const typed = skeleton.querySelector('textarea')?.value.replace(/\n+$/, '') ?? '';
   const { composer } = app.session.peek();
-  if (typed !== '') composer.setText(composer.readText() + typed);
+  if (typed.trim() !== '') composer.setText(composer.readText() + typed);
 }
 
 /** Applies theme and language. The cookie `lang` shares the language with the sign-in form. */

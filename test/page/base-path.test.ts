@@ -66,7 +66,8 @@ describe.runIf(hasChromium)('the page below BASE_PATH', { timeout: 60_000 }, () 
         async () => (await caches.match('/chat/page')) !== undefined && (await caches.keys()).join(),
       );
     await expect.poll(isCached).toMatch(/^oneport \/chat\/ \w+$/);
-    await expect.poll(() => cachedWindows(page), { timeout: 5_000 }).toBeGreaterThan(0);
+    await expect.poll(() => cachedWindows(page)).toBeGreaterThan(0);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
     server.child.kill('SIGKILL');
     await server.exited;
     await page.reload();
@@ -92,7 +93,7 @@ describe.runIf(hasChromium && hasTool('nginx'))('two chats on one host', { timeo
     await draft(two).fill('draft of Bob');
     const caches = () => two.evaluate(async () => (await globalThis.caches.keys()).sort());
     await expect
-      .poll(caches, { timeout: 10_000 })
+      .poll(caches)
       .toEqual([expect.stringMatching(/^oneport \/chat\/ \w+$/), expect.stringMatching(/^oneport \w+$/)]);
     for (const page of [one, two]) await page.reload();
     await shows(one, ['1 in the first']);

@@ -50,6 +50,7 @@ describe.runIf(hasChromium)('signing out', { timeout: 60_000 }, () => {
     await openDialog(page, 'Sign out'); // loads the dialog
     await page.getByRole('button', { name: 'Cancel' }).click();
     await context.setOffline(true);
+    await page.locator('.dot:not(.live)').waitFor();
     await say(page, 'never sent');
     await page.locator('.pending').waitFor();
     await openDialog(page, 'Sign out');

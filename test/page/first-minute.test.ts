@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage, says, visitor } from './people.js';
+import { eventually, openPage, says, untilRead, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 const nav = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
@@ -26,8 +26,9 @@ describe.runIf(hasChromium)('an empty room', { timeout: 60_000 }, () => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.origin });
     await page.getByText('This is the start of').waitFor();
     await page.getByRole('img', { name: 'QR code of the link' }).waitFor();
+    const copied = page.getByRole('button', { name: 'Copied' }).waitFor(); // which it says for two seconds
     await page.getByRole('button', { name: 'Copy link' }).click();
-    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    await copied;
     const link = await page.evaluate(() => navigator.clipboard.readText());
     expect(link).toBe(`${server.origin}/r/garden`);
     const bob = await openPage(server, 'Bob');
@@ -64,6 +65,7 @@ describe.runIf(hasChromium)('rooms in the list', { timeout: 60_000 }, () => {
       await says(bob, room, 'zero');
       await page.goto(`${server.origin}/r/${room}`);
       await shows(page, ['1 zero']);
+      await untilRead(page, room, 1);
     }
     await page.goto(`${server.origin}/r/lobby`);
     await choose(page, 'den', 'Star');

@@ -1,7 +1,7 @@
 /** Where keystrokes go, and that none destroys anything by accident, in Chromium. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, openBrowser, say, shows, signInByForm } from '../chromium.js';
+import { drawn, hasChromium, openBrowser, say, shows, signInByForm } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { type RunningServer, startServer } from '../process.js';
 import { eventually, openPage, says, visitor } from './people.js';
@@ -105,6 +105,32 @@ describe.runIf(hasChromium)('a message', { timeout: 60_000 }, () => {
     await shows(page, ['1 one']);
     expect(await row(page, 1).getByRole('button', { name: 'Undo' }).count()).toBe(0);
     expect(await stored(page, 1)).toBe('one');
+  });
+
+  it('is asked about before the next key can be typed', async () => {
+    const { page } = await said('one');
+    await walkTo(page, 1);
+    const focused = await page.evaluate(() => {
+      const event = new KeyboardEvent('keydown', { key: 'Delete', bubbles: true, cancelable: true });
+      document.activeElement?.dispatchEvent(event);
+      return document.activeElement?.textContent;
+    });
+    expect(focused).toBe('Cancel');
+  });
+
+  it('takes no single key while its emoji picker loads', async () => {
+    const context = await (await openBrowser()).newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    await page.route(/compact/, () => {}); // the names of emoji never arrive
+    await signInByForm(page, (await start()).origin, 'Ann');
+    await say(page, 'one');
+    await row(page, 1).waitFor();
+    await walkTo(page, 1);
+    await page.keyboard.press('+');
+    await page.keyboard.type('e');
+    await drawn(page);
+    expect(await page.locator('.mode').count()).toBe(0);
+    expect(await field(page).inputValue()).toBe('e');
   });
 
   it('is deleted at the server after a few seconds, also when the page was closed before', async () => {

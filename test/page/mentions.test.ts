@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, say, shows, useWholeBrowser } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage, posts, says, visitor } from './people.js';
+import { eventually, openPage, posts, says, untilNotifying, untilRead, visitor } from './people.js';
 
 useWholeBrowser();
 
@@ -22,6 +22,7 @@ async function openWithNotifications(name: string) {
   await page.reload();
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.locator('.dot.live').waitFor();
+  await untilNotifying(page);
   return { server, page };
 }
 
@@ -48,6 +49,7 @@ describe.runIf(hasChromium)('a reply', { timeout: 60_000 }, () => {
     await shows(page, ['1 who cooks?']);
     await page.goto(`${server.origin}/r/lobby`);
     await page.locator('.dot.live').waitFor();
+    await untilNotifying(page);
     await posts(await visitor(server, 'Dora'), 'kitchen', { data: 'I do', reply: 1 });
     await eventually(() => inList(page, 'kitchen').textContent()).toContain('@1');
     await eventually(() => notifications(page)).toEqual(['Dora · kitchen: I do']);
@@ -85,6 +87,7 @@ describe.runIf(hasChromium)('a reply', { timeout: 60_000 }, () => {
     const { context, page } = await openPage(server, 'Ann');
     await shows(page, ['1 hungry?']);
     await context.setOffline(true);
+    await page.locator('.dot:not(.live)').waitFor();
     await page.keyboard.press('Shift');
     await page.locator('li[data-id="1"]').focus();
     await page.keyboard.press('r');
@@ -103,6 +106,7 @@ describe.runIf(hasChromium)('unread counts', { timeout: 60_000 }, () => {
     await says(bob, 'kitchen', 'zero');
     const { page } = await openPage(server, 'Ann', 'kitchen');
     await shows(page, ['1 zero']);
+    await untilRead(page, 'kitchen', 1);
     await page.goto(`${server.origin}/r/lobby`);
     await page.locator('.dot.live').waitFor();
     await posts(bob, 'kitchen', { type: 'react', target: 1, data: '👍' });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, shows, useWholeBrowser } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage, posts, says, visitor } from './people.js';
+import { eventually, openPage, posts, says, untilNotifying, untilRead, visitor } from './people.js';
 
 useWholeBrowser();
 
@@ -39,9 +39,11 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
     const { context, page } = await openPage(server, 'Ann', 'kitchen');
     await context.grantPermissions(['notifications'], { origin: server.origin });
     await shows(page, ['1 zero']);
+    await untilRead(page, 'kitchen', 1);
     await page.goto(`${server.origin}/r/lobby`);
     await page.evaluate(() => navigator.serviceWorker.ready);
     const other = await secondTab(context, server.origin, 'lobby');
+    await untilNotifying(page, other);
     await says(bob, 'kitchen', 'nothing for her');
     await says(bob, 'kitchen', 'where are you, @Ann?');
     await eventually(() => shown(page)).toEqual(['Bob · kitchen: where are you, @Ann?']);
@@ -69,6 +71,7 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
     await page.goto(`${server.origin}/r/lobby`);
     await page.evaluate(() => navigator.serviceWorker.ready);
     await page.locator('.dot.live').waitFor();
+    await untilNotifying(page);
     await says(bob, 'kitchen', '@Ann, **one**');
     await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, one']);
     const [id = 0] = await says(bob, 'kitchen', '@Ann, two');
@@ -93,11 +96,26 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
     const bob = await visitor(server, 'Bob');
     const { context, page } = await openPage(server, 'Ann');
     await context.grantPermissions(['notifications'], { origin: server.origin });
+    const disturb = (isOff: boolean) =>
+      page.evaluate(
+        (doNotDisturb) => localStorage.setItem('oneport.settings', JSON.stringify({ doNotDisturb })),
+        isOff,
+      );
+    await disturb(true);
+    await page.reload();
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await untilNotifying(page);
+    await says(bob, 'den', '@Ann, not now');
+    await page.getByRole('button', { name: 'Mentions, 1 unread' }).waitFor();
+    await disturb(false);
     await page.reload();
     await page.evaluate(() => navigator.serviceWorker.ready);
     await page.bringToFront();
+    await untilNotifying(page);
     await says(bob, 'lobby', '@Ann, here');
     await shows(page, ['1 @Ann, here']);
-    expect(await shown(page)).toEqual([]);
+    await says(bob, 'kitchen', '@Ann, there');
+    await eventually(() => shown(page)).toContain('Bob · kitchen: @Ann, there');
+    expect(await shown(page)).toEqual(['Bob · kitchen: @Ann, there']);
   });
 });

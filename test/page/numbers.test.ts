@@ -1,7 +1,7 @@
 /** Numbers of messages, and links to them, in Chromium. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, openBrowser, signInByForm } from '../chromium.js';
+import { hasChromium, noteHighlights, openBrowser, signInByForm } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, openPage, posts, says, texts, visitor } from './people.js';
@@ -65,18 +65,20 @@ describe.runIf(hasChromium)('a link to a number', { timeout: 60_000 }, () => {
     await says(bob, 'lobby', 'one', 'two');
     await posts(bob, 'lobby', { type: 'edit', target: 1, data: 'first' });
     const { page } = await openPage(server, 'Ann');
+    const highlights = await noteHighlights(page);
     await page.goto(`${server.origin}/r/lobby#3`);
     await page.locator('.notice', { hasText: '#3 is a change of message 1' }).waitFor();
-    await page.locator('li.message.highlighted[data-id="1"]').waitFor();
+    await eventually(highlights).toContain(1);
   });
 
   it('beyond the end says so, and highlights nothing', async () => {
     const server = await start();
     await says(await visitor(server, 'Bob'), 'lobby', 'one');
     const { page } = await openPage(server, 'Ann');
+    const highlights = await noteHighlights(page);
     await page.goto(`${server.origin}/r/lobby#999999`);
     await page.locator('.notice', { hasText: 'There is no message 999999 yet.' }).waitFor();
-    expect(await page.locator('.highlighted').count()).toBe(0);
+    expect(await highlights()).toEqual([]);
     expect(await page.locator('.jump-latest').count()).toBe(0);
   });
 
@@ -90,8 +92,9 @@ describe.runIf(hasChromium)('a link to a number', { timeout: 60_000 }, () => {
         const rooms = (await (await fetch('/api/rooms')).json()) as { room: string; read: number }[];
         return rooms.find(({ room }) => room === 'lobby')?.read;
       });
+    const highlights = await noteHighlights(page);
     await page.goto(`${server.origin}/r/lobby#150`);
-    await page.locator('li.message.highlighted[data-id="150"]').waitFor();
+    await eventually(highlights).toContain(150);
     await page.mouse.move(400, 300);
     await page.mouse.wheel(0, 200);
     await page.goto(`${server.origin}/r/kitchen`); // closing the page sends the read position
@@ -108,7 +111,6 @@ describe.runIf(hasChromium)('the End key', { timeout: 60_000 }, () => {
     await says(await visitor(server, 'Bob'), 'lobby', ...texts(900));
     const { page } = await openPage(server, 'Ann');
     await page.goto(`${server.origin}/r/lobby#100`);
-    await page.locator('li.message.highlighted[data-id="100"]').waitFor();
     await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('data-id'))).toBe('100');
     await page.keyboard.press('End');
     await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('data-id'))).toBe('900');

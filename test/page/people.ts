@@ -82,5 +82,29 @@ export function texts(count: number): string[] {
 
 /** Polls until the assertion holds. */
 export function eventually<T>(ask: () => Promise<T>) {
-  return expect.poll(ask, { timeout: 10_000, interval: 50 });
+  return expect.poll(ask, { timeout: 20_000, interval: 50 });
+}
+
+/** Waits until the server has the user's read position, which the page sends some time after it has shown the message. */
+export async function untilRead(page: Page, room: string, id: number): Promise<void> {
+  await eventually(() =>
+    page.evaluate(async (name) => {
+      const rooms: { room: string; read: number }[] = await (await fetch('/api/rooms')).json();
+      return rooms.find((entry) => entry.room === name)?.read;
+    }, room),
+  ).toBe(id);
+}
+
+/** Waits until one of these tabs is the one that notifies. It becomes that after its first paint. */
+export async function untilNotifying(...tabs: readonly Page[]): Promise<void> {
+  const leads = (tab: Page) =>
+    tab.evaluate(() => {
+      const own = 'a lock of this tab';
+      return navigator.locks.request(own, async () => {
+        const { held = [] } = await navigator.locks.query();
+        const tabId = held.find(({ name }) => name === own)?.clientId;
+        return held.some(({ name, clientId }) => clientId === tabId && name?.startsWith('oneport.notifier '));
+      });
+    });
+  await eventually(async () => (await Promise.all(tabs.map(leads))).includes(true)).toBe(true);
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, messages, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, onOtherDevice, openPage, posts, says, texts, visitor } from './people.js';
+import { eventually, onOtherDevice, openPage, posts, says, texts, untilRead, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 
@@ -80,7 +80,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await says(bob, 'lobby', ...texts(20));
     const ann = await openPage(server, 'Ann');
     await ann.page.locator('[data-id="20"]').waitFor();
-    await eventually(async () => (await readMarks(ann.page))['lobby']).toBe(20);
+    await untilRead(ann.page, 'lobby', 20);
     await ann.page.goto('about:blank');
     await says(bob, 'lobby', ...texts(300));
     await ann.page.goto(`${server.origin}/r/lobby`);
@@ -94,6 +94,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await says(bob, 'kitchen', 'zero');
     const ann = await openPage(server, 'Ann', 'kitchen');
     await shows(ann.page, ['1 zero']);
+    await untilRead(ann.page, 'kitchen', 1);
     await follow(ann.page, '/r/lobby');
     await titled(ann.page, 'lobby · Oneport');
     const phone = await onOtherDevice(server, ann, 'lobby');
@@ -142,14 +143,6 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     for (const { page } of [away, later]) await eventually(() => state(page)).toEqual(expected);
   });
 });
-
-/** The user's read positions, as the server has them. */
-function readMarks(page: Page): Promise<Record<string, number>> {
-  return page.evaluate(async () => {
-    const rooms: { room: string; read: number }[] = await (await fetch('/api/rooms')).json();
-    return Object.fromEntries(rooms.map(({ room, read }) => [room, read]));
-  });
-}
 
 describe.runIf(hasChromium)('without connection', { timeout: 60_000 }, () => {
   it('hides the numbers of people until it is back', async () => {

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, openBrowser, openProfile, say, shows, signInByForm } from '../chromium.js';
+import { FALLBACKS, hasChromium, openBrowser, openProfile, say, shows, signInByForm } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { openBeforeScript, openPage, posts, says, texts, visitor } from './people.js';
@@ -46,6 +46,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await page.routeWebSocket(/\/ws\/kitchen/, () => {}); // never says hello
     await page.reload();
     await page.locator('.dot.live').waitFor();
+    await page.route(FALLBACKS, () => {});
     await goTo(page, 'kitchen');
     await page.locator('.log .skeleton').first().waitFor();
     await page.locator('.people .skeleton').first().waitFor();
@@ -74,6 +75,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     expect(await givesFile(page, 'drop')).toBe(true);
     await notice.waitFor();
     await page.reload();
+    await page.getByRole('textbox', { name: 'Message' }).waitFor();
     await givesFile(page, 'paste');
     await notice.waitFor();
   });
@@ -210,6 +212,7 @@ describe.runIf(hasChromium)('a browser', { timeout: 60_000 }, () => {
     await say(page, 'one');
     await shows(page, ['1 one']);
     await context.setOffline(true);
+    await page.locator('.dot:not(.live)').waitFor();
     await page.evaluate(() => {
       for (const database of Reflect.get(globalThis, 'databases') as IDBDatabase[]) database.close();
     });
@@ -266,7 +269,9 @@ describe.runIf(hasChromium)('a browser that blocks cookies', { timeout: 60_000 }
     await page.goto(`${server.origin}/r/lobby`);
     for (let n = 0; n < 2; n++) {
       await page.getByRole('textbox').fill('Ann');
+      const answer = page.waitForResponse((response) => response.request().method() === 'POST');
       await page.getByRole('button', { name: 'Start chatting' }).click();
+      await answer;
       await page.getByText('Your browser blocks cookies').waitFor();
     }
     expect((await visitor(server, 'Ann')).user.name).toBe('Ann');

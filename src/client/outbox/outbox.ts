@@ -95,6 +95,13 @@ export class SharedOutbox {
     return withTimeout(this.#deps.clock, storeTimeoutMs, this.outbox.load());
   }
 
+  /** Whether a new message has no number yet. It may be too new for `messages`. */
+  get hasUnnumbered(): boolean {
+    return [...this.#stored.peek(), ...this.#store.local.peek()].some(
+      ({ cid, posting, problem }) => posting.type === 'chat' && !problem && !this.#store.settled.has(cid),
+    );
+  }
+
   #view(): readonly PendingMessage[] {
     const stored = this.#stored.value;
     const known = new Set(stored.map(({ cid }) => cid));

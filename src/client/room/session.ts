@@ -117,6 +117,11 @@ export class RoomSession {
     void this.#sender.outbox.add({ type: 'unreact', target, data });
   }
 
+  /** The last message was sent a moment ago, or waits, and has no number yet. */
+  get isPosting(): boolean {
+    return this.#sender.outbox.hasUnnumbered;
+  }
+
   /** Sends a rejected message again. */
   retry(cid: string): void {
     void retry(this.#sender.outbox, cid);

@@ -121,7 +121,7 @@ function refuseFiles(onFile: () => void): () => void {
 /** Returns whether a file was just refused. */
 function useFileNotice(): boolean {
   const refusals = useSignal(0);
-  useEffect(() => refuseFiles(() => refusals.value++), []);
+  useLayoutEffect(() => refuseFiles(() => refusals.value++), []); // before the first file
   useEffect(() => {
     const timer = setTimeout(() => {
       refusals.value = 0;

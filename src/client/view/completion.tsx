@@ -31,6 +31,8 @@ interface CompletionDeps {
   readonly searchPeople: (query: string) => Promise<readonly User[]>;
 }
 
+type ShowChoices = (choices: readonly Choice[], selected?: Choice) => void;
+
 const maxEmojiChoices = 8;
 
 export class Completion {
@@ -69,8 +71,8 @@ export class Completion {
       this.close();
       return;
     }
-    const show = (choices: readonly Choice[]) => {
-      if (request === this.#request) this.#show(choices);
+    const show: ShowChoices = (choices, selected) => {
+      if (request === this.#request) this.#show(choices, selected);
     };
     if (query.kind === 'person') void this.#people(query.query, show);
     else void emojiChoices(query.query).then(show, () => {});
@@ -86,8 +88,7 @@ export class Completion {
     this.#selected.value = (this.#selected.peek() + step + count) % count;
   }
 
-  choose(field: HTMLTextAreaElement, index = this.#selected.peek()): void {
-    const choice = this.#choices.peek()[index];
+  choose(field: HTMLTextAreaElement, choice = this.#choices.peek()[this.#selected.peek()]): void {
     const query = this.#query;
     this.close();
     if (!choice || !query) return;
@@ -98,8 +99,8 @@ export class Completion {
     this.close(); // the inserted text looks like a new query
   }
 
-  /** Shows present users at once, others when the server answers. */
-  async #people(query: string, show: (choices: readonly Choice[]) => void): Promise<void> {
+  /** Shows present users at once, others when the server answers. A user that was moved to stays selected. */
+  async #people(query: string, show: ShowChoices): Promise<void> {
     const here = this.#deps.peopleHere();
     show(rankCandidates(query, here, []).map(userChoice));
     if (query === '' || (this.#unmatched !== undefined && query.startsWith(this.#unmatched))) return;
@@ -107,13 +108,17 @@ export class Completion {
     if (this.#query?.query !== query) return;
     const found = await this.#deps.searchPeople(query);
     if (found.length === 0) this.#unmatched = query;
-    show(rankCandidates(query, here, found).map(userChoice));
+    const moved = this.#selected.peek() > 0 ? this.#choices.peek()[this.#selected.peek()] : undefined;
+    show(rankCandidates(query, here, found).map(userChoice), moved);
   }
 
-  #show(choices: readonly Choice[]): void {
+  #show(choices: readonly Choice[], selected?: Choice): void {
     batch(() => {
       this.#choices.value = choices;
-      this.#selected.value = 0;
+      this.#selected.value = Math.max(
+        0,
+        choices.findIndex(({ key }) => key === selected?.key),
+      );
     });
   }
 }
@@ -152,9 +157,9 @@ export function CompletionList({ completion, field }: CompletionListProps) {
   const choices = completion.choices.value;
   const selected = completion.selected.value;
   const { suggestions, suggested } = t.value.composer;
-  const choose = (index: number) => {
+  const choose = (choice: Choice) => {
     const element = field();
-    if (element) completion.choose(element, index);
+    if (element) completion.choose(element, choice); // by itself, for the list may have changed since it was drawn
   };
   return (
     <>
@@ -169,7 +174,7 @@ export function CompletionList({ completion, field }: CompletionListProps) {
               choice={choice}
               index={index}
               isSelected={index === selected}
-              onChoose={() => choose(index)}
+              onChoose={() => choose(choice)}
             />
           ))}
         </div>

@@ -277,8 +277,12 @@ function withShortcodesReplaced(text: string): string {
   return emojiIndex ? replaceShortcodes(text, emojiIndex) : text;
 }
 
-/** The message that ArrowUp edits in an empty field, as it is shown. */
-function lastOwnMessage({ room, pending }: RoomSession): ChatEvent | undefined {
+/**
+ * The message that ArrowUp edits in an empty field, as it is shown. None while a later one has no number yet: the text would
+ * replace that of the message before it.
+ */
+function lastOwnMessage({ room, pending, isPosting }: RoomSession): ChatEvent | undefined {
+  if (isPosting) return undefined;
   const me = room.me.peek();
   const own = room.timeline
     .peek()

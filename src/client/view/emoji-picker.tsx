@@ -1,7 +1,7 @@
 /** The emoji picker: search, groups and a grid that arrow keys move in. */
 import { type Signal, useSignal } from '@preact/signals';
 import { render } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n.js';
 import { addRecentEmoji, recentEmoji, saveSkinTone, skinTone } from '../storage.js';
 import { type Emoji, type EmojiIndex, findEmoji } from '../text/emoji.js';
@@ -89,7 +89,7 @@ function Picker({ opener, index, done }: PickerProps) {
   const group = useSignal(recentGroup);
   const tone = useSignal(skinTone());
   const labels = t.value.emoji;
-  useEffect(() => (box.current ? showBeside(box.current, opener) : undefined), []);
+  useLayoutEffect(() => (box.current ? showBeside(box.current, opener) : undefined), []); // before the next key
   const emojiFor = (text: string) =>
     text.trim() === '' ? emojiInGroup(index, group.value) : findEmoji(index, text, maxResults);
   const visible = emojiFor(query.value);

@@ -8,6 +8,7 @@ import { addressPath } from '../address.js';
 import { t } from '../i18n.js';
 import type { PendingMessage } from '../outbox/outbox.js';
 import { applyPendingChanges } from '../render/rows.js';
+import { renderNow } from '../render/scheduler.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
 import { findMessage } from '../room/timeline.js';
@@ -85,8 +86,12 @@ export class MessageActions {
     focusComposer();
   }
 
+  /** Renders at once, because the next key answers the question. */
   confirmDelete(event: ChatEvent): void {
-    if (this.isMine(event)) this.confirmingDelete.value = event.id;
+    if (this.isMine(event))
+      renderNow(() => {
+        this.confirmingDelete.value = event.id;
+      });
   }
 
   remove(event: ChatEvent): void {
@@ -116,6 +121,7 @@ export class MessageActions {
   }
 
   async pickReaction(event: ChatEvent, opener: Element): Promise<void> {
+    this.focusedByKey = false; // letters typed while the picker loads are meant for it
     const emoji = await pickEmoji(opener);
     if (emoji !== undefined) this.session.react(event.id, emoji);
     focusRow(event.id);

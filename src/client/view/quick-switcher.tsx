@@ -11,8 +11,15 @@ import { UnreadBadge } from './room-list.js';
 /** A combobox: the focus stays in the field. */
 export function QuickSwitcher({ app, close }: PanelProps) {
   const query = useSignal('');
-  const selected = useSignal(0);
+  /** the room that an arrow key moved to: an unread message of another one may change the order */
+  const chosen = useSignal<string | undefined>(undefined);
   const options = useComputed(() => suggestRooms(query.value, app.rooms.list.value, app.session.value.name));
+  const selected = useComputed(() =>
+    Math.max(
+      0,
+      options.value.findIndex(({ room }) => room === chosen.value),
+    ),
+  );
   const open = (option: RoomSuggestion | undefined) => {
     if (!option) return;
     close();
@@ -22,7 +29,7 @@ export function QuickSwitcher({ app, close }: PanelProps) {
   const { invalidName, none: noRooms } = t.value.rooms;
   return (
     <div class="body">
-      <SwitcherField query={query} selected={selected} options={options} open={open} />
+      <SwitcherField query={query} chosen={chosen} selected={selected} options={options} open={open} />
       <div class={count > 0 ? 'visually-hidden' : 'status-text'} role="status">
         {count > 0 ? t.value.switch.count(count) : query.value.trim() === '' ? noRooms : invalidName}
       </div>
@@ -43,13 +50,14 @@ export function QuickSwitcher({ app, close }: PanelProps) {
 
 interface SwitcherFieldProps {
   readonly query: Signal<string>;
-  readonly selected: Signal<number>;
+  readonly chosen: Signal<string | undefined>;
+  readonly selected: ReadonlySignal<number>;
   /** a signal, because Enter may come before the options are rendered */
   readonly options: ReadonlySignal<readonly RoomSuggestion[]>;
   readonly open: (option: RoomSuggestion | undefined) => void;
 }
 
-function SwitcherField({ query, selected, options, open }: SwitcherFieldProps) {
+function SwitcherField({ query, chosen, selected, options, open }: SwitcherFieldProps) {
   const label = t.value.switch.field;
   const onKeyDown = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
@@ -57,7 +65,7 @@ function SwitcherField({ query, selected, options, open }: SwitcherFieldProps) {
     event.preventDefault();
     const { length } = options.value;
     if (event.key === 'Enter') open(options.value[selected.value]);
-    else if (length > 0) selected.value = (selected.value + step + length) % length;
+    else chosen.value = options.value[(selected.value + step + length) % length]?.room;
   };
   return (
     <div class="query">
@@ -77,7 +85,7 @@ function SwitcherField({ query, selected, options, open }: SwitcherFieldProps) {
         dir="auto"
         onInput={(event) => {
           query.value = event.currentTarget.value;
-          selected.value = 0;
+          chosen.value = undefined;
         }}
         onKeyDown={onKeyDown}
       />

@@ -6,6 +6,7 @@ import type { RoomSummary } from '../../shared/protocol.js';
 import { addressPath } from '../address.js';
 import type { App, DialogName } from '../app.js';
 import { t } from '../i18n.js';
+import { renderNow } from '../render/scheduler.js';
 import { newEntry } from '../rooms/list.js';
 import { setMember } from '../settings.js';
 import { siteName } from '../site.js';
@@ -68,8 +69,10 @@ function RoomSections({ app, onChoose, children }: RoomListProps & { children: C
   const { starred: starredTitle, mine, others: othersTitle, none } = t.value.rooms;
   const { starred, joined, others } = splitRooms(app);
   const openMenu = (room: string, button: Element) => {
-    menuRoom.value = room;
     opener.current = button;
+    renderNow(() => {
+      menuRoom.value = room; // at once, because the menu opens with this click
+    });
   };
   const links = (rooms: readonly RoomSummary[]) => (
     <ul>

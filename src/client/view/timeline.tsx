@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { type Row, RowBuilder, unreadAfter } from '../render/rows.js';
-import { markMilestone, renderNow } from '../render/scheduler.js';
+import { afterRender, markMilestone, renderNow } from '../render/scheduler.js';
 import { VirtualList } from '../render/virtual-list.js';
 import type { RoomSession } from '../room/session.js';
 import { firstId, hasOlder, isAttached, lastId, type Timeline as TimelineState } from '../room/timeline.js';
@@ -264,8 +264,9 @@ function revealTarget(
   actions.highlighted.value = id;
   const typing = document.activeElement instanceof HTMLTextAreaElement && document.activeElement.value !== '';
   if (!typing) focusRow(id);
-  setTimeout(() => {
+  const end = () => {
     if (actions.highlighted.peek() === id) actions.highlighted.value = undefined;
-  }, highlightMs);
+  };
+  afterRender(() => setTimeout(end, highlightMs));
   return true;
 }
