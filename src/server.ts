@@ -174,6 +174,7 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
     submit: (command, reply) => sequencer.submit(command, reply),
     post: primary && ((command, reply, address) => primary.post(command, reply, address)),
     onSeen,
+    nameOf: (id) => store.people.nameOf(id),
     publish: primary || config.redis ? (text) => sequencer.shared?.publish(text) : undefined,
     isWorker: primary !== undefined,
     hasNodes: config.redis !== undefined,

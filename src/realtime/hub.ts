@@ -45,6 +45,8 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly post?: ((command: Command, reply: Reply, address: string | undefined) => void) | undefined;
   /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
+  /** Returns the committed name of a user. */
+  readonly nameOf?: (id: string) => string | undefined;
   /** Sends a text to the other processes of this chat, which `hub.peers` receives. Undefined when there are none. */
   readonly publish?: ((text: string) => void) | undefined;
   /** Whether the primary counts the people of this process, which is a worker. */
@@ -255,7 +257,7 @@ export class Hub {
     const { user } = connection;
     const now = performance.now();
     user.removeConnection(connection, now);
-    if (user.connectionCount === 0 && user.remoteRooms === 0) this.#idle.add(user);
+    if (user.isAway) this.#idle.add(user);
     if (this.peers && !hasConnectionIn(user, connection.room))
       this.peers.left(connection.room.name, user.profile, connection.leavesAtOnce);
     this.#leave(connection, now);
@@ -292,6 +294,7 @@ export class Hub {
     for (const [address, bucket] of this.#addressBuckets)
       if (bucket.isFull(now)) this.#addressBuckets.delete(address);
     this.peers?.everySecond(now);
+    this.memberships.everySecond();
     this.#noteConnected();
   }
 
@@ -546,8 +549,8 @@ export class Hub {
 
   /** A user came into a room of another process. */
   #enterRemote(name: string, profile: User): ConnectedUser {
-    const [room, user] = [this.#room(name), this.user(profile)];
-    user.remoteRooms++;
+    const [room, user] = [this.#room(name), this.#remoteUser(profile)];
+    user.enterRemoteRoom();
     this.#idle.delete(user);
     const join = room.presence.enter(user);
     if (join) this.#broadcast(room, join);
@@ -555,10 +558,16 @@ export class Hub {
   }
 
   #leaveRemote(name: string, user: ConnectedUser, atOnce: boolean): void {
-    user.remoteRooms--;
-    if (user.remoteRooms === 0 && user.connectionCount === 0) this.#idle.add(user);
+    const now = performance.now();
+    user.leaveRemoteRoom(now);
+    if (user.isAway) this.#idle.add(user);
     const room = this.#rooms.get(name);
-    if (room) this.#leavePresence(room, user, performance.now(), atOnce);
+    if (room) this.#leavePresence(room, user, now, atOnce);
+  }
+
+  /** Another process may have told an older name than the one that this process has applied. */
+  #remoteUser({ id, name }: User): ConnectedUser {
+    return this.#users.get(id) ?? this.user({ id, name: this.#deps.nameOf?.(id) ?? name });
   }
 
   #settlePresence(name: string, list: ListFrame | undefined): void {
@@ -569,7 +578,7 @@ export class Hub {
 
   #typingRemote(name: string, profile: User): void {
     const room = this.#rooms.get(name);
-    if (room && !isLarge(room)) broadcastTyping(room, this.user(profile));
+    if (room && !isLarge(room)) broadcastTyping(room, this.#remoteUser(profile));
   }
 
   #closeAll(profile: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {

@@ -38,7 +38,7 @@ export class Primary {
   readonly #store: Store;
   readonly #sequencer: Sequencer;
   readonly #workers = new Set<WorkerLink>();
-  readonly #directory = new Directory(this.#workers);
+  readonly #directory = new Directory(this.#workers, (id) => this.#store.people.nameOf(id));
   readonly #budgets: Budgets;
   readonly #peers: Peers<ListedUser> | undefined;
   readonly #metrics: ReturnType<typeof createMetrics>;
@@ -251,8 +251,8 @@ export class Primary {
         return true;
       case 'read':
         return this.#directory.placesOf(result.user.id) > 0;
-      case 'entered':
-        return this.#directory.placesOf(result.user.id) > 1;
+      case 'entered': // without other nodes, one of the places is that of the worker that has sent the command
+        return this.#directory.placesOf(result.user.id) > (this.#peers ? 0 : 1);
       default:
         return false;
     }
