@@ -43,6 +43,8 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly submit: (command: Command, reply?: Reply) => void;
   /** Submits a message of a socket, in a worker. `address`: the network that it came from. */
   readonly post?: ((command: Command, reply: Reply, address: string | undefined) => void) | undefined;
+  /** This process has disconnected a user who sends far too much. */
+  readonly onFlood?: ((user: User) => void) | undefined;
   /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
   /** Returns the committed name of a user. */
@@ -134,6 +136,11 @@ export class Hub {
     this.#users.set(profile.id, user);
     this.#idle.add(user);
     return user;
+  }
+
+  /** Closes the sockets of a user who sends far too much, also through other processes. */
+  disconnect(id: string): void {
+    this.#users.get(id)?.disconnect();
   }
 
   /** Returns how many users are in a room. */
@@ -443,8 +450,10 @@ export class Hub {
   /** Call it when something of this user was queued. */
   #throttleUser(connection: WebSocketConnection, now: number): void {
     const { user } = connection;
-    if (user.throttle.isOverLimit) user.disconnect();
-    else if (user.throttle.shouldPause(now)) this.#pause(connection);
+    if (user.throttle.isOverLimit) {
+      user.disconnect();
+      this.#deps.onFlood?.(user.profile);
+    } else if (user.throttle.shouldPause(now)) this.#pause(connection);
     else this.#pauseForTurn(connection);
     this.#throttler.add(user);
   }
@@ -470,9 +479,18 @@ export class Hub {
   #post(connection: WebSocketConnection, command: PostCommand): void {
     const { room, user } = connection;
     const origin = { at: this.#deps.now(), salt: newSalt() };
-    const onResult = (result: Result): void => reply(connection, result, command.cid);
-    const { submit, post = submit } = this.#deps;
-    post(toCommand(command, room.name, user.profile, origin), onResult, connection.address);
+    const event = toCommand(command, room.name, user.profile, origin);
+    const { submit, post, limits } = this.#deps;
+    if (!post) {
+      submit(event, (result) => reply(connection, result, command.cid));
+      return;
+    }
+    const onAnswer = limits.messageRate > 0 ? user.throttle.awaitAnswer() : ignore;
+    const onResult = (result: Result): void => {
+      onAnswer();
+      reply(connection, result, command.cid);
+    };
+    post(event, onResult, connection.address);
   }
 
   #publish({ room: name, event, messageCount, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {

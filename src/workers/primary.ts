@@ -140,10 +140,12 @@ export class Primary {
         return;
       case 'renewed': {
         const [kind, user, expiredAt, expiresAt] = message;
-        for (const other of this.#workers)
-          if (other !== link) other.send({ kind, user, expiredAt, expiresAt });
+        this.#sendOthers(link, { kind, user, expiredAt, expiresAt });
         return;
       }
+      case 'flood':
+        this.#sendOthers(link, { kind: 'flood', user: message[1] });
+        return;
       case 'damage':
         this.#damage ??= message[1];
         this.#sendState();
@@ -322,6 +324,10 @@ export class Primary {
 
   #sendAll(message: ToWorker): void {
     for (const link of this.#workers) link.send(message);
+  }
+
+  #sendOthers(link: WorkerLink, message: ToWorker): void {
+    for (const other of this.#workers) if (other !== link) other.send(message);
   }
 
   #createMetrics(): ReturnType<typeof createMetrics> {
