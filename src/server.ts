@@ -149,11 +149,7 @@ type Chat = ReturnType<typeof createChat>;
 function createChat(config: Config, store: Store, telemetry: Telemetry, dependencies: Dependencies) {
   const { logger, now = Date.now, primary, wrapStorage } = dependencies;
   const { createSequencer = (handler) => new LocalSequencer(handler) } = dependencies;
-  const onReadError = (error: unknown): void => {
-    if (!store.noteReadError(error)) return;
-    logger.error({ err: error }, 'the database is damaged: run verify, and restore a backup');
-    if (store.damage !== undefined) primary?.tell(['damage', store.damage]);
-  };
+  const onReadError = createDamageReport(store, logger, primary);
   const sessionCookie = createSessionCookie(config, store, now);
   const onSeen = (user: User): void => {
     try {
@@ -173,7 +169,9 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
     countUnread: (user, room) => store.memberships.unread(user, room),
     submit: (command, reply) => sequencer.submit(command, reply),
     post: primary && ((command, reply, address) => primary.post(command, reply, address)),
+    onFlood: primary && ((user) => primary.tell(['flood', user.id])),
     onSeen,
+    nameOf: (id) => store.people.nameOf(id),
     publish: primary || config.redis ? (text) => sequencer.shared?.publish(text) : undefined,
     isWorker: primary !== undefined,
     hasNodes: config.redis !== undefined,
@@ -187,6 +185,15 @@ function createChat(config: Config, store: Store, telemetry: Telemetry, dependen
     new Promise((resolve) => sequencer.submit(command, resolve));
   const read = (work: () => void): void => store.read(work);
   return { hub, sequencer, order, submit, sessionCookie, onSeen, onReadError, now, read, telemetry, primary };
+}
+
+/** Returns what notes a failed read. */
+function createDamageReport(store: Store, logger: Logger, primary: WorkerSequencer | undefined) {
+  return (error: unknown): void => {
+    if (!store.noteReadError(error)) return;
+    logger.error({ err: error }, 'the database is damaged: run verify, and restore a backup');
+    if (store.damage !== undefined) primary?.tell(['damage', store.damage]);
+  };
 }
 
 /** Passes on to the hub what happens in the log. */
@@ -208,6 +215,7 @@ function createReader(store: Store, hub: Hub, listener: LogListener): PrimaryLis
   return {
     ...listener,
     onRenewed: (user, expiredAt, expiresAt) => hub.renewSession(user, expiredAt, expiresAt),
+    onFlood: (user) => hub.disconnect(user),
     deliver(results) {
       for (const result of results)
         if (result.kind === 'accepted')
@@ -386,22 +394,24 @@ function limitsOf(
   { limits }: Config,
   { hub, now, primary }: Chat,
 ): Pick<AppDeps, 'takeToken' | 'signinLimiter' | 'searchLimiter'> {
-  if (!primary)
-    return {
-      takeToken: (user, text = '', address) => hub.takeMessageTokens(user, text, address),
-      ...createLimiters(limits, now),
-    };
+  const own = createLimiters(limits, now);
+  const takeToken: AppDeps['takeToken'] = (user, text = '', address) =>
+    hub.takeMessageTokens(user, text, address);
+  if (!primary) return { takeToken, ...own };
   const limiter = (name: LimiterName): Limiter => ({
     take: (key) => primary.ask('rate', { limiter: name, key }),
   });
+  // where there is no limit, asking would only cost time
+  const [hasMessageLimit, hasSigninLimit] = [limits.messageRate > 0, limits.signinsPerMinute > 0];
+  const askForTokens: AppDeps['takeToken'] = (user, text = '', address) =>
+    primary.ask('tokens', {
+      ...{ user: user.id, cost: messageCost(text) },
+      ...(address === undefined ? {} : { address }),
+    });
   return {
-    takeToken: (user, text = '', address) =>
-      primary.ask('tokens', {
-        ...{ user: user.id, cost: messageCost(text) },
-        ...(address === undefined ? {} : { address }),
-      }),
-    signinLimiter: limiter('signin'),
-    searchLimiter: limiter('search'),
+    takeToken: hasMessageLimit ? askForTokens : takeToken,
+    signinLimiter: hasSigninLimit ? limiter('signin') : own.signinLimiter,
+    searchLimiter: hasMessageLimit ? limiter('search') : own.searchLimiter,
   };
 }
 

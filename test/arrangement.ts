@@ -21,9 +21,10 @@ interface Options {
 export async function startArranged(
   env: Readonly<Record<string, string>>,
   options: Options,
+  arrangement: string | undefined,
 ): Promise<Server> {
   const config = readConfig(env);
-  if (process.env['ARRANGEMENT'] === 'workers') return startWorkersHere(config, options);
+  if (arrangement === 'workers') return startWorkersHere(config, options);
   const server = createServer(config, options);
   await listen(server.http);
   return server;

@@ -103,6 +103,8 @@ export interface ChatOptions {
   readonly dataDir?: string;
   readonly now?: () => number;
   readonly logger?: Logger;
+  /** See arrangement.ts. */
+  readonly arrangement?: string | undefined;
 }
 
 /** Starts a server in this process; it is closed when the test is over. */
@@ -111,11 +113,12 @@ export async function startChat({
   dataDir = temporaryFolder(),
   now,
   logger = pino({ level: 'silent' }),
+  arrangement = process.env['ARRANGEMENT'],
 }: ChatOptions = {}): Promise<Chat> {
   const options = { logger, ...(now ? { now } : {}) };
-  if (process.env['ARRANGEMENT'] === 'redis')
-    return (await import('./redis.js')).startChatOnRedis(dataDir, env, now);
-  const server = await startArranged({ ...NO_LIMITS, PORT: '0', DATA_DIR: dataDir, ...env }, options);
+  if (arrangement === 'redis') return (await import('./redis.js')).startChatOnRedis(dataDir, env, now);
+  const variables = { ...NO_LIMITS, PORT: '0', DATA_DIR: dataDir, ...env };
+  const server = await startArranged(variables, options, arrangement);
   const chat = new Chat(server, dataDir);
   onTestFinished(() => chat.stop());
   return chat;

@@ -43,8 +43,12 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly submit: (command: Command, reply?: Reply) => void;
   /** Submits a message of a socket, in a worker. `address`: the network that it came from. */
   readonly post?: ((command: Command, reply: Reply, address: string | undefined) => void) | undefined;
+  /** This process has disconnected a user who sends far too much. */
+  readonly onFlood?: ((user: User) => void) | undefined;
   /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
+  /** Returns the committed name of a user. */
+  readonly nameOf?: (id: string) => string | undefined;
   /** Sends a text to the other processes of this chat, which `hub.peers` receives. Undefined when there are none. */
   readonly publish?: ((text: string) => void) | undefined;
   /** Whether the primary counts the people of this process, which is a worker. */
@@ -132,6 +136,11 @@ export class Hub {
     this.#users.set(profile.id, user);
     this.#idle.add(user);
     return user;
+  }
+
+  /** Closes the sockets of a user who sends far too much, also through other processes. */
+  disconnect(id: string): void {
+    this.#users.get(id)?.disconnect();
   }
 
   /** Returns how many users are in a room. */
@@ -255,7 +264,7 @@ export class Hub {
     const { user } = connection;
     const now = performance.now();
     user.removeConnection(connection, now);
-    if (user.connectionCount === 0 && user.remoteRooms === 0) this.#idle.add(user);
+    if (user.isAway) this.#idle.add(user);
     if (this.peers && !hasConnectionIn(user, connection.room))
       this.peers.left(connection.room.name, user.profile, connection.leavesAtOnce);
     this.#leave(connection, now);
@@ -292,6 +301,7 @@ export class Hub {
     for (const [address, bucket] of this.#addressBuckets)
       if (bucket.isFull(now)) this.#addressBuckets.delete(address);
     this.peers?.everySecond(now);
+    this.memberships.everySecond();
     this.#noteConnected();
   }
 
@@ -440,8 +450,10 @@ export class Hub {
   /** Call it when something of this user was queued. */
   #throttleUser(connection: WebSocketConnection, now: number): void {
     const { user } = connection;
-    if (user.throttle.isOverLimit) user.disconnect();
-    else if (user.throttle.shouldPause(now)) this.#pause(connection);
+    if (user.throttle.isOverLimit) {
+      user.disconnect();
+      this.#deps.onFlood?.(user.profile);
+    } else if (user.throttle.shouldPause(now)) this.#pause(connection);
     else this.#pauseForTurn(connection);
     this.#throttler.add(user);
   }
@@ -467,9 +479,18 @@ export class Hub {
   #post(connection: WebSocketConnection, command: PostCommand): void {
     const { room, user } = connection;
     const origin = { at: this.#deps.now(), salt: newSalt() };
-    const onResult = (result: Result): void => reply(connection, result, command.cid);
-    const { submit, post = submit } = this.#deps;
-    post(toCommand(command, room.name, user.profile, origin), onResult, connection.address);
+    const event = toCommand(command, room.name, user.profile, origin);
+    const { submit, post, limits } = this.#deps;
+    if (!post) {
+      submit(event, (result) => reply(connection, result, command.cid));
+      return;
+    }
+    const onAnswer = limits.messageRate > 0 ? user.throttle.awaitAnswer() : ignore;
+    const onResult = (result: Result): void => {
+      onAnswer();
+      reply(connection, result, command.cid);
+    };
+    post(event, onResult, connection.address);
   }
 
   #publish({ room: name, event, messageCount, mentioned: ids }: Extract<Result, { kind: 'accepted' }>): void {
@@ -546,8 +567,8 @@ export class Hub {
 
   /** A user came into a room of another process. */
   #enterRemote(name: string, profile: User): ConnectedUser {
-    const [room, user] = [this.#room(name), this.user(profile)];
-    user.remoteRooms++;
+    const [room, user] = [this.#room(name), this.#remoteUser(profile)];
+    user.enterRemoteRoom();
     this.#idle.delete(user);
     const join = room.presence.enter(user);
     if (join) this.#broadcast(room, join);
@@ -555,10 +576,16 @@ export class Hub {
   }
 
   #leaveRemote(name: string, user: ConnectedUser, atOnce: boolean): void {
-    user.remoteRooms--;
-    if (user.remoteRooms === 0 && user.connectionCount === 0) this.#idle.add(user);
+    const now = performance.now();
+    user.leaveRemoteRoom(now);
+    if (user.isAway) this.#idle.add(user);
     const room = this.#rooms.get(name);
-    if (room) this.#leavePresence(room, user, performance.now(), atOnce);
+    if (room) this.#leavePresence(room, user, now, atOnce);
+  }
+
+  /** Another process may have told an older name than the one that this process has applied. */
+  #remoteUser({ id, name }: User): ConnectedUser {
+    return this.#users.get(id) ?? this.user({ id, name: this.#deps.nameOf?.(id) ?? name });
   }
 
   #settlePresence(name: string, list: ListFrame | undefined): void {
@@ -569,7 +596,7 @@ export class Hub {
 
   #typingRemote(name: string, profile: User): void {
     const room = this.#rooms.get(name);
-    if (room && !isLarge(room)) broadcastTyping(room, this.user(profile));
+    if (room && !isLarge(room)) broadcastTyping(room, this.#remoteUser(profile));
   }
 
   #closeAll(profile: User, reason: (typeof CLOSE)[keyof typeof CLOSE]): void {

@@ -35,15 +35,13 @@ export class Presence<P extends Present = Present> {
   #changed = false;
   #secondsSinceUpdate = Number.POSITIVE_INFINITY;
   #encodedList: Frames | undefined;
-  /** Another process counts the people. */
-  readonly #isCountedElsewhere: boolean;
   /** The list of people is complete: at once, or when the process that counts them has sent it. */
   #isKnown: boolean;
   /** The people of a large room, as the process that counts them tells. */
   #total: ListFrame | undefined;
 
+  /** `isCountedElsewhere`: another process counts the people, and calls `settle`. */
   constructor({ isCountedElsewhere = false } = {}) {
-    this.#isCountedElsewhere = isCountedElsewhere;
     this.#isKnown = !isCountedElsewhere;
   }
 
@@ -77,6 +75,7 @@ export class Presence<P extends Present = Present> {
     const isNews = !this.#isKnown || this.#large !== (list !== undefined);
     this.#isKnown = true;
     this.#large = list !== undefined;
+    this.#changed = false;
     this.#total = list;
     this.#encodedList = undefined;
     if (list && !isNews) return { type: 'count', data: list.count };
@@ -152,10 +151,13 @@ export class Presence<P extends Present = Present> {
     return frames.filter((frame) => frame !== undefined);
   }
 
-  /** Returns the new count of a large room; the whole list once it has become small. */
+  /**
+   * Returns the new count of a large room; the whole list once it has become small. Does nothing when another process tells
+   * the count. Such a process may find the room small that has one user too many here, so the room must become small again.
+   */
   #takeCount(): ServerFrame | undefined {
     this.#secondsSinceUpdate++;
-    if (!this.#changed || this.#isCountedElsewhere) return undefined;
+    if (!this.#changed || this.#total) return undefined;
     this.#encodedList = undefined;
     if (this.#secondsSinceUpdate < countIntervalSeconds(this.count)) return undefined;
     this.#secondsSinceUpdate = 0;

@@ -113,6 +113,12 @@ export const queueLimits = {
 } as const;
 
 /**
+ * Messages of one user that a worker has sent to the primary, and that are not answered. Others wait here, so that those which
+ * the primary holds back, because of other workers, are paused and disconnected for like all.
+ */
+const maxUnanswered = 100;
+
+/**
  * Limits what one user sends. Every frame costs a token of one bucket; each message in it costs tokens of a second one.
  * Frames do not wait behind messages, so that a ping is answered while many messages wait.
  */
@@ -123,6 +129,8 @@ export class UserThrottle {
   readonly #frames: Queued[] = [];
   readonly #messages: Queued[] = [];
   #bytes = 0;
+  /** Messages that the primary has not answered. Always 0 where it decides nothing. */
+  #unanswered = 0;
   /** When the queue became long enough to pause reading, as performance.now(). */
   #congestedSince: number | undefined;
 
@@ -147,9 +155,18 @@ export class UserThrottle {
 
   #takeAll(now: number, cost: number, address: TokenBucket | undefined): boolean {
     const [messages, sustained] = [this.#messageBucket, this.#sustainedBucket];
+    if (this.#unanswered >= maxUnanswered) return false;
     if (!messages.has(now, cost) || !sustained.has(now, cost)) return false;
     if (address && !address.take(now, cost)) return false;
     return messages.take(now, cost) && sustained.take(now, cost);
+  }
+
+  /** Returns a function for the answer to a message that was sent to the primary. */
+  awaitAnswer(): () => void {
+    this.#unanswered++;
+    return () => {
+      this.#unanswered--;
+    };
   }
 
   queueFrame(bytes: number, run: () => void): void {
@@ -189,7 +206,7 @@ export class UserThrottle {
   /** Returns whether all buckets are full and nothing waits, so that a new throttle would behave the same. */
   isIdle(now: number): boolean {
     const buckets = [this.#frameBucket, this.#messageBucket, this.#sustainedBucket];
-    return this.count === 0 && buckets.every((bucket) => bucket.isFull(now));
+    return this.count + this.#unanswered === 0 && buckets.every((bucket) => bucket.isFull(now));
   }
 
   /** Returns whether reading must pause. Call it whenever something is queued. */

@@ -27,12 +27,16 @@ interface StoredCounts extends UnreadCounts {
   readonly messageCount: number;
 }
 
+const maxRetriesPerSecond = 500;
+
 /** Keeps the memberships of connected users in memory. */
 export class MembershipTracker {
   readonly notifier: UnreadNotifier;
   readonly #deps: UnreadDeps;
   /** Commands of a user that are not committed yet. */
   readonly #pending = new Map<ConnectedUser, number>();
+  /** Rooms of which the command of `onEnter` was refused, because nothing could be stored. */
+  readonly #refused = new Map<ConnectedUser, Set<string>>();
 
   constructor(deps: UnreadDeps) {
     this.#deps = deps;
@@ -44,9 +48,20 @@ export class MembershipTracker {
     this.#updateFollowedRooms(user);
     if (user.rooms?.includes(room)) return;
     this.#pending.set(user, (this.#pending.get(user) ?? 0) + 1);
-    this.#deps.submit({ kind: 'enter', room, user: user.profile, at: this.#deps.now() }, () =>
-      this.#settle(user),
-    );
+    this.#deps.submit({ kind: 'enter', room, user: user.profile, at: this.#deps.now() }, (result) => {
+      this.#settle(user);
+      if (result.kind === 'rejected' && result.problem.code === 'storage')
+        this.#refused.set(user, (this.#refused.get(user) ?? new Set()).add(room));
+    });
+  }
+
+  /** Tries again what was refused, for some users. Call it once a second. */
+  everySecond(): void {
+    if (this.#refused.size === 0) return;
+    for (const [user, rooms] of [...this.#refused].slice(0, maxRetriesPerSecond)) {
+      this.#refused.delete(user);
+      for (const { room } of user.connections) if (rooms.delete(room.name)) this.onEnter(user, room.name);
+    }
   }
 
   /** The command of `onEnter` is committed, and these are the rooms of the user. */

@@ -10,7 +10,10 @@ import { UserThrottle } from './throttle.js';
 /** Sockets that one user may open within the interval; further ones are closed with 4429. */
 const maxConnectsPerInterval = 60;
 const connectIntervalMs = 10_000;
-/** How long a user without sockets is remembered. Invariant: at least `connectIntervalMs` and the leave delay of Presence. */
+/**
+ * How long a user without sockets is remembered, here and in other processes. Invariant: at least `connectIntervalMs` and the
+ * leave delay of Presence, which would otherwise take a user who returns for another one.
+ */
 const forgetAfterMs = 10_000;
 
 /** Counts attempts to open a connection. */
@@ -40,15 +43,15 @@ export class ConnectedUser {
   /** The room of all their sockets; undefined when those are in several. */
   onlyRoom: string | undefined;
   /** In how many rooms of other processes they are. */
-  remoteRooms = 0;
+  #remoteRooms = 0;
   readonly #limits: Limits;
   /** Their only socket, or all of them when they have several: a Set takes 180 bytes. */
   #only: Connection | undefined;
   #several: Set<Connection> | undefined;
   #throttler: UserThrottle | undefined;
   readonly #connects = new ConnectRate();
-  /** When the last socket closed, as performance.now(). */
-  #disconnectedAt = Number.NEGATIVE_INFINITY;
+  /** When the last socket closed, or the last room of another process was left, as performance.now(). */
+  #leftAt = Number.NEGATIVE_INFINITY;
 
   constructor(profile: User, limits: Limits) {
     this.profile = profile;
@@ -74,7 +77,21 @@ export class ConnectedUser {
     this.#several?.delete(connection);
     if (this.#only === connection) this.#only = undefined;
     if (this.#several?.size === 0) this.#several = undefined;
-    if (this.connectionCount === 0) this.#disconnectedAt = now;
+    if (this.connectionCount === 0) this.#leftAt = now;
+  }
+
+  enterRemoteRoom(): void {
+    this.#remoteRooms++;
+  }
+
+  /** `now` is performance.now(). */
+  leaveRemoteRoom(now: number): void {
+    if (--this.#remoteRooms === 0) this.#leftAt = now;
+  }
+
+  /** Whether the user is in no room of any process. */
+  get isAway(): boolean {
+    return this.connectionCount === 0 && this.#remoteRooms === 0;
   }
 
   /** Counts an attempt to open a socket. Returns why it is refused, or null. `now` is performance.now(). */
@@ -102,8 +119,8 @@ export class ConnectedUser {
   /** Whether this object may be deleted: no limit is in use, and the user left some time ago. */
   isIdle(now: number): boolean {
     return (
-      this.remoteRooms === 0 &&
-      now - this.#disconnectedAt >= forgetAfterMs &&
+      this.#remoteRooms === 0 &&
+      now - this.#leftAt >= forgetAfterMs &&
       this.#connects.isIdle(now) &&
       (this.#throttler?.isIdle(now) ?? true)
     );

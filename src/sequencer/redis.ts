@@ -154,7 +154,10 @@ export class RedisLink implements StreamLink {
 
   async state(): Promise<StreamState> {
     const fields = ['epoch', 'last', 'seq', 'halted'];
-    const reply = await within(this.#writer.sendCommand<unknown>(['HMGET', stateKey, ...fields]));
+    const [reply] = await Promise.all([
+      within(this.#writer.sendCommand<unknown>(['HMGET', stateKey, ...fields])),
+      within(this.#listener.sendCommand<unknown>(['PING'])), // nothing else tells that this connection is lost
+    ]);
     const [epoch, last = '0-0', seq = '0', halted] = texts(reply);
     return { epoch, last, seq: Number(seq), halted };
   }

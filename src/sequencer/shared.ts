@@ -691,18 +691,39 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     }
   }
 
-  /** Refuses commands that have waited for too long. Those that were sent may still be applied. */
+  /**
+   * Refuses commands that have waited for too long. Those in a batch may still be applied, before all that was submitted after
+   * them, because the batch is sent until it is in the stream or everything is given up.
+   */
   #refuseOverdue(): void {
     const before = performance.now() - commandTimeoutMs;
-    const isOverdue = ({ at }: Submission): boolean => at < before;
-    const count = this.#queue.findIndex((submission) => !isOverdue(submission));
-    const overdue = this.#queue.splice(0, count < 0 ? this.#queue.length : count);
+    const overdue: Submission[] = [];
     for (const batch of this.#batches.values())
-      if (batch.submissions.some(isOverdue)) {
+      if (batch.submissions.some(({ at }) => at < before)) {
         overdue.push(...batch.submissions);
         batch.submissions = [];
       }
+    overdue.push(...this.#takeOverdue(before));
     for (const { reply } of overdue) reply?.(refusedResult);
+  }
+
+  /**
+   * Takes out of the queue what was submitted before this time, and all that waits behind it of the same users. Otherwise the
+   * order would have a user's second command and not the first, which is sent again and comes after it.
+   */
+  #takeOverdue(before: number): readonly Submission[] {
+    const [first] = this.#queue;
+    if (!first || first.at >= before) return [];
+    const users = new Set<string>();
+    const [overdue, waiting]: [Submission[], Submission[]] = [[], []];
+    for (const submission of this.#queue) {
+      const user = userOf(submission.command);
+      const isTaken = submission.at < before || (user !== undefined && users.has(user));
+      if (isTaken && user !== undefined) users.add(user);
+      (isTaken ? overdue : waiting).push(submission);
+    }
+    this.#queue = waiting;
+    return overdue;
   }
 
   /** Refuses everything that waits. Later batches are counted under another name, because these may still arrive. */
@@ -717,6 +738,10 @@ export class SharedSequencer implements Sequencer, SharedOrder {
     this.#n = 0;
     for (const { reply } of waiting) reply?.(result);
   }
+}
+
+function userOf(command: Command): string | undefined {
+  return 'user' in command ? command.user.id : undefined;
 }
 
 function randomName(): string {

@@ -79,6 +79,15 @@ export class PeopleStore implements PeopleStorage {
     return person;
   }
 
+  /** Returns the name of a person; undefined when there is none, or when it cannot be read. */
+  nameOf(id: string): string | undefined {
+    try {
+      return this.person(id)?.name;
+    } catch {
+      return undefined; // the next command tells that the database is damaged
+    }
+  }
+
   /** The newest time in the chain of people. */
   get newestTime(): number {
     return this.#chain.newestTime;

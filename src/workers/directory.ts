@@ -7,10 +7,11 @@ import { Presence } from '../realtime/presence.js';
 import type { PresenceReport, PresenceUpdate } from '../realtime/worker-presence.js';
 import type { User } from '../shared/protocol.js';
 
-/** A user, with in how many rooms of how many processes they are. */
+/** A user, with in how many rooms of how many processes they are; `workers`: of these, of workers. */
 export interface ListedUser {
   profile: User;
   places: number;
+  workers: number;
   /** When they left the last one, as performance.now(). */
   leftAt: number;
 }
@@ -45,13 +46,16 @@ export class Directory {
   readonly #users = new Map<string, ListedUser>();
   readonly #gone = new Set<ListedUser>();
   readonly #workers: ReadonlySet<WorkerPeople>;
+  readonly #nameOf: (id: string) => string | undefined;
   /** Rooms whose count has changed. */
   readonly #changed = new Set<ListedRoom>();
   #timer: NodeJS.Timeout | undefined;
   #nodes: Nodes | undefined;
 
-  constructor(workers: ReadonlySet<WorkerPeople>) {
+  /** `nameOf` gives the committed name of a user: a process may tell an older one. */
+  constructor(workers: ReadonlySet<WorkerPeople>, nameOf: (id: string) => string | undefined) {
     this.#workers = workers;
+    this.#nameOf = nameOf;
   }
 
   get userCount(): number {
@@ -62,9 +66,9 @@ export class Directory {
     return this.#rooms.size;
   }
 
-  /** In how many rooms of how many processes a user is. */
+  /** In how many rooms of how many workers a user is. */
   placesOf(id: string): number {
-    return this.#users.get(id)?.places ?? 0;
+    return this.#users.get(id)?.workers ?? 0;
   }
 
   /** Tells the other nodes who comes to this machine and who leaves it. */
@@ -93,6 +97,7 @@ export class Directory {
     if (users?.has(user)) return;
     if (this.#nodes && !isHere(room, user)) this.#nodes.joined(name, profile);
     if (users) users.add(user);
+    user.workers++;
     this.#enter(room, user, worker);
     if (users) return;
     room.workers.set(worker, new Set([user]));
@@ -104,6 +109,7 @@ export class Directory {
     const users = room?.workers.get(worker);
     if (!room || !user || !users?.delete(user)) return;
     if (users.size === 0) room.workers.delete(worker);
+    user.workers--;
     if (this.#nodes && !isHere(room, user)) this.#nodes.left(name, user.profile, atOnce);
     this.#leave(room, user, atOnce);
   }
@@ -134,6 +140,7 @@ export class Directory {
       const users = room.workers.get(worker);
       room.workers.delete(worker);
       for (const user of users ?? []) {
+        user.workers--;
         if (this.#nodes && !isHere(room, user)) this.#nodes.left(room.name, user.profile, false);
         this.#leave(room, user, false);
       }
@@ -182,11 +189,12 @@ export class Directory {
     return room;
   }
 
-  #user(profile: User): ListedUser {
-    const known = this.#users.get(profile.id);
+  #user({ id, name }: User): ListedUser {
+    const known = this.#users.get(id);
     if (known) return known;
-    const user = { profile, places: 0, leftAt: 0 };
-    this.#users.set(profile.id, user);
+    const profile = { id, name: this.#nameOf(id) ?? name };
+    const user = { profile, places: 0, workers: 0, leftAt: 0 };
+    this.#users.set(id, user);
     return user;
   }
 

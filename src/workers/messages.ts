@@ -19,6 +19,8 @@ export type ToPrimary =
   | readonly ['closed', client: ConnectionOwner]
   /** a user's cookie was signed again; the times are those at which the old and the new one expire */
   | readonly ['renewed', user: string, expiredAt: number, expiresAt: number]
+  /** a user who sends far too much was disconnected */
+  | readonly ['flood', user: string]
   /** why a part of the database cannot be read */
   | readonly ['damage', damage: string]
   /** whether the worker has no file descriptors left for connections, and should not listen */
@@ -71,6 +73,7 @@ export type ToWorker =
       readonly expiredAt: number;
       readonly expiresAt: number;
     }
+  | { readonly kind: 'flood'; readonly user: string }
   | { readonly kind: 'replaced' | 'stop' | 'reload' | 'stop-listening' };
 
 /** `port`: the port that all workers listen on. */

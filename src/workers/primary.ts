@@ -38,7 +38,7 @@ export class Primary {
   readonly #store: Store;
   readonly #sequencer: Sequencer;
   readonly #workers = new Set<WorkerLink>();
-  readonly #directory = new Directory(this.#workers);
+  readonly #directory = new Directory(this.#workers, (id) => this.#store.people.nameOf(id));
   readonly #budgets: Budgets;
   readonly #peers: Peers<ListedUser> | undefined;
   readonly #metrics: ReturnType<typeof createMetrics>;
@@ -140,10 +140,12 @@ export class Primary {
         return;
       case 'renewed': {
         const [kind, user, expiredAt, expiresAt] = message;
-        for (const other of this.#workers)
-          if (other !== link) other.send({ kind, user, expiredAt, expiresAt });
+        this.#sendOthers(link, { kind, user, expiredAt, expiresAt });
         return;
       }
+      case 'flood':
+        this.#sendOthers(link, { kind: 'flood', user: message[1] });
+        return;
       case 'damage':
         this.#damage ??= message[1];
         this.#sendState();
@@ -251,8 +253,8 @@ export class Primary {
         return true;
       case 'read':
         return this.#directory.placesOf(result.user.id) > 0;
-      case 'entered':
-        return this.#directory.placesOf(result.user.id) > 1;
+      case 'entered': // without other nodes, one of the places is that of the worker that has sent the command
+        return this.#directory.placesOf(result.user.id) > (this.#peers ? 0 : 1);
       default:
         return false;
     }
@@ -322,6 +324,10 @@ export class Primary {
 
   #sendAll(message: ToWorker): void {
     for (const link of this.#workers) link.send(message);
+  }
+
+  #sendOthers(link: WorkerLink, message: ToWorker): void {
+    for (const other of this.#workers) if (other !== link) other.send(message);
   }
 
   #createMetrics(): ReturnType<typeof createMetrics> {

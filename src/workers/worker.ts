@@ -35,6 +35,8 @@ export interface PrimaryListener extends Pick<SharedHandler, 'deliver' | 'onRepl
   begin(identity: Identity): void;
   /** Another worker has signed the cookie of a user again. The times are those at which the old and the new one expire. */
   onRenewed(user: string, expiredAt: number, expiresAt: number): void;
+  /** Another worker has disconnected a user who sends far too much. */
+  onFlood(user: string): void;
 }
 
 export class WorkerSequencer implements Sequencer, SharedOrder {
@@ -200,6 +202,9 @@ export class WorkerSequencer implements Sequencer, SharedOrder {
     switch (message.kind) {
       case 'renewed':
         this.#listener?.onRenewed(message.user, message.expiredAt, message.expiresAt);
+        return;
+      case 'flood':
+        this.#listener?.onFlood(message.user);
         return;
       case 'metrics':
         void this.#readMetrics?.().then((metrics) => this.#send(['metrics', message.serial, metrics]));

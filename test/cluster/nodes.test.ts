@@ -104,6 +104,16 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     expect(room.frames.filter(({ type }) => type === 'left')).toHaveLength(1);
   });
 
+  it('hear of each other again when Redis has cut the connections over which they do, and no others', async () => {
+    const redis = await startRedis();
+    const [a, b] = await twoNodes(redis);
+    const [ann, bob] = [await a.signIn('Ann'), await b.signIn('Bob')];
+    const room = await ann.enters('lobby');
+    await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await bob.enters('lobby');
+    await room.seesAll({ type: 'join', user: bob.user }, 1, 15_000);
+  });
+
   it('end the sessions of a person everywhere, and move their read mark', async () => {
     const [a, b] = await twoNodes(await startRedis());
     const ann = await a.signIn('Ann');

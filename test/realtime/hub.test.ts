@@ -1,70 +1,54 @@
 /** The hub over sockets that only write down what is sent. */
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.js';
-import type { ConnectionOptions } from '../../src/realtime/connection.js';
 import { Hub } from '../../src/realtime/hub.js';
+import { refusedResult } from '../../src/sequencer/sequencer.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
+import { controlClock } from '../harness.js';
+import { openSocket } from './sockets.js';
 
-function startHub(after: () => readonly RoomEvent[] = () => []) {
+function startHub(after: () => readonly RoomEvent[] = () => [], isRefusing = () => false) {
+  const submitted: string[] = [];
   const seen: string[] = [];
   const replies: (() => void)[] = [];
+  const names = new Map<string, string>();
   const hub = new Hub({
     log: { last: () => 0, after },
     epoch: 'e',
     limits: readConfig({}).limits,
     now: () => 0,
-    submit: (_, reply) => replies.push(() => reply?.({ kind: 'seen' })),
+    submit: (command, reply) => {
+      submitted.push(command.kind);
+      if (isRefusing()) reply?.(refusedResult);
+      else replies.push(() => reply?.({ kind: 'seen' }));
+    },
     countUnread: () => undefined,
     onSeen: ({ name }) => seen.push(name),
+    nameOf: (id) => names.get(id),
+    publish: () => {},
   });
-  const enter = (name: string) => {
-    const closed = (): void => hub.close(ws as never);
-    const ws = {
-      isPaused: false,
-      pause() {
-        this.isPaused = true;
-      },
-      resume() {
-        this.isPaused = false;
-      },
-      terminate: closed,
-      close: closed,
-    };
-    let sent = '';
-    const write = (bytes: Buffer): boolean => {
-      sent += bytes.toString('latin1');
-      return true;
-    };
-    const socket = { writableLength: 0, write };
-    const user = hub.user({ id: name, name });
-    const options = { ws, socket, user, json: true, sessionExpiresAt: Number.POSITIVE_INFINITY };
-    const connection = hub.open(options as unknown as ConnectionOptions, 'lobby', {
-      after: undefined,
-      epoch: undefined,
-      history: 0,
-    });
-    /** Everything that was sent so far, once nothing is pending. */
-    const allSent = async (): Promise<string> => {
-      await hub.broadcaster.whenIdle();
-      return sent;
-    };
-    return { connection, leave: closed, allSent };
-  };
+  const enter = (name: string) => openSocket(hub, name);
+  /** Another process says this. */
+  const hears = (...notices: readonly unknown[]): void =>
+    hub.peers?.receive('other', JSON.stringify(notices));
   /** Answers all commands. */
   const commit = (): void => {
     for (const reply of replies.splice(0)) reply();
   };
-  return { hub, enter, seen, commit };
+  return { hub, enter, seen, submitted, names, hears, commit };
 }
+
+/** The frame that tells that Bob left. */
+const left = { type: 'left', user: { id: 'Bob', name: 'Bob' }, data: 'Bob left.' };
 
 describe('the hub', () => {
   it('tells at once that a user left whose socket did not answer a ping', async () => {
     const { enter } = startHub();
     const [ann, bob] = [enter('Ann'), enter('Bob')];
     bob.connection.ping();
-    expect(await ann.allSent()).not.toContain('"left"');
+    expect(await ann.allSent()).not.toContainEqual(left);
     bob.connection.ping();
-    expect(await ann.allSent()).toContain('"left"');
+    expect(await ann.allSent()).toContainEqual(left);
   });
 
   it('notes who connected once a second, some hundreds at a time, also when they have left', () => {
@@ -92,14 +76,14 @@ describe('the hub', () => {
     const { enter } = startHub();
     const [ann, bob] = [enter('Ann'), enter('Bob')];
     bob.leave();
-    expect(await ann.allSent()).not.toContain('"left"');
+    expect(await ann.allSent()).not.toContainEqual(left);
   });
 
   it('tells at once that a user left who has signed out', async () => {
     const { hub, enter } = startHub();
     const [ann] = [enter('Ann'), enter('Bob')];
     hub.deliver([{ kind: 'signed-out', user: { id: 'Bob', name: 'Bob' } }]);
-    expect(await ann.allSent()).toContain('"left"');
+    expect(await ann.allSent()).toContainEqual(left);
   });
 
   it('closes the sockets of a room when it lacks an event and the log cannot be read', () => {
@@ -133,5 +117,56 @@ describe('the hub', () => {
     expect(hub.connections.size).toBe(1);
     connection.ping();
     expect(hub.connections.size).toBe(0);
+  });
+
+  it('tells nothing of a user of another process who is back within the leave delay', async () => {
+    const clock = controlClock();
+    const { hub, enter, hears } = startHub();
+    const ann = enter('Ann');
+    hears(['join', 'lobby', 'b', 'Bob']);
+    hears(['left', 'lobby', 'b', false]);
+    clock(2000);
+    hub.everySecond();
+    hears(['join', 'lobby', 'b', 'Bob']);
+    clock(5000);
+    hub.everySecond();
+    const told = (await ann.allSent()).map(({ type }) => type);
+    expect(told).toEqual(['hello', 'list', 'join']);
+  });
+
+  it('makes a user a member of the room once something can be stored again', () => {
+    let isRefusing = true;
+    const { hub, enter, submitted } = startHub(undefined, () => isRefusing);
+    enter('Ann');
+    enter('Bob').leave();
+    expect(submitted.splice(0)).toEqual(['enter', 'enter']);
+    hub.everySecond();
+    expect(submitted.splice(0)).toEqual(['enter']); // Bob has left
+    isRefusing = false;
+    hub.everySecond();
+    hub.everySecond();
+    expect(submitted).toEqual(['enter']);
+  });
+
+  it('forgets a user of another process some time after they have left', () => {
+    const clock = controlClock();
+    const { hub, hears } = startHub();
+    hears(['join', 'lobby', 'b', 'Bob'], ['left', 'lobby', 'b', false]);
+    hub.everySecond();
+    expect(hub.userCount).toBe(1);
+    clock(11_000);
+    hub.everySecond();
+    expect(hub.userCount).toBe(0);
+  });
+
+  it('shows a user of another process under the name that was committed, when that process tells an older one', async () => {
+    const { enter, names, hears } = startHub();
+    const ann = enter('Ann');
+    names.set('b', 'Bobby');
+    hears(['typing', 'lobby', 'b', 'Bob'], ['join', 'lobby', 'b', 'Bob']);
+    expect(await ann.allSent()).toContainEqual({
+      ...{ type: 'join', data: 'Bobby joined.' },
+      user: { id: 'b', name: 'Bobby' },
+    });
   });
 });

@@ -50,9 +50,9 @@ describe('peers', () => {
     stopClock();
     const { peers, log, hears } = recorded();
     hears(['join', 'lobby', 'a', 'Ann']);
-    peers.everySecond(performance.now() + 29_000);
+    for (let second = 1; second <= 30; second++) peers.everySecond(performance.now());
     expect(log).toEqual(['Ann enters lobby']);
-    peers.everySecond(performance.now() + 31_000);
+    peers.everySecond(performance.now());
     hears(['join', 'lobby', 'b', 'Bob'], ['bye']);
     expect(log).toEqual([
       'Ann enters lobby',
@@ -62,7 +62,15 @@ describe('peers', () => {
     ]);
   });
 
-  it('tell all changes of one turn together, and the whole list every 10 s and when asked', async () => {
+  it('keep the people of the others when this process stands still for long', () => {
+    const { peers, log, hears } = recorded();
+    hears(['join', 'lobby', 'a', 'Ann']);
+    peers.everySecond(performance.now());
+    peers.everySecond(performance.now() + 40_000); // before it reads what they have sent meanwhile
+    expect(log).toEqual(['Ann enters lobby']);
+  });
+
+  it('tell all changes of one turn together, and the whole list when somebody comes', async () => {
     const { peers, sent, hears } = recorded([['lobby', [ANN]]]);
     peers.joined('lobby', ANN);
     peers.typing('lobby', ANN);
@@ -77,11 +85,47 @@ describe('peers', () => {
       ],
     ]);
     const now = performance.now();
-    for (const later of [0, 9000, 11_000]) peers.everySecond(now + later);
+    for (const later of [0, 1000, 9000, 11_000]) peers.everySecond(now + later);
     hears(['hello']);
-    peers.everySecond(now + 12_000);
+    hears(['hello']);
+    for (const later of [12_000, 13_000]) peers.everySecond(now + later);
     await turn();
-    expect(sent.map((text) => JSON.parse(text) as unknown)).toEqual([[list, list, list]]);
+    const digest = ['digest', expect.any(String), 0, expect.any(Number)];
+    expect(sent.map((text) => JSON.parse(text) as unknown)).toEqual([[digest, digest, list]]);
+  });
+
+  it('ask for the list of a process that has other people than they know, and only then', async () => {
+    const people: User[] = [];
+    const [a, b, c] = [recorded([['lobby', people]]), recorded(), recorded()];
+    const now = performance.now();
+    /** Returns what was sent, which all others have got unless it is lost. */
+    const sentBy = async ({ sent, peers }: typeof a, isLost = false): Promise<string[]> => {
+      await turn();
+      const texts = sent.splice(0);
+      for (const other of isLost ? [] : [a, b, c])
+        if (other.peers !== peers) for (const text of texts) other.peers.receive('sender', text);
+      return texts.flatMap((text) => (JSON.parse(text) as string[][]).map(([kind]) => String(kind)));
+    };
+    const joins = (user: User): void => {
+      people.push(user);
+      a.peers.joined('lobby', user);
+    };
+    joins(ANN);
+    await sentBy(a);
+    a.peers.everySecond(now);
+    expect(await sentBy(a)).toEqual(['digest']);
+    expect(await sentBy(b)).toEqual([]);
+    joins(BOB);
+    await sentBy(a, true);
+    a.peers.everySecond(now + 10_000);
+    await sentBy(a);
+    expect([await sentBy(b), await sentBy(c)]).toEqual([['ask'], ['ask']]);
+    for (const { peers } of [a, b, c]) peers.everySecond(now + 11_000);
+    expect(await sentBy(a)).toEqual(['list']);
+    expect(b.log).toEqual(['Ann enters lobby', 'Bob enters lobby']);
+    await sentBy(b);
+    a.peers.everySecond(now + 20_000);
+    expect([await sentBy(a), await sentBy(b)]).toEqual([['digest'], []]);
   });
 
   it('ignore junk', () => {

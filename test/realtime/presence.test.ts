@@ -106,6 +106,27 @@ describe('the presence of a room', () => {
     expect(presence.isEmpty).toBe(false);
   });
 
+  it('tells who comes and goes again when only this process had found the room large', () => {
+    const presence = new Presence({ isCountedElsewhere: true });
+    presence.settle(undefined);
+    const people = enter(presence, 102);
+    const [ann, bob, cleo] = people as [Present, Present, Present];
+    for (const person of [ann, bob]) expect(presence.leave(person, 0, true)).toBeUndefined();
+    expect(presence.takeUpdates(0)).toMatchObject([{ type: 'list', count: 100 }]);
+    expect(presence.leave(cleo, 0, true)).toMatchObject({ type: 'left', user: cleo.profile });
+  });
+
+  it('leaves the count of a large room to the process that counts', () => {
+    const presence = new Presence({ isCountedElsewhere: true });
+    expect(presence.settle({ type: 'list', data: [], count: 500 })).toMatchObject({
+      type: 'list',
+      count: 500,
+    });
+    enter(presence, 3);
+    expect(presence.takeUpdates(0)).toEqual([]);
+    expect(presence.settle({ type: 'list', data: [], count: 503 })).toEqual({ type: 'count', data: 503 });
+  });
+
   it('counts a user in a large room until they have left', () => {
     const presence = new Presence();
     const [ann] = enter(presence, 200) as [Present];

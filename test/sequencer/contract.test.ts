@@ -5,15 +5,25 @@ import type { Command, Result } from '../../src/chat/types.js';
 import { readConfig } from '../../src/config.js';
 import { LocalSequencer } from '../../src/sequencer/local.js';
 import { openRedis } from '../../src/sequencer/redis.js';
-import type { Sequencer, SharedHandler } from '../../src/sequencer/sequencer.js';
-import { SharedSequencer } from '../../src/sequencer/shared.js';
+import type { Identity, Sequencer, SharedHandler } from '../../src/sequencer/sequencer.js';
+import {
+  type AppendReply,
+  type Entry,
+  type NewBatch,
+  SharedSequencer,
+  type StreamLink,
+  type StreamState,
+} from '../../src/sequencer/shared.js';
 import { Primary } from '../../src/workers/primary.js';
 import { connectWorker } from '../arrangement.js';
-import { hasTool, temporaryFolder } from '../harness.js';
+import { controlClock, hasTool, temporaryFolder } from '../harness.js';
 import { startRedis } from '../redis.js';
 
-const user = { id: 'aaaaaaaaaaaa', name: 'Ann' };
-const say = (data: string): Command => ({ kind: 'message', room: 'r', user, data, at: 0, salt: '00' });
+const ann = { id: 'aaaaaaaaaaaa', name: 'Ann' };
+const bob = { id: 'bbbbbbbbbbbb', name: 'Bob' };
+const say = (data: string, user = ann): Command => ({
+  ...{ kind: 'message', room: 'r', user, data, at: 0, salt: '00' },
+});
 const text = (command: Command): string => (command.kind === 'message' ? command.data : command.kind);
 
 interface Recorded {
@@ -88,7 +98,8 @@ async function startWorker(): Promise<Start> {
     const worker = await connectWorker(primary, 1);
     onTestFinished(() => worker.end());
     const { deliver, receive, onReplaced } = handler;
-    return worker.attach({ deliver, receive, onReplaced, begin: () => {}, onRenewed: () => {} });
+    const others = { begin: () => {}, onRenewed: () => {}, onFlood: () => {} };
+    return worker.attach({ deliver, receive, onReplaced, ...others });
   };
 }
 
@@ -201,5 +212,92 @@ describe.skipIf(!hasRedis)('the order of Redis', () => {
       return b.log.includes('true hello');
     });
     expect(a.log).toEqual([]);
+  });
+});
+
+/** A stream in memory, which may keep its appends until the test lets them go. */
+class MemoryStream implements StreamLink {
+  readonly kept: (() => void)[] = [];
+  isKeeping = false;
+  readonly #entries: Entry[] = [];
+  #epoch: string | undefined;
+
+  async state(): Promise<StreamState> {
+    return { epoch: this.#epoch, last: this.#last, seq: this.#entries.length, halted: undefined };
+  }
+
+  async first(): Promise<Entry | undefined> {
+    return this.#entries[0];
+  }
+
+  async read(after: string): ReturnType<StreamLink['read']> {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const entries = this.#entries.slice(Number(after.split('-')[0]));
+    return { entries, through: entries.at(-1)?.id ?? after };
+  }
+
+  async append({ node, n, version, commands }: NewBatch): Promise<AppendReply> {
+    if (this.isKeeping) await new Promise<void>((resolve) => this.kept.push(resolve));
+    return { kind: 'appended', id: this.#add({ kind: 'batch', node, n, version, commands }) };
+  }
+
+  async begin(identity: Identity, digest: string): Promise<void> {
+    this.#epoch = identity.epoch;
+    this.#add({ kind: 'begin', identity, digest });
+  }
+
+  get #last(): string {
+    return `${this.#entries.length}-0`;
+  }
+
+  #add(fields: object): string {
+    const prev = this.#last;
+    const [seq, id] = [this.#entries.length + 1, `${this.#entries.length + 1}-0`];
+    this.#entries.push({ id, prev, seq, ...fields } as Entry); // `fields` are those of one kind
+    return id;
+  }
+
+  async halt(): Promise<void> {}
+  async confirm(): Promise<number> {
+    return 0;
+  }
+  async trim(): Promise<void> {}
+  async probe(): Promise<void> {}
+  async subscribe(): Promise<void> {}
+  publish(): void {}
+  destroy(): void {}
+}
+
+describe('an order whose stream does not answer', () => {
+  it('refuses a command after 5 s, with those of its user that wait behind it, and no others', async () => {
+    const clock = controlClock();
+    const stream = new MemoryStream();
+    const { handler, log } = recorded();
+    const options = { open: async () => stream, logger: pino({ level: 'silent' }), waitReplicas: 0 };
+    const sequencer = new SharedSequencer(handler, { ...options, streamHours: 1 });
+    onTestFinished(() => sequencer.end());
+    await until(() => sequencer.problems.length === 0);
+    const answers: string[] = [];
+    const send = (data: string, user = ann): void =>
+      sequencer.submit(say(data, user), (result) => answers.push(`${data} ${result.kind}`));
+    stream.isKeeping = true;
+    for (let n = 1; n <= 4; n++) {
+      send(`sent ${n}`, { id: `${n}`, name: `${n}` });
+      await until(() => stream.kept.length === n);
+    }
+    send('a1');
+    clock(3000);
+    send('a2');
+    send('b1', bob);
+    clock(2500);
+    await until(() => answers.length >= 5);
+    const sent = [1, 2, 3, 4].map((n) => `sent ${n}`);
+    expect(answers).toEqual([...sent, 'a1', 'a2'].map((data) => `${data} rejected`));
+    stream.isKeeping = false;
+    for (const letGo of stream.kept) letGo();
+    await until(() => answers.length > 6);
+    expect(log.filter((line) => line.startsWith('apply'))).toEqual(
+      [...sent, 'b1'].map((data) => `apply ${data}`),
+    );
   });
 });

@@ -8,13 +8,14 @@ interface Told extends WorkerPeople {
   readonly updates: PresenceUpdate[];
 }
 
-function start(count: number): { directory: Directory; workers: Told[] } {
+function start(count: number): { directory: Directory; workers: Told[]; names: Map<string, string> } {
   const workers = Array.from({ length: count }, (): Told => {
     const updates: PresenceUpdate[] = [];
     return { updates, tell: (update) => void updates.push(update) };
   });
-  const directory = new Directory(new Set(workers));
-  return { directory, workers };
+  const names = new Map<string, string>();
+  const directory = new Directory(new Set(workers), (id) => names.get(id));
+  return { directory, workers, names };
 }
 
 /** What a worker was told since the last time, without the counts. */
@@ -59,6 +60,20 @@ describe('the directory', () => {
     directory.drop(b);
     expect(news(c)).toEqual([left('ann')]);
     expect(directory.placesOf('ann')).toBe(0);
+  });
+
+  it('tells the committed name of a user, when a process tells an older one', () => {
+    const { directory, workers, names } = start(2);
+    const [a, b] = workers;
+    if (!a || !b) throw new Error('no workers');
+    names.set('bob', 'Bobby').set('cleo', 'Cleopatra');
+    directory.onReport(a, join('ann'));
+    directory.onReport(b, join('bob'));
+    directory.enterFromNode('lobby', user('cleo'));
+    expect(news(a).slice(1)).toEqual([
+      ['join', 'lobby', 'bob', 'Bobby'],
+      ['join', 'lobby', 'cleo', 'Cleopatra'],
+    ]);
   });
 
   it('tells only the count of a room with over 100 people, and all people when it is small again', () => {

@@ -1,0 +1,84 @@
+/** A primary and its workers in this process: what they ask and tell each other. */
+import pino from 'pino';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Result } from '../../src/chat/types.js';
+import { readConfig } from '../../src/config.js';
+import type { SharedHandler, SharedOrder } from '../../src/sequencer/sequencer.js';
+import type { ToWorker } from '../../src/workers/messages.js';
+import { Primary } from '../../src/workers/primary.js';
+import { type Socket, startChat, temporaryFolder } from '../harness.js';
+
+const logger = pino({ level: 'silent' });
+/** Two workers that get connections in turn. */
+const arrangement = 'workers';
+
+describe('a user who sends far too much over one worker', () => {
+  it('is disconnected from the others too', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '1', MESSAGE_BURST: '1' }, arrangement });
+    const ann = await chat.signIn('Ann');
+    const sockets: Socket[] = [];
+    for (let n = 0; n < 2; n++) sockets.push(await ann.enters('lobby')); // one at each worker
+    for (let n = 0; n < 2500; n++) sockets[0]?.sends({ type: 'typing' });
+    expect(await Promise.all(sockets.map(({ closed }) => closed))).toEqual([4429, 4429]);
+  });
+});
+
+describe('messages that are over the limit because of another worker', () => {
+  it('wait at their worker, in order, like all', async () => {
+    const chat = await startChat({ env: { MESSAGE_RATE: '1000', MESSAGE_BURST: '200' }, arrangement });
+    const ann = await chat.signIn('Ann');
+    const sockets = [await ann.enters('lobby'), await ann.enters('lobby')] as const;
+    const said = sockets.map((socket) => Array.from({ length: 1400 }, () => socket.says('hi')));
+    const [one, two] = sockets;
+    await vi.waitFor(() => expect([one, two].map(({ numbered }) => numbered.length)).toEqual([2800, 2800]), {
+      timeout: 30_000,
+      interval: 100,
+    });
+    for (const cids of said) {
+      const sent = new Set<unknown>(cids);
+      const shown = two.numbered.map(({ cid }) => cid);
+      expect(shown.filter((cid) => sent.has(cid))).toEqual(cids);
+    }
+  }, 40_000);
+});
+
+describe('without a limit', () => {
+  it('no worker asks for tokens', async () => {
+    const received = vi.spyOn(Primary.prototype, 'receive');
+    onTestFinished(() => received.mockRestore());
+    const chat = await startChat({ arrangement });
+    const ann = await chat.signIn('Ann');
+    expect((await ann.post('/api/rooms/lobby/messages', { data: 'hi' })).status).toBe(201);
+    expect((await ann.get('/api/search?q=hi')).status).toBe(200);
+    const asked = received.mock.calls.flatMap(([, json]) => JSON.parse(json) as unknown[][]);
+    const kinds = asked.filter(([kind]) => kind === 'ask').map(([, , question]) => question);
+    expect(kinds).toEqual([expect.objectContaining({ kind: 'find' })]);
+  });
+});
+
+describe('a primary that is one of several nodes', () => {
+  it('tells the workers of a user which rooms they have entered at another node', () => {
+    const handlers: SharedHandler[] = [];
+    const shared: Partial<SharedOrder> = { position: '1-0', problems: [], end: () => {}, publish: () => {} };
+    const primary = new Primary(readConfig({ DATA_DIR: temporaryFolder() }), {
+      logger,
+      createSequencer(handler) {
+        handlers.push(handler);
+        return { submit: () => {}, close: async () => {}, shared: shared as SharedOrder };
+      },
+    });
+    onTestFinished(() => primary.abort());
+    const sent: ToWorker[] = [];
+    const sender = { send: (messages: readonly ToWorker[]) => void sent.push(...messages) };
+    const link = primary.connect(sender, { number: 1, port: 0 });
+    const user = { id: 'ann', name: 'Ann' };
+    primary.receive(link, JSON.stringify([['publish', JSON.stringify([['join', 'lobby', 'ann', 'Ann']])]]));
+    const entered: Result = { kind: 'entered', user, rooms: ['lobby', 'kitchen'] };
+    handlers[0]?.deliver([entered]);
+    return vi.waitFor(() =>
+      expect(sent).toContainEqual(
+        expect.objectContaining({ kind: 'batch', results: JSON.stringify([entered]) }),
+      ),
+    );
+  });
+});
