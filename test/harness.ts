@@ -9,6 +9,7 @@ import { type Agent, type ClientRequest, get as httpGet, type IncomingMessage } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
 import pino, { type Logger } from 'pino';
 import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
@@ -366,8 +367,10 @@ export class Stream extends Reader {
     this.#request = request;
     this.response = response;
     const separator = response.headers['content-type']?.startsWith('text/event-stream') ? '\n\n' : '\n';
-    response.setEncoding('utf8').on('data', (text: string) => this.#read(text, separator));
-    response.on('error', () => {});
+    const isPacked = response.headers['content-encoding'] === 'gzip';
+    const body = isPacked ? response.pipe(createGunzip()) : response;
+    body.setEncoding('utf8').on('data', (text: string) => this.#read(text, separator));
+    for (const stream of [response, body]) stream.on('error', () => {});
     this.closed = new Promise((resolve) => response.on('close', () => resolve(this.#closeCode())));
   }
 
