@@ -256,6 +256,16 @@ export class Visitor {
     });
   }
 
+  /** Sends a form, as a browser does. A redirect is not followed. */
+  submits(path: string, fields: Env, headers: Env = {}): Promise<Response> {
+    return fetch(this.chat.origin + path, {
+      method: 'POST',
+      body: new URLSearchParams(fields),
+      headers: { ...(this.cookie === '' ? {} : { cookie: this.cookie }), accept: 'text/html', ...headers },
+      redirect: 'manual',
+    });
+  }
+
   /** Opens a socket; resolves with it when `hello` has come, or when it was closed. */
   async enters(room: string, options: EnterOptions = {}): Promise<Socket> {
     const socket = this.knocks(
