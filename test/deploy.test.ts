@@ -22,6 +22,8 @@ interface Ports {
 interface Proxy {
   readonly name: string;
   readonly tool: string;
+  /** Makes it compress whatever it passes on. */
+  readonly compressAll: (text: string) => string;
   /** Writes the configuration into a folder; returns the command that runs it in the foreground. */
   readonly prepare: (folder: string, ports: Ports, shipped: (name: string) => string) => readonly string[];
 }
@@ -30,6 +32,8 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'nginx.conf',
     tool: 'nginx',
+    compressAll: (text) =>
+      text.replace(/gzip_types .*;/, 'gzip_types *;').replace('gzip_min_length 1024', 'gzip_min_length 0'),
     prepare(folder, { proxy, server }, shipped) {
       mkdirSync(join(folder, 'logs'));
       const text = shipped('nginx.conf')
@@ -43,6 +47,8 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'deploy/Caddyfile',
     tool: 'caddy',
+    compressAll: (text) =>
+      text.replace('zstd gzip', 'gzip {\n\t\tminimum_length 1\n\t\tmatch header Content-Type *\n\t}'),
     prepare(folder, { proxy, server }, shipped) {
       const site = shipped('deploy/Caddyfile')
         .replace(/^chat\.example\.org \{/m, `http://127.0.0.1:${proxy} {`)
@@ -54,6 +60,7 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'deploy/haproxy.cfg',
     tool: 'haproxy',
+    compressAll: (text) => text.replace('default_backend oneport', '$&\n  compression algo gzip'),
     prepare(folder, { proxy, server }, shipped) {
       const text = shipped('deploy/haproxy.cfg')
         .replace('bind :8080', `bind 127.0.0.1:${proxy}`)
@@ -66,6 +73,9 @@ const PROXIES: readonly Proxy[] = [
   {
     name: 'deploy/apache.conf',
     tool: 'apache2',
+    compressAll: (text) =>
+      `LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so
+${text.replace('</VirtualHost>', 'SetOutputFilter DEFLATE\n$&')}`,
     prepare(folder, { proxy, server }, shipped) {
       const site = shipped('deploy/apache.conf')
         .replace('*:8080', `*:${proxy}`)
@@ -171,6 +181,8 @@ for (const proxy of PROXIES) {
         const door = await startBoth(proxy);
         const [ann, bob] = [await door.signIn('Ann'), await door.signIn('Bob')];
         const room = await ann.enters('lobby');
+        room.says('long enough to be worth compressing '.repeat(50));
+        await room.sees({ type: 'chat', id: 1 });
         const stream = await bob.reads('lobby', { format, headers: { 'accept-encoding': 'gzip, br, zstd' } });
         await stream.sees({ type: 'list' });
         expect(stream.response.headers['content-encoding']).toBeUndefined();
@@ -187,6 +199,25 @@ for (const proxy of PROXIES) {
         await second.sees({ type: 'list' });
         await ann.post('/signout', {});
         expect(await second.closed).toBe(4002);
+      },
+    );
+
+    it.each(['text/event-stream', 'application/x-ndjson'] as const)(
+      'passes a stream as %s on as it comes, and a poll, also when it compresses everything',
+      async (format) => {
+        const door = await startBoth(proxy, {}, (name) => proxy.compressAll(shipped(name)));
+        const [ann, bob] = [await door.signIn('Ann'), await door.signIn('Bob')];
+        const headers = { 'accept-encoding': 'gzip' };
+        const stream = await bob.reads('lobby', { format, headers });
+        await stream.sees({ type: 'list' });
+        for (const [after, data] of ['one', 'two', 'three'].entries()) {
+          const poll = bob.get(`/api/rooms/lobby/messages?after=${after}&wait=30`);
+          expect((await ann.post('/api/rooms/lobby/messages', { data })).status).toBe(201);
+          await stream.sees({ type: 'chat', data }); // long before the next ping
+          const answer = await poll;
+          expect(answer.headers.get('content-encoding')).toBe('gzip');
+          expect(await answer.json()).toMatchObject({ messages: [{ id: after + 1, data }] });
+        }
       },
     );
 

@@ -171,6 +171,7 @@ async function holdsPages(ann: Visitor): Promise<void> {
     ['/r/{room}/plain', '/r/lobby/plain'],
     ['/r/{room}/plain', '/r/Lobby/plain'],
     ['/r/{room}/plain', '/r/lobby/plain?room=a+b'],
+    ['/r/{room}/plain', '/r/lobby/plain?edit=7'],
     ['/signin', '/signin'],
     ['/manifest.webmanifest', '/manifest.webmanifest'],
     ['/client.js', '/client.js'],

@@ -9,6 +9,7 @@ import { type Agent, type ClientRequest, get as httpGet, type IncomingMessage } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
 import pino, { type Logger } from 'pino';
 import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
@@ -258,6 +259,16 @@ export class Visitor {
     });
   }
 
+  /** Sends a form, as a browser does. A redirect is not followed. */
+  submits(path: string, fields: Env, headers: Env = {}): Promise<Response> {
+    return fetch(this.chat.origin + path, {
+      method: 'POST',
+      body: new URLSearchParams(fields),
+      headers: { ...(this.cookie === '' ? {} : { cookie: this.cookie }), accept: 'text/html', ...headers },
+      redirect: 'manual',
+    });
+  }
+
   /** Opens a socket; resolves with it when `hello` has come, or when it was closed. */
   async enters(room: string, options: EnterOptions = {}): Promise<Socket> {
     const socket = this.knocks(
@@ -369,8 +380,10 @@ export class Stream extends Reader {
     this.#request = request;
     this.response = response;
     const separator = response.headers['content-type']?.startsWith('text/event-stream') ? '\n\n' : '\n';
-    response.setEncoding('utf8').on('data', (text: string) => this.#read(text, separator));
-    response.on('error', () => {});
+    const isPacked = response.headers['content-encoding'] === 'gzip';
+    const body = isPacked ? response.pipe(createGunzip()) : response;
+    body.setEncoding('utf8').on('data', (text: string) => this.#read(text, separator));
+    for (const stream of [response, body]) stream.on('error', () => {});
     this.closed = new Promise((resolve) => response.on('close', () => resolve(this.#closeCode())));
   }
 

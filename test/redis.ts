@@ -8,6 +8,7 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { readConfig } from '../src/config.js';
 import { openRedis } from '../src/sequencer/redis.js';
+import type { SharedHandler } from '../src/sequencer/sequencer.js';
 import { SharedSequencer } from '../src/sequencer/shared.js';
 import { createServer } from '../src/server.js';
 import { Chat, type Env, NO_LIMITS, temporaryFolder, Visitor } from './harness.js';
@@ -100,12 +101,14 @@ export interface NodeOptions {
   readonly env?: Env;
   readonly dataDir?: string;
   readonly now?: () => number;
+  /** While it returns true, the node applies nothing, as with a failing disk. */
+  readonly isHeld?: () => boolean;
 }
 
 /** Starts a node in this process. It is closed when the test is over. */
 export async function startNode(
   redis: { readonly url: string },
-  { env = {}, dataDir = temporaryFolder(), now }: NodeOptions = {},
+  { env = {}, dataDir = temporaryFolder(), now, isHeld = () => false }: NodeOptions = {},
 ): Promise<Chat> {
   const config = readConfig({ ...NO_LIMITS, PORT: '0', DATA_DIR: dataDir, REDIS_URL: redis.url, ...env });
   const logger = pino({ level: process.env['NODE_LOG'] ?? 'silent' });
@@ -114,7 +117,14 @@ export async function startNode(
   const server = createServer(config, {
     logger,
     ...(now ? { now } : {}),
-    createSequencer: (handler) => new SharedSequencer(handler, { open, logger, waitReplicas, streamHours }),
+    createSequencer: (handler) => {
+      const apply: SharedHandler['apply'] = (commands, position) => {
+        if (isHeld()) throw new Error('held');
+        return handler.apply(commands, position);
+      };
+      const holdable = Object.create(handler, { apply: { value: apply } }) as SharedHandler; // with its getters
+      return new SharedSequencer(holdable, { open, logger, waitReplicas, streamHours });
+    },
   });
   await new Promise<void>((resolve) => server.http.listen(0, '127.0.0.1', resolve));
   const chat = new Chat(server, dataDir);

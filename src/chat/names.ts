@@ -78,23 +78,41 @@ function normalizeEmoji(name: string): string {
     .join('');
 }
 
-/** Increase this when `skeleton` changes its result for any name. The store then rebuilds all skeletons. */
-export const skeletonVersion = '4';
+/**
+ * Increase this when `skeleton` changes its result for any name, or the rules their mentions for any text. The store then
+ * rebuilds all skeletons. It does not search older texts for mentions again.
+ */
+export const skeletonVersion = '5';
 
 /**
  * Reduces a name to what it looks like. Names with one skeleton belong to one person. NFKC, case folding and the confusables of
- * UTS #39; spaces, characters that draw nothing, lines through or under a letter and tatweel do not count.
+ * UTS #39; spaces, characters that draw nothing, tatweel and marks of no living orthography do not count.
  */
 export function skeleton(name: string): string {
   const folded = foldCase(foldGreek(foldBeforeNfkc(escapeUnassigned(name)).normalize('NFKC')));
-  return mapConfusables(folded).replace(ignoredMarks, '').replace(dottedLetter, '$1').normalize('NFD');
+  const marked = folded.replace(ignoredCharacters, '').replace(letterWithMarks, dropForeignMarks);
+  return mapConfusables(marked).replace(dottedLetter, '$1').normalize('NFD');
 }
 
-/** U+0305, 0332 to 0338 and 033F are lines over, under and through a letter; Me are marks that enclose it. */
-const ignoredMarks = new RegExp(
-  `[\\p{Z}${invisibleCharacters}\\p{Me}\\u0305\\u0332-\\u0338\\u033f\\u0640\\u07fa]+`,
-  'gu',
-);
+/**
+ * Marks of phonetics, of medieval texts and of mathematics; lines over, under and through a letter; marks that enclose it or
+ * join two. The others of U+0300 to U+0362 are accents of living orthographies, as the dot below of Yoruba and Vietnamese.
+ */
+const unusedMarks =
+  '\\p{Me}\\u0305\\u0310\\u0316-\\u031a\\u031c-\\u031f\\u0321\\u0322\\u032a-\\u032c\\u032f\\u0332-\\u033f' +
+  '\\u0346-\\u0357\\u0359-\\u036f\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\ufe20-\\ufe2f';
+const ignoredCharacters = new RegExp(`[\\p{Z}${invisibleCharacters}${unusedMarks}\\u0640\\u07fa]+`, 'gu');
+
+/** A character of a script that imitates Latin names, or of ASCII, with its marks. */
+const letterWithMarks =
+  /([\0-\x7f\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Lisu}\p{Script=Coptic}\p{Script=Canadian_Aboriginal}])(\p{M}+)/gu;
+
+/** Leaves out marks of other scripts, as a vowel of Thai or an accent of Hebrew. U+0320 is one of Syriac. */
+function dropForeignMarks(_match: string, letter: string, marks: string): string {
+  const isOwn = (mark: string): boolean => mark >= '\u0300' && mark <= '\u036f' && mark !== '\u0320';
+  return letter + Array.from(marks).filter(isOwn).join('');
+}
+
 /** A dot on a letter that has one already. The lower case of the Turkish İ is i̇. */
 const dottedLetter = /([lj])\u0307/g;
 

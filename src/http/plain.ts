@@ -13,6 +13,7 @@ import type { Translations } from '../shared/i18n/en.js';
 import { field, isObject, parsePost, parseRoom, parseWholeNumber } from '../shared/parse.js';
 import {
   type ChatEvent,
+  type ErrorCode,
   LIMITS,
   type MessagesPage,
   type PostCommand,
@@ -29,7 +30,8 @@ import {
   type SearchDeps,
 } from './api.js';
 import { type SessionDeps, sessionOf } from './auth.js';
-import { HttpError, toError, tooFast } from './errors.js';
+import { behind, HttpError, toError, tooFast } from './errors.js';
+import type { HealthDeps } from './health.js';
 import { chosenTranslations, html, languageLinks, type Markup, problemText } from './html.js';
 import { plainPath, roomOf, signinUrl } from './page.js';
 import { intParam, textParam } from './params.js';
@@ -41,6 +43,7 @@ interface PlainDeps extends SessionDeps, LogDeps, RoomListDeps, SearchDeps {
   readonly submit: (command: Command) => Promise<Result>;
   readonly takeToken: (user: User, text?: string, address?: string) => boolean | Promise<boolean>;
   readonly store: RoomListDeps['store'] & SearchDeps['store'];
+  readonly order: HealthDeps['order'];
 }
 
 /** Seconds between two reloads. */
@@ -53,15 +56,24 @@ interface View {
   readonly room: string;
   readonly user: User;
   readonly problem?: HttpError | undefined;
-  /** What the form holds, after an error. */
-  readonly draft?: string;
+  /** The form that failed, which is shown again. */
+  readonly sent?: SentForm;
+}
+
+interface SentForm {
+  readonly type: PostCommand['type'];
+  readonly data: string;
+  /** Undefined when it cannot be sent again: it is invalid, or belongs to another command. */
+  readonly cid: string | undefined;
 }
 
 export function plainRoutes(deps: PlainDeps): Router {
   const router = new Router();
   router.get('/r/:room/plain', async (ctx) => {
     const visit = enter(ctx, deps);
-    if (visit) await show(ctx, visit, deps);
+    if (!visit) return;
+    if (!(await deps.order.waitFor(textParam(ctx, 'position') ?? ''))) throw behind();
+    await show(ctx, visit, deps);
   });
   router.post('/r/:room/plain', async (ctx) => {
     const visit = enter(ctx, deps);
@@ -81,21 +93,34 @@ function enter(ctx: Koa.Context, deps: PlainDeps): View | undefined {
   return undefined;
 }
 
-/** Carries out a form, and goes back to the room; after a mistake it shows the form again with what was typed. */
+/**
+ * Carries out a form, and goes back to the room; after a mistake it shows the form again with what was typed. Where another
+ * process may answer next, the address says what that process waits for, so that it shows the change.
+ */
 async function change(ctx: Koa.Context, view: View, deps: PlainDeps): Promise<void> {
   try {
     await carryOut(ctx, view, deps);
     ctx.status = 303;
     ctx.set('Cache-Control', 'no-store');
-    ctx.redirect(plainPath(deps.config.site, view.room));
+    const { role, position } = deps.order;
+    const path = plainPath(deps.config.site, view.room);
+    ctx.redirect(role === 'single' ? path : `${path}?position=${encodeURIComponent(position)}`);
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
-    await show(ctx, { ...view, problem: error, draft: bodyText(ctx, 'data') }, deps);
+    await show(ctx, { ...view, problem: error, sent: sentForm(ctx, error) }, deps);
   }
+}
+
+/** It keeps its cid, because a command that was refused for now may be stored all the same. */
+function sentForm(ctx: Koa.Context, { code }: HttpError): SentForm {
+  const isUsable = code !== 'cid_conflict' && code !== 'bad_cid';
+  const cid = (isUsable && bodyText(ctx, 'cid')) || undefined;
+  return { type: commandType(ctx), data: bodyText(ctx, 'data'), cid };
 }
 
 async function carryOut(ctx: Koa.Context, { room, user }: View, deps: PlainDeps): Promise<void> {
   const read = bodyText(ctx, 'read');
+  if (isOfOtherLog(ctx, deps)) throw toError({ code: 'no_message', message: 'The log was replaced.' });
   const result =
     read === ''
       ? await post(ctx, room, user, deps)
@@ -113,16 +138,26 @@ async function post(ctx: Koa.Context, room: string, user: User, deps: PlainDeps)
 /** Returns the command of a form. @throws HttpError 422 */
 function commandOf(ctx: Koa.Context): PostCommand {
   const [target, reply, cid] = [bodyText(ctx, 'target'), bodyText(ctx, 'reply'), bodyText(ctx, 'cid')];
-  const type = target === '' ? 'chat' : bodyText(ctx, 'delete') === '' ? 'edit' : 'delete';
   const fields = {
     data: bodyText(ctx, 'data'),
     ...(target === '' ? {} : { target: numberOf(target) }),
     ...(reply === '' ? {} : { reply: numberOf(reply) }),
     ...(cid === '' ? {} : { cid }),
   };
-  const parsed = parsePost(fields, type);
+  const parsed = parsePost(fields, commandType(ctx));
   if (parsed.ok) return parsed.value;
   throw new HttpError(422, parsed.problem.code, parsed.problem.message);
+}
+
+/** Whether the numbers in a form are those of a log that was replaced, where another message has them now. */
+function isOfOtherLog(ctx: Koa.Context, { epoch }: LogDeps): boolean {
+  const sent = bodyText(ctx, 'epoch');
+  return sent !== '' && sent !== epoch;
+}
+
+function commandType(ctx: Koa.Context): 'chat' | 'edit' | 'delete' {
+  if (bodyText(ctx, 'target') === '') return 'chat';
+  return bodyText(ctx, 'delete') === '' ? 'edit' : 'delete';
 }
 
 /** Returns 0, which is no number of a message, for a text that is no number. */
@@ -143,32 +178,58 @@ async function show(ctx: Koa.Context, view: View, deps: PlainDeps): Promise<void
     wanted === undefined ? undefined : parseRoom(wanted.trim(), (name) => deps.log.last(name) > 0);
   if (other !== undefined) return ctx.redirect(plainPath(deps.config.site, other));
   await deps.hub.flushMemberships(view.user);
+  const targets = { edit: targetOf(ctx, 'edit', view, deps), reply: targetOf(ctx, 'reply', view, deps) };
+  const code = Object.values(targets).find((target) => typeof target === 'string');
   const problem =
     view.problem ??
-    (wanted === undefined ? undefined : new HttpError(404, 'invalid_room', 'No room can have this name.'));
+    (wanted === undefined ? undefined : new HttpError(404, 'invalid_room', 'No room can have this name.')) ??
+    (code && toError({ code, message: t.problems[code] }));
   const page = new PlainPage(t, { ...view, problem }, deps);
-  const body = await bodyOf(ctx, page, deps);
+  const body = await bodyOf(ctx, page, targets, deps);
   ctx.status = problem?.status ?? 200;
   ctx.set({ ...problem?.headers, 'Cache-Control': 'no-store', 'Content-Language': t.language.tag });
   ctx.type = 'html';
   ctx.body = body;
 }
 
-async function bodyOf(ctx: Koa.Context, page: PlainPage, deps: PlainDeps): Promise<string> {
+/** A message that a form is about, or why there is no such form; undefined when no message is named. */
+type Target = ChatEvent | ErrorCode | undefined;
+
+/** The message that a link or a form names. It may have been deleted meanwhile, or be one of a log that was replaced. */
+function targetOf(ctx: Koa.Context, name: 'edit' | 'reply', { room, user }: View, deps: PlainDeps): Target {
+  const sent = parseWholeNumber(bodyText(ctx, name === 'edit' ? 'target' : 'reply'));
+  const id = ctx.method === 'POST' ? (isOfOtherLog(ctx, deps) ? undefined : sent) : intParam(ctx, name);
+  if (id === undefined) return undefined;
+  const [event] = deps.log.before(room, id + 1, 1, LIMITS.pageBytes);
+  if (event?.type !== 'chat' || event.id !== id) return 'no_message';
+  if (event.deleted !== undefined || event.expired) return 'deleted';
+  return name === 'edit' && event.user.id !== user.id ? 'not_yours' : event;
+}
+
+async function bodyOf(
+  ctx: Koa.Context,
+  page: PlainPage,
+  { edit, reply }: { readonly edit: Target; readonly reply: Target },
+  deps: PlainDeps,
+): Promise<string> {
   const q = textParam(ctx, 'q')?.trim();
   if (q !== undefined && q !== '') {
     const before = intParam(ctx, 'before');
     const hits = await findMessages(page.user, { q, room: undefined, before, limit: hitsPerPage }, deps);
     return page.render(page.hits(q, hits));
   }
-  const target = intParam(ctx, 'edit') ?? (Number(bodyText(ctx, 'target')) || undefined);
-  if (target !== undefined) return page.render(page.editForms(target));
-  const [at, refresh] = [intParam(ctx, 'at'), refreshOf(ctx)];
-  const [after, before] = [intParam(ctx, 'after'), intParam(ctx, 'before')];
-  const around = at === undefined ? before : at + LIMITS.defaultPageEvents / 2 + 1;
-  const events = messagesPage(page.room, { after, before: around, limit: LIMITS.defaultPageEvents }, deps);
-  const reply = intParam(ctx, 'reply') ?? (Number(bodyText(ctx, 'reply')) || undefined);
-  return page.render(page.messages(events, { refresh, reply }), refresh);
+  if (typeof edit === 'object') return page.render(page.editForms(edit));
+  const refresh = refreshOf(ctx);
+  const replyTo = typeof reply === 'object' ? reply : undefined;
+  return page.render(page.messages(pageOf(ctx, page.room, deps), { refresh, reply: replyTo }), refresh);
+}
+
+/** The messages that the query asks for. */
+function pageOf(ctx: Koa.Context, room: string, deps: PlainDeps): MessagesPage {
+  const [at, before, after] = [intParam(ctx, 'at'), intParam(ctx, 'before'), intParam(ctx, 'after')];
+  const limit = LIMITS.defaultPageEvents;
+  const around = at === undefined ? before : at + limit / 2 + 1;
+  return messagesPage(room, { after, before: around, limit }, deps);
 }
 
 function refreshOf(ctx: Koa.Context): number | undefined {
@@ -251,17 +312,17 @@ ${this.#searchForm('')}
 
   messages(
     page: MessagesPage,
-    { refresh, reply }: { refresh: number | undefined; reply: number | undefined },
+    { refresh, reply }: { refresh: number | undefined; reply: ChatEvent | undefined },
   ): Markup {
-    const { message } = this.#t;
+    const { message, plain } = this.#t;
     const chats = page.messages.filter((event) => event.type === 'chat').reverse();
     const isEmpty = chats.length === 0;
     return html`${refresh === undefined ? this.#writeForm(reply) : this.#refreshNote(refresh)}
 <h2 id="messages">${message.log}</h2>
-${refresh === undefined && html`<p><a href="?refresh=${refreshSeconds.offered}">${this.#t.plain.refresh(refreshSeconds.offered)}</a></p>`}
+${refresh === undefined && html`<p><a href="?refresh=${refreshSeconds.offered}">${plain.refresh(refreshSeconds.offered)}</a></p>`}
 ${this.#markForm(page)}
 ${this.#pageLinks(page)}
-${isEmpty && html`<p>${message.start(this.room)}</p>`}
+${isEmpty && html`<p>${page.last === 0 ? message.start(this.room) : plain.none}</p>`}
 ${
   !isEmpty &&
   html`<ul class="messages">
@@ -277,54 +338,58 @@ ${this.#pageLinks(page)}`;
     return html`<p>${plain.refreshes(seconds)} <a href="?">${plain.write}</a></p>`;
   }
 
-  #writeForm(reply: number | undefined): Markup {
+  #writeForm(to: ChatEvent | undefined): Markup {
     const { composer, plain } = this.#t;
-    const to = reply === undefined ? undefined : this.#chat(reply);
     return html`<h2>${plain.write}</h2>
 <form method="post" action="?">
 ${
   to &&
   html`<p>${composer.replying(to.user.name, to.id)} <a href="?">${this.#t.message.cancel}</a></p>
-<input type="hidden" name="reply" value="${to.id}">`
+<input type="hidden" name="reply" value="${to.id}">
+${this.#epochField()}`
 }
-${this.#textField(this.#view.draft ?? '')}
+${this.#textField('chat', this.#view.sent?.data ?? '')}
 <button>${composer.send}</button>
 </form>`;
   }
 
-  #textField(text: string): Markup {
+  #textField(type: 'chat' | 'edit', text: string): Markup {
     const { composer } = this.#t;
-    return html`<input type="hidden" name="cid" value="${newCid(this.#deps.now())}">
+    return html`${this.#cidField(type)}
 <p><label for="text">${composer.label}</label><br>
 <textarea id="text" name="data" rows="4" cols="60" maxlength="${2 * LIMITS.textCodePoints}" required dir="auto">
 ${text}</textarea></p>`;
   }
 
+  #cidField(type: PostCommand['type']): Markup {
+    const { sent } = this.#view;
+    const cid = (sent?.type === type && sent.cid) || newCid(this.#deps.now());
+    return html`<input type="hidden" name="cid" value="${cid}">`;
+  }
+
+  /** In forms with a number, which belongs to this log only. */
+  #epochField(): Markup {
+    return html`<input type="hidden" name="epoch" value="${this.#deps.epoch}">`;
+  }
+
   /** The forms that change a message of the user. */
-  editForms(target: number): Markup {
+  editForms({ id, data }: ChatEvent): Markup {
     const { composer, message } = this.#t;
-    const chat = this.#chat(target);
-    if (!chat || chat.user.id !== this.user.id || chat.deleted !== undefined || chat.expired)
-      return html`<p>${this.#t.problems[chat ? (chat.deleted === undefined ? 'not_yours' : 'deleted') : 'no_message']}</p>
-<p><a href="?">${message.log}</a></p>`;
-    return html`<h2>${composer.editing(target)}</h2>
-<form method="post" action="?edit=${target}">
-<input type="hidden" name="target" value="${target}">
-${this.#textField(this.#view.draft || chat.data)}
+    return html`<h2>${composer.editing(id)}</h2>
+<form method="post" action="?edit=${id}">
+<input type="hidden" name="target" value="${id}">
+${this.#epochField()}
+${this.#textField('edit', this.#view.sent?.data || data)}
 <button>${composer.save}</button>
 </form>
-<form method="post" action="?edit=${target}">
-<input type="hidden" name="target" value="${target}">
-<input type="hidden" name="cid" value="${newCid(this.#deps.now())}">
+<form method="post" action="?edit=${id}">
+<input type="hidden" name="target" value="${id}">
+${this.#epochField()}
+${this.#cidField('delete')}
 <p>${message.confirmDelete}</p>
 <button name="delete" value="1">${message.remove}</button>
 </form>
 <p><a href="?">${message.cancel}</a></p>`;
-  }
-
-  #chat(id: number): ChatEvent | undefined {
-    const [event] = this.#deps.log.before(this.room, id + 1, 1, LIMITS.pageBytes);
-    return event?.type === 'chat' && event.id === id ? event : undefined;
   }
 
   #message(event: ChatEvent): Markup {
@@ -359,9 +424,11 @@ ${isWhole && html`<p class="actions"><a href="?reply=${id}">${message.reply} #${
   #pageLinks({ messages, last }: MessagesPage): Markup | undefined {
     const [first, newest] = [messages[0]?.id ?? 1, messages.at(-1)?.id ?? last];
     const { plain } = this.#t;
-    if (first <= 1 && newest >= last) return undefined;
+    const isPastEnd = messages.length === 0 && last > 0; // as by a link of a log that was longer
+    if (first <= 1 && newest >= last && !isPastEnd) return undefined;
     return html`<p>
-${newest < last && html`<a href="?">${plain.newest}</a> <a href="?after=${newest}">${plain.newer(newest)}</a>`}
+${(newest < last || isPastEnd) && html`<a href="?">${plain.newest}</a>`}
+${newest < last && html`<a href="?after=${newest}">${plain.newer(newest)}</a>`}
 ${first > 1 && html`<a href="?before=${first}">${plain.older(first)}</a>`}
 </p>`;
   }
@@ -371,7 +438,7 @@ ${first > 1 && html`<a href="?before=${first}">${plain.older(first)}</a>`}
     const unread = this.#rooms.find(({ room }) => room === this.room)?.unread ?? 0;
     if (unread === 0) return undefined;
     return html`<form method="post" action="?"><p>${this.#t.rooms.unread(unread)}</p>
-<input type="hidden" name="read" value="${last}"><button>${this.#t.plain.markRead}</button></form>`;
+<input type="hidden" name="read" value="${last}">${this.#epochField()}<button>${this.#t.plain.markRead}</button></form>`;
   }
 
   hits(q: string, { messages, next, complete }: Awaited<ReturnType<typeof findMessages>>): Markup {

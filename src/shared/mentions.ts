@@ -3,7 +3,7 @@
  * server found, and both take the same characters for the name. Pure, and bounded for any text.
  *
  * A name may contain spaces, so the longest match counts. A text may leave spaces out, but "@Ann a moment" does not
- * mention Anna. Code, quoted lines, addresses and `\@` mention nobody.
+ * mention Anna. Code, quoted lines, links, addresses and `\@` mention nobody.
  */
 import { LIMITS, type User } from './protocol.js';
 
@@ -131,7 +131,7 @@ function continuesWord(one: string, next: string): boolean {
 /** `spaceless`: scripts that put no space between words, where a name may begin and end anywhere. */
 let patterns: { readonly word: RegExp; readonly spaceless: RegExp } | undefined;
 
-/** Parts of a text that are shown as they are written or repeat somebody else: quoted lines, code, addresses. */
+/** Parts of a text that are shown as they are written or repeat somebody else: quoted lines, code, links, addresses. */
 
 interface Range {
   readonly from: number;
@@ -173,19 +173,70 @@ function* blocksOf(text: string): Generator<Block> {
   if (paragraph < text.length) yield { from: paragraph, to: text.length, isLiteral: false };
 }
 
-/** Code spans and addresses of one paragraph, which begins at `offset` of the text. */
+/** Code spans, links and addresses of one paragraph, which begins at `offset` of the text. */
 function inlineLiterals(paragraph: string, offset: number): Range[] {
-  const addresses = [...paragraph.matchAll(addressPattern)].map(({ 0: address, index }) => ({
-    from: offset + index,
-    to: offset + index + address.length,
-  }));
-  return [...codeSpans(paragraph, offset), ...addresses].sort((a, b) => a.from - b.from);
+  const spans = codeSpans(paragraph);
+  const links = linkRanges(paragraph, spans);
+  return [...spans, ...links, ...addressRanges(paragraph, links)]
+    .map(({ from, to }) => ({ from: offset + from, to: offset + to }))
+    .sort((a, b) => a.from - b.from);
 }
-/** An address ends at white space, or where a sentence in Chinese or Japanese goes on. */
-const addressPattern = /\b(?:[a-z][a-z\d+.-]{0,30}:\/\/|www\.)[^\s\u3000-\u303f\uff00-\uffef“”]*/gi;
+
+/** Addresses beside the links of a paragraph. */
+function addressRanges(paragraph: string, links: readonly Range[]): Range[] {
+  const starts = [0, ...links.map(({ to }) => to)];
+  return starts.flatMap((start, n) =>
+    [...paragraph.slice(start, links[n]?.from).matchAll(addressPattern)].map(({ 0: address, index }) => ({
+      from: start + index,
+      to: start + index + address.length,
+    })),
+  );
+}
+/** An address ends at white space, at `<` and `>`, or where a sentence in Chinese or Japanese goes on. */
+const addressPattern = /\b(?:[a-z][a-z\d+.-]{0,30}:\/\/|www\.)[^\s<>\u3000-\u303f\uff00-\uffef“”]*/gi;
+
+/** `[label](address)` or `![label](address)`, as Markdown has it. */
+export interface LabelledLink {
+  readonly label: string;
+  readonly address: string;
+  /** From the first bracket to the last parenthesis, without the `!`. */
+  readonly length: number;
+}
+
+/**
+ * A label with at most one level of brackets, an address with balanced parentheses, and maybe a title. Invariant: tried at
+ * each bracket of a text that is not escaped, it takes linear time in all.
+ */
+const linkPattern =
+  /\[((?:\\.|[^\\[\]]|\[[^[\]]*\])*)\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)>?(?:\s+(?:"[^"]*"|'[^']*'|“[^“”]*”))?\s*\)/y;
+
+/** The link whose label begins with the bracket at `index`. Its address is http, https or mailto, but may be no valid URL. */
+export function labelledLinkAt(text: string, index: number): LabelledLink | undefined {
+  linkPattern.lastIndex = index;
+  const [raw = '', label = '', address = ''] = linkPattern.exec(text) ?? [];
+  return /^(?:https?:\/\/|mailto:)/i.test(address) ? { label, address, length: raw.length } : undefined;
+}
+
+/** Labels and addresses of the links of a paragraph. None begins in a code span or after a backslash. */
+function linkRanges(paragraph: string, spans: readonly Range[]): Range[] {
+  const ranges: Range[] = [];
+  let [end, span] = [0, 0];
+  for (let from = paragraph.indexOf('['); from >= 0; from = paragraph.indexOf('[', Math.max(from + 1, end))) {
+    while ((spans[span]?.to ?? from + 1) <= from) span++;
+    const code = spans[span];
+    if (code && code.from <= from) end = code.to;
+    else if (!isEscaped(paragraph, from)) {
+      const link = labelledLinkAt(paragraph, from);
+      if (!link) continue;
+      end = from + link.length;
+      ranges.push({ from, to: end });
+    }
+  }
+  return ranges;
+}
 
 /** Between two runs of backticks of one length. A backslash takes the first backtick of an opening run away. */
-function codeSpans(paragraph: string, offset: number): Range[] {
+function codeSpans(paragraph: string): Range[] {
   const runs = [...paragraph.matchAll(/`+/g)].map(({ 0: { length }, index }) => ({ index, length }));
   const closings = closingRuns(paragraph, runs);
   const spans: Range[] = [];
@@ -193,7 +244,7 @@ function codeSpans(paragraph: string, offset: number): Range[] {
     const [open, end] = [runs[n], closings[n]];
     const close = end === undefined ? undefined : runs[end];
     if (!open || !close || end === undefined) continue;
-    spans.push({ from: offset + open.index, to: offset + close.index + close.length });
+    spans.push({ from: open.index, to: close.index + close.length });
     n = end;
   }
   return spans;

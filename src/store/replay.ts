@@ -16,6 +16,7 @@ import {
   zeroHash,
 } from './chain.js';
 import { mentionsColumn, parseMentions } from './rows.js';
+import { rulesSince } from './schema.js';
 
 export interface Finding {
   readonly text: string;
@@ -220,6 +221,8 @@ export class Replay {
   readonly #userIds: ReadonlyMap<number, string>;
   readonly #personKeys: ReadonlyMap<string, number>;
   readonly #posters = new Set<number>();
+  /** Up to this position, the owners of names or the rules of mentions are unknown. */
+  readonly #mentionsStartAt: number;
   readonly #corrections: Correction[] = [];
   #seq = 0;
   /** Kept apart, because other findings say more about the same event. */
@@ -232,6 +235,7 @@ export class Replay {
     );
     this.#rooms = new Map(rooms.all().map((row) => [row.room, new RoomReplay(row)]));
     this.#people = new PeopleReplay(db);
+    this.#mentionsStartAt = Math.max(this.#people.startsAt, rulesSince(db));
     const people = db.prepare<[], { readonly person: number; readonly id: string }>(
       'SELECT person, id FROM people',
     );
@@ -339,10 +343,10 @@ export class Replay {
     return users.flatMap(({ id }) => this.#personKeys.get(id) ?? []);
   }
 
-  /** Checks the column `mentions`. Before the chain of people its value is unknown, but it must be readable. */
+  /** Checks the column `mentions`. Of older events its value is unknown, but it must be readable. */
   #mentionsOf({ seq, type, data, mentions }: EventFields): string | null {
     if (data === '' || data === null || (type !== 'chat' && type !== 'edit')) return null;
-    if (seq <= this.#people.startsAt) {
+    if (seq <= this.#mentionsStartAt) {
       const users = parseMentions(mentions ?? '[]');
       return users.length > 0 ? mentionsColumn(users) : null;
     }

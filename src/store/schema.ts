@@ -328,7 +328,7 @@ interface NameOwner {
 
 /**
  * Recomputes the skeletons of all names if the file was written by a version that computed them differently
- * (chat/names.ts). The schema stays the same.
+ * (chat/names.ts). The schema stays the same. `rules since` is the last event that was applied by the rules of that version.
  */
 export function rebuildNameKeys(db: Database.Database): void {
   const version = db.prepare<[], string>("SELECT value FROM meta WHERE key = 'skeletons'").pluck().get();
@@ -339,7 +339,16 @@ export function rebuildNameKeys(db: Database.Database): void {
     const at = db.prepare<[], number>('SELECT coalesce(max(at), 0) FROM people_chain').pluck().get() ?? 0;
     for (const person of changed) chain.append('rule', person, at);
     db.prepare("REPLACE INTO meta VALUES ('skeletons', ?)").run(skeletonVersion);
+    db.exec("REPLACE INTO meta SELECT 'rules since', coalesce(max(seq), 0) FROM events");
   }).immediate();
+}
+
+/** Returns the position of the last event whose mentions may have been found by the rules of another version. */
+export function rulesSince(db: Database.Database): number {
+  const meta = new Map(db.prepare<[], [string, string]>('SELECT key, value FROM meta').raw().all());
+  return meta.get('skeletons') === skeletonVersion
+    ? Number(meta.get('rules since') ?? 0)
+    : Number.POSITIVE_INFINITY;
 }
 
 /** Returns the people whose stored skeleton is outdated, the most recently seen first. */

@@ -78,6 +78,21 @@ describe('a text mentions', () => {
     ['https://social.example/@Ann and www.example.org/@Ann', []],
     ['见https://a.example/@Ann。@Ann', ['Ann']],
     ['see/@Ann', ['Ann']],
+    ['[@Ann](https://x.example) and [ask **@Ann**](<http://x.example/a_(b)> "@Ann")', []],
+    ['[mail @Ann](mailto:ann@x.example)@Борис', ['Борис']],
+    ['[a](https://x.example/@Ann)@Борис, [@Ann](https://x.example)', ['Борис']],
+    ['![@Ann](https://x.example/i.png) @Борис', ['Борис']],
+    ['[[@Ann]](https://x.example) [[@Ann](https://x.example)', []],
+    ['[a\n@Ann](https://x.example)', []],
+    ['[a\n\n@Ann](https://x.example)', ['Ann']],
+    ['[@Ann\\] b](https://x.example)', []],
+    ['\\[@Ann](https://x.example)', ['Ann']],
+    ['[@Ann\\](https://x.example)', ['Ann']],
+    ['[@Ann](/r/lobby) [@Борис] (https://x.example)', ['Ann', 'Борис']], // no links in a chat
+    ['[@Ann][1]\n\n[1]: https://x.example', ['Ann']],
+    ['`[`@Ann](https://x.example)', ['Ann']],
+    ['`[@Ann](https://x.example)` [`@Ann`](https://x.example)', []],
+    ['<https://x.example/@Ann>@Борис', ['Борис']],
     ['@nobody at all', []],
   ])('%j: %j', (text, names) => expect(called(text)).toEqual(names));
 
@@ -90,9 +105,24 @@ describe('a text mentions', () => {
   });
 
   it('takes time linear in its length', () => {
-    const worst = ['`', '` ', '\\`', '@', '> @', 'a://', '\\', '``` \n'].map((part) =>
-      part.repeat(4000 / part.length),
-    );
+    const parts = ['`', '` ', '\\`', '@', '> @', 'a://', '\\', '``` \n'];
+    const links = [
+      '[',
+      '\\[',
+      '[\\',
+      '[]',
+      '[[]',
+      '[a](',
+      '[a](http://b ',
+      '[a](http://b “',
+      '[](http://b(c)',
+    ];
+    const worst = [
+      ...[...parts, ...links].map((part) => part.repeat(4000 / part.length)),
+      `[${'[]'.repeat(2000)}`,
+      `[a](http://${'(b)'.repeat(1000)}`,
+      `[a](http://b${' '.repeat(3980)}`,
+    ];
     const used = cpuMs(() => worst.forEach((text) => void findMentions(`${text}@`, peopleOf())));
     expect(used).toBeLessThan(500);
   });

@@ -84,6 +84,42 @@ describe('a name', () => {
   });
 });
 
+/** Names with the marks of their orthography, and without one of them. */
+const livingOrthographies: readonly (readonly [name: string, other: string])[] = [
+  ['Nguyễn', 'Nguyên'], // Vietnamese
+  ['Hạnh', 'Hanh'],
+  ['Ṣọlá', 'Ṣolá'], // Yoruba: a dot, and the line that some write
+  ['Ṣo\u0329lá', 'Ṣolá'],
+  ['Jonė\u0303', 'Jone\u0303'], // Lithuanian
+  ['Žyginta\u0303s', 'Zyginta\u0303s'],
+  ['Ṱhalukanyo', 'Thalukanyo'], // Venda
+  ['Ṉiri', 'Niri'], // Pitjantjatjara
+  ['Ko\u0358', 'Ko'], // Taiwanese
+  ['K\u0313ala', 'Kala'], // Salish
+  ['Ṛta', 'R̥ta'], // transcribed Sanskrit
+  ['Γιάννης', 'Γιαννης'],
+  ['Андрей', 'Андреи'],
+  ['ปิติ', 'ปีติ'], // Thai
+  ['น้ำ', 'นำ'],
+  ['שָׁלוֹם', 'שלום'], // Hebrew
+  ['סָמָה', 'סמה'], // the first letter of it looks like an o
+  ['مُحَمَّد', 'محمد'], // Arabic
+  ['اِيمان', 'ايمان'],
+  ['नीता', 'निता'], // Devanagari
+  ['অনিতা', 'অনীতা'], // Bengali
+  ['மீனா', 'மினா'], // Tamil
+  ['မြ', 'မ'], // Burmese
+  ['ܫ\u0320', 'ܫ'], // Syriac
+  ['ガク', 'カク'],
+  ['ぱぱ', 'はは'],
+];
+
+describe('a name with the marks of its orthography', () => {
+  it.each(livingOrthographies)('%s is kept as it is', (name) =>
+    expect(nameOf(name)).toBe(name.normalize('NFC')),
+  );
+});
+
 describe('a skeleton', () => {
   it.each([
     ['Ann', 'ann'],
@@ -113,6 +149,20 @@ describe('a skeleton', () => {
     ['Moderator', 'Moderator\u0332'],
     ['Moderator', 'Moderator\u20dd'],
     ['Moderator', 'M\u0336o\u0336derator'],
+    // marks of no living orthography, and marks of another script than their letter's
+    ...['\u0332', '\u0333', '\u0347', '\u0316', '\u032a', '\u0363', '\u0320'].map((mark) => [
+      'Ann',
+      `A${mark}nn`,
+    ]),
+    ...['\u035c', '\u035f', '\u0361', '\u0362'].map((mark) => ['Ann', `An${mark}n`]),
+    ...['\u1ab0', '\u1dc4', '\u20d2', '\u20e5', '\ufe20'].map((mark) => ['Ann', `Ann${mark}`]),
+    ...['\u0483', '\u05b8', '\u064e', '\u0903', '\u0e34', '\u3099'].map((mark) => ['Ann', `Ann${mark}`]),
+    ['Ann', 'Аn\u0347n'], // Cyrillic А
+    ['Ann', 'Ꭺ\u0e34nn'], // Cherokee Ꭺ
+    ['Zoé', 'Zoe\u0347\u0301'],
+    ['İpek', 'I\u0347\u0307pek'],
+    ['שלום', 'ש\u0347לום'],
+    ['مُحَمَّد', 'مُحَمـَّد'],
     ['ANN', '🅐🅝🅝'],
     ['ABZ', '🅰🅱🆉'],
     ['علیرضا', 'علی\u200cرضا'],
@@ -129,6 +179,7 @@ describe('a skeleton', () => {
     ['São', 'Sa~o'],
     ['São', 'Sao'],
     ["x'", 'x"'],
+    ...livingOrthographies,
   ])('differs for %s and %s', (one, other) => expect(skeleton(other)).not.toBe(skeleton(one)));
 
   it('ignores spaces and keeps accents', () => {
@@ -148,7 +199,7 @@ describe('a skeleton', () => {
     const table = createHash('sha256')
       .update(JSON.stringify([...CONFUSABLES]))
       .digest('hex');
-    expect([skeletonVersion, table.slice(0, 16)]).toEqual(['4', 'c40a0bb494cf9e4c']);
+    expect([skeletonVersion, table.slice(0, 16)]).toEqual(['5', 'c40a0bb494cf9e4c']);
   });
 
   it('is the same in upper case for plain names, and never throws', () => {

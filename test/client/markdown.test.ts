@@ -172,6 +172,10 @@ describe('a mention', () => {
       'mail ann@ann.example @Anna @Ann',
       '`@Ann` \\@Ann https://h.test/@Ann @Ann Lee',
       '> @Ann\n@小明',
+      '[@Ann](https://h.test) [@Ann](https://h.test "@小明")@AnnLee',
+      '![@Ann](https://h.test/i.png) @小明 [@Ann h.test](https://x.test)',
+      '[[@Ann]](https://h.test) [@Ann](/r/lobby) [@小明][1]',
+      '\\[@Ann](https://h.test) [@小明\\](https://h.test)',
     ]) {
       const found = findMentions(text, { ownerOf }) ?? [];
       expect([text, mentioned(text, ...found)]).toEqual([
@@ -185,8 +189,11 @@ describe('a mention', () => {
     expect(parseMarkdown('\\@Ann', [ANN])).toEqual(['@Ann']);
   });
 
-  it('stays text in code and in the text of a link', () => {
+  it('stays text in code, in links and in images, also when the text mentions the same person elsewhere', () => {
     expect(mentioned('`@Ann` [@Ann](http://x.org)', ANN)).toEqual([]);
+    expect(mentioned('![@Ann](http://x.org/i.png) [@Ann bank.com](http://x.org "@Ann") @ann', ANN)).toEqual([
+      'a:@ann',
+    ]);
   });
 });
 

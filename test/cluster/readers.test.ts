@@ -1,8 +1,18 @@
 /** Readers over HTTP at several processes of one chat: they resume, wait and are present as with one. */
+import { cpSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { oneport } from '../cli/commands.js';
-import { type Chat, type Frame, hasTool, startChat, type Visitor } from '../harness.js';
-import { at, startRedis, type TestRedis, twoNodes, untilEqualFor, untilReady } from '../redis.js';
+import { type Chat, type Frame, hasTool, startChat, temporaryFolder, type Visitor } from '../harness.js';
+import {
+  at,
+  startNode,
+  startRedis,
+  type TestRedis,
+  twoNodes,
+  untilEqual,
+  untilEqualFor,
+  untilReady,
+} from '../redis.js';
 
 const hasRedis = hasTool('redis-server') && hasTool('redis-cli');
 const messages = '/api/rooms/lobby/messages';
@@ -37,15 +47,6 @@ async function says(author: Visitor, data: string, cid = data.replaceAll(' ', '-
 async function polls(reader: Visitor, query: string): Promise<Frame> {
   const answer = await reader.get(`${messages}?${query}`);
   return { status: answer.status, ...((await answer.json()) as Frame) };
-}
-
-function submit(author: Visitor, fields: Readonly<Record<string, string>>): Promise<Response> {
-  return fetch(author.chat.origin + plain, {
-    method: 'POST',
-    body: new URLSearchParams(fields),
-    headers: { cookie: author.cookie, accept: 'text/html' },
-    redirect: 'manual',
-  });
 }
 
 function numbersOf(frames: readonly Frame[]): number[] {
@@ -163,13 +164,13 @@ describe.each(arrangements)('readers over HTTP at $name', ({ isAvailable, start 
     const [a, b] = await start();
     const ann = await a.signIn('Ann');
     const form = { data: 'hello', cid: 'c1' };
-    const answers = await Promise.all([submit(ann, form), submit(at(b, ann), form)]);
+    const answers = await Promise.all([ann.submits(plain, form), at(b, ann).submits(plain, form)]);
     expect(answers.map(({ status }) => status)).toEqual([303, 303]);
     for (const node of [a, b])
       await expect
         .poll(async () => (await (await at(node, ann).get(plain)).text()).match(/<li id="m\d+">/g))
         .toEqual(['<li id="m1">']);
-    expect((await submit(at(b, ann), { target: '1', delete: '1', cid: 'c2' })).status).toBe(303);
+    expect((await at(b, ann).submits(plain, { target: '1', delete: '1', cid: 'c2' })).status).toBe(303);
     await expect.poll(async () => (await ann.get(plain)).text()).toContain('Message deleted');
   });
 });
@@ -182,6 +183,110 @@ async function beginNewEpoch(redis: TestRedis, nodes: readonly Chat[]): Promise<
   expect(await oneport(['new-epoch'], dataDir, { REDIS_URL: redis.url })).toMatchObject({ code: 0 });
   for (const node of nodes) await untilReady(node);
 }
+
+/** The value of a hidden field. */
+function hidden(html: string, name: string): string {
+  return new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? '';
+}
+
+async function texts(reader: Visitor): Promise<unknown[]> {
+  const { messages: events } = (await (await reader.get(messages)).json()) as { messages: Frame[] };
+  return events.filter(({ type }) => type === 'chat').map(({ data }) => data);
+}
+
+describe.skipIf(!hasRedis)('a plain form at one of two nodes', () => {
+  it('leads to a page that shows its effect, also at a node that has still to apply it', async () => {
+    const redis = await startRedis();
+    let isHeld = false;
+    const [a, b] = [await startNode(redis), await startNode(redis, { isHeld: () => isHeld })];
+    for (const node of [a, b]) await untilReady(node);
+    const [ann, bob] = [await a.signIn('Ann'), await a.signIn('Bob')];
+    await says(bob, 'a question');
+    await untilEqual([a, b]);
+    const there = at(b, ann);
+    const steps: readonly (readonly [form: Record<string, string>, seen: RegExp])[] = [
+      [{ data: 'an answer', cid: 'c1' }, /an answer/],
+      [{ target: '2', data: 'a better one', cid: 'c2' }, /a better one/],
+      [{ target: '2', delete: '1', cid: 'c3' }, /Message deleted/],
+      [{ read: '1' }, /^(?![\s\S]*1 unread message)/],
+    ];
+    for (const [form, seen] of steps) {
+      isHeld = true;
+      const { status, headers } = await ann.submits(plain, form);
+      const next = there.get(headers.get('location') ?? '');
+      expect([status, await (await there.get(plain)).text()]).toEqual([303, expect.not.stringMatching(seen)]);
+      isHeld = false;
+      expect(await (await next).text()).toMatch(seen);
+    }
+    for (const position of ['0-0', 'x', ''])
+      expect((await there.get(`${plain}?position=${position}`)).status).toBe(200);
+    const ahead = await there.get(`${plain}?position=99999999999999-0`);
+    expect([ahead.status, ahead.headers.get('retry-after')]).toEqual([503, '2']);
+  }, 30_000);
+
+  it('is kept while that node stops, and is carried out once by the other one', async () => {
+    const [a, b] = await twoNodes(await startRedis());
+    const ann = await a.signIn('Ann');
+    await says(ann, 'one');
+    await untilEqual([a, b]);
+    const mute = await ann.enters('lobby');
+    mute.ws.pause(); // never answers our close: draining takes a while
+    const edit = { target: '1', data: 'changed', cid: 'c1' };
+    const closing = a.server.close();
+    for (const form of [{ data: 'two', cid: 'c2' }, edit]) {
+      const refused = await ann.submits(plain, form);
+      const html = await refused.text();
+      expect([refused.status, hidden(html, 'cid')]).toEqual([503, form.cid]);
+      expect(html).toContain(`${form.data}</textarea>`);
+      for (let times = 0; times < 2; times++)
+        expect((await at(b, ann).submits(plain, form)).status).toBe(303);
+    }
+    expect((await ann.get(plain)).status).toBe(200);
+    expect(await texts(at(b, ann))).toEqual(['changed', 'two']);
+    mute.ws.terminate();
+    await closing;
+  }, 20_000);
+
+  it('changes no message of another log that has the same number', async () => {
+    const redis = await startRedis();
+    const [a, b] = await twoNodes(redis);
+    const ann = await a.signIn('Ann');
+    await says(ann, 'one');
+    await untilEqual([a, b]);
+    await b.stop();
+    await says(ann, 'only at the node that is lost');
+    const forms = await (await ann.get(`${plain}?edit=2`)).text();
+    await a.stop();
+    const copy = temporaryFolder();
+    cpSync(b.dataDir, copy, { recursive: true });
+    await redis.command('FLUSHALL');
+    expect(await oneport(['new-epoch'], b.dataDir, { REDIS_URL: redis.url })).toMatchObject({ code: 0 });
+    const nodes = [await startNode(redis, { dataDir: b.dataDir }), await startNode(redis, { dataDir: copy })];
+    for (const node of nodes) await untilReady(node);
+    const [here, there] = nodes.map((node) => at(node, ann));
+    if (!here || !there) throw new Error('two nodes have started');
+    for (const query of ['?edit=2', '?reply=2']) expect((await there.get(plain + query)).status).toBe(404);
+    const newer = await there.get(`${plain}?after=2`);
+    expect([newer.status, await newer.text()]).toEqual([
+      200,
+      expect.stringMatching(/no messages here[\s\S]*href="\?"/),
+    ]);
+    await says(here, 'another');
+    await untilEqual(nodes);
+    const epoch = hidden(forms, 'epoch');
+    for (const form of [{ data: 'changed' }, { delete: '1' }]) {
+      const answer = await there.submits(plain, { target: '2', epoch, cid: `old-${epoch}`, ...form });
+      expect([answer.status, await answer.text()]).toEqual([
+        404,
+        expect.stringContaining('This message doesn'),
+      ]);
+    }
+    expect((await there.submits(plain, { data: 'mine', epoch, cid: 'c1' })).status).toBe(404);
+    expect((await there.submits(plain, { data: 'mine', cid: 'c1' })).status).toBe(303);
+    await untilEqual(nodes);
+    for (const reader of [here, there]) expect(await texts(reader)).toEqual(['one', 'another', 'mine']);
+  }, 40_000);
+});
 
 describe.skipIf(!hasRedis)('readers over HTTP, when the epoch changes', () => {
   it('begin anew: streams end with 4510, polls are answered, and an old id is not complete', async () => {

@@ -10,6 +10,7 @@ import { untilListening } from '../process.js';
 const NOBODY = 65_534;
 export const UPGRADE = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;';
 export const BUFFER = 'proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;';
+export const GZIP = 'gzip on; gzip_min_length 0; gzip_proxied any; gzip_types *;';
 
 /** What stands in the locations /ws/ and /. */
 export interface Rules {

@@ -4,7 +4,7 @@ import WebSocket from 'ws';
 import { connect, type RoomClient } from '../../src/connect/client.js';
 import { hasTool, startChat } from '../harness.js';
 import { freePort } from '../process.js';
-import { BLOCKED, BUFFER, Nginx, OPEN, type Rules, UPGRADE } from './nginx.js';
+import { BLOCKED, BUFFER, GZIP, Nginx, OPEN, type Rules, UPGRADE } from './nginx.js';
 
 /** A server, nginx in front of it, and Ann behind nginx. `states`: all that her connection has been in. */
 async function start(rules: Rules) {
@@ -70,22 +70,63 @@ describe.runIf(hasTool('nginx'))('behind a proxy', { timeout: 150_000 }, () => {
     await seen.has(2);
   });
 
-  it('streams where the proxy compresses what it passes on', async () => {
-    const types = 'text/event-stream application/x-ndjson application/json';
-    const rest = `gzip on; gzip_min_length 0; gzip_proxied any; gzip_types ${types};`;
+  it.each([
+    ['stream', 'buffers unless it is told not to', GZIP],
+    ['stream', 'never buffers', `${GZIP}proxy_buffering off;`],
+    ['poll', 'always buffers', GZIP + BUFFER],
+  ])('uses a %s where the proxy compresses and %s', async (transport, _buffers, rest) => {
     const { room, bob } = await start({ ...BLOCKED, rest });
     const seen = collect(room);
-    expect(transportOf(room)).toBe('stream');
-    const { headers } = await room.fetch('api/rooms/lobby/events', {
-      headers: { accept: 'text/event-stream' },
-    });
-    expect(headers.get('content-encoding')).toBe('gzip');
+    expect(transportOf(room)).toBe(transport);
     bob.says('one');
     await bob.sees({ type: 'chat', id: 1 });
     await seen.has(1);
-    expect([await room.say('two'), transportOf(room)]).toEqual([2, 'stream']);
+    expect([await room.say('two'), transportOf(room)]).toEqual([2, transport]);
     await seen.has(2);
   });
+
+  it.each([
+    ['text/event-stream', 'buffers unless it is told not to', GZIP],
+    ['text/event-stream', 'never buffers', `${GZIP}proxy_buffering off;`],
+    ['application/x-ndjson', 'buffers unless it is told not to', GZIP],
+    ['application/x-ndjson', 'never buffers', `${GZIP}proxy_buffering off;`],
+  ] as const)(
+    'gets each frame as %s at once where the proxy compresses and %s',
+    async (format, _buffers, rest) => {
+      const { nginx, bob } = await start({ ...BLOCKED, rest });
+      const carl = await nginx.door.signIn('Carl');
+      const stream = await carl.reads('lobby', { format, headers: { 'accept-encoding': 'gzip' } });
+      expect(stream.response.headers['content-encoding']).toBe('gzip');
+      await stream.sees({ type: 'list' });
+      for (const data of ['one', 'two', 'three']) {
+        bob.says(data);
+        await stream.sees({ type: 'chat', data }); // long before the next ping
+      }
+    },
+  );
+
+  it.each([
+    ['buffers unless it is told not to', GZIP],
+    ['always buffers', GZIP + BUFFER],
+    ['never buffers', `${GZIP}proxy_buffering off;`],
+  ])(
+    'gets the answer to a long poll at once where the proxy compresses and %s',
+    async (_buffers, rest) => {
+      const { nginx, bob } = await start({ ...BLOCKED, rest });
+      const carl = await nginx.door.signIn('Carl');
+      for (const after of [0, 1, 2]) {
+        const waiting = carl.get(`/api/rooms/lobby/messages?after=${after}&wait=30`);
+        bob.says(`text ${after}`);
+        const answer = await waiting;
+        expect(answer.headers.get('content-encoding')).toBe('gzip');
+        expect(await answer.json()).toMatchObject({
+          complete: true,
+          messages: [{ id: after + 1, data: `text ${after}` }],
+        });
+      }
+    },
+    20_000,
+  );
 
   it('polls where the proxy also holds streams back', async () => {
     const { room, bob } = await start({ ...BLOCKED, rest: BUFFER });

@@ -15,12 +15,6 @@ async function answerOf(visitor: Visitor, path: string): Promise<[number, string
   return [status, headers.get('location')];
 }
 
-/** Sends the sign-in form as a browser does. */
-function sendForm(door: Door, fields: Record<string, string>): Promise<Response> {
-  const body = new URLSearchParams(fields);
-  return fetch(`${door.origin}/chat/signin`, { method: 'POST', body, redirect: 'manual' });
-}
-
 describe('below BASE_PATH', () => {
   it('are page, API and sockets, and nowhere else', async () => {
     const door = await start();
@@ -51,7 +45,7 @@ describe('below BASE_PATH', () => {
     expect(await answerOf(guest, '/chat?a=b')).toEqual([302, '/chat/?a=b']);
     expect(await answerOf(guest, '/chat/')).toEqual([302, '/chat/signin?next=%2Fchat%2Fr%2Flobby']);
     expect(await answerOf(guest, '/chat/r/Kitchen')).toEqual([302, '/chat/r/kitchen']);
-    const signedIn = await sendForm(door, { name: 'Ann', next: '/chat/r/kitchen' });
+    const signedIn = await door.visitor().submits('/chat/signin', { name: 'Ann', next: '/chat/r/kitchen' });
     expect([signedIn.status, signedIn.headers.get('location')]).toEqual([303, '/chat/r/kitchen']);
     const cookies = signedIn.headers.getSetCookie();
     expect(cookies.filter((cookie) => /; path=\/chat\/;/.test(cookie))).toHaveLength(cookies.length);
@@ -73,7 +67,7 @@ describe('below BASE_PATH', () => {
   it.each(['/other/', '/chat', '/chat/../other/', '//evil.example/chat/', 'https://evil.example/chat/'])(
     'a sign-in does not lead to %s',
     async (next) => {
-      const signedIn = await sendForm(await start(), { name: 'Ann', next });
+      const signedIn = await (await start()).visitor().submits('/chat/signin', { name: 'Ann', next });
       expect(signedIn.headers.get('location')).toBe('/chat/');
     },
   );

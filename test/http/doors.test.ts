@@ -75,15 +75,6 @@ function postRequest(path: string, visitor: Visitor, body: string, head = ''): s
   return request(path, visitor, { method: 'POST', head: fields, body });
 }
 
-function submit(author: Visitor, fields: Readonly<Record<string, string>>): Promise<Response> {
-  return fetch(author.chat.origin + plain, {
-    method: 'POST',
-    body: new URLSearchParams(fields),
-    headers: { cookie: author.cookie, accept: 'text/html' },
-    redirect: 'manual',
-  });
-}
-
 async function says(author: Visitor, data: string): Promise<void> {
   expect((await author.post(messages, { data })).status).toBe(201);
 }
@@ -128,7 +119,7 @@ describe.each(doors)('$name', (door) => {
   it.each(texts)('delivers %s as it was written', async (_what, sent, read) => {
     const ann = await (await startChat()).signIn('Ann');
     await says(ann, sent);
-    expect((await submit(ann, { data: sent, cid: 'c2' })).status).toBe(303);
+    expect((await ann.submits(plain, { data: sent, cid: 'c2' })).status).toBe(303);
     expect(await door.textOf(ann, 1)).toBe(read);
     expect(await door.textOf(ann, 2)).toBe(read);
   });

@@ -2,19 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser } from '../chromium.js';
-import { type Chat, hasTool, startChat, stopClock, type Visitor } from '../harness.js';
+import { type Chat, hasTool, startChat, stopClock, temporaryFolder, type Visitor } from '../harness.js';
 
 const plain = '/r/lobby/plain';
-
-/** Sends a form. */
-function submit(visitor: Visitor, fields: Readonly<Record<string, string>>, headers = {}, path = plain) {
-  return fetch(visitor.chat.origin + path, {
-    method: 'POST',
-    body: new URLSearchParams(fields),
-    headers: { cookie: visitor.cookie, accept: 'text/html', ...headers },
-    redirect: 'manual',
-  });
-}
 
 async function htmlOf(visitor: Visitor, query = ''): Promise<string> {
   return (await visitor.get(plain + query)).text();
@@ -40,16 +30,16 @@ describe('the plain page', () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const [cid = ''] = hiddenFields(await htmlOf(ann), 'cid');
-    const answer = await submit(ann, { data: 'one\r\ntwo', cid });
+    const answer = await ann.submits(plain, { data: 'one\r\ntwo', cid });
     expect([answer.status, answer.headers.get('location')]).toEqual([303, plain]);
     expect(await htmlOf(ann)).toContain('one<br>two');
     const edit = await htmlOf(ann, '?edit=1');
     expect(edit).toContain('one\ntwo</textarea>');
     const [saveCid = '', deleteCid = ''] = hiddenFields(edit, 'cid');
-    expect((await submit(ann, { target: '1', data: 'changed', cid: saveCid })).status).toBe(303);
+    expect((await ann.submits(plain, { target: '1', data: 'changed', cid: saveCid })).status).toBe(303);
     const [replyTo = ''] = hiddenFields(await htmlOf(ann, '?reply=1'), 'reply');
-    expect((await submit(ann, { data: 'an answer', reply: replyTo, cid: 'r1' })).status).toBe(303);
-    expect((await submit(ann, { target: '1', delete: '1', cid: deleteCid })).status).toBe(303);
+    expect((await ann.submits(plain, { data: 'an answer', reply: replyTo, cid: 'r1' })).status).toBe(303);
+    expect((await ann.submits(plain, { target: '1', delete: '1', cid: deleteCid })).status).toBe(303);
     expect(await pageOf(chat)).toMatchObject([
       { id: 1, type: 'chat', data: '', deleted: 4, cid },
       { id: 2, type: 'edit', target: 1, cid: saveCid },
@@ -63,14 +53,14 @@ describe('the plain page', () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     const form = { data: 'once', cid: 'c1' };
-    const answers = await Promise.all([submit(ann, form), submit(ann, form)]);
+    const answers = await Promise.all([ann.submits(plain, form), ann.submits(plain, form)]);
     expect(answers.map(({ status }) => status)).toEqual([303, 303]);
-    const conflict = await submit(ann, { data: 'another', cid: 'c1' });
+    const conflict = await ann.submits(plain, { data: 'another', cid: 'c1' });
     expect(conflict.status).toBe(409);
     const html = await conflict.text();
     expect(html).toContain('another</textarea>');
     const [cid = ''] = hiddenFields(html, 'cid');
-    expect((await submit(ann, { data: 'another', cid })).status).toBe(303);
+    expect((await ann.submits(plain, { data: 'another', cid })).status).toBe(303);
     expect((await pageOf(chat)).map(({ data }) => data)).toEqual(['once', 'another']);
   });
 
@@ -79,7 +69,7 @@ describe('the plain page', () => {
     const ann = await chat.signIn('<img src=x>');
     const text =
       '</li><script>alert(1)</script> {{site}} "\' javascript:x https://a.example/?q="><b> https://b.example.';
-    await submit(ann, { data: text, cid: 'c1' });
+    await ann.submits(plain, { data: text, cid: 'c1' });
     for (const query of ['', '?edit=1', '?reply=1', '?q=%22%3E%3Cscript%3E']) {
       const answer = await ann.get(plain + query);
       expect(answer.headers.get('content-security-policy')).toContain("default-src 'none';script-src 'self'");
@@ -98,9 +88,9 @@ describe('the plain page', () => {
   it('refuses forms of other sites, and mistakes with the form again', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
-    const evil = await submit(ann, { data: 'x', cid: 'c1' }, { origin: 'http://evil.example' });
+    const evil = await ann.submits(plain, { data: 'x', cid: 'c1' }, { origin: 'http://evil.example' });
     expect(evil.status).toBe(403);
-    await submit(ann, { data: 'mine', cid: 'c2' });
+    await ann.submits(plain, { data: 'mine', cid: 'c2' });
     const cases: readonly (readonly [fields: Record<string, string>, status: number])[] = [
       [{ data: ' ', cid: 'a1' }, 422],
       [{ data: 'x'.repeat(4001), cid: 'a2' }, 422],
@@ -110,19 +100,94 @@ describe('the plain page', () => {
       [{ target: 'x', delete: '1', cid: 'a5' }, 422],
     ];
     for (const [fields, status] of cases) {
-      const answer = await submit(bob, fields);
+      const answer = await bob.submits(plain, fields);
       expect([fields, answer.status]).toEqual([fields, status]);
       expect(await answer.text()).toContain('role="alert"');
     }
     expect(await pageOf(chat)).toHaveLength(1);
   });
 
+  it('keeps the text and the cid of a form that a stopping server refuses', async () => {
+    const dataDir = temporaryFolder();
+    const chat = await startChat({ dataDir });
+    const ann = await chat.signIn('Ann');
+    const mute = await ann.enters('lobby');
+    mute.ws.pause(); // never answers our close: draining takes a while
+    const closing = chat.server.close();
+    const form = { data: 'hello', cid: 'c1' };
+    const refused = await ann.submits(plain, form);
+    const html = await refused.text();
+    expect([refused.status, hiddenFields(html, 'cid')]).toEqual([503, ['c1']]);
+    expect(html).toMatch(/The server is restarting[\s\S]*hello<\/textarea>/);
+    expect((await ann.get(plain)).status).toBe(200);
+    mute.ws.terminate();
+    await closing;
+    const again = await startChat({ dataDir });
+    for (let times = 0; times < 2; times++)
+      expect((await again.visitor(ann.cookie).submits(plain, form)).status).toBe(303);
+    expect((await pageOf(again)).map(({ data }) => data)).toEqual(['hello']);
+  });
+
+  it('says that a message cannot be changed or answered, and keeps what was typed', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    await ann.submits(plain, { data: 'one', cid: 'c1' });
+    await ann.submits(plain, { data: 'two', cid: 'c2' });
+    await ann.submits(plain, { target: '2', delete: '1', cid: 'c3' });
+    const links: readonly (readonly [Visitor, string, number, RegExp])[] = [
+      [ann, '?edit=9', 404, /doesn’t exist/],
+      [ann, '?reply=9', 404, /doesn’t exist/],
+      [ann, '?edit=2', 410, /was deleted/],
+      [ann, '?reply=2', 410, /was deleted/],
+      [bob, '?edit=1', 403, /Only the author/],
+      [ann, '?edit=3', 404, /doesn’t exist/], // the number of the deletion
+    ];
+    for (const [visitor, query, status, text] of links) {
+      const answer = await visitor.get(plain + query);
+      expect([query, answer.status]).toEqual([query, status]);
+      expect(await answer.text()).toMatch(new RegExp(`role="alert">[^<]*${text.source}`));
+    }
+    for (const form of [{ target: '2' }, { reply: '2' }]) {
+      const answer = await ann.submits(plain, { ...form, data: 'my words', cid: 'c4' });
+      const html = await answer.text();
+      expect([answer.status, hiddenFields(html, 'target'), hiddenFields(html, 'reply')]).toEqual([
+        410,
+        [],
+        [],
+      ]);
+      expect(html).toContain('my words</textarea>');
+    }
+  });
+
+  it('changes nothing by the form of a log that was replaced', async () => {
+    const chat = await startChat();
+    const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+    await bob.submits(plain, { data: 'one', cid: 'c1' });
+    await ann.submits(plain, { data: 'two', cid: 'c1' });
+    for (const page of [await htmlOf(ann, '?edit=2'), await htmlOf(bob, '?reply=2'), await htmlOf(bob)])
+      expect(new Set(hiddenFields(page, 'epoch'))).toEqual(new Set([chat.server.epoch]));
+    const forms: readonly (readonly [Visitor, Record<string, string>])[] = [
+      [ann, { target: '2', data: 'changed', cid: 'c2' }],
+      [ann, { target: '2', delete: '1', cid: 'c3' }],
+      [bob, { reply: '2', data: 'an answer', cid: 'c4' }],
+      [bob, { read: '2' }],
+    ];
+    for (const [visitor, form] of forms)
+      expect((await visitor.submits(plain, { ...form, epoch: 'another' })).status).toBe(404);
+    expect(await pageOf(chat)).toMatchObject([{ data: 'one' }, { data: 'two' }]);
+    expect(await htmlOf(bob)).toContain('1 unread message');
+    for (const [visitor, form] of forms)
+      expect((await visitor.submits(plain, { ...form, epoch: chat.server.epoch })).status).toBe(
+        form['reply'] ? 410 : 303, // it was deleted by then
+      );
+  });
+
   it('counts towards the message limit', async () => {
     stopClock();
     const chat = await startChat({ env: { MESSAGE_RATE: '1', MESSAGE_BURST: '1' } });
     const ann = await chat.signIn('Ann');
-    await submit(ann, { data: 'one', cid: 'c1' });
-    const answer = await submit(ann, { data: 'two', cid: 'c2' });
+    await ann.submits(plain, { data: 'one', cid: 'c1' });
+    const answer = await ann.submits(plain, { data: 'two', cid: 'c2' });
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1']);
     expect(await answer.text()).toContain('two</textarea>');
   });
@@ -133,8 +198,8 @@ describe('the plain page', () => {
     const visitor = chat.visitor();
     const answer = await visitor.get(plain);
     expect([answer.status, answer.headers.get('location')]).toEqual([302, signin]);
-    expect((await submit(visitor, { data: 'x', cid: 'c1' })).status).toBe(303);
-    const back = await submit(visitor, { name: 'Ann', next: plain }, { cookie: 'form=1' }, '/signin');
+    expect((await visitor.submits(plain, { data: 'x', cid: 'c1' })).status).toBe(303);
+    const back = await visitor.submits('/signin', { name: 'Ann', next: plain }, { cookie: 'form=1' });
     expect([back.status, back.headers.get('location')]).toEqual([303, plain]);
     const ann = await chat.signIn('Bob');
     for (const path of ['/r/Lobby/plain', '/r/lobby/plain/']) {
@@ -157,6 +222,11 @@ describe('the plain page', () => {
     expect(idsOf(await htmlOf(ann, '?after=70'))).toHaveLength(50);
     expect(idsOf(await htmlOf(ann, '?at=40'))).toContain(40);
     expect((await ann.get(`${plain}?before=x`)).status).toBe(400);
+    for (const after of [120, 999]) {
+      const html = await htmlOf(ann, `?after=${after}`);
+      expect(html).toMatch(/There are no messages here\.[\s\S]*<a href="\?">Newest messages/);
+      expect(idsOf(html)).toEqual([]);
+    }
   });
 
   it('reloads when it is told to, and then has no form that would be emptied', async () => {
@@ -171,11 +241,11 @@ describe('the plain page', () => {
   it('lists rooms with what is unread, opens others, marks as read, and searches', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
-    await submit(bob, { data: 'first', cid: 'b1' });
-    await submit(ann, { data: 'a needle', cid: 'c1' });
+    await bob.submits(plain, { data: 'first', cid: 'b1' });
+    await ann.submits(plain, { data: 'a needle', cid: 'c1' });
     expect(await htmlOf(bob)).toContain('1 unread message');
     const [last = ''] = hiddenFields(await htmlOf(bob), 'read');
-    expect((await submit(bob, { read: last })).status).toBe(303);
+    expect((await bob.submits(plain, { read: last })).status).toBe(303);
     expect(await htmlOf(bob)).not.toContain('unread message');
     const moved = await bob.get(`${plain}?room=Hall`);
     expect([moved.status, moved.headers.get('location')]).toEqual([302, '/r/hall/plain']);
@@ -256,7 +326,7 @@ describe.each([
 ] as const)('the plain page in %s', (tool, args) => {
   it.runIf(hasTool(tool))('can be read', async () => {
     const ann = await (await startChat()).signIn('Ann');
-    await submit(ann, { data: 'hello, 世界', cid: 'c1' });
+    await ann.submits(plain, { data: 'hello, 世界', cid: 'c1' });
     const { stdout } = spawnSync(tool, args, { input: await htmlOf(ann), encoding: 'utf8' });
     for (const text of ['lobby', 'Write a message', 'Send', 'Ann', '#1', 'hello, 世界', 'Edit #1', 'Rooms'])
       expect(stdout).toContain(text);

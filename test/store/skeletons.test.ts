@@ -73,3 +73,29 @@ it('call who is called, spaces or not, and are taken with and without them', asy
   const found = await (await bob.get('/api/people?q=ann+l')).json();
   expect(found).toMatchObject({ people: [{ name: 'Ann Lee' }] });
 });
+
+it('let older mentions be as the older rule found them', async () => {
+  const dataDir = temporaryFolder();
+  const chat = await startChat({ dataDir });
+  const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
+  const room = await bob.enters('lobby');
+  for (const text of ['[@Ann](https://x.example)', '@Ann'])
+    await room.sees({ type: 'chat', cid: room.says(text) });
+  await chat.stop();
+  const db = new Database(databaseFile(dataDir));
+  db.prepare('UPDATE events SET mentions = ? WHERE id = 1').run(JSON.stringify([ann.user]));
+  db.prepare(
+    `INSERT INTO mentions (person, room, id, seq)
+     SELECT (SELECT person FROM people WHERE name = 'Ann'), room, id, seq FROM events WHERE id = 1`,
+  ).run();
+  const finding = (): string | undefined => verify(databaseFile(dataDir), () => {}).finding;
+  expect(finding()).toContain('number 1 does not mention those whom its text mentions');
+  db.exec("UPDATE meta SET value = '4' WHERE key = 'skeletons'");
+  expect(finding()).toBeUndefined();
+  db.close();
+  const again = await startChat({ dataDir });
+  const later = await again.visitor(bob.cookie).enters('lobby');
+  await later.sees({ type: 'chat', cid: later.says('[@Ann](https://x.example)') });
+  await again.stop();
+  expect(finding()).toBeUndefined();
+});

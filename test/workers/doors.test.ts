@@ -42,6 +42,22 @@ describe('a server with workers', () => {
     }, patience);
   });
 
+  it('shows what a plain form did, whichever worker answers next', async () => {
+    const { door, port } = await startWorkers();
+    const { cookie } = await door.signIn('Ann');
+    const [one, two] = [await agentTo(port, 1), await agentTo(port, 2)];
+    for (let n = 1; n <= 20; n++) {
+      const body = { data: `text ${n}`, cid: `c${n}` };
+      const posted = await send(one, port, '/r/lobby/plain', { method: 'POST', cookie, body });
+      const next = String(posted.headers['location']);
+      expect([posted.status, next]).toEqual([
+        303,
+        expect.stringMatching(/^\/r\/lobby\/plain\?position=[\d-]+$/),
+      ]);
+      expect((await send(two, port, next, { cookie })).body).toContain(`text ${n}<`);
+    }
+  });
+
   it('ends the sessions of a person at all workers, and moves their read mark and their name', async () => {
     const { door, port } = await startWorkers();
     const ann = await door.signIn('Ann');

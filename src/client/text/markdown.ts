@@ -7,7 +7,7 @@
  * 2. A link leads to http, https or mailto only, and its text does not look like another address.
  * 3. Time is bounded: nesting is limited, and a paragraph with too many delimiters is plain text.
  */
-import { foldName, mentionAt } from '../../shared/mentions.js';
+import { foldName, labelledLinkAt, mentionAt } from '../../shared/mentions.js';
 import type { ChatEvent, User } from '../../shared/protocol.js';
 import { spacelessScripts } from '../../shared/text.js';
 
@@ -275,7 +275,7 @@ function inlineItemAt(
       return { items: [delimiterAt(text, match, index)], length };
   }
   if (isLabel) return asText; // no links in links
-  if (match === '[') return linkAt(text, index, mentions) ?? asText;
+  if (match.endsWith('[')) return linkAt(text, match, index) ?? asText;
   if (match[0] === '<') return { items: [linkNode(match.slice(1, -1)) ?? match], length };
   if (match[0] === '#') return { items: [{ kind: 'ref', id: Number(match.slice(1)), text: match }], length };
   if (match === '@' || match === '＠') return mentionNodeAt(text, index, mentions) ?? asText;
@@ -306,19 +306,23 @@ function codeSpanAt(text: string, fence: string, index: number): FoundItem | und
   return { items: [{ kind: 'code', text: trimmed.replace(/\n/g, ' ') }], length: 2 * fence.length + end };
 }
 
-/** A label with at most one level of brackets, an address with balanced parentheses, and maybe a title. */
-const linkPattern =
-  /\[((?:\\.|[^\\[\]]|\[[^[\]]*\])*)\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)>?(?:\s+(?:"[^"]*"|'[^']*'|“[^”]*”))?\s*\)/y;
-
-function linkAt(text: string, index: number, mentions: readonly User[]): FoundItem | undefined {
-  linkPattern.lastIndex = index;
-  const [raw = '', label = '', address = ''] = linkPattern.exec(text) ?? [];
-  const href = safeHref(address);
-  if (href === undefined) return undefined;
-  const children = parseInline(label.replace(bidiControlPattern, ''), mentions, true);
+/**
+ * A link with a label. An image is text, and so is a link whose label shows nothing or another address; only the address
+ * leads there. The server finds no mention in any of them.
+ */
+function linkAt(text: string, match: string, index: number): FoundItem | undefined {
+  const labelAt = index + match.length;
+  const link = labelledLinkAt(text, labelAt - 1);
+  if (!link) return undefined;
+  const { label, address } = link;
+  const length = match.length - 1 + link.length;
+  const href = match === '[' ? safeHref(address) : undefined;
+  const children = parseInline(label.replace(bidiControlPattern, ''), [], true);
   const shown = plainText(children);
-  if (!isVisibleText(shown) || isMisleading(shown, href)) return undefined;
-  return { items: [{ kind: 'link', href, children }], length: raw.length };
+  if (href !== undefined && isVisibleText(shown) && !isMisleading(shown, href))
+    return { items: [{ kind: 'link', href, children }], length };
+  const rest = text.slice(labelAt + label.length, index + length);
+  return { items: [match, ...parseInline(label, []), ...parseInline(rest, [])], length };
 }
 
 const bidiControlPattern = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;

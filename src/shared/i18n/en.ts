@@ -62,6 +62,7 @@ export const translations = {
     onThisPage: 'On this page',
     fullPage: 'Page with JavaScript',
     write: 'Write a message',
+    none: 'There are no messages here.',
     newest: 'Newest messages',
     newer: (id: number) => `Newer than #${id}`,
     older: (id: number) => `Older than #${id}`,

@@ -56,6 +56,7 @@ export const translations: Translations = {
     onThisPage: '本页内容',
     fullPage: '使用 JavaScript 的页面',
     write: '写消息',
+    none: '这里没有消息。',
     newest: '最新消息',
     newer: (id) => `#${id} 之后的消息`,
     older: (id) => `#${id} 之前的消息`,
