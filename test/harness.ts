@@ -332,7 +332,7 @@ class Reader {
       if (found.length === count) return found;
       if (!(await this.#news(until - Date.now()))) {
         throw new Error(
-          `saw ${found.length} of ${count} ${JSON.stringify(fields)} in ${JSON.stringify(this.frames.slice(-8))}`,
+          `saw ${found.length} of ${count} ${JSON.stringify(fields)} in ${JSON.stringify(this.frames.slice(-8)).slice(0, 4000)}`,
         );
       }
     }
@@ -463,5 +463,7 @@ export class Socket extends Reader {
 }
 
 function matches(frame: Frame, fields: Frame): boolean {
-  return Object.entries(fields).every(([key, value]) => JSON.stringify(frame[key]) === JSON.stringify(value));
+  return Object.entries(fields).every(([key, value]) =>
+    typeof value === 'object' ? JSON.stringify(frame[key]) === JSON.stringify(value) : frame[key] === value,
+  );
 }

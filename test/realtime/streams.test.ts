@@ -111,7 +111,7 @@ describe.each(formats)('a stream as %s', (format) => {
       slow.response.pause();
       const writer = await ann.enters('lobby');
       for (let n = 1; n <= 1500; n++) writer.says('x'.repeat(3900));
-      await writer.seesAll({ type: 'chat' }, 1500, 30_000);
+      await writer.seesAll({ type: 'chat' }, 1500, 90_000);
       slow.response.resume();
       expect(await slow.closed).toBe(0);
       const ids = slow.frames.flatMap(({ id }) => id ?? []);
@@ -120,7 +120,7 @@ describe.each(formats)('a stream as %s', (format) => {
       const all = [...ids, ...back.frames.flatMap(({ id }) => id ?? [])];
       expect(all).toEqual(Array.from({ length: 1500 }, (_, n) => n + 1));
     },
-    60_000,
+    120_000,
   );
 
   it('is closed with 1012 when the server stops', async () => {
