@@ -85,7 +85,7 @@ describe('a name', () => {
 });
 
 /** Names with the marks of their orthography, and without one of them. */
-const livingOrthographies: readonly (readonly [name: string, other: string])[] = [
+const livingOrthographies: readonly [name: string, other: string][] = [
   ['Nguyễn', 'Nguyên'], // Vietnamese
   ['Hạnh', 'Hanh'],
   ['Ṣọlá', 'Ṣolá'], // Yoruba: a dot, and the line that some write
