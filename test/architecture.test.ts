@@ -41,16 +41,7 @@ const BORDERS: Borders = {
     ],
     cli: [...BOTH, 'connect', 'chat', 'store', 'sequencer', 'server.ts'],
     prove: [...SHARED, 'store', 'cli'],
-    'main.ts': [
-      'config.ts',
-      'store',
-      'sequencer',
-      'tls.ts',
-      'workers',
-      'server.ts',
-      'cli',
-      'prove',
-    ],
+    'main.ts': ['config.ts', 'store', 'sequencer', 'tls.ts', 'workers', 'server.ts', 'cli', 'prove'],
   },
   packages: {
     ws: /^realtime\/|^prove\/clients\.ts$|^cli\/talk\.ts$/, // prove and talk are clients of the server

@@ -2,14 +2,7 @@
  * Commands, their results, and the storage that the rules write to. The node that accepts a command adds times and ids to
  * it, so that every node applies it with the same result.
  */
-import type {
-  ChangeEvent,
-  ChatEvent,
-  PostCommand,
-  Problem,
-  RoomEvent,
-  User,
-} from '../shared/protocol.js';
+import type { ChangeEvent, ChatEvent, PostCommand, Problem, RoomEvent, User } from '../shared/protocol.js';
 
 export type Command =
   | EventCommand

@@ -2,13 +2,7 @@
  * Parsers of client input: room names, texts, cids, emoji, commands. Pure. Other code trusts what they return. Shared by the
  * server and the page.
  */
-import {
-  type ClientCommand,
-  type ErrorCode,
-  LIMITS,
-  type PostCommand,
-  type Problem,
-} from './protocol.js';
+import { type ClientCommand, type ErrorCode, LIMITS, type PostCommand, type Problem } from './protocol.js';
 import { canonicalEmoji, drawsNothing } from './text.js';
 
 /** A value, or why the input is refused. */

@@ -1148,9 +1148,10 @@ const search = {
   'search-drops-hits': {
     fault: 'Leaves out every tenth message that a search or a list of mentions has found.',
     plant: () => {
-      const { load } = MessageLoader.prototype;
-      MessageLoader.prototype.load = function fewer(seqs, position) {
-        return load.call(this, seqs, position).filter((/** @type {SearchHit} */ { id }) => id % 10 !== 0);
+      const { loadPage } = MessageLoader.prototype;
+      MessageLoader.prototype.loadPage = function fewer(seqs, position) {
+        const page = loadPage.call(this, seqs, position);
+        return { ...page, messages: page.messages.filter(({ id }) => id % 10 !== 0) };
       };
       return {};
     },
@@ -1158,9 +1159,11 @@ const search = {
   'hits-without-reactions': {
     fault: 'Shows found messages without their reactions.',
     plant: () => {
-      const { load } = MessageLoader.prototype;
-      MessageLoader.prototype.load = function plain(seqs, position) {
-        return load.call(this, seqs, position).map((/** @type {SearchHit} */ { reactions, ...hit }) => hit);
+      const { loadPage } = MessageLoader.prototype;
+      MessageLoader.prototype.loadPage = function plain(seqs, position) {
+        const page = loadPage.call(this, seqs, position);
+        for (const hit of page.messages) Reflect.deleteProperty(hit, 'reactions');
+        return page;
       };
       return {};
     },

@@ -102,7 +102,7 @@ export class IndexedLog {
     this.#index.follow(Infinity);
     const { seqs, position } = this.answer(q, options);
     return this.store.messages
-      .load(seqs, position)
-      .map(({ room, id }) => (room === 'lobby' ? id : `${room} ${id}`));
+      .loadPage(seqs, position)
+      .messages.map(({ room, id }) => (room === 'lobby' ? id : `${room} ${id}`));
   }
 }
