@@ -115,13 +115,12 @@ describe('the plain page', () => {
     mute.ws.pause(); // never answers our close: draining takes a while
     const closing = chat.server.close();
     const form = { data: 'hello', cid: 'c1' };
-    const refused = await ann.submits(plain, form);
-    const html = await refused.text();
-    expect([refused.status, hiddenFields(html, 'cid')]).toEqual([503, ['c1']]);
-    expect(html).toMatch(/The server is restarting[\s\S]*hello<\/textarea>/);
-    expect((await ann.get(plain)).status).toBe(200);
+    const [refused, page] = await Promise.all([ann.submits(plain, form), ann.get(plain)]);
     mute.ws.terminate();
     await closing;
+    const html = await refused.text();
+    expect([page.status, refused.status, hiddenFields(html, 'cid')]).toEqual([200, 503, ['c1']]);
+    expect(html).toMatch(/The server is restarting[\s\S]*hello<\/textarea>/);
     const again = await startChat({ dataDir });
     for (let times = 0; times < 2; times++)
       expect((await again.visitor(ann.cookie).submits(plain, form)).status).toBe(303);
