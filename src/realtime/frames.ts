@@ -25,9 +25,13 @@ export class Frames {
 
   /** `id`: the number of the frame, to which a reader of an event stream returns. */
   static encode(frame: ServerFrame, id?: number): Frames {
-    const text = Buffer.from(JSON.stringify(frame));
-    const webSocket = Buffer.concat([textHeader(text.length), text]);
-    return new Frames([{ webSocket, json: webSocket.subarray(-text.length), id }]);
+    const text = JSON.stringify(frame);
+    const size = Buffer.byteLength(text);
+    const header = textHeader(size);
+    const webSocket = Buffer.allocUnsafe(header.length + size);
+    webSocket.set(header);
+    webSocket.write(text, header.length);
+    return new Frames([{ webSocket, json: webSocket.subarray(header.length), id }]);
   }
 
   static join(parts: readonly Frames[]): Frames {
