@@ -1,12 +1,5 @@
 /** Signs and verifies the `name` cookie, for HTTP and for upgrades. Contract: docs/protocol.md, "Identity". */
-import {
-  createHmac,
-  createSecretKey,
-  type KeyObject,
-  randomBytes,
-  randomUUID,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
 import Keygrip from 'keygrip';
 import { field, parseJsonObject } from './shared/parse.js';
 import type { User } from './shared/protocol.js';
@@ -187,10 +180,20 @@ export function newId(): string {
   return randomBytes(9).toString('base64url');
 }
 
-/** Returns a salt for the hash of an event's content: a random UUID, which Node makes in a sixth of the time of 16 bytes. */
+/** Returns a salt for the hash of an event's content: 16 random bytes in hex. */
 export function newSalt(): string {
-  return randomUUID().replaceAll('-', '');
+  if (saltPoolAt >= saltPool.length) {
+    saltPool = randomBytes(saltPoolBytes).toString('hex');
+    saltPoolAt = 0;
+  }
+  saltPoolAt += 32;
+  return saltPool.slice(saltPoolAt - 32, saltPoolAt);
 }
+
+/** Made at once, because one call of the generator costs as much as hashing a message. */
+const saltPoolBytes = 16 * 1024;
+let saltPool = '';
+let saltPoolAt = 0;
 
 /** Returns a new signing key: 32 random bytes. */
 export function newKey(): string {

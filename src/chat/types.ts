@@ -22,7 +22,7 @@ interface EventCommandFields {
   readonly user: User;
   /** milliseconds since 1970 */
   readonly at: number;
-  /** 16 bytes in hex, 122 bits of them random, for the hash of the content (docs/protocol.md, "The chain") */
+  /** 16 random bytes in hex, for the hash of the content (docs/protocol.md, "The chain") */
   readonly salt: string;
   readonly cid?: string;
 }
