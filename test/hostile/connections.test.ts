@@ -243,7 +243,7 @@ describe('a room of long messages', () => {
     };
     await Promise.all(Array.from({ length: 32 }, read));
     const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1e6).toBeLessThan(10); // 27 s when a page read 256 events to send 8
+    expect((user + system) / 1e6).toBeLessThan(18); // 5 s on a busy machine; 27 s at rest when a page read 256 events to send 8
   });
 });
 
