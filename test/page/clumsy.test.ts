@@ -170,6 +170,7 @@ describe.runIf(hasChromium)('a double click', { timeout: 60_000 }, () => {
     await page.reload();
     await page.locator('.rooms a', { hasText: 'kitchen' }).dblclick();
     await shows(page, ['1 soup']);
+    expect(await page.locator('dialog[open]').count()).toBe(0); // the list has moved under the second click
     await page.goBack();
     await page.getByRole('heading', { name: 'lobby' }).waitFor();
   });
