@@ -5,8 +5,10 @@
  *    each `reply` gets its own result, in order. No result is visible before that.
  * 3. A command that was never applied is answered too (rejected).
  *
- * In a shared order, rule 3 is weaker: after `storage` the command may still be applied. A repetition with the same cid
- * tells, and is never stored twice.
+ * In a shared order, rule 3 is weaker: after `storage` the command may still be applied, in its place in the order. A
+ * repetition with the same cid tells, and is never stored twice.
+ *
+ * A command that comes after a refusal may be applied, because nobody knows whether its sender has read the refusal.
  */
 import type { Command, Result } from '../chat/types.js';
 

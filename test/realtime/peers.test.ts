@@ -96,14 +96,15 @@ describe('peers', () => {
 
   it('ask for the list of a process that has other people than they know, and only then', async () => {
     const people: User[] = [];
-    const [a, b, c] = [recorded([['lobby', people]]), recorded(), recorded()];
-    const now = performance.now();
+    const all = [recorded([['lobby', people]]), recorded(), recorded()] as const;
+    const [a, b, c] = all;
+    const now = 1000; // whole, because differences of fractions are not exact
     /** Returns what was sent, which all others have got unless it is lost. */
-    const sentBy = async ({ sent, peers }: typeof a, isLost = false): Promise<string[]> => {
+    const sentBy = async (sender: typeof a, isLost = false): Promise<string[]> => {
       await turn();
-      const texts = sent.splice(0);
-      for (const other of isLost ? [] : [a, b, c])
-        if (other.peers !== peers) for (const text of texts) other.peers.receive('sender', text);
+      const texts = sender.sent.splice(0);
+      for (const other of isLost ? [] : all)
+        if (other !== sender) for (const text of texts) other.peers.receive(`${all.indexOf(sender)}`, text);
       return texts.flatMap((text) => (JSON.parse(text) as string[][]).map(([kind]) => String(kind)));
     };
     const joins = (user: User): void => {
@@ -120,7 +121,7 @@ describe('peers', () => {
     a.peers.everySecond(now + 10_000);
     await sentBy(a);
     expect([await sentBy(b), await sentBy(c)]).toEqual([['ask'], ['ask']]);
-    for (const { peers } of [a, b, c]) peers.everySecond(now + 11_000);
+    for (const { peers } of all) peers.everySecond(now + 11_000);
     expect(await sentBy(a)).toEqual(['list']);
     expect(b.log).toEqual(['Ann enters lobby', 'Bob enters lobby']);
     await sentBy(b);
