@@ -1,10 +1,10 @@
 /** A database of which any one page is damaged: what cannot be read is refused, and the server lives. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { databaseFile } from '../../src/store/database.js';
 import Database from '../../src/store/sqlite.js';
-import { startChat, temporaryFolder, type Visitor } from '../harness.js';
+import { eventually, startChat, temporaryFolder, type Visitor } from '../harness.js';
 import { spawnServer } from '../process.js';
 import { agentTo, send, startWorkers } from '../workers/workers.js';
 
@@ -107,7 +107,7 @@ it('does the same with workers: each says that the database is damaged, whoever 
     expect([200, 201, 500, 503, 1011]).toEqual(expect.arrayContaining(answers));
     const isRefusing = answers.some((status) => status >= 500);
     if (isRefusing) refusing++;
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const told = isRefusing ? [503, expect.stringContaining('damaged')] : [200, expect.anything()];
       for (let n = 0; n < 2; n++) expect([page, ...(await readyz(chat.port))]).toEqual([page, ...told]);
     });
@@ -123,7 +123,7 @@ it('ends no worker, and stops the start with the same code and line as without w
     const folder = damage(dataDir, rootPage(dataDir, 'meta'));
     const { exited, errors } = spawnServer({ env: { WORKERS, DATA_DIR: folder } });
     const code = await exited;
-    await vi.waitFor(() => expect(errors()).toContain('is damaged')); // the pipe may end after the process
+    await eventually(() => expect(errors()).toContain('is damaged')); // the pipe may end after the process
     return [code, errors().replaceAll(folder, 'FOLDER')];
   });
   const refused = [78, expect.stringContaining('FOLDER/oneport.db is damaged')];
@@ -140,7 +140,7 @@ it('ends no worker, and stops the start with the same code and line as without w
   server.child.kill('SIGTERM');
   expect(await server.exited).toBe(0);
   expect(server.errors()).not.toContain('a worker ended');
-}, 60_000);
+}, 90_000);
 
 /** The index of the first page of a table. */
 function rootPage(dataDir: string, table: string): number {

@@ -4,7 +4,7 @@ import { readConfig } from '../../src/config.js';
 import { Hub } from '../../src/realtime/hub.js';
 import { refusedResult } from '../../src/sequencer/sequencer.js';
 import type { RoomEvent } from '../../src/shared/protocol.js';
-import { controlClock } from '../harness.js';
+import { stopClock } from '../harness.js';
 import { openSocket } from './sockets.js';
 
 function startHub(after: () => readonly RoomEvent[] = () => [], isRefusing = () => false) {
@@ -120,7 +120,7 @@ describe('the hub', () => {
   });
 
   it('tells nothing of a user of another process who is back within the leave delay', async () => {
-    const clock = controlClock();
+    const clock = stopClock();
     const { hub, enter, hears } = startHub();
     const ann = enter('Ann');
     hears(['join', 'lobby', 'b', 'Bob']);
@@ -149,7 +149,7 @@ describe('the hub', () => {
   });
 
   it('forgets a user of another process some time after they have left', () => {
-    const clock = controlClock();
+    const clock = stopClock();
     const { hub, hears } = startHub();
     hears(['join', 'lobby', 'b', 'Bob'], ['left', 'lobby', 'b', false]);
     hub.everySecond();
