@@ -143,7 +143,7 @@ export function startLogWork(
   return [
     startStoreTimer(store, telemetry, [watchClock(now, logger), logHeadsDaily(store, now, logger)]),
     startRetention({ days, now, log: store.events, submit, logger }),
-    () => sequencer.shared?.end(),
+    () => (sequencer.shared ?? sequencer).end?.(),
   ];
 }
 

@@ -4,13 +4,15 @@
  * and batches get larger, and one fsync serves the whole batch.
  *
  * Visits come after the other commands, and only some in each batch. So a message does not wait until thousands of visits are
- * stored, when as many people come in at once. A visit tells who is where, so nothing is refused or shown because it is late.
+ * stored, when as many people come in at once. Whoever enters waits a moment for others, or for the next command, because a
+ * commit for each few of thousands would take most of the time.
  */
 import type { Command } from '../chat/types.js';
 import { type BatchHandler, type Reply, type Sequencer, stoppingResult } from './sequencer.js';
 
 /** Applying this many takes about 10 ms. A visit of a new user takes as long as several messages. */
 const maxBatch = { commands: 1000, visits: 200 } as const;
+const enterDelayMs = 20;
 
 interface Submission {
   readonly command: Command;
@@ -22,6 +24,7 @@ export class LocalSequencer implements Sequencer {
   readonly #commands: Submission[] = [];
   readonly #visits: Submission[] = [];
   #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #onIdle: (() => void) | undefined;
 
@@ -34,17 +37,24 @@ export class LocalSequencer implements Sequencer {
       reply?.(stoppingResult);
       return;
     }
-    const isVisit = command.kind === 'enter' || command.kind === 'seen';
-    (isVisit ? this.#visits : this.#commands).push({ command, reply });
-    this.#schedule();
+    const isEnter = command.kind === 'enter';
+    (isEnter || command.kind === 'seen' ? this.#visits : this.#commands).push({ command, reply });
+    if (isEnter) this.#timer ??= setTimeout(() => this.#schedule(), enterDelayMs);
+    else this.#schedule();
   }
 
   close(): Promise<void> {
     this.#closed = true;
     if (this.#isIdle) return Promise.resolve();
+    this.#schedule();
     return new Promise((resolve) => {
       this.#onIdle = resolve;
     });
+  }
+
+  end(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
   }
 
   get #isIdle(): boolean {
@@ -59,6 +69,8 @@ export class LocalSequencer implements Sequencer {
 
   readonly #runBatch = (): void => {
     this.#scheduled = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const batch = [
       ...this.#commands.splice(0, maxBatch.commands),
       ...this.#visits.splice(0, maxBatch.visits),

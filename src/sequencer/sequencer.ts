@@ -28,6 +28,8 @@ export interface Sequencer {
   submit(command: Command, reply?: Reply): void;
   /** Rejects new commands. Resolves when all earlier ones are applied, delivered and answered. */
   close(): Promise<void>;
+  /** Applies nothing more. */
+  end?(): void;
   /** Undefined when this process has the order to itself. */
   readonly shared?: SharedOrder;
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Command, Result } from '../../src/chat/types.js';
 import { LocalSequencer } from '../../src/sequencer/local.js';
 
@@ -60,6 +60,25 @@ describe('the local sequencer', () => {
     expect(log[0]).toMatch(/^apply a enter enter/);
     expect(log[2]).toBe('reply after 0');
     expect(entered).toEqual(rooms);
+  });
+
+  it('makes one batch of those who enter within a moment, and of the next command', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { sequencer, log } = recorded();
+    const enter: Command = { kind: 'enter', room: 'r', user: ANN, at: 0 };
+    for (let n = 0; n < 3; n++) {
+      sequencer.submit(enter);
+      await new Promise(setImmediate);
+    }
+    expect(log).toEqual([]);
+    vi.advanceTimersByTime(20);
+    await new Promise(setImmediate);
+    expect(log.splice(0)).toEqual(['apply enter enter enter', 'deliver 3']);
+    sequencer.submit(enter);
+    sequencer.submit(say('a'));
+    await new Promise(setImmediate);
+    expect(log).toEqual(['apply a enter', 'deliver 2']);
   });
 
   it('puts a command that a reply submits into a later batch', async () => {
