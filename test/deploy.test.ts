@@ -209,11 +209,13 @@ for (const proxy of PROXIES) {
         const [ann, bob] = [await door.signIn('Ann'), await door.signIn('Bob')];
         const headers = { 'accept-encoding': 'gzip' };
         const stream = await bob.reads('lobby', { format, headers });
+        const end = format === 'text/event-stream' ? /\}\n\n$/ : /\}\n$/;
         await stream.sees({ type: 'list' });
         for (const [after, data] of ['one', 'two', 'three'].entries()) {
           const poll = bob.get(`/api/rooms/lobby/messages?after=${after}&wait=30`);
           expect((await ann.post('/api/rooms/lobby/messages', { data })).status).toBe(201);
-          await stream.sees({ type: 'chat', data }); // long before the next ping
+          await stream.sees({ type: 'chat', data });
+          expect(stream.raw).toMatch(end); // no ping had to bring it
           const answer = await poll;
           expect(answer.headers.get('content-encoding')).toBe('gzip');
           expect(await answer.json()).toMatchObject({ messages: [{ id: after + 1, data }] });

@@ -111,7 +111,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     const room = await ann.enters('lobby');
     await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await bob.enters('lobby');
-    await room.seesAll({ type: 'join', user: bob.user }, 1, 15_000);
+    await room.seesAll({ type: 'join', user: bob.user }, 1, 30_000);
   });
 
   it('end the sessions of a person everywhere, and move their read mark', async () => {
