@@ -1,11 +1,12 @@
 /** A primary and its workers in this process: what they ask and tell each other. */
 import pino from 'pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Result } from '../../src/chat/types.js';
+import type { Command, Result } from '../../src/chat/types.js';
 import { readConfig } from '../../src/config.js';
 import type { SharedHandler, SharedOrder } from '../../src/sequencer/sequencer.js';
 import type { ToWorker } from '../../src/workers/messages.js';
 import { Primary } from '../../src/workers/primary.js';
+import { connectWorker } from '../arrangement.js';
 import { type Socket, startChat, temporaryFolder } from '../harness.js';
 
 const logger = pino({ level: 'silent' });
@@ -53,6 +54,29 @@ describe('without a limit', () => {
     const asked = received.mock.calls.flatMap(([, json]) => JSON.parse(json) as unknown[][]);
     const kinds = asked.filter(([kind]) => kind === 'ask').map(([, , question]) => question);
     expect(kinds).toEqual([expect.objectContaining({ kind: 'find' })]);
+  });
+});
+
+describe('a worker', () => {
+  it('gets no batch of visits at another worker, and has the same position', async () => {
+    const primary = new Primary(readConfig({ DATA_DIR: temporaryFolder() }), { logger });
+    onTestFinished(() => primary.abort());
+    const start = async (number: number) => {
+      const worker = await connectWorker(primary, number);
+      onTestFinished(() => worker.end());
+      const deliver = vi.fn<(results: readonly Result[]) => void>();
+      const others = { begin() {}, onFlood() {}, onRenewed() {}, onReplaced() {}, receive() {} };
+      worker.attach({ deliver, ...others });
+      const submit = (command: Command) => new Promise<Result>((resolve) => worker.submit(command, resolve));
+      return { worker, deliver, submit };
+    };
+    const [one, two] = [await start(1), await start(2)];
+    const visit = { room: 'lobby', user: { id: 'aaaaaaaaaaaa', name: 'Ann' }, at: 0 } as const;
+    await one.submit({ kind: 'enter', ...visit });
+    expect(two.worker.position).toBe(one.worker.position);
+    await one.submit({ kind: 'message', ...visit, data: 'hi', salt: '00'.repeat(16) });
+    await vi.waitFor(() => expect(two.worker.position).toBe(one.worker.position));
+    expect(two.deliver.mock.calls).toEqual([[[expect.objectContaining({ kind: 'accepted' })]]]);
   });
 });
 
