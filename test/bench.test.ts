@@ -18,5 +18,5 @@ describe.skipIf(!hasTool('cc'))('npm run bench -- million', () => {
     expect(result.get('lost')).toBe('0');
     expect(result.get('message 1')).toContain('the last of 300 has it');
     expect(result.get('/healthz, entering')).not.toContain('failed');
-  }, 60_000);
+  }, 120_000);
 });
