@@ -50,9 +50,12 @@ interface MetricsDeps {
   readonly log?: LogMetrics;
 }
 
+/** The lag of the event loop is never below this. Each check wakes an idle process, and with `WORKERS` there are several. */
+const eventLoopCheckMs = 25;
+
 export function createMetrics({ telemetry, front, log }: MetricsDeps): Registry {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: eventLoopCheckMs });
   for (const name of expensiveMetrics) registry.removeSingleMetric(name);
   const { gauge } = readersOf(registry);
   if (existsSync(fdFolder)) gauge('process_open_fds', 'Number of open file descriptors.', countOpenFiles);

@@ -181,10 +181,10 @@ export const broadcast = {
   }),
 };
 
-/** How the product itself saw its event loop since it was asked last: the longest delay of a 10 ms timer. @param {Stage} stage */
+/** How the product itself saw its event loop since it was asked last: the longest delay of a 25 ms timer. @param {Stage} stage */
 async function loopHeld({ server }) {
   if (server.subject !== 'oneport') return {};
   const text = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
   const longest = /^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1];
-  return longest === undefined ? {} : { heldMs: Math.max(0, Number(longest) * 1000 - 10) };
+  return longest === undefined ? {} : { heldMs: Math.max(0, Number(longest) * 1000 - 25) };
 }
