@@ -89,7 +89,10 @@ function readIfThere(path: string): Buffer {
 
 /** Starts a Redis that keeps everything, unless `settings` say otherwise. It ends with the test. */
 export async function startRedis(
-  settings: readonly string[] = ['--appendonly', 'yes', '--appendfsync', 'always'],
+  settings: readonly string[] = [
+    ...['--appendonly', 'yes', '--appendfsync', 'always'],
+    ...['--stream-node-max-entries', '1'],
+  ],
 ): Promise<TestRedis> {
   const redis = new TestRedis(await freePort(), settings);
   onTestFinished(() => redis.kill());

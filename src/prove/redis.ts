@@ -22,7 +22,10 @@ export class Redis {
   /** Starts it on what it has stored. It keeps all that it was told, also when it is killed. @throws CommandError */
   async start(): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
-    const settings = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
+    const settings = [
+      ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
+      ...['--stream-node-max-entries', '1'],
+    ];
     const place = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
     const child = spawn('redis-server', [...place, ...settings], { stdio: 'ignore', detached: true });
     this.#child = child;

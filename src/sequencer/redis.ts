@@ -253,8 +253,8 @@ export class RedisLink implements StreamLink {
     const setting = async (name: string): Promise<string | undefined> =>
       texts(await within(this.#writer.sendCommand<unknown>(['CONFIG', 'GET', name])))[1];
     try {
-      const [aof, sync, memory, policy] = await Promise.all(
-        ['appendonly', 'appendfsync', 'maxmemory', 'maxmemory-policy'].map(setting),
+      const [aof, sync, memory, policy, entries] = await Promise.all(
+        ['appendonly', 'appendfsync', 'maxmemory', 'maxmemory-policy', 'stream-node-max-entries'].map(setting),
       );
       return [
         ...(aof === 'no' ? ['appendonly is no: a restart of Redis loses messages'] : []),
@@ -263,6 +263,10 @@ export class RedisLink implements StreamLink {
           : []),
         ...(memory !== '0' && policy !== 'noeviction'
           ? [`maxmemory-policy is ${policy}: a full Redis deletes the stream`]
+          : []),
+        // Redis stores the entries of a stream in nodes, and writes a node to its files with what was trimmed from it
+        ...(entries !== '1'
+          ? [`stream-node-max-entries is ${entries}: deleted texts stay for as long as an entry near them`]
           : []),
       ];
     } catch (error) {
