@@ -254,7 +254,9 @@ export class RedisLink implements StreamLink {
       texts(await within(this.#writer.sendCommand<unknown>(['CONFIG', 'GET', name])))[1];
     try {
       const [aof, sync, memory, policy, entries] = await Promise.all(
-        ['appendonly', 'appendfsync', 'maxmemory', 'maxmemory-policy', 'stream-node-max-entries'].map(setting),
+        ['appendonly', 'appendfsync', 'maxmemory', 'maxmemory-policy', 'stream-node-max-entries'].map(
+          setting,
+        ),
       );
       return [
         ...(aof === 'no' ? ['appendonly is no: a restart of Redis loses messages'] : []),
