@@ -267,7 +267,7 @@ export class RedisLink implements StreamLink {
           ? [`maxmemory-policy is ${policy}: a full Redis deletes the stream`]
           : []),
         // Redis stores the entries of a stream in nodes, and writes a node to its files with what was trimmed from it
-        ...(entries !== '1'
+        ...(entries !== undefined && entries !== '1'
           ? [`stream-node-max-entries is ${entries}: deleted texts stay for as long as an entry near them`]
           : []),
       ];
