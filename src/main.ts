@@ -377,7 +377,11 @@ function createLog(level: string): Log {
   const stream = process.stderr.isTTY ? { write: (line: string) => void out.write(prettyLine(line)) } : out;
   const formatters = { level: (label: string) => ({ level: label }) };
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, stream);
+  let isEnding = false;
   const exit = (code: number): void => {
+    if (isEnding) return; // a second signal has already ended what the first one is still doing
+    isEnding = true;
+    out.write = () => true; // once it is closed, it would throw
     const end = (): void => process.exit(code);
     setTimeout(end, flushTimeoutMs);
     out.once('close', end).once('error', end).end();

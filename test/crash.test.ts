@@ -79,14 +79,17 @@ describe('SIGTERM', () => {
 
   it('twice ends at once, with all that was echoed on disk', async () => {
     const env = { DATA_DIR: temporaryFolder() };
-    const server = await startServer({ env });
+    const slowLog =
+      'import fs from "node:fs"; const { fsync } = fs; fs.fsync = (...args) => setTimeout(fsync, 300, ...args)';
+    const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(slowLog)}`; // the first signal ends the log meanwhile
+    const server = await startServer({ env: { ...env, NODE_OPTIONS } });
     const ann = await new Door(server.port).signIn('Ann');
     const mute = await ann.enters('lobby');
     mute.says('last words');
     await mute.sees({ type: 'chat', id: 1 });
     mute.ws.pause();
     server.child.kill('SIGTERM');
-    await expect.poll(server.errors).toContain('"stopping"');
+    await expect.poll(server.errors, { interval: 1 }).toContain('"stopping"');
     server.child.kill('SIGTERM');
     expect(await server.exited).toBe(0);
     const next = await startServer({ env });
