@@ -63,7 +63,7 @@ export class SharedOutbox {
   constructor(deps: OutboxDeps) {
     const { user, room, clock } = deps;
     this.#deps = deps;
-    this.#store = new TabStore(deps, () => this.reload());
+    this.#store = new TabStore(deps, (cid, seq) => this.#onSaved(cid, seq));
     this.outbox = new Outbox(this.#store, { user, room }, clock, this.#stored);
     this.messages = computed(() => this.#view());
     this.#stored.subscribe((messages) => this.#scheduleHeld(messages));
@@ -100,6 +100,16 @@ export class SharedOutbox {
     return [...this.#stored.peek(), ...this.#store.local.peek()].some(
       ({ cid, posting, problem }) => posting.type === 'chat' && !problem && !this.#store.settled.has(cid),
     );
+  }
+
+  /** The store has a message of this tab, maybe late. Reading it may fail, and then it must not stay behind newer ones. */
+  #onSaved(cid: string, seq: number): Promise<void> {
+    const stored = this.#stored.peek();
+    if (stored.some((message) => message.cid === cid && message.seq === unsavedSeq))
+      this.#stored.value = stored
+        .map((message) => (message.cid === cid ? { ...message, seq } : message))
+        .sort((a, b) => a.seq - b.seq);
+    return this.reload();
   }
 
   #view(): readonly PendingMessage[] {
@@ -156,14 +166,14 @@ class TabStore implements OutboxStore {
   /** cids that are in the log or discarded; a slow read must not bring them back */
   readonly settled = new Set<string>();
   readonly #deps: OutboxDeps;
-  readonly #reload: () => Promise<void>;
+  readonly #onSaved: (cid: string, seq: number) => Promise<void>;
   /** the store failed and has not accepted a message since */
   #isFailing = false;
   #writeQueue = Promise.resolve();
 
-  constructor(deps: OutboxDeps, reload: () => Promise<void>) {
+  constructor(deps: OutboxDeps, onSaved: (cid: string, seq: number) => Promise<void>) {
     this.#deps = deps;
-    this.#reload = reload;
+    this.#onSaved = onSaved;
   }
 
   /** Resolves with `unsavedSeq` when the store fails, or takes longer than `storeTimeoutMs`. */
@@ -221,11 +231,12 @@ class TabStore implements OutboxStore {
 
   async #save({ replaces, onSaved, isShown: _, isReleased: __, ...message }: LocalMessage): Promise<void> {
     const { cid } = message;
-    onSaved(await this.#deps.store.add(message, replaces));
+    const seq = await this.#deps.store.add(message, replaces);
+    onSaved(seq);
     this.#isFailing = false;
     this.#update(cid, { isSaved: true });
     this.#deps.onChanged();
-    await this.#reload();
+    await this.#onSaved(cid, seq);
     this.local.value = this.local.peek().filter((other) => other.cid !== cid || !other.isSaved);
   }
 
