@@ -37,8 +37,8 @@ export const hasWorkers = process.env['ARRANGEMENT'] === 'workers';
 /** A folder that is gone when the test is over. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'oneport-test-'));
-  // a process that has just ended may leave its folder non-empty for a moment
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+  // a process that has just ended may still write into it (`maxRetries` would not look for new files)
+  onTestFinished(() => eventually(() => rmSync(folder, { recursive: true, force: true })));
   return folder;
 }
 
