@@ -43,7 +43,7 @@ export interface HubDeps extends Pick<UnreadDeps, 'countUnread'> {
   readonly submit: (command: Command, reply?: Reply) => void;
   /** Submits a message of a socket, in a worker. `address`: the network that it came from. */
   readonly post?: ((command: Command, reply: Reply, address: string | undefined) => void) | undefined;
-  /** This process has disconnected a user who sends far too much. */
+  /** Called after this process has disconnected a user for flooding. */
   readonly onFlood?: ((user: User) => void) | undefined;
   /** Updates the user's last-seen time if it is outdated. */
   readonly onSeen: (user: User) => void;
@@ -138,7 +138,7 @@ export class Hub {
     return user;
   }
 
-  /** Closes the sockets of a user who sends far too much, also through other processes. */
+  /** Closes the sockets of a user whom another process has disconnected for flooding. */
   disconnect(id: string): void {
     this.#users.get(id)?.disconnect();
   }

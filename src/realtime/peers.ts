@@ -1,7 +1,7 @@
 /**
- * The people and typing notices of the other processes of this chat. Each process tells the others who comes into a room and
- * who leaves it. Every 10 s it sends a digest of its people. A process that knows others of it, because a text was lost, late or
- * repeated, asks for the whole list. So the list of 18,000 people, which takes 30 ms to read, is sent only when it is needed.
+ * The people and typing notices of the other processes of this chat. Each process announces joins and departures. Every 10 s
+ * it sends a digest of its people. A text may be lost, late or repeated. A process that computes another digest asks for the
+ * whole list. The list of 18,000 people takes 30 ms to read, so it is sent only when it is needed.
  *
  * A process that is silent for 30 s has nobody. A user of another process counts like one more socket of that user (Presence).
  */

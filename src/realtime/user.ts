@@ -11,8 +11,8 @@ import { UserThrottle } from './throttle.js';
 const maxConnectsPerInterval = 60;
 const connectIntervalMs = 10_000;
 /**
- * How long a user without sockets is remembered, here and in other processes. Invariant: at least `connectIntervalMs` and the
- * leave delay of Presence, which would otherwise take a user who returns for another one.
+ * How long a user without sockets is remembered, here and in other processes. Invariant: at least `connectIntervalMs`, and
+ * longer than the leave delay of Presence. Otherwise a user who returns within that delay would get a second object.
  */
 const forgetAfterMs = 10_000;
 
@@ -133,7 +133,7 @@ export class ConnectedUser {
     return this.throttle.count === 0;
   }
 
-  /** Disconnects a user who sends far too much, and drops what is queued. */
+  /** Disconnects a user for flooding, and drops what is queued. */
   disconnect(): void {
     this.clearQueue();
     for (const connection of this.connections) connection.closeFlood(CLOSE.tooFast);

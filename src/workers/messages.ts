@@ -19,7 +19,7 @@ export type ToPrimary =
   | readonly ['closed', client: ConnectionOwner]
   /** a user's cookie was signed again; the times are those at which the old and the new one expire */
   | readonly ['renewed', user: string, expiredAt: number, expiresAt: number]
-  /** a user who sends far too much was disconnected */
+  /** a user was disconnected for flooding */
   | readonly ['flood', user: string]
   /** why a part of the database cannot be read */
   | readonly ['damage', damage: string]

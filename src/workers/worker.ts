@@ -35,7 +35,7 @@ export interface PrimaryListener extends Pick<SharedHandler, 'deliver' | 'onRepl
   begin(identity: Identity): void;
   /** Another worker has signed the cookie of a user again. The times are those at which the old and the new one expire. */
   onRenewed(user: string, expiredAt: number, expiresAt: number): void;
-  /** Another worker has disconnected a user who sends far too much. */
+  /** Another worker has disconnected a user for flooding. */
   onFlood(user: string): void;
 }
 

@@ -1290,7 +1290,7 @@ const nodes = {
       }),
   },
   'people-of-others-unknown': {
-    fault: 'Does not tell the other nodes who comes and goes.',
+    fault: 'Does not send joins and departures to the other nodes.',
     plant: () => ({ wrapLink: (link) => overriding(link, { publish() {} }) }),
   },
 };
