@@ -365,7 +365,7 @@ class Style {
 
 /** A list of people has at least the user, except while the client polls. */
 const unknownPeople =
-  'Only long polling works from here, so joins and departures are not shown. /rooms shows the number of people.';
+  'Only long polling works from here, and it has no list of people. /rooms shows the number of people.';
 
 const chatHelp = `  TEXT               says it
   /reply N TEXT      replies to message N

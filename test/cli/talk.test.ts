@@ -178,7 +178,7 @@ describe.runIf(hasTool('script') && hasTool('nginx'))('talk that has to poll', (
     });
     await expect.poll(() => seen, { timeout: 15_000 }).toContain('hello');
     child.stdin?.write('/people\r');
-    await expect.poll(() => seen, { timeout: 15_000 }).toContain('so joins and departures are not shown');
+    await expect.poll(() => seen, { timeout: 15_000 }).toContain('it has no list of people');
     child.stdin?.write('/quit\r');
     expect((await ended).code).toBe(0);
   });
