@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import type { Reporter, TestModule } from 'vitest/node';
+import { BaseSequencer, type Reporter, type TestModule, type TestSpecification } from 'vitest/node';
 
 /** The last line: how many passed, failed and were left out. */
 class Closing implements Reporter {
@@ -14,6 +14,17 @@ class Closing implements Reporter {
     process.stdout.write(
       `\n${count('passed')} passed, ${failed} failed, ${count('skipped')} skipped${notRun}\n`,
     );
+  }
+}
+
+/** Files of a minute and more come first, so that none of them runs alone at the end. */
+class LongFirst extends BaseSequencer {
+  static readonly #long = /test\/(a11y|prove|deploy|connect\/proxies|page\/clumsy|browser[\w-]*)\.test\.ts$/;
+
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => LongFirst.#long.test(moduleId);
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }
 }
 
@@ -36,6 +47,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     expect: { poll: { timeout: 15_000 } },
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     reporters: ['default', new Closing()],
   },
 });

@@ -20,9 +20,10 @@ async function faultsOf(page: Page): Promise<string[]> {
   const found = await page.evaluate(async (source) => {
     new Function(source)(); // the page's policy is bypassed for this (bypassCSP)
     const { axe } = globalThis as unknown as {
-      axe: { run: (root: Document, options: object) => Promise<{ violations: Finding[] }> };
+      axe: { run: (root: Node, options: object) => Promise<{ violations: Finding[] }> };
     };
-    return (await axe.run(document, { resultTypes: ['violations'] })).violations;
+    const shown = document.querySelector('dialog[open]') ?? document; // other scenes show what is behind it
+    return (await axe.run(shown, { resultTypes: ['violations'] })).violations;
   }, axe);
   return found.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`),

@@ -147,7 +147,6 @@ describe.concurrent('prove finds the mutant', () => {
   const sample: readonly Sample[] = [
     ['ack-before-commit', 20, ['lost', 'inconsistent', 'duplicated', 'out of order']],
     ['stream-id-off-by-one', 20, ['wrongly rejected']],
-    ['page-ignores-edits', 8, ['diverged']],
     ...(hasTool('cc') ? disk : []),
     ...(hasTool('redis-server') ? shared : []),
   ];
