@@ -13,7 +13,7 @@ import { excerpt } from '../../shared/text.js';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { applyPendingChanges } from '../render/rows.js';
-import { markMilestone } from '../render/scheduler.js';
+import { markMilestone, renderNow } from '../render/scheduler.js';
 import type { ComposerState } from '../room/composer.js';
 import type { RoomSession } from '../room/session.js';
 import { containsShortcodeStart, replaceShortcodes } from '../text/emoji.js';
@@ -215,8 +215,9 @@ export class ComposerController {
     this.#submit(prepared.value);
   }
 
+  /** Renders at once, because the next key may move the focus to what goes away. */
   cancel(): void {
-    this.state.reset();
+    renderNow(() => this.state.reset());
     this.field?.focus();
   }
 
