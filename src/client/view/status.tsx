@@ -135,6 +135,7 @@ function useOnline(): Signal<boolean> {
     };
     addEventListener('online', update);
     addEventListener('offline', update);
+    update(); // it may have changed since the rendering
     return () => {
       removeEventListener('online', update);
       removeEventListener('offline', update);

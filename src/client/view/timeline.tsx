@@ -1,6 +1,6 @@
 /** The room's timeline: stored messages, then pending ones. */
 import { type ReadonlySignal, useComputed, useSignalEffect } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { App } from '../app.js';
 import { t } from '../i18n.js';
 import { type Row, RowBuilder, unreadAfter } from '../render/rows.js';
@@ -75,7 +75,7 @@ function RoomTimeline({ session, app }: { session: RoomSession; app: App }) {
 
 /** Paper has all loaded messages, not only those near the window. */
 function usePrintableRows(list: VirtualList): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const stop = new AbortController();
     const { signal } = stop;
     addEventListener('beforeprint', () => renderNow(() => list.showAll(true)), { signal });
