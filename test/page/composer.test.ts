@@ -99,6 +99,7 @@ describe.runIf(hasChromium)('the composer', { timeout: 60_000 }, () => {
     await page.getByRole('option', { name: 'Bobber' }).waitFor();
     await field(page).press('Enter');
     expect(await field(page).inputValue()).toBe('@Bobby ');
+    await eventually(() => page.getByRole('option').count()).toBe(0);
     await field(page).fill('@b');
     await page.getByRole('option', { name: 'Bobber' }).waitFor();
     await page.getByRole('option', { name: 'Bobby' }).evaluate((option: HTMLElement) => {

@@ -51,8 +51,8 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
       await eventually(() =>
         tab.getByRole('navigation').locator('a', { hasText: 'kitchen' }).textContent(),
       ).toMatch(/2/);
-    const [worker] = context.serviceWorkers();
-    await worker?.evaluate(async () => {
+    const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
+    await worker.evaluate(async () => {
       const { registration } = globalThis as unknown as { registration: ServiceWorkerRegistration };
       const [notification] = await registration.getNotifications();
       const event = Object.assign(new Event('notificationclick'), { notification, waitUntil: () => {} });

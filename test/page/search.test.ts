@@ -56,7 +56,7 @@ describe.runIf(hasChromium)('the search', { timeout: 60_000 }, () => {
       .click();
     await page.keyboard.type(' tea from:bob');
     await box(page).getByText('1 result').waitFor();
-    expect(await box(page).locator('mark').allTextContents()).toEqual(['tea', 'tea']);
+    await eventually(() => box(page).locator('mark').allTextContents()).toEqual(['tea', 'tea']);
   });
 
   it('keeps its results and where they were scrolled to while one of them is looked at', async () => {
