@@ -4,17 +4,23 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, say, shows, useWholeBrowser } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage, posts, says, untilNotifying, untilRead, visitor } from './people.js';
+import {
+  eventually,
+  notifications,
+  openPage,
+  posts,
+  says,
+  untilNotifying,
+  untilRead,
+  visitor,
+} from './people.js';
 
 useWholeBrowser();
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder() } });
 const inList = (page: Page, room: string) => page.locator('.rooms a', { hasText: room }).locator('.badge');
-const notifications = (page: Page) =>
-  page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    return (await registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`);
-  });
+const shown = async (page: Page) => (await notifications(page)).map(({ text }) => text);
+
 async function openWithNotifications(name: string) {
   const server = await start();
   const { context, page } = await openPage(server, name);
@@ -33,7 +39,7 @@ describe.runIf(hasChromium)('a mention', { timeout: 60_000 }, () => {
     await page.getByRole('button', { name: 'Mentions, 1 unread' }).waitFor();
     await eventually(() => inList(page, 'den').textContent()).toContain('@1');
     await eventually(() => page.title()).toBe('(1) lobby · Oneport');
-    await eventually(() => notifications(page)).toEqual(['Dora · den: @Carl come here']);
+    await eventually(() => shown(page)).toEqual(['Dora · den: @Carl come here']);
     await page.locator('.rooms a', { hasText: 'den' }).click();
     await shows(page, ['1 first', '2 @Carl come here']);
     await eventually(() => page.title()).toBe('den · Oneport');
@@ -52,7 +58,7 @@ describe.runIf(hasChromium)('a reply', { timeout: 60_000 }, () => {
     await untilNotifying(page);
     await posts(await visitor(server, 'Dora'), 'kitchen', { data: 'I do', reply: 1 });
     await eventually(() => inList(page, 'kitchen').textContent()).toContain('@1');
-    await eventually(() => notifications(page)).toEqual(['Dora · kitchen: I do']);
+    await eventually(() => shown(page)).toEqual(['Dora · kitchen: I do']);
   });
 
   it('shows the answered message as it is now, and cannot be broken by an edit', async () => {

@@ -4,24 +4,43 @@ import { describe, expect, it } from 'vitest';
 import { hasChromium, shows, useWholeBrowser } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
-import { eventually, openPage, posts, says, untilNotifying, untilRead, visitor } from './people.js';
+import {
+  eventually,
+  notifications,
+  openPage,
+  posts,
+  says,
+  untilNotifying,
+  untilRead,
+  visitor,
+} from './people.js';
 
 useWholeBrowser();
 
-/** Notifications of the service worker, as `title: body`. */
-function shown(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    return (await registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`);
-  });
-}
+const shown = async (page: Page) => (await notifications(page)).map(({ text }) => text);
 
-/** Whether each notification alerts although it replaces another one. */
-function alertsAgain(page: Page): Promise<unknown[]> {
-  return page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.ready;
-    return (await registration.getNotifications()).map((shown) => Reflect.get(shown, 'renotify'));
-  });
+/** Reads notifications in this tab. The returned function waits until another one is about to be shown, and ends it. */
+async function readForLong(page: Page): Promise<() => Promise<void>> {
+  await page.evaluate(
+    () =>
+      new Promise<void>((isReading) => {
+        const reading = () =>
+          new Promise((endReading) => {
+            Object.assign(window, { endReading });
+            isReading();
+          });
+        void navigator.locks.request('oneport.notifications', reading);
+      }),
+  );
+  const waiting = () =>
+    page.evaluate(async () => {
+      const { pending = [] } = await navigator.locks.query();
+      return pending.filter(({ name }) => name === 'oneport.notifications').length;
+    });
+  return async () => {
+    await eventually(waiting).toBeGreaterThan(0);
+    await page.evaluate(() => Reflect.get(window, 'endReading')());
+  };
 }
 
 async function secondTab(context: BrowserContext, origin: string, room: string): Promise<Page> {
@@ -45,7 +64,9 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
     const other = await secondTab(context, server.origin, 'lobby');
     await untilNotifying(page, other);
     await says(bob, 'kitchen', 'nothing for her');
+    const endReading = await readForLong(other);
     await says(bob, 'kitchen', 'where are you, @Ann?');
+    await endReading();
     await eventually(() => shown(page)).toEqual(['Bob · kitchen: where are you, @Ann?']);
     for (const tab of [page, other])
       await eventually(() =>
@@ -76,7 +97,7 @@ describe.runIf(hasChromium)('notifications', { timeout: 60_000 }, () => {
     await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, one']);
     const [id = 0] = await says(bob, 'kitchen', '@Ann, two');
     await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, two']);
-    expect(await alertsAgain(page)).toEqual([true]);
+    expect(await notifications(page)).toMatchObject([{ alertsAgain: true }]);
     await posts(bob, 'kitchen', { type: 'edit', target: id, data: '@Ann, 2' });
     await eventually(() => shown(page)).toEqual(['Bob · kitchen: @Ann, 2']);
     await posts(bob, 'kitchen', { type: 'delete', target: id });

@@ -95,6 +95,23 @@ export async function untilRead(page: Page, room: string, id: number): Promise<v
   ).toBe(id);
 }
 
+/**
+ * Notifications of the service worker. The page's own lock, because Chromium loses a notification that is shown while
+ * others are read.
+ */
+export function notifications(page: Page): Promise<{ text: string; alertsAgain: unknown }[]> {
+  return page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    const shown = await navigator.locks.request('oneport.notifications', () =>
+      registration.getNotifications(),
+    );
+    return shown.map((one) => ({
+      text: `${one.title}: ${one.body}`,
+      alertsAgain: Reflect.get(one, 'renotify'),
+    }));
+  });
+}
+
 /** Waits until one of these tabs is the one that notifies. It becomes that after its first paint. */
 export async function untilNotifying(...tabs: readonly Page[]): Promise<void> {
   const leads = (tab: Page) =>

@@ -240,7 +240,7 @@ export class TabNotifier implements Notifier {
 
   /** One notification for each room: a later one replaces it, and alerts again. */
   show(room: string, message: ShownMessage): void {
-    void this.#showNotification(room, message, { renotify: true });
+    runAlone(() => this.#showNotification(room, message, { renotify: true }));
   }
 
   async #shown(): Promise<readonly Notification[]> {
@@ -255,11 +255,11 @@ export class TabNotifier implements Notifier {
   }
 
   update(room: string, message: ShownMessage): void {
-    void this.#update(room, message).catch(() => {});
+    runAlone(() => this.#update(room, message));
   }
 
   close(isOver: (room: string, id: number) => boolean): void {
-    void this.#close(isOver).catch(() => {});
+    runAlone(() => this.#close(isOver));
   }
 
   async #close(isOver: (room: string, id: number) => boolean): Promise<void> {
@@ -300,6 +300,12 @@ export class TabNotifier implements Notifier {
   #watchLockName(room: string): string {
     return `oneport.watch ${this.#user} ${room}`;
   }
+}
+
+/** One task at a time in all tabs, because Chromium loses a notification that is shown while others are read. */
+function runAlone(task: () => Promise<void>): void {
+  const done = webLocks ? webLocks.request('oneport.notifications', task) : task();
+  void done.catch(() => {});
 }
 
 /** Leadership itself is the whole task. */
