@@ -2,13 +2,16 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, noteHighlights, openBrowser, signInByForm } from '../chromium.js';
-import { temporaryFolder } from '../harness.js';
+import { temporaryFolder, type Visitor } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, openPage, posts, says, texts, visitor } from './people.js';
 
 const start = () => startServer({ env: { DATA_DIR: temporaryFolder(), MESSAGE_RATE: '0' } });
 const row = (page: Page, id: number) => page.locator(`li.message[data-id="${id}"]`);
 const number = (page: Page, id: number) => row(page, id).locator('.meta .number');
+/** Many messages, thirty at a time. */
+const fill = (who: Visitor, count: number) =>
+  Promise.all(Array.from({ length: 30 }, () => says(who, 'lobby', ...texts(count / 30))));
 
 describe.runIf(hasChromium)('the number of a message', { timeout: 60_000 }, () => {
   it('shows on hover and focus, and says why numbers are skipped', async () => {
@@ -84,7 +87,7 @@ describe.runIf(hasChromium)('a link to a number', { timeout: 60_000 }, () => {
 
   it('marks nothing before it as read in a room that was never read', async () => {
     const server = await start();
-    await says(await visitor(server, 'Bob'), 'lobby', ...texts(300));
+    await fill(await visitor(server, 'Bob'), 300);
     await says(await visitor(server, 'Cid'), 'kitchen', 'hi');
     const { page } = await openPage(server, 'Ann', 'kitchen');
     const read = () =>
@@ -108,7 +111,7 @@ describe.runIf(hasChromium)('a link to a number', { timeout: 60_000 }, () => {
 describe.runIf(hasChromium)('the End key', { timeout: 60_000 }, () => {
   it('goes to the latest message, which may have to be loaded', async () => {
     const server = await start();
-    await says(await visitor(server, 'Bob'), 'lobby', ...texts(900));
+    await fill(await visitor(server, 'Bob'), 900);
     const { page } = await openPage(server, 'Ann');
     await page.goto(`${server.origin}/r/lobby#100`);
     await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('data-id'))).toBe('100');
