@@ -12,13 +12,14 @@ import {
   signInByForm,
 } from './chromium.js';
 import { temporaryFolder } from './harness.js';
-import { startServer } from './process.js';
+import { posts, says, texts, visitor } from './page/people.js';
+import { type RunningServer, startServer } from './process.js';
 
 const NO_LIMITS = { MESSAGE_RATE: '0', CONNECTIONS_PER_PERSON: '0', SIGNINS_PER_MINUTE: '0' };
 
-async function open(): Promise<{ origin: string; browser: Browser }> {
-  const { origin } = await startServer({ env: { DATA_DIR: temporaryFolder(), ...NO_LIMITS } });
-  return { origin, browser: await openBrowser() };
+async function open(): Promise<{ server: RunningServer; origin: string; browser: Browser }> {
+  const server = await startServer({ env: { DATA_DIR: temporaryFolder(), ...NO_LIMITS } });
+  return { server, origin: server.origin, browser: await openBrowser() };
 }
 
 async function enter(browser: Browser, origin: string, name: string, width = 1100): Promise<Page> {
@@ -146,7 +147,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
   });
 
   it('are replied to with a card that leads back', async () => {
-    const { origin, browser } = await open();
+    const { server, origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
     await say(ann, 'who brings **cake**?');
     await row(ann, 1).focus();
@@ -156,7 +157,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await row(ann, 2).locator('.reply-card', { hasText: 'who brings cake?' }).waitFor();
     const stored = await ann.evaluate(async () => (await fetch('/api/rooms/lobby/messages')).json());
     expect(stored.messages[1]).toMatchObject({ data: 'me', reply: { id: 1, data: 'who brings **cake**?' } });
-    for (let n = 0; n < 60; n++) await say(ann, `line ${n}`);
+    await says(await visitor(server, 'Bob'), 'lobby', ...texts(60));
     await row(ann, 62).waitFor();
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -20_000);
@@ -237,10 +238,10 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
   });
 
   it('stay at the end, or where they are read, whatever arrives or changes', async () => {
-    const { origin, browser } = await open();
+    const { server, origin, browser } = await open();
     const ann = await enter(browser, origin, 'Ann');
-    const bob = await enter(browser, origin, 'Bob');
-    for (let n = 1; n <= 80; n++) await say(bob, `line ${n}`);
+    const bob = await visitor(server, 'Bob');
+    await says(bob, 'lobby', ...texts(80));
     await row(ann, 80).waitFor();
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -600);
@@ -254,14 +255,8 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
       });
     await untilStill(ann);
     const before = await seen();
-    await bob.evaluate(() =>
-      fetch('/api/rooms/lobby/messages', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ type: 'edit', target: 41, data: 'grown\n'.repeat(8) }),
-      }),
-    );
-    await say(bob, 'one more');
+    await posts(bob, 'lobby', { type: 'edit', target: 41, data: 'grown\n'.repeat(8) });
+    await says(bob, 'lobby', 'one more');
     await ann.locator('.jump-latest', { hasText: '1 new message' }).waitFor();
     expect(await seen()).toEqual(before);
     await ann.locator('.jump-latest').click();

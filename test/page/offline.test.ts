@@ -121,7 +121,7 @@ describe.runIf(hasChromium)('without network', { timeout: 60_000 }, () => {
     const server = await startServer({ env });
     const { page } = await openPage(server, 'Ann');
     await page.locator('.dot.live').waitFor();
-    await page.evaluate(() => navigator.serviceWorker.ready); // it has the dialog
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null); // it has the dialog
     await stop(server);
     await say(page, 'not sent yet');
     await page.locator('li.pending.waiting').waitFor();

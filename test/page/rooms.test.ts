@@ -1,7 +1,7 @@
 /** Many rooms in one page: switching, opening positions, unread counts and read positions. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, messages, say, shows } from '../chromium.js';
+import { drawn, hasChromium, messages, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, onOtherDevice, openPage, posts, says, texts, untilRead, visitor } from './people.js';
@@ -51,6 +51,7 @@ describe.runIf(hasChromium)('rooms', { timeout: 60_000 }, () => {
     await page.goBack();
     await shows(page, ['1 in the lobby', '2 meanwhile']);
     expect(await page.getByRole('textbox', { name: 'Message' }).inputValue()).toBe('half a thought');
+    await drawn(page); // or the message would still be unread
     await page.goForward();
     await shows(page, ['1 in the kitchen']);
     await titled(page, 'kitchen · Oneport');

@@ -95,8 +95,9 @@ export class OfflineCache {
 
   /** The user leaves this browser: nothing is cached any more. */
   async destroy(): Promise<void> {
-    await this.clear();
-    this.#destroyed = true;
+    const cleared = this.clear();
+    this.#destroyed = true; // at once, because what is written during a slow deletion would stay
+    await cleared;
   }
 
   #schedule(key: string, write: () => Promise<unknown>): void {

@@ -1,6 +1,6 @@
 /** The people in the room, who of them is typing, and the card of one. */
-import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
-import { useRef } from 'preact/hooks';
+import { type Signal, useSignal } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { User } from '../../shared/protocol.js';
 import type { App } from '../app.js';
 import { formatList, t } from '../i18n.js';
@@ -94,14 +94,17 @@ interface PersonCardProps {
 /** What is known of a user, and what can be done, in a popover beside their name. */
 export function PersonCard({ app, shown, onChoose }: PersonCardProps) {
   const popover = useRef<HTMLDivElement>(null);
-  useSignalEffect(() => {
+  const opened = useRef<ShownPerson>(undefined);
+  const person = shown.value;
+  useLayoutEffect(() => {
     const element = popover.current;
-    if (!shown.value || !element) return;
+    if (!person || !element) return;
+    opened.current = person;
     element.showPopover();
-    placePopover(element, shown.value.opener, 'start');
+    placePopover(element, person.opener, 'start');
     element.querySelector('button')?.focus();
-  });
-  const user = shown.value?.user;
+  }, [person]); // with its content: an empty card has another size, and nothing to focus
+  const user = person?.user;
   const choose = (act: () => void) => () => {
     popover.current?.hidePopover();
     onChoose?.();
@@ -115,7 +118,8 @@ export function PersonCard({ app, shown, onChoose }: PersonCardProps) {
       role="dialog"
       aria-label={user?.name}
       onToggle={({ newState }) => {
-        if (newState === 'closed') shown.value = undefined;
+        // The event is asynchronous: the click that closed it may have chosen another person.
+        if (newState === 'closed' && shown.peek() === opened.current) shown.value = undefined;
       }}
     >
       {user && <CardContent app={app} user={user} choose={choose} />}
