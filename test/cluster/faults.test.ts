@@ -42,7 +42,7 @@ async function post(node: Chat, author: Visitor, data: string): Promise<number> 
 
 /** Posts until it is stored, as the page does. */
 async function postUntilStored(node: Chat, author: Visitor, data: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (const end = Date.now() + 30_000; Date.now() < end; ) {
     if ((await post(node, author, data)) < 300) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

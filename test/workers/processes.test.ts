@@ -42,18 +42,21 @@ describe('kill -9', () => {
     const { id } = await here.sees({ type: 'chat', data: 'one' });
     const { epoch } = await here.sees({ type: 'hello' });
     const killed = pidOf(server, 1);
+    const killedAt = performance.now();
     process.kill(killed, 'SIGKILL');
     expect(await here.closed).toBe(1006);
     there.says('two');
     await there.sees({ type: 'chat', data: 'two' });
     const back = await ann.enters('lobby', { query: `?after=${String(id)}&epoch=${String(epoch)}` });
     expect(await back.sees({ type: 'hello' })).toMatchObject({ complete: true, last: 2 });
+    const awayMs = performance.now() - killedAt;
     await back.sees({ type: 'chat', data: 'two', id: 2 });
     await vi.waitFor(() => expect(pidOf(server, 1)).not.toBe(killed), patience);
     const third = await entersAt(ann, 1, 'lobby'); // the new one
     there.says('three');
     await third.sees({ type: 'chat', data: 'three', id: 3 });
-    expect(there.frames.filter(({ type }) => type === 'left')).toEqual([]);
+    // nobody is told of those who are back within five seconds, and a busy machine may need more
+    if (awayMs < 3000) expect(there.frames.filter(({ type }) => type === 'left')).toEqual([]);
   });
 
   it('of the primary: no worker answers any more, and the next server has all that was acknowledged', async () => {
