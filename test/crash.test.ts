@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Door, startChat, stopWallClock, temporaryFolder, type Visitor } from './harness.js';
-import { spawnServer, startServer } from './process.js';
+import { freePort, spawnServer, startServer } from './process.js';
 
 /** Until `check` holds; it is asked again every few milliseconds. */
 async function until(check: () => Promise<boolean>): Promise<void> {
@@ -122,7 +122,8 @@ describe.runIf(isRoot)('a full disk', () => {
       onTestFinished(() => {
         execFileSync('umount', ['-l', dataDir]);
       });
-      const server = await startServer({ env: { DATA_DIR: dataDir, MESSAGE_RATE: '0', WORKERS } });
+      const env = { DATA_DIR: dataDir, PORT: String(await freePort()), WORKERS };
+      const server = await startServer({ env });
       const ann = await new Door(server.port).signIn('Ann');
       const room = await ann.enters('lobby');
       const ballast = join(dataDir, 'ballast');

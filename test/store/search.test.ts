@@ -106,15 +106,14 @@ describe('search', () => {
     fill(folder, 60_000, (n) => (n % 2 === 0 ? 'odd one out' : 'even one out'));
     const store = openStore(folder);
     await findAll(store, 'pearl');
-    const shares: number[] = [];
-    for (let round = 0; round < 5; round++) {
+    // in one of several tries, because other processes add to the share
+    await eventually(async () => {
       const from = performance.eventLoopUtilization();
       for (let n = 0; n < 10; n++) await find(store, '"one out" odd even');
       const { active, idle } = performance.eventLoopUtilization(from);
       expect(active + idle).toBeGreaterThan(10);
-      shares.push(active / (active + idle));
-    }
-    expect(Math.min(...shares)).toBeLessThan(0.3); // other processes can only add to it
+      expect(active / (active + idle)).toBeLessThan(0.3);
+    });
   });
 
   it('ends in the middle of its work, with all files closed', { timeout: 60_000 }, async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { oneport } from '../cli/commands.js';
 import { Door, hasTool, type Socket, temporaryFolder, Visitor } from '../harness.js';
-import { freePort, spawnServer } from '../process.js';
+import { spawnServer } from '../process.js';
 import {
   agentTo,
   entersAt,
@@ -60,7 +60,7 @@ describe('kill -9', () => {
   });
 
   it('of the primary: no worker answers any more, and the next server has all that was acknowledged', async () => {
-    const server = await startWorkers({ PORT: String(await freePort()) });
+    const server = await startWorkers();
     const ann = await server.door.signIn('Ann');
     const rooms = [await entersAt(ann, 1, 'lobby'), await entersAt(ann, 2, 'lobby')];
     for (let n = 1; n <= 20; n++) rooms[n % 2]?.says(`m${n}`, `c${n}`);
@@ -78,7 +78,7 @@ describe('kill -9', () => {
 
 describe('SIGTERM', () => {
   it('echoes what was said, says 1012 to all, and ends all processes with 0', async () => {
-    const server = await startWorkers({ PORT: String(await freePort()) });
+    const server = await startWorkers();
     const ann = await server.door.signIn('Ann');
     const rooms = [await entersAt(ann, 1, 'lobby'), await entersAt(ann, 2, 'lobby')];
     for (let n = 0; n < 30; n++) rooms[0]?.says(`m${n}`);
