@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Door, startChat, temporaryFolder, type Visitor } from './harness.js';
-import { spawnServer, startServer } from './process.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Door, startChat, stopWallClock, temporaryFolder, type Visitor } from './harness.js';
+import { freePort, spawnServer, startServer } from './process.js';
 
 /** Until `check` holds; it is asked again every few milliseconds. */
 async function until(check: () => Promise<boolean>): Promise<void> {
@@ -67,13 +67,12 @@ describe('SIGTERM', () => {
     const ann = await chat.signIn('Ann');
     const mute = await ann.enters('lobby');
     mute.ws.pause(); // never answers our close: draining takes until the clock goes on
-    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
-    onTestFinished(() => clock.mockRestore());
+    const goOn = stopWallClock();
     const closed = chat.server.close(); // as on SIGTERM
     expect((await ann.get('/readyz')).status).toBe(503);
     expect(await ann.knocks('/ws/lobby').closed).toBe(503);
     expect((await ann.post('/api/rooms/lobby/messages', { data: 'too late' })).status).toBe(503);
-    clock.mockRestore();
+    goOn();
     await closed;
   });
 
@@ -123,7 +122,8 @@ describe.runIf(isRoot)('a full disk', () => {
       onTestFinished(() => {
         execFileSync('umount', ['-l', dataDir]);
       });
-      const server = await startServer({ env: { DATA_DIR: dataDir, MESSAGE_RATE: '0', WORKERS } });
+      const env = { DATA_DIR: dataDir, PORT: String(await freePort()), WORKERS };
+      const server = await startServer({ env });
       const ann = await new Door(server.port).signIn('Ann');
       const room = await ann.enters('lobby');
       const ballast = join(dataDir, 'ballast');

@@ -84,6 +84,16 @@ export function stopClock(): (ms: number) => void {
   };
 }
 
+/**
+ * Stops `Date.now` of a server in this process, so that a shutdown waits for a client that does not answer however slow the
+ * machine is; returns what lets it go on.
+ */
+export function stopWallClock(): () => void {
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
+  onTestFinished(() => clock.mockRestore());
+  return () => clock.mockRestore();
+}
+
 /** CPU milliseconds of this process for some work: a machine that is busy with other work does not add to them. */
 export function cpuMs(work: () => unknown): number {
   const from = process.cpuUsage();

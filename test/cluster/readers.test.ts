@@ -1,8 +1,16 @@
 /** Readers over HTTP at several processes of one chat: they resume, wait and are present as with one. */
 import { cpSync } from 'node:fs';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { oneport } from '../cli/commands.js';
-import { type Chat, type Frame, hasTool, startChat, temporaryFolder, type Visitor } from '../harness.js';
+import {
+  type Chat,
+  type Frame,
+  hasTool,
+  startChat,
+  stopWallClock,
+  temporaryFolder,
+  type Visitor,
+} from '../harness.js';
 import {
   at,
   startNode,
@@ -230,9 +238,8 @@ describe.skipIf(!hasRedis)('a plain form at one of two nodes', () => {
     await says(ann, 'one');
     await untilEqual([a, b]);
     const mute = await ann.enters('lobby');
-    mute.ws.pause(); // never answers our close: draining takes until the clock goes on
-    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
-    onTestFinished(() => clock.mockRestore());
+    mute.ws.pause(); // never answers our close: draining takes until it is cut
+    stopWallClock();
     const forms = [
       { data: 'two', cid: 'c2' },
       { target: '1', data: 'changed', cid: 'c1' },

@@ -298,7 +298,7 @@ describe('a poll that waits', () => {
     await chat.untilOpen('poll');
     advance(31 * 24 * 3600 * 1000);
     expect((await waiting).status).toBe(401);
-  }, 20_000);
+  });
 
   it('is one of at most as many as a user may have connections, and delays nobody', async () => {
     const chat = await startChat({ env: { CONNECTIONS_PER_PERSON: '10' } });

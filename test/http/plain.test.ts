@@ -2,7 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { hasChromium, openBrowser } from '../chromium.js';
-import { type Chat, hasTool, startChat, stopClock, temporaryFolder, type Visitor } from '../harness.js';
+import {
+  type Chat,
+  hasTool,
+  startChat,
+  stopClock,
+  stopWallClock,
+  temporaryFolder,
+  type Visitor,
+} from '../harness.js';
 
 const plain = '/r/lobby/plain';
 
@@ -112,7 +120,8 @@ describe('the plain page', () => {
     const chat = await startChat({ dataDir });
     const ann = await chat.signIn('Ann');
     const mute = await ann.enters('lobby');
-    mute.ws.pause(); // never answers our close: draining takes a while
+    mute.ws.pause(); // never answers our close: draining takes until it is cut
+    stopWallClock();
     const closing = chat.server.close();
     const form = { data: 'hello', cid: 'c1' };
     const [refused, page] = await Promise.all([ann.submits(plain, form), ann.get(plain)]);

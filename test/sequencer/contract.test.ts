@@ -289,7 +289,7 @@ describe('an order whose stream does not answer', () => {
     clock(5001);
     send('a2');
     send('b1', bob);
-    await until(() => answers.length >= 5);
+    await until(() => answers.length >= 6);
     const sent = [1, 2, 3, 4].map((n) => `sent ${n}`);
     expect(answers).toEqual([...sent, 'a1', 'a2'].map((data) => `${data} rejected`));
     stream.isKeeping = false;

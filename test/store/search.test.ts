@@ -7,7 +7,7 @@ import type { Command } from '../../src/chat/types.js';
 import type { SearchPage } from '../../src/shared/protocol.js';
 import { searchFile } from '../../src/store/search-index.js';
 import { Store } from '../../src/store/store.js';
-import { Door, eventually, temporaryFolder } from '../harness.js';
+import { Door, eventually, patienceMs, temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { ANN } from './indexed-log.js';
 
@@ -59,7 +59,13 @@ async function startIndexing(store: Store, count: number): Promise<void> {
       Array.from({ length: 5000 }, (_, n) => `message number ${from + n}`),
     );
   store.tick();
-  await eventually(() => expect(store.search.backlog).toBeGreaterThan(0));
+  // without the event loop: the thread would be done if this one came back a second later
+  for (const end = Date.now() + patienceMs; store.search.backlog === 0 && Date.now() < end; ) pause(5);
+  expect(store.search.backlog).toBeGreaterThan(0);
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, ms);
 }
 
 /** A log with a rare word at its begin and at its end. */
@@ -100,15 +106,14 @@ describe('search', () => {
     fill(folder, 60_000, (n) => (n % 2 === 0 ? 'odd one out' : 'even one out'));
     const store = openStore(folder);
     await findAll(store, 'pearl');
-    const shares: number[] = [];
-    for (let round = 0; round < 5; round++) {
+    // in one of several tries, because other processes add to the share
+    await eventually(async () => {
       const from = performance.eventLoopUtilization();
       for (let n = 0; n < 10; n++) await find(store, '"one out" odd even');
       const { active, idle } = performance.eventLoopUtilization(from);
       expect(active + idle).toBeGreaterThan(10);
-      shares.push(active / (active + idle));
-    }
-    expect(Math.min(...shares)).toBeLessThan(0.3); // other processes can only add to it
+      expect(active / (active + idle)).toBeLessThan(0.3);
+    });
   });
 
   it('ends in the middle of its work, with all files closed', { timeout: 60_000 }, async () => {

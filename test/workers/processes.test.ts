@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { oneport } from '../cli/commands.js';
 import { Door, hasTool, type Socket, temporaryFolder, Visitor } from '../harness.js';
-import { freePort, spawnServer } from '../process.js';
+import { spawnServer } from '../process.js';
 import {
   agentTo,
   entersAt,
@@ -42,22 +42,25 @@ describe('kill -9', () => {
     const { id } = await here.sees({ type: 'chat', data: 'one' });
     const { epoch } = await here.sees({ type: 'hello' });
     const killed = pidOf(server, 1);
+    const killedAt = performance.now();
     process.kill(killed, 'SIGKILL');
     expect(await here.closed).toBe(1006);
     there.says('two');
     await there.sees({ type: 'chat', data: 'two' });
     const back = await ann.enters('lobby', { query: `?after=${String(id)}&epoch=${String(epoch)}` });
     expect(await back.sees({ type: 'hello' })).toMatchObject({ complete: true, last: 2 });
+    const awayMs = performance.now() - killedAt;
     await back.sees({ type: 'chat', data: 'two', id: 2 });
     await vi.waitFor(() => expect(pidOf(server, 1)).not.toBe(killed), patience);
     const third = await entersAt(ann, 1, 'lobby'); // the new one
     there.says('three');
     await third.sees({ type: 'chat', data: 'three', id: 3 });
-    expect(there.frames.filter(({ type }) => type === 'left')).toEqual([]);
+    // nobody is told of those who are back within five seconds, and a busy machine may need more
+    if (awayMs < 3000) expect(there.frames.filter(({ type }) => type === 'left')).toEqual([]);
   });
 
   it('of the primary: no worker answers any more, and the next server has all that was acknowledged', async () => {
-    const server = await startWorkers({ PORT: String(await freePort()) });
+    const server = await startWorkers();
     const ann = await server.door.signIn('Ann');
     const rooms = [await entersAt(ann, 1, 'lobby'), await entersAt(ann, 2, 'lobby')];
     for (let n = 1; n <= 20; n++) rooms[n % 2]?.says(`m${n}`, `c${n}`);
@@ -75,7 +78,7 @@ describe('kill -9', () => {
 
 describe('SIGTERM', () => {
   it('echoes what was said, says 1012 to all, and ends all processes with 0', async () => {
-    const server = await startWorkers({ PORT: String(await freePort()) });
+    const server = await startWorkers();
     const ann = await server.door.signIn('Ann');
     const rooms = [await entersAt(ann, 1, 'lobby'), await entersAt(ann, 2, 'lobby')];
     for (let n = 0; n < 30; n++) rooms[0]?.says(`m${n}`);

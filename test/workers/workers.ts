@@ -2,7 +2,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { onTestFinished, vi } from 'vitest';
 import { Door, type EnterOptions, type Env, type Socket, temporaryFolder, type Visitor } from '../harness.js';
-import { type RunningServer, startServer } from '../process.js';
+import { freePort, type RunningServer, startServer } from '../process.js';
 
 interface Answer {
   readonly status: number;
@@ -20,7 +20,8 @@ export const patience = { timeout: 30_000, interval: 20 };
 
 /** Starts a server with two workers, or more, whose pids are known. It is killed when the test is over. */
 export async function startWorkers(env: Env = {}, wrap: readonly string[] = []): Promise<Workers> {
-  const settings = { WORKERS: '2', DATA_DIR: temporaryFolder(), ...env };
+  // a port of PORT=0 is free for others until a worker has started
+  const settings = { WORKERS: '2', PORT: String(await freePort()), DATA_DIR: temporaryFolder(), ...env };
   const server = await startServer({ env: settings, wrap });
   await vi.waitFor(() => {
     if (pidsOf(server).size < Number(settings.WORKERS)) throw new Error('the log names no pids');
