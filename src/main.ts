@@ -25,7 +25,7 @@ const reservedFiles = 256;
 const helpOf = (commands: readonly Command[]) => `oneport: chat on one port
 
   node dist/main.js            run the server (npm start builds it if needed)
-${commands.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(18)}${does}`).join('\n')}
+${commands.map(({ name, args, does }) => `  node dist/main.js ${`${name} ${args}`.padEnd(17)} ${does}`).join('\n')}
   node dist/main.js --help     print this text; with a command, the help of that command
   node dist/main.js --version  print the version
 

@@ -96,11 +96,13 @@ function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
     const room = roomParam(ctx, deps.log);
     const request = pageRequest(ctx);
     await waitForNumber(ctx, room, deps);
-    if (ctx.query['wait'] === undefined) ctx.body = messagesPage(room, request, deps);
-    else if (await waitForEvent(ctx, { session, room, after: request.after }, deps)) {
-      ctx.type = 'json';
-      ctx.body = pages.json(room, request);
-    }
+    const isOtherLog = namesOtherLog(ctx, deps);
+    const isPoll = ctx.query['wait'] !== undefined;
+    if (isPoll && !(await waitForEvent(ctx, { session, room, after: request.after, isOtherLog }, deps)))
+      return;
+    ctx.type = 'json';
+    if (isPoll && !isOtherLog) ctx.body = pages.json(room, request);
+    else ctx.body = messagesPage(room, request, deps, isOtherLog);
   });
   router.get('/rooms/:room/head', (ctx) => {
     requireUser(ctx, deps);
@@ -110,6 +112,12 @@ function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
   router.post('/rooms/:room/messages', async (ctx) => {
     await postEvent(ctx, requireUser(ctx, deps), deps);
   });
+}
+
+/** Whether the numbers of the client belong to another log, so that it must start over. */
+function namesOtherLog(ctx: Koa.Context, { epoch }: LogDeps): boolean {
+  const known = textParam(ctx, 'epoch');
+  return known !== undefined && known !== epoch;
 }
 
 /** Waits for a number that another node has shown the client. @throws HttpError 503 */
@@ -132,6 +140,7 @@ export function messagesPage(
   room: string,
   { after, before, limit }: PageRequest,
   { log, epoch, readAtOnce }: LogDeps,
+  isOtherLog = false,
 ): MessagesPage {
   const [last, found] = readAtOnce(() => {
     const newest = log.last(room);
@@ -141,7 +150,8 @@ export function messagesPage(
   });
   const messages = takeFitting(found, LIMITS.pageBytes);
   if (after === undefined) messages.reverse();
-  return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };
+  const complete = !isOtherLog && isComplete(messages, { after, before, last });
+  return { epoch, last, complete, messages };
 }
 
 /** The newest pages for polls as JSON, because thousands ask for the same one within a second. */

@@ -148,7 +148,7 @@ function allowOrigins({ config }: AppDeps): Koa.Middleware {
       'Access-Control-Allow-Credentials': 'true',
       'Access-Control-Expose-Headers': 'Retry-After, Oneport-Position',
     });
-    if (ctx.method !== 'OPTIONS' || ctx.get('Access-Control-Request-Method') === '') return next();
+    if (ctx.method !== 'OPTIONS') return next();
     ctx.set({
       'Access-Control-Allow-Methods': 'GET, POST, PUT, PATCH, DELETE',
       'Access-Control-Allow-Headers': 'Content-Type, Last-Event-ID, Oneport-Position',

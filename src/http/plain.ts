@@ -157,7 +157,8 @@ function isOfOtherLog(ctx: Koa.Context, { epoch }: LogDeps): boolean {
 
 function commandType(ctx: Koa.Context): 'chat' | 'edit' | 'delete' {
   if (bodyText(ctx, 'target') === '') return 'chat';
-  return bodyText(ctx, 'delete') === '' ? 'edit' : 'delete';
+  const body: unknown = ctx.request.body;
+  return isObject(body) && Object.hasOwn(body, 'delete') ? 'delete' : 'edit'; // a button without a value sends ''
 }
 
 /** Returns 0, which is no number of a message, for a text that is no number. */

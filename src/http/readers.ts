@@ -106,6 +106,8 @@ interface WaitRequest {
   readonly session: Session;
   readonly room: string;
   readonly after: number | undefined;
+  /** Whether `after` is a number of another log: then nothing is waited for. */
+  readonly isOtherLog: boolean;
 }
 
 /**
@@ -114,7 +116,7 @@ interface WaitRequest {
  */
 export async function waitForEvent(
   ctx: Koa.Context,
-  { session, room, after }: WaitRequest,
+  { session, room, after, isOtherLog }: WaitRequest,
   deps: ReaderDeps,
 ): Promise<boolean> {
   const seconds = intParam(ctx, 'wait');
@@ -124,7 +126,7 @@ export async function waitForEvent(
     throw badRequest(`"wait" must be a whole number from 1 to ${maxWaitSeconds}.`);
   const poll = await new Promise<Poll | Refusal>((resolve) => deps.readers.poll(session, room, resolve));
   if (typeof poll === 'string') throw toHttpError(poll);
-  if (poll.last < after || (poll.last > after && !poll.delaysAnswer())) return true;
+  if (isOtherLog || poll.last < after || (poll.last > after && !poll.delaysAnswer())) return true;
   ctx.req.socket.setTimeout(seconds * 1000 + answerTimeoutMs);
   await new Promise<void>((resolve) => {
     const stop = poll.wait(after, seconds * 1000, () => {

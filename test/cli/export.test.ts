@@ -105,6 +105,12 @@ describe('every command', { timeout: 60_000 }, () => {
     expect((await oneport(['--help'], temporaryFolder())).out).toContain(`main.js ${name}`);
   });
 
+  it('has a space between its arguments and what it does in --help', async () => {
+    const { out } = await oneport(['--help'], temporaryFolder());
+    expect(out).toContain(' verify [FILE] [--heads NOTED] | --export EXPORT check ');
+    expect(out).toContain(' export ROOM       print ');
+  });
+
   it('is refused by name when it is unknown', async () => {
     const { code, err } = await oneport(['dance', 'wildly'], temporaryFolder());
     expect(code).toBe(64);

@@ -19,6 +19,12 @@ describe('a page of ALLOWED_ORIGINS', () => {
     }
   });
 
+  it('gets 204 for OPTIONS without a method, too', async () => {
+    const chat = await start();
+    const answer = await fetch(`${chat.origin}/signout`, { method: 'OPTIONS', headers: { origin: ours } });
+    expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, ours]);
+  });
+
   it('can read answers with its cookie, also errors', async () => {
     const chat = await start();
     const ann = await chat.signIn('Ann');

@@ -93,6 +93,14 @@ describe('the plain page', () => {
     ]);
   });
 
+  it('deletes by a button without a value', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    await ann.submits(plain, { data: 'mine', cid: 'c1' });
+    const answer = await ann.submits(plain, { target: '1', delete: '', cid: 'c2' });
+    expect([answer.status, await pageOf(chat)]).toMatchObject([303, [{ deleted: 2 }, { type: 'delete' }]]);
+  });
+
   it('refuses forms of other sites, and mistakes with the form again', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];

@@ -284,6 +284,18 @@ async function polls(visitor: Visitor, after: number, wait: number, room = 'lobb
 }
 
 describe.skipIf(hasWorkers)('a poll', () => {
+  it('is answered at once when its number belongs to another log, so that its client starts over', async () => {
+    const chat = await startChat();
+    const ann = await chat.signIn('Ann');
+    await says(ann, 'one');
+    const path = '/api/rooms/lobby/messages?after=1&epoch=';
+    for (const wait of ['', '&wait=30']) {
+      const page = await (await ann.get(`${path}another${wait}`)).json();
+      expect(page).toMatchObject({ epoch: chat.server.epoch, last: 1, complete: false });
+    }
+    expect(await (await ann.get(path + chat.server.epoch)).json()).toMatchObject({ complete: true });
+  });
+
   it('answers at once when there is something, and else with the next event', async () => {
     const chat = await startChat();
     const [ann, bob] = [await chat.signIn('Ann'), await chat.signIn('Bob')];
