@@ -101,7 +101,10 @@ describe.runIf(hasChromium)('the search', { timeout: 60_000 }, () => {
       { messages: [message], complete: true },
     ];
     const requests = await answering(page, (n) => answers[n - 1] ?? { messages: [], complete: true });
-    const unfinished = box(page).getByText('Nothing found so far').waitFor(); // until the next answer
+    // looks at every frame, because the next answer takes it away
+    const unfinished = page.waitForFunction(() =>
+      document.querySelector('#search-hint')?.textContent?.startsWith('Nothing found so far'),
+    );
     await search(page, 'tea');
     await unfinished;
     await box(page).getByText('1 result').waitFor();
