@@ -245,6 +245,20 @@ describe.runIf(hasChromium)('a menu', { timeout: 60_000 }, () => {
     expect(await field(page).inputValue()).toBe('second');
   });
 
+  it('takes an arrow key that comes before it has the focus', async () => {
+    const { page } = await said('first', 'second');
+    await row(page, 2).hover();
+    const opener = row(page, 2).getByRole('button', { name: 'More actions' });
+    await opener.evaluate((button: HTMLElement) => {
+      button.focus();
+      button.click();
+      button.dispatchEvent(
+        new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true, cancelable: true }),
+      );
+    });
+    await eventually(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Copy text');
+  });
+
   it('closes when its message is deleted on another device', async () => {
     const opened = await said('first', 'second');
     const { page } = opened;

@@ -29,6 +29,7 @@ export function isKeyboardInUse(): boolean {
 function onAnyKey(event: KeyboardEvent): void {
   lastInputWasKey = true;
   closeMenuOnEscape(event);
+  enterOpenMenu(event);
 }
 
 function onAnyPointer(): void {
@@ -85,6 +86,17 @@ function closeMenuOnEscape(event: KeyboardEvent): void {
   event.stopPropagation();
   menu.hidePopover();
   document.querySelector<HTMLElement>(`[popovertarget="${menu.id}"]`)?.focus();
+}
+
+/** The `toggle` event that gives an open menu the focus may come after the next key, which is meant for the menu. */
+function enterOpenMenu(event: KeyboardEvent): void {
+  const menu = isArrow(event.key) && !event.altKey ? openMenu() : undefined;
+  if (menu?.getAttribute('role') !== 'menu' || menu.contains(document.activeElement)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const item = menu.querySelector('button');
+  item?.focus();
+  item?.dispatchEvent(new KeyboardEvent('keydown', { key: event.key, bubbles: true, cancelable: true }));
 }
 
 function openMenu(): HTMLElement | undefined {

@@ -24,7 +24,8 @@ export function PopoverMenu({ id, label, items, opener }: PopoverMenuProps) {
     const at = opener();
     if (newState !== 'open' || !popover.current || !at) return;
     placePopover(popover.current, at);
-    popover.current.querySelector('button')?.focus();
+    const hasFocus = popover.current.contains(document.activeElement); // a key came first (keyboard.ts)
+    if (!hasFocus) popover.current.querySelector('button')?.focus();
   };
   const menuProps = { id, role: 'menu', 'aria-label': label, onToggle, onKeyDown: handleMenuKey } as const;
   return (
