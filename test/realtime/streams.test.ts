@@ -468,6 +468,7 @@ describe('a reader over HTTP', () => {
           if (n % 3 === 0) socket.resetAndDestroy();
           else socket.destroySoon();
         });
+        socket.on('error', () => {});
         socket.on('close', () => resolve());
       });
     const bob = await chat.signIn('Bob');
