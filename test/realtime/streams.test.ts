@@ -163,7 +163,9 @@ describe('an event stream', () => {
     const chat = await startChat();
     const ann = await chat.signIn('Ann');
     await says(ann, 'one');
-    for (const id of ['other/1', `${chat.server.epoch}/7`, `${chat.server.epoch}/99999999999999999999`]) {
+    // a node waits for a number of its epoch (cluster/nodes.test.ts)
+    const ahead = process.env['ARRANGEMENT'] === 'redis' ? [] : ['7', '99999999999999999999'];
+    for (const id of ['other/1', ...ahead.map((number) => `${chat.server.epoch}/${number}`)]) {
       const stream = await ann.reads('lobby', { headers: { 'last-event-id': id } });
       await stream.sees({ id: 1 });
       expect(stream.messages[0]).toMatchObject({
@@ -466,6 +468,7 @@ describe('a reader over HTTP', () => {
           if (n % 3 === 0) socket.resetAndDestroy();
           else socket.destroySoon();
         });
+        socket.on('error', () => {});
         socket.on('close', () => resolve());
       });
     const bob = await chat.signIn('Bob');
