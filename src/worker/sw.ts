@@ -42,7 +42,8 @@ self.addEventListener('fetch', (event) => {
 });
 /** The only page of this version: the new worker need not wait for the old one's pages. */
 self.addEventListener('message', (event) => {
-  if (event.data?.takeOver === VERSION) event.waitUntil(takeOver());
+  if (event.data?.takeOver === VERSION && event.source instanceof Client)
+    event.waitUntil(takeOver(event.source));
   if (event.data?.forget === true) event.waitUntil(deletePage());
 });
 self.addEventListener('notificationclick', (event) => {
@@ -107,10 +108,11 @@ function isOurs(name: string): boolean {
   return name.startsWith(cachePrefix) && !name.slice(cachePrefix.length).includes(' ');
 }
 
-async function takeOver(): Promise<void> {
+/** Replaces the old worker once `page`, which has this version, is the only open page. */
+async function takeOver(page: Client): Promise<void> {
   for (let check = 0; check < maxClientChecks; check++) {
     const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
-    if (pages.length <= 1) return self.skipWaiting();
+    if (pages.every(({ id }) => id === page.id)) return self.skipWaiting();
     await new Promise((resolve) => setTimeout(resolve, clientCheckMs));
   }
 }
