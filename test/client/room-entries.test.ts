@@ -42,6 +42,13 @@ test('lists a room that the user was never in when they are mentioned there', ()
   expect(list()).toEqual(['lobby 0', 'den 0']);
 });
 
+test('shows a message that came before the server knew what was read here', () => {
+  rooms.replaceAll([room('lobby', 1, 0, { unread: 1 })]);
+  rooms.setRead('lobby', 1);
+  rooms.replaceAll([room('lobby', 2, 0, { unread: 2, mentions: 1 })]);
+  expect(list()).toEqual(['lobby 1@1']);
+});
+
 test('tells which rooms got events while it was disconnected', () => {
   rooms.replaceAll([room('lobby', 1, 1), room('den', 1, 1), room('attic', 1, 0, { joined: false })]);
   rooms.follow('lobby');

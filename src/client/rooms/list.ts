@@ -241,17 +241,25 @@ export class RoomEntries {
     else if (!isSameEntry(previous, changed)) this.#rooms.value = rooms.with(index, changed);
   }
 
-  /** A server that has missed a read position counts too much, so the known counts stay. */
+  /**
+   * A server that has missed a read position counts too much: of what was read it counts nothing here, and of later events
+   * at most all.
+   */
   #merge(rooms: readonly RoomSummary[]): readonly RoomSummary[] {
     const known = new Map(this.#rooms.peek().map((entry) => [entry.room, entry]));
     return rooms.map((summary) => {
       const { last = 0, read = 0, unread = 0, mentions = 0 } = known.get(summary.room) ?? {};
-      const isAhead = read > summary.read || summary.room === this.#followed;
+      const isFollowed = summary.room === this.#followed;
+      const later = Math.max(0, summary.last - last);
       return {
         ...summary,
         last: Math.max(last, summary.last),
         read: Math.max(read, summary.read),
-        ...(isAhead && { unread, mentions }),
+        ...(read > summary.read && {
+          unread: Math.min(summary.unread, unread + later),
+          mentions: Math.min(summary.mentions, mentions + later),
+        }),
+        ...(isFollowed && { unread, mentions }),
       };
     });
   }
