@@ -42,6 +42,13 @@ test('lists a room that the user was never in when they are mentioned there', ()
   expect(list()).toEqual(['lobby 0', 'den 0']);
 });
 
+test('keeps the counts of a live frame when an older list arrives after it', () => {
+  rooms.replaceAll([room('lobby', 1, 0)]);
+  rooms.applyFrame({ type: 'room', room: 'lobby', last: 2, unread: 1, mentions: 1 });
+  rooms.replaceAll([room('lobby', 1, 0)]);
+  expect(list()).toEqual(['lobby 1@1']);
+});
+
 test('shows a message that came before the server knew what was read here', () => {
   rooms.replaceAll([room('lobby', 1, 0, { unread: 1 })]);
   rooms.setRead('lobby', 1);

@@ -174,7 +174,7 @@ export class RoomEntries {
 
   /** Shows the cached list. */
   restore(rooms: readonly RoomSummary[]): void {
-    if (!this.#loaded.peek()) this.#rooms.value = this.#merge(rooms);
+    if (!this.#loaded.peek()) this.#rooms.value = this.#merge(rooms, true);
   }
 
   /** Joined rooms that the server does not list, because they are empty, are kept. */
@@ -242,14 +242,14 @@ export class RoomEntries {
   }
 
   /**
-   * A server that has missed a read position counts too much: of what was read it counts nothing here, and of later events
-   * at most all.
+   * A server's list that is older than the last live frame says nothing about counts. A server that has missed a read
+   * position counts too much: nothing of what was read counts here, and of later events at most all.
    */
-  #merge(rooms: readonly RoomSummary[]): readonly RoomSummary[] {
+  #merge(rooms: readonly RoomSummary[], isCached = false): readonly RoomSummary[] {
     const known = new Map(this.#rooms.peek().map((entry) => [entry.room, entry]));
     return rooms.map((summary) => {
       const { last = 0, read = 0, unread = 0, mentions = 0 } = known.get(summary.room) ?? {};
-      const isFollowed = summary.room === this.#followed;
+      const isKnown = summary.room === this.#followed || (!isCached && summary.last < last);
       const later = Math.max(0, summary.last - last);
       return {
         ...summary,
@@ -259,7 +259,7 @@ export class RoomEntries {
           unread: Math.min(summary.unread, unread + later),
           mentions: Math.min(summary.mentions, mentions + later),
         }),
-        ...(isFollowed && { unread, mentions }),
+        ...(isKnown && { unread, mentions }),
       };
     });
   }
