@@ -17,9 +17,10 @@ class Closing implements Reporter {
   }
 }
 
-/** Files of a minute and more come first, so that none of them runs alone at the end. */
+/** Files of half a minute and more come first, so that none of them runs alone at the end. */
 class LongFirst extends BaseSequencer {
-  static readonly #long = /test\/(a11y|prove|deploy|connect\/proxies|page\/clumsy|browser[\w-]*)\.test\.ts$/;
+  static readonly #long =
+    /test\/(a11y|prove|deploy|nginx|connect\/proxies|page\/(clumsy|long-room)|browser[\w-]*)\.test\.ts$/;
 
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification): boolean => LongFirst.#long.test(moduleId);
