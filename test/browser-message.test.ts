@@ -12,7 +12,7 @@ import {
   signInByForm,
 } from './chromium.js';
 import { temporaryFolder } from './harness.js';
-import { posts, says, texts, visitor } from './page/people.js';
+import { eventually, posts, says, texts, visitor } from './page/people.js';
 import { type RunningServer, startServer } from './process.js';
 
 const NO_LIMITS = { MESSAGE_RATE: '0', CONNECTIONS_PER_PERSON: '0', SIGNINS_PER_MINUTE: '0' };
@@ -159,9 +159,13 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     expect(stored.messages[1]).toMatchObject({ data: 'me', reply: { id: 1, data: 'who brings **cake**?' } });
     await says(await visitor(server, 'Bob'), 'lobby', ...texts(60));
     await row(ann, 62).waitFor();
+    await untilStill(ann); // the list follows the new messages until then
     await ann.locator('.log').hover();
-    await ann.mouse.wheel(0, -20_000);
     const highlights = await noteHighlights(ann);
+    await eventually(async () => {
+      await ann.mouse.wheel(0, -20_000); // at its end, earlier rows are drawn above
+      return row(ann, 2).count();
+    }).toBe(1);
     await row(ann, 2).locator('.reply-card').click();
     await expect.poll(highlights).toContain(1);
     expect(await focused(ann)).toBe('1');
@@ -243,6 +247,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     const bob = await visitor(server, 'Bob');
     await says(bob, 'lobby', ...texts(80));
     await row(ann, 80).waitFor();
+    await untilStill(ann);
     await ann.locator('.log').hover();
     await ann.mouse.wheel(0, -600);
     await ann.locator('.jump-latest').waitFor();
