@@ -102,7 +102,10 @@ function messageRoutes(router: Router, deps: MessageDeps & ReaderDeps): void {
       return;
     ctx.type = 'json';
     if (isPoll && !isOtherLog) ctx.body = pages.json(room, request);
-    else ctx.body = messagesPage(room, request, deps, isOtherLog);
+    else {
+      const page = messagesPage(room, request, deps);
+      ctx.body = isOtherLog ? { ...page, complete: false } : page;
+    }
   });
   router.get('/rooms/:room/head', (ctx) => {
     requireUser(ctx, deps);
@@ -140,7 +143,6 @@ export function messagesPage(
   room: string,
   { after, before, limit }: PageRequest,
   { log, epoch, readAtOnce }: LogDeps,
-  isOtherLog = false,
 ): MessagesPage {
   const [last, found] = readAtOnce(() => {
     const newest = log.last(room);
@@ -150,8 +152,7 @@ export function messagesPage(
   });
   const messages = takeFitting(found, LIMITS.pageBytes);
   if (after === undefined) messages.reverse();
-  const complete = !isOtherLog && isComplete(messages, { after, before, last });
-  return { epoch, last, complete, messages };
+  return { epoch, last, complete: isComplete(messages, { after, before, last }), messages };
 }
 
 /** The newest pages for polls as JSON, because thousands ask for the same one within a second. */
