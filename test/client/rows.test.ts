@@ -26,7 +26,7 @@ function shown(events: readonly LogEvent[], more: Partial<RowsInput> = {}): Rows
 function shape(what: RowsInput): readonly string[] {
   return new RowBuilder().build(what).map((row) => {
     if (row.kind === 'message') return `${row.event.id}${row.startsGroup ? '*' : ''}`;
-    return row.kind === 'pending' ? row.data : row.kind;
+    return row.kind === 'pending' ? `${row.data}${row.startsGroup ? '*' : ''}` : row.kind;
   });
 }
 
@@ -76,8 +76,23 @@ test('shows no divider for own messages, nor in a window that begins later', () 
 
 test('puts pending messages last, only at the end of the log', () => {
   const letters = [asked('a', { type: 'chat', data: 'soon' })];
-  expect(shape(shown([said(1, 'bob')], { pending: letters }))).toEqual(['day', '1*', 'soon']);
+  expect(shape(shown([said(1, 'bob')], { pending: letters }))).toEqual(['day', '1*', 'soon*']);
   expect(shape(shown([said(1, 'bob')], { pending: letters, atEnd: false }))).toEqual(['day', '1*']);
+});
+
+test('groups pending messages as they will be stored', () => {
+  const me = { id: 'ann', name: 'ann' };
+  const tomorrow = NOON + 24 * 60 * MINUTE;
+  const after = (events: readonly LogEvent[], at: number, more: Partial<RowsInput> = { me }) => {
+    const pending = ['a', 'b'].map((data) => asked(data, { type: 'chat', data }, { at }));
+    return shape(shown(events, { pending, ...more })).join(' ');
+  };
+  expect(after([said(1, 'ann')], NOON)).toBe('day 1* a b');
+  expect(after([said(1, 'bob')], NOON)).toBe('day 1* a* b');
+  expect(after([], NOON)).toBe('day a* b');
+  expect(after([said(1, 'ann')], tomorrow)).toBe('day 1* day a* b');
+  expect(after([said(1, 'ann', tomorrow)], NOON)).toBe('day 1* a b'); // written offline a day ago
+  expect(after([said(1, 'bob')], NOON, { me: undefined })).toBe('day 1* a b');
 });
 
 test('applies a waiting change, and only mentions a rejected one', () => {

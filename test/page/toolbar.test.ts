@@ -183,3 +183,34 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     await shown(page, []);
   });
 });
+
+/** Every row's height, so that one sees which row moves those around it. */
+const heights = (page: Page) =>
+  page.locator('.messages > li').evaluateAll((rows) => rows.map((one) => one.getBoundingClientRect().height));
+
+describe.runIf(hasChromium)('the answer of the server', { timeout: 60_000 }, () => {
+  it.each([
+    ['a desktop', {}],
+    ['a phone', TOUCH],
+  ])('moves no row on %s', async (_, view) => {
+    const stage = await openStage();
+    const page = await enter(stage, view);
+    await page.context().setOffline(true);
+    await page.locator('.dot:not(.live)').waitFor();
+    await row(page, 28).focus();
+    await page.keyboard.press('Enter');
+    await row(page, 28).getByRole('button', { name: 'React with 👍' }).click();
+    await row(page, 28).locator('.chip').waitFor();
+    for (const words of ['first of a group', 'as long as a line of a phone, and longer, '.repeat(9)]) {
+      await page.locator('.composer textarea').fill(words);
+      await page.keyboard.press('Enter');
+    }
+    await page.locator('.pending.waiting').nth(1).waitFor();
+    await page.mouse.move(0, 0);
+    const before = await heights(page);
+    await page.context().setOffline(false);
+    await row(page, 33).waitFor();
+    await expect.poll(() => page.locator('.state').count()).toBe(0);
+    expect(await heights(page)).toEqual(before);
+  });
+});

@@ -26,6 +26,8 @@ export interface PendingRow {
   readonly key: string;
   readonly message: PendingMessage;
   readonly data: string;
+  /** as the stored message will, so that nothing moves when it arrives */
+  readonly startsGroup: boolean;
   /** the message that it replies to, if that is in the window */
   readonly answered: ChatEvent | undefined;
 }
@@ -134,15 +136,32 @@ function groupByTarget(pending: readonly PendingMessage[]): ReadonlyMap<number, 
   return targets;
 }
 
-function pendingRows({ pending, events }: RowsInput): readonly PendingRow[] {
-  return pending.flatMap((message): PendingRow[] => {
+function pendingRows({ pending, events, me }: RowsInput): readonly Row[] {
+  const rows: Row[] = [];
+  let previous: Authored | undefined = events.findLast((event) => event.type === 'chat');
+  for (const message of pending) {
     const { posting, cid } = message;
-    if (posting.type !== 'chat') return [];
+    if (posting.type !== 'chat') continue;
+    const at = Math.max(message.at, previous?.at ?? 0); // it may be older, but comes last
+    const isNewDay = !previous || !isSameDay(previous.at, at);
+    if (isNewDay) rows.push({ kind: 'day', key: `day-${cid}`, at });
+    const authored = me && { user: me, at };
+    const startsGroup =
+      authored !== undefined && (isNewDay || !previous || !continuesGroup(previous, authored));
     const { data, reply } = posting;
     const answered = reply === undefined ? undefined : events[reply - (events[0]?.id ?? 0)];
     const isMessage = answered?.type === 'chat';
-    return [{ kind: 'pending', key: cid, message, data, answered: isMessage ? answered : undefined }];
-  });
+    rows.push({
+      kind: 'pending',
+      key: cid,
+      message,
+      data,
+      startsGroup,
+      answered: isMessage ? answered : undefined,
+    });
+    previous = authored ?? previous;
+  }
+  return rows;
 }
 
 /**
@@ -180,7 +199,11 @@ function reuseRow(previous: Row | undefined, row: Row): Row {
   if (previous?.kind === 'day' && row.kind === 'day') return previous.at === row.at ? previous : row;
   if (previous?.kind === 'new' && row.kind === 'new') return previous;
   if (previous?.kind === 'pending' && row.kind === 'pending')
-    return previous.message === row.message && previous.answered === row.answered ? previous : row;
+    return previous.message === row.message &&
+      previous.answered === row.answered &&
+      previous.startsGroup === row.startsGroup
+      ? previous
+      : row;
   if (previous?.kind !== 'message' || row.kind !== 'message') return row;
   const isSame =
     previous.event === row.event &&
@@ -194,7 +217,9 @@ function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 
-function continuesGroup(previous: ChatEvent, event: ChatEvent): boolean {
+type Authored = Pick<ChatEvent, 'user' | 'at'>;
+
+function continuesGroup(previous: Authored, event: Authored): boolean {
   const { id, name } = previous.user;
   return id === event.user.id && name === event.user.name && event.at - previous.at < groupGapMs;
 }

@@ -147,7 +147,7 @@ interface PendingMessageRowProps {
 
 export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) {
   const { message } = row;
-  const { waiting, saving, unsaved, you } = t.value.message;
+  const { waiting, saving, unsaved } = t.value.message;
   const state = deliveryStateOf(message);
   // Rendered like a stored message.
   const event = useMemo<ChatEvent>(() => {
@@ -157,10 +157,20 @@ export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) 
     return { id: 0, type: 'chat', user, data, at: message.at, ...(reply && { reply }) };
   }, [row]);
   return (
-    <li class={`message pending ${state}`} data-cid={message.cid}>
+    <li
+      class={classNames({
+        message: true,
+        pending: true,
+        mine: true,
+        'group-start': row.startsGroup,
+        [state]: true,
+      })}
+      data-cid={message.cid}
+    >
+      {row.startsGroup && <Avatar user={event.user} />}
       <span class="state">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
       <div class="body">
-        <span class="name visually-hidden">{you}</span>
+        <Author user={event.user} startsGroup={row.startsGroup} context={actions.untabbable} />
         {event.reply && <ReplyCard reply={event.reply} context={actions.untabbable} />}
         <MessageText event={event} context={actions.untabbable} />
         {state === 'rejected' && <RejectionNotice message={message} actions={actions} />}
@@ -187,7 +197,7 @@ function PendingChanges({ pending, actions }: PendingChangesProps) {
     <>
       {held && <button class="pill" type="button" onClick={() => actions.undoDelete(held)} children={undo} />}
       {!held && pending.length > rejected.length && (
-        <span class="waiting-mark" title={waiting}>
+        <span class="state waiting-mark" title={waiting}>
           <ClockIcon />
           <span class="visually-hidden">{waiting}</span>
         </span>
