@@ -85,6 +85,24 @@ export function eventually<T>(ask: () => Promise<T>) {
   return expect.poll(ask, { timeout: 20_000, interval: 50 });
 }
 
+/**
+ * Stops the time of day in the page, so that the time to undo a deletion does not run out however slow the machine is.
+ * Returns the function that lets it go on.
+ */
+export async function stopTimeOfDay(page: Page): Promise<() => Promise<void>> {
+  await page.evaluate(() => {
+    const { now } = Date;
+    const stoppedAt = now();
+    Date.now = () => stoppedAt;
+    Object.assign(globalThis, {
+      goOn: () => {
+        Date.now = now;
+      },
+    });
+  });
+  return () => page.evaluate(() => Reflect.get(globalThis, 'goOn')());
+}
+
 /** Waits until the server has the user's read position, which the page sends some time after it has shown the message. */
 export async function untilRead(page: Page, room: string, id: number): Promise<void> {
   await eventually(() =>
