@@ -34,6 +34,16 @@ describe.runIf(hasChromium)('a one-time link', { timeout: 60_000 }, () => {
   });
 });
 
+/** Runs in the page. `cancelTops`: where the last button of the dialog was, at each change of the page. */
+function noteCancel(): void {
+  const cancelTops = new Set<number>();
+  Object.assign(window, { cancelTops });
+  new MutationObserver(() => {
+    const cancel = [...document.querySelectorAll<HTMLElement>('.sign-out button')].at(-1);
+    if (cancel) cancelTops.add(cancel.offsetTop);
+  }).observe(document.body, { childList: true, subtree: true });
+}
+
 describe.runIf(hasChromium)('signing out', { timeout: 60_000 }, () => {
   it('asks first, with the focus on Cancel', async () => {
     const { page } = await openPage(await start(), 'Ann');
@@ -44,7 +54,7 @@ describe.runIf(hasChromium)('signing out', { timeout: 60_000 }, () => {
     await shows(page, ['1 still here']);
   });
 
-  it('says how many messages are discarded', async () => {
+  it('says how many messages are discarded, and moves no button for it', async () => {
     const { context, page } = await openPage(await start(), 'Ann');
     await page.locator('.dot.live').waitFor();
     await openDialog(page, 'Sign out'); // loads the dialog
@@ -53,8 +63,10 @@ describe.runIf(hasChromium)('signing out', { timeout: 60_000 }, () => {
     await page.locator('.dot:not(.live)').waitFor();
     await say(page, 'never sent');
     await page.locator('.pending').waitFor();
+    await page.evaluate(noteCancel);
     await openDialog(page, 'Sign out');
     await page.getByText('1 unsent message will be discarded.').waitFor();
+    expect(await page.evaluate(() => (Reflect.get(window, 'cancelTops') as Set<number>).size)).toBe(1);
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
     await page.getByText('Couldn’t sign you out').waitFor();
   });

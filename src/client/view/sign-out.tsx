@@ -13,7 +13,7 @@ type State =
 
 export function SignOut({ app, close }: PanelProps) {
   const state = useSignal<State>({ kind: 'asking' });
-  const unsent = useSignal(0);
+  const unsent = useSignal<number | undefined>(undefined);
   useEffect(() => {
     void app.countUnsent().then((count) => {
       unsent.value = count;
@@ -28,6 +28,9 @@ export function SignOut({ app, close }: PanelProps) {
   };
   const { lead, discards, failed } = t.value.signOut;
   const { kind } = state.value;
+  // A line that came later would move the buttons under the pointer.
+  if (unsent.value === undefined)
+    return <p class="status-text" role="status" children={t.value.dialog.loading} />;
   if (state.value.kind === 'link') return <ReturnLink url={state.value.url} name={name} />;
   return (
     <div class="body sign-out">
