@@ -47,7 +47,7 @@ describe.runIf(hasChromium)('the page', { timeout: 60_000 }, () => {
     await page.goto(`${origin}/r/kitchen`);
     await page.getByRole('textbox').fill('ANN');
     await page.getByRole('button').first().click();
-    expect(await page.getByRole('alert').textContent()).toMatch(/is taken/);
+    await page.getByRole('alert').filter({ hasText: 'is taken' }).waitFor();
     await page.getByRole('textbox').fill('Anne');
     await page.getByRole('button').first().click();
     await page.waitForURL(`${origin}/r/kitchen`);

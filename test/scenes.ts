@@ -295,6 +295,7 @@ async function markRooms(page: Page): Promise<void> {
     await page.locator('.rooms li').nth(index).hover();
     await page.locator('.rooms li .tool').nth(index).click();
     await page.locator('.rooms .more button').nth(item).click();
+    await page.locator('.rooms h2').nth(2).waitFor(); // the starred room has moved
   }
   await page.locator('.composer textarea').fill('half a thought');
   await page.locator('.rooms li a').last().click();
