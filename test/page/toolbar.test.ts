@@ -1,7 +1,7 @@
 /** The active message, by mouse, key and touch, in Chromium. */
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium } from '../chromium.js';
+import { drawn, hasChromium } from '../chromium.js';
 import { openStage, type Stage } from '../stage.js';
 
 const TOUCH = { width: 390, height: 600, options: { isMobile: true, hasTouch: true } };
@@ -161,6 +161,7 @@ describe.runIf(hasChromium)('a finger', { timeout: 60_000 }, () => {
     });
     await text(page, 28).dispatchEvent('pointerdown', { pointerType: 'touch', bubbles: true });
     await text(page, 28).dispatchEvent('click', { bubbles: true });
+    await drawn(page);
     expect(await page.evaluate(() => String(getSelection()))).toBe('line 28');
     expect(await inHand(page)).toEqual([]);
     expect(await text(page, 28).evaluate((element) => getComputedStyle(element).userSelect)).toBe('auto');
