@@ -105,6 +105,7 @@ export function createServer(config: Config, dependencies: Dependencies): Server
     state.drain(); // keeps listening, to answer 503
     await sequencer.close();
     await closeAllConnections(hub);
+    hub.peers?.bye();
     await sequencer.shared?.flush();
     abort();
   };

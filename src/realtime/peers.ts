@@ -58,6 +58,7 @@ export class Peers<U = ConnectedUser> {
   #digestedAt = Number.NEGATIVE_INFINITY;
   /** Another process needs the list. */
   #isAsked = false;
+  #hasSaidBye = false;
 
   constructor(deps: PeersDeps<U>) {
     this.#deps = deps;
@@ -83,10 +84,11 @@ export class Peers<U = ConnectedUser> {
     this.#isAsked = true;
   }
 
-  /** This process stops. */
+  /** This process stops. It sends nothing more, because the others would count its people again until it is silent for 30 s. */
   bye(): void {
-    this.#notices.push(['bye']);
+    this.#send(['bye']);
     this.#flush();
+    this.#hasSaidBye = true;
   }
 
   /** `now` is performance.now(). */
@@ -170,6 +172,7 @@ export class Peers<U = ConnectedUser> {
 
   /** Sends all notices of one turn together. */
   #send(notice: Notice): void {
+    if (this.#hasSaidBye) return;
     this.#notices.push(notice);
     if (this.#scheduled) return;
     this.#scheduled = true;

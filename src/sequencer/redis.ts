@@ -129,10 +129,13 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
-/** Rejects when Redis does not answer in time, because a frozen Redis keeps its connections open. */
+/**
+ * Rejects when Redis does not answer in time, because a frozen Redis keeps its connections open. A process that stood still
+ * reads first what has come meanwhile.
+ */
 function within<T>(answer: Promise<T>, ms = answerTimeoutMs): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${ms} ms`))), ms);
     answer.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -247,7 +247,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
   }
 
   publish(text: string): void {
-    if (this.#caughtUp) this.#link?.publish(this.#epoch, this.#front, text);
+    this.#link?.publish(this.#epoch, this.#front, text);
   }
 
   submit(command: Command, reply?: Reply): void {
@@ -318,6 +318,7 @@ export class SharedSequencer implements Sequencer, SharedOrder {
       const [never] = await Promise.all([this.#readEntries(link), this.#watch(link)]);
       return never;
     } finally {
+      if (this.#ended) await this.flush(); // what was published last is not written yet
       this.#link = undefined;
       link.destroy();
     }

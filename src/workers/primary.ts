@@ -80,6 +80,7 @@ export class Primary {
       () => timers.forEach(clearInterval),
       () => this.#directory.stop(),
       () => this.#budgets.stop(),
+      () => this.#peers?.bye(),
       ...startLogWork(config, this.#store, this.#sequencer, now, options),
     ];
   }

@@ -1,5 +1,9 @@
 /** Several nodes that share one order by Redis, as their users see them. */
+import pino from 'pino';
 import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.js';
+import type { SharedOrder } from '../../src/sequencer/sequencer.js';
+import { createServer } from '../../src/server.js';
 import { oneport } from '../cli/commands.js';
 import { hasTool, startChat, temporaryFolder } from '../harness.js';
 import { at, readiness, startNode, startRedis, twoNodes, untilEqual, untilReady } from '../redis.js';
@@ -100,8 +104,7 @@ describe.skipIf(!hasRedis)('two nodes', () => {
     await cleo.enters('lobby');
     await room.sees({ type: 'join', user: bob.user });
     await b.stop();
-    // usually after 5 s; a node whose bye is lost has nobody after 30 s of silence
-    await room.seesAll({ type: 'left', user: bob.user }, 1, 40_000);
+    await room.seesAll({ type: 'left', user: bob.user }, 1, 20_000); // after 5 s at rest
     expect(room.frames.filter(({ type }) => type === 'left')).toHaveLength(1);
   });
 
@@ -211,6 +214,24 @@ describe.skipIf(!hasRedis)('a new node', () => {
     expect(a.server.epoch).toBe(single.server.epoch);
     expect((await at(a, ann).post('/api/rooms/lobby/messages', { data: 'two' })).status).toBe(201);
     await untilReady(await startNode(redis), /restore a backup/);
+  });
+});
+
+describe('a node that stops', () => {
+  it('says goodbye before it waits until everything is sent', async () => {
+    const log: string[] = [];
+    const shared: Partial<SharedOrder> = {
+      publish: (text) => log.push(text),
+      flush: async () => void log.push('flush'),
+      end: () => log.push('end'),
+    };
+    const env = { PORT: '0', DATA_DIR: temporaryFolder(), REDIS_URL: 'redis://127.0.0.1:1' };
+    const server = createServer(readConfig(env), {
+      logger: pino({ level: 'silent' }),
+      createSequencer: () => ({ submit() {}, close: async () => {}, shared: shared as SharedOrder }), // all that is used
+    });
+    await server.close();
+    expect(log).toEqual(['[["bye"]]', 'flush', 'end']);
   });
 });
 

@@ -62,6 +62,20 @@ describe('peers', () => {
     ]);
   });
 
+  it('send nothing after goodbye', async () => {
+    const { peers, sent, hears } = recorded([['lobby', [ANN]]]);
+    peers.joined('lobby', ANN);
+    peers.bye();
+    peers.joined('lobby', BOB);
+    hears(['hello']);
+    peers.everySecond(performance.now());
+    peers.bye();
+    await turn();
+    expect(sent.map((text) => JSON.parse(text) as unknown)).toEqual([
+      [['join', 'lobby', 'a', 'Ann'], ['bye']],
+    ]);
+  });
+
   it('keep the people of the others when this process stands still for long', () => {
     const { peers, log, hears } = recorded();
     hears(['join', 'lobby', 'a', 'Ann']);

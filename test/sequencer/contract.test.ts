@@ -1,6 +1,7 @@
 /** The contract of src/sequencer/sequencer.ts, over the order of one process, of a primary with workers, and of Redis. */
+import { spawnSync } from 'node:child_process';
 import pino from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Command, Result } from '../../src/chat/types.js';
 import { readConfig } from '../../src/config.js';
 import { LocalSequencer } from '../../src/sequencer/local.js';
@@ -203,6 +204,19 @@ describe.skipIf(!hasRedis)('the order of Redis', () => {
     expect(side.log.filter((line) => line.startsWith('apply'))).toEqual(['apply a', 'apply b']);
   });
 
+  it('reads an answer that came while the process stood still, although its time is over', async () => {
+    const { url, port } = await startRedis();
+    const link = await openRedis(url);
+    onTestFinished(() => link.destroy());
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const state = link.state();
+    await new Promise((resolve) => setImmediate(resolve)); // it is sent
+    spawnSync('redis-cli', ['-p', String(port), 'PING']); // and answered: Redis answers in order
+    vi.advanceTimersByTime(5000);
+    expect(await state).toMatchObject({ epoch: undefined });
+  });
+
   it('passes texts to the other processes, and not to the sender', async () => {
     const start = await startShared();
     const [a, b] = [recorded(), recorded()];
@@ -215,14 +229,19 @@ describe.skipIf(!hasRedis)('the order of Redis', () => {
   });
 });
 
-/** A stream in memory, which may keep its appends until the test lets them go. */
+/** A stream in memory, which may keep appends and reads until the test lets them go. It publishes in the next turn. */
 class MemoryStream implements StreamLink {
   readonly kept: (() => void)[] = [];
+  readonly published: string[] = [];
+  readonly keptReads: (() => void)[] = [];
   isKeeping = false;
+  isKeepingReads = false;
+  isDestroyed = false;
   readonly #entries: Entry[] = [];
   #epoch: string | undefined;
 
   async state(): Promise<StreamState> {
+    await new Promise((resolve) => setImmediate(resolve));
     return { epoch: this.#epoch, last: this.#last, seq: this.#entries.length, halted: undefined };
   }
 
@@ -231,7 +250,8 @@ class MemoryStream implements StreamLink {
   }
 
   async read(after: string): ReturnType<StreamLink['read']> {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (this.isKeepingReads) await new Promise<void>((resolve) => this.keptReads.push(resolve));
+    else await new Promise((resolve) => setTimeout(resolve, 5));
     const entries = this.#entries.slice(Number(after.split('-')[0]));
     return { entries, through: entries.at(-1)?.id ?? after };
   }
@@ -264,9 +284,49 @@ class MemoryStream implements StreamLink {
   async trim(): Promise<void> {}
   async probe(): Promise<void> {}
   async subscribe(): Promise<void> {}
-  publish(): void {}
-  destroy(): void {}
+
+  publish(_epoch: string, _from: string, text: string): void {
+    setImmediate(() => {
+      if (!this.isDestroyed) this.published.push(text);
+    });
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+  }
 }
+
+describe('a process that shares an order', () => {
+  const start = (stream: MemoryStream): SharedSequencer => {
+    const options = { open: async () => stream, logger: pino({ level: 'silent' }), waitReplicas: 0 };
+    const sequencer = new SharedSequencer(recorded().handler, { ...options, streamHours: 1 });
+    onTestFinished(() => sequencer.end());
+    return sequencer;
+  };
+
+  it('sends what it published last before it leaves, also when a read ends in that moment', async () => {
+    const stream = new MemoryStream();
+    const sequencer = start(stream);
+    await until(() => sequencer.problems.length === 0);
+    stream.isKeepingReads = true;
+    await until(() => stream.keptReads.length === 1);
+    sequencer.publish('bye');
+    sequencer.end();
+    for (const letGo of stream.keptReads) letGo();
+    await until(() => stream.isDestroyed);
+    expect(stream.published).toEqual(['bye']);
+  });
+
+  it('publishes also while it is behind', async () => {
+    const stream = new MemoryStream();
+    stream.isKeepingReads = true;
+    const sequencer = start(stream);
+    await until(() => sequencer.problems.some((problem) => problem.startsWith('catching up')));
+    sequencer.publish('hello');
+    await until(() => stream.published.length > 0);
+    expect(sequencer.problems).toHaveLength(1);
+  });
+});
 
 describe('an order whose stream does not answer', () => {
   it('refuses a command after 5 s, with those of its user that wait behind it, and no others', async () => {

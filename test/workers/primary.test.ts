@@ -82,9 +82,15 @@ describe('a worker', () => {
 });
 
 describe('a primary that is one of several nodes', () => {
-  it('tells the workers of a user which rooms they have entered at another node', () => {
+  /** A primary with an order that the test plays, and what it does with that order. */
+  function start() {
     const handlers: SharedHandler[] = [];
-    const shared: Partial<SharedOrder> = { position: '1-0', problems: [], end: () => {}, publish: () => {} };
+    const log: string[] = [];
+    const shared: Partial<SharedOrder> = {
+      ...{ position: '1-0', problems: [] },
+      publish: (text) => log.push(text),
+      end: () => log.push('end'),
+    };
     const primary = new Primary(readConfig({ DATA_DIR: temporaryFolder() }), {
       logger,
       createSequencer(handler) {
@@ -92,6 +98,17 @@ describe('a primary that is one of several nodes', () => {
         return { submit: () => {}, close: async () => {}, shared: shared as SharedOrder };
       },
     });
+    return { primary, handlers, log };
+  }
+
+  it('says goodbye to the others when it ends at once', () => {
+    const { primary, log } = start();
+    primary.abort();
+    expect(log).toEqual(['[["bye"]]', 'end']);
+  });
+
+  it('tells the workers of a user which rooms they have entered at another node', () => {
+    const { primary, handlers } = start();
     onTestFinished(() => primary.abort());
     const sent: ToWorker[] = [];
     const sender = { send: (messages: readonly ToWorker[]) => void sent.push(...messages) };
