@@ -103,7 +103,7 @@ describe('rangeAround', () => {
       ...messages(1, 9),
       { kind: 'day', key: 'day-10', at: 0 },
       ...messages(10, 20),
-      { kind: 'pending', key: 'c', message: letter, data: '', answered: undefined },
+      { kind: 'pending', key: 'c', message: letter, data: '', startsGroup: false, answered: undefined },
     ];
     expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 20 }))).toEqual(['day', 'pending']);
     expect(drawn(rows, rangeAround(rows, 10, { first: 10, last: 19 }))).toEqual(['day', 19]);
