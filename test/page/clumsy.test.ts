@@ -1,7 +1,7 @@
 /** Hasty, clumsy and hostile users in Chromium: double clicks, keys before the page is ready, steps in the wrong order. */
 import type { BrowserContext, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium, say, shows } from '../chromium.js';
+import { drawn, hasChromium, say, shows } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { type RunningServer, startServer } from '../process.js';
 import {
@@ -267,6 +267,23 @@ describe.runIf(hasChromium)('a menu', { timeout: 60_000 }, () => {
       );
     });
     await eventually(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Copy text');
+  });
+
+  it('is in its place as soon as it shows', async () => {
+    const { page } = await said('first', 'second');
+    await page.evaluate(() =>
+      document.addEventListener('toggle', (event) => event.stopImmediatePropagation(), true),
+    ); // it comes after the first frame
+    await row(page, 2).hover();
+    const opener = row(page, 2).getByRole('button', { name: 'More actions' });
+    await opener.click();
+    const menu = page.getByRole('menu');
+    await menu.waitFor();
+    await drawn(page);
+    const [at, box] = [await opener.boundingBox(), await menu.boundingBox()];
+    if (!at || !box) throw new Error('not to be seen');
+    expect(box.x + box.width).toBeCloseTo(at.x + at.width);
+    expect([at.y + at.height + 6, at.y - 6 - box.height]).toContain(box.y);
   });
 
   it('closes when its message is deleted on another device', async () => {

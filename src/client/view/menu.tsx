@@ -20,16 +20,22 @@ interface PopoverMenuProps {
 
 export function PopoverMenu({ id, label, items, opener }: PopoverMenuProps) {
   const popover = useRef<HTMLDivElement>(null);
-  const onToggle = ({ newState }: { readonly newState: string }) => {
+  const place = () => {
     const at = opener();
-    if (newState !== 'open' || !popover.current || !at) return;
-    placePopover(popover.current, at);
+    if (popover.current && at) placePopover(popover.current, at);
+  };
+  /** `toggle` may come after the first frame that shows the menu. */
+  const onBeforeToggle = ({ newState }: { readonly newState: string }) => {
+    if (newState === 'open') requestAnimationFrame(place);
+  };
+  const onToggle = ({ newState }: { readonly newState: string }) => {
+    if (newState !== 'open' || !popover.current) return;
     const hasFocus = popover.current.contains(document.activeElement); // a key came first (keyboard.ts)
     if (!hasFocus) popover.current.querySelector('button')?.focus();
   };
-  const menuProps = { id, role: 'menu', 'aria-label': label, onToggle, onKeyDown: handleMenuKey } as const;
+  const events = { onBeforeToggle, onToggle, onKeyDown: handleMenuKey };
   return (
-    <div class="more" popover="auto" ref={popover} {...menuProps}>
+    <div class="more" popover="auto" ref={popover} id={id} role="menu" aria-label={label} {...events}>
       {items.map(({ text, act, icon }) => (
         <button
           type="button"
