@@ -1,7 +1,7 @@
 /** Searching on the page, against a real index and against slow ones. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { hasChromium } from '../chromium.js';
+import { drawn, hasChromium } from '../chromium.js';
 import { temporaryFolder } from '../harness.js';
 import { startServer } from '../process.js';
 import { eventually, openPage, says, texts, visitor } from './people.js';
@@ -41,6 +41,34 @@ function notePause(): void {
   Object.assign(window, { pauseMs });
 }
 
+/** Runs in the page: opens the search, and types and deletes a text before it is drawn, but after the first effects. */
+async function typeAndDelete(): Promise<void> {
+  const { requestAnimationFrame, setTimeout } = window;
+  // the effects of earlier renderings come first, or they would take those of the dialog with them
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => setTimeout(resolve))));
+  const frames: (() => void)[] = [];
+  const timers: (() => void)[] = [];
+  Object.assign(window, {
+    requestAnimationFrame: (callback: () => void) => frames.push(callback),
+    setTimeout: (callback: () => void) => timers.push(callback),
+  });
+  const keys = { key: 'F', ctrlKey: true, shiftKey: true, bubbles: true };
+  document.body.dispatchEvent(new KeyboardEvent('keydown', keys));
+  const put = (text: string) => {
+    const field = document.querySelector<HTMLInputElement>('dialog input[type=search]');
+    if (!field) throw new Error('the search is not open');
+    field.value = text;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+  put('tea');
+  // Preact's timer for effects that no frame comes for, and the one that it starts
+  for (let n = 0; n < 2; n++) for (const callback of timers.splice(0)) callback();
+  put('');
+  Object.assign(window, { requestAnimationFrame, setTimeout });
+  for (const callback of frames) requestAnimationFrame(callback);
+  for (const callback of timers) setTimeout(callback);
+}
+
 const scrolled = (page: Page) => page.locator('.results').evaluate((list) => list.scrollTop);
 
 describe.runIf(hasChromium)('the search', { timeout: 60_000 }, () => {
@@ -57,6 +85,18 @@ describe.runIf(hasChromium)('the search', { timeout: 60_000 }, () => {
     await page.keyboard.type(' tea from:bob');
     await box(page).getByText('1 result').waitFor();
     await eventually(() => box(page).locator('mark').allTextContents()).toEqual(['tea', 'tea']);
+  });
+
+  it('says so again when a text was deleted before it was drawn', async () => {
+    const { page } = await openPage(await start(), 'Ann');
+    await page.locator('.dot.live').waitFor();
+    await page.evaluate(typeAndDelete);
+    await drawn(page);
+    expect(
+      await box(page)
+        .getByRole('button', { name: /^has:link/ })
+        .count(),
+    ).toBe(1);
   });
 
   it('keeps its results and where they were scrolled to while one of them is looked at', async () => {

@@ -155,17 +155,21 @@ function statusText(found: Results): string {
   return found.complete ? count : `${count} ${indexing}`;
 }
 
-/** Searches while the user types. Returns a function that loads what is older than a number. */
+/**
+ * Searches while the user types. Returns a function that loads what is older than a number. The effect uses the text that
+ * was rendered, because a later one may be deleted before it is, and then no effect would end its search.
+ */
 function useSearch(app: App): (before: number) => void {
   const request = useRef(new AbortController());
   const room = everywhere.value ? undefined : app.session.value.name;
-  const question = JSON.stringify([query.value.trim(), room]);
+  const text = query.value.trim();
+  const question = JSON.stringify([text, room]);
   useEffect(() => {
     const { signal } = request.current;
-    if (query.value.trim() === '') results.value = 'empty';
+    if (text === '') results.value = 'empty';
     else if (question !== answered.question || Date.now() - answered.at > maxResultsAgeMs) {
       if (!hasMessages(results.peek())) results.value = 'loading';
-      void ask(app, { question, room, typedAt: Date.now(), signal });
+      void ask(app, { text, question, room, typedAt: Date.now(), signal });
     }
     return () => {
       request.current.abort();
@@ -173,10 +177,11 @@ function useSearch(app: App): (before: number) => void {
     };
   }, [question]);
   return (before) =>
-    void loadMore(app, { question, room, typedAt: 0, signal: request.current.signal }, before);
+    void loadMore(app, { text, question, room, typedAt: 0, signal: request.current.signal }, before);
 }
 
 interface Search {
+  readonly text: string;
   readonly question: string;
   readonly room: string | undefined;
   readonly typedAt: number;
@@ -214,9 +219,13 @@ async function loadMore(app: App, search: Search, before: number): Promise<void>
   results.value = page ? appendPage(results, page, before) : 'failed';
 }
 
-async function load(app: App, { room, signal }: Search, before?: number): Promise<SearchPage | undefined> {
+async function load(
+  app: App,
+  { text, room, signal }: Search,
+  before?: number,
+): Promise<SearchPage | undefined> {
   if (signal.aborted) return undefined;
-  return app.search(query.peek().trim(), { ...(room !== undefined && { room }), ...(before && { before }) });
+  return app.search(text, { ...(room !== undefined && { room }), ...(before && { before }) });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
