@@ -136,7 +136,7 @@ describe.runIf(hasChromium)('messages', { timeout: 90_000 }, () => {
     await shown(3);
     await row(ann, 3).getByRole('button', { name: 'React with 👍' }).click();
     await row(ann, 3).locator('.chip').waitFor();
-    await row(ann, 3).locator('.waiting-mark').waitFor({ state: 'detached' }); // no row moves any more
+    await row(ann, 3).locator('.state').waitFor({ state: 'detached' }); // no row moves any more
     await row(ann, 1).hover();
     await shown(1);
     expect(await focused(ann)).toBe('3');

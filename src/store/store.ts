@@ -3,7 +3,7 @@
  * until a later transaction writes to the disk.
  */
 import { createHash } from 'node:crypto';
-import { type StatsFs, statfsSync } from 'node:fs';
+import { type StatsFs, statfsSync, statSync } from 'node:fs';
 import { type Storage, StorageError } from '../chat/types.js';
 import type { SearchPage, User } from '../shared/protocol.js';
 import { formatHead, type NamedHead, readHeads } from './chain.js';
@@ -91,7 +91,7 @@ export class Store implements Storage {
       onError: onSearchError,
       ask: reader?.find,
     });
-    this.#wal = new WalCheckpointer(this.#db);
+    this.#wal = new WalCheckpointer(this.#db, (bytes) => this.#hasSpaceFor(bytes));
     this.#setMeta = this.#db.prepare('REPLACE INTO meta VALUES (?, ?)');
     this.#epoch = this.getOrCreateMeta('epoch', newEpoch);
   }
@@ -212,6 +212,11 @@ export class Store implements Storage {
     this.#isNearlyFull = free < floor * (this.#isNearlyFull ? spaceFloor.resume : 1);
     if (this.#isNearlyFull)
       this.writeError = `the disk is nearly full: ${toMegabytes(free)} MB free, ${toMegabytes(floor)} MB needed`;
+  }
+
+  #hasSpaceFor(bytes: number): boolean {
+    const space = this.#readSpace();
+    return !space || space.bavail * space.bsize >= bytes;
   }
 
   /** Returns undefined where the file system does not tell. */
@@ -419,12 +424,14 @@ const truncateDelaySeconds = 3;
  */
 export class WalCheckpointer {
   readonly #db: Database.Database;
+  readonly #hasSpaceFor: (bytes: number) => boolean;
   /** The count of deletions at the last success; -1 because a server that was killed may have left deleted text. */
   #truncatedDeletions = -1;
   #seconds = 0;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, hasSpaceFor: (bytes: number) => boolean) {
     this.#db = db;
+    this.#hasSpaceFor = hasSpaceFor;
   }
 
   /** Call it once a second with the count of deletions since the start. */
@@ -437,6 +444,7 @@ export class WalCheckpointer {
   #truncate(): boolean {
     this.#db.pragma('busy_timeout = 0');
     try {
+      if (!this.#hasSpaceFor(this.#growth() + probeBytes)) return false;
       const [state] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]; // SQLite's own answer
       return state?.busy === 0;
     } catch (error) {
@@ -445,5 +453,13 @@ export class WalCheckpointer {
     } finally {
       this.#db.pragma('busy_timeout = 1000');
     }
+  }
+
+  /** Bytes that the database grows by. On a disk without them, a part of it would take the space that messages need. */
+  #growth(): number {
+    const [pages, pageBytes] = ['page_count', 'page_size'].map((name) =>
+      Number(this.#db.pragma(name, { simple: true })),
+    );
+    return Number(pages) * Number(pageBytes) - statSync(this.#db.name).size;
   }
 }

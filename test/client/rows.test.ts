@@ -92,7 +92,7 @@ test('groups pending messages as they will be stored', () => {
   expect(after([], NOON)).toBe('day a* b');
   expect(after([said(1, 'ann')], tomorrow)).toBe('day 1* day a* b');
   expect(after([said(1, 'ann', tomorrow)], NOON)).toBe('day 1* a b'); // written offline a day ago
-  expect(after([said(1, 'bob')], NOON, { me: undefined })).toBe('day 1* a b');
+  expect(after([said(1, 'bob')], NOON, { me: undefined })).toBe('day 1* a* b');
 });
 
 test('applies a waiting change, and only mentions a rejected one', () => {

@@ -142,7 +142,7 @@ describe.runIf(hasChromium)('a double click', { timeout: 60_000 }, () => {
     await row(page, 1).hover();
     await row(page, 1).getByRole('button', { name: 'React with 👍' }).dblclick();
     await eventually(() => log(page)).toMatch(/^chat react/); // and `unreact`, if no frame moves the button meanwhile
-    await eventually(() => row(page, 1).locator('.waiting-mark').count()).toBe(0);
+    await eventually(() => row(page, 1).locator('.state').count()).toBe(0);
     expect(await problems(page).count()).toBe(0);
   });
 
@@ -155,7 +155,7 @@ describe.runIf(hasChromium)('a double click', { timeout: 60_000 }, () => {
     await row(page, 1).locator('.chip').click();
     await context.setOffline(false);
     await eventually(() => log(page)).toBe('chat react unreact');
-    const remains = row(page, 1).locator('.waiting-mark, .chip');
+    const remains = row(page, 1).locator('.state, .chip');
     await eventually(() => remains.count()).toBe(0);
     expect(await problems(page).count()).toBe(0);
   });

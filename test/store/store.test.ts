@@ -1,4 +1,5 @@
-import { copyFileSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -314,6 +315,24 @@ describe('a disk that is nearly full', () => {
     store.tick(); // looks at the real disk, which has space
     expect(store.events.last('lobby')).toBe(1);
     expect(store.writeError).toBeUndefined();
+  });
+});
+
+const isRoot = process.getuid?.() === 0;
+
+describe.runIf(isRoot)('a disk that has room for messages, but not for a checkpoint', () => {
+  it('is written all the same', () => {
+    const dataDir = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', dataDir]);
+    onTestFinished(() => void execFileSync('umount', ['-l', dataDir]));
+    const ballast = join(dataDir, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(400_000));
+    const store = openStore(dataDir);
+    while (store.writeError === undefined) applyAll(store, say('x'.repeat(3000)));
+    rmSync(ballast);
+    for (let second = 0; second < 10; second++) store.tick();
+    expect(store.writeError).toBeUndefined();
+    expect(applyAll(store, say('there is space again'))).toMatchObject([{ kind: 'accepted' }]);
   });
 });
 

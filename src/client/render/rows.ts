@@ -51,6 +51,8 @@ export interface RowsInput {
 const groupGapMs = 5 * 60_000;
 /** Sorts pending changes after all numbered ones. */
 const pendingChangeId = Number.MAX_SAFE_INTEGER;
+/** Until the server has named the user. */
+export const unknownUser: User = { id: '', name: '' };
 const noPending: readonly PendingMessage[] = [];
 
 /** Builds the rows of one room and reuses those of the previous build. */
@@ -75,12 +77,9 @@ export class RowBuilder {
     let previous: ChatEvent | undefined;
     for (const event of events) {
       if (event.type !== 'chat') continue;
-      if (!previous || !isSameDay(previous.at, event.at)) {
-        rows.push({ kind: 'day', key: `day-${event.id}`, at: event.at });
-        previous = undefined;
-      }
+      const isFirst = startsGroupAfter(previous, event, event.id, rows);
       if (event.id === firstUnread) rows.push({ kind: 'new', key: 'new' });
-      const startsGroup = !previous || event.id === firstUnread || !continuesGroup(previous, event);
+      const startsGroup = isFirst || event.id === firstUnread;
       const changes = changesByTarget.get(event.id) ?? noPending;
       rows.push({
         kind: 'message',
@@ -142,12 +141,8 @@ function pendingRows({ pending, events, me }: RowsInput): readonly Row[] {
   for (const message of pending) {
     const { posting, cid } = message;
     if (posting.type !== 'chat') continue;
-    const at = Math.max(message.at, previous?.at ?? 0); // it may be older, but comes last
-    const isNewDay = !previous || !isSameDay(previous.at, at);
-    if (isNewDay) rows.push({ kind: 'day', key: `day-${cid}`, at });
-    const authored = me && { user: me, at };
-    const startsGroup =
-      authored !== undefined && (isNewDay || !previous || !continuesGroup(previous, authored));
+    const next = { user: me ?? unknownUser, at: Math.max(message.at, previous?.at ?? 0) }; // it may be older, but comes last
+    const startsGroup = startsGroupAfter(previous, next, cid, rows);
     const { data, reply } = posting;
     const answered = reply === undefined ? undefined : events[reply - (events[0]?.id ?? 0)];
     const isMessage = answered?.type === 'chat';
@@ -159,7 +154,7 @@ function pendingRows({ pending, events, me }: RowsInput): readonly Row[] {
       startsGroup,
       answered: isMessage ? answered : undefined,
     });
-    previous = authored ?? previous;
+    previous = next;
   }
   return rows;
 }
@@ -195,22 +190,16 @@ function editTimeOf({ edited }: ChatEvent, events: readonly LogEvent[]): number 
   return edit?.type === 'edit' ? edit.at : undefined;
 }
 
+/** Rows of one key have the same kind. */
 function reuseRow(previous: Row | undefined, row: Row): Row {
-  if (previous?.kind === 'day' && row.kind === 'day') return previous.at === row.at ? previous : row;
-  if (previous?.kind === 'new' && row.kind === 'new') return previous;
-  if (previous?.kind === 'pending' && row.kind === 'pending')
-    return previous.message === row.message &&
-      previous.answered === row.answered &&
-      previous.startsGroup === row.startsGroup
-      ? previous
-      : row;
-  if (previous?.kind !== 'message' || row.kind !== 'message') return row;
-  const isSame =
-    previous.event === row.event &&
-    previous.startsGroup === row.startsGroup &&
-    previous.editedAt === row.editedAt &&
-    isSameList(previous.pendingChanges, row.pendingChanges);
-  return isSame ? previous : row;
+  if (!previous) return row;
+  for (const name in row) {
+    const before: unknown = Reflect.get(previous, name);
+    const now: unknown = Reflect.get(row, name);
+    const isSame = now === before || (Array.isArray(now) && Array.isArray(before) && isSameList(now, before));
+    if (!isSame) return row;
+  }
+  return previous;
 }
 
 function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
@@ -219,9 +208,19 @@ function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
 
 type Authored = Pick<ChatEvent, 'user' | 'at'>;
 
-function continuesGroup(previous: Authored, event: Authored): boolean {
+/** Adds the heading of a new day. */
+function startsGroupAfter(
+  previous: Authored | undefined,
+  { user, at }: Authored,
+  key: number | string,
+  rows: Row[],
+): boolean {
+  if (!previous || !isSameDay(previous.at, at)) {
+    rows.push({ kind: 'day', key: `day-${key}`, at });
+    return true;
+  }
   const { id, name } = previous.user;
-  return id === event.user.id && name === event.user.name && event.at - previous.at < groupGapMs;
+  return id !== user.id || name !== user.name || at - previous.at >= groupGapMs;
 }
 
 /** Caches the bounds of one day, because every pair of neighbours asks at every build. */

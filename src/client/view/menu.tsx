@@ -20,22 +20,26 @@ interface PopoverMenuProps {
 
 export function PopoverMenu({ id, label, items, opener }: PopoverMenuProps) {
   const popover = useRef<HTMLDivElement>(null);
-  const place = () => {
+  /** In the first frame that shows the menu; `toggle` may come after it. */
+  const onShow = () => {
     const at = opener();
-    if (popover.current && at) placePopover(popover.current, at);
-  };
-  /** `toggle` may come after the first frame that shows the menu. */
-  const onBeforeToggle = ({ newState }: { readonly newState: string }) => {
-    if (newState === 'open') requestAnimationFrame(place);
-  };
-  const onToggle = ({ newState }: { readonly newState: string }) => {
-    if (newState !== 'open' || !popover.current) return;
+    if (!popover.current || !at) return;
+    placePopover(popover.current, at);
     const hasFocus = popover.current.contains(document.activeElement); // a key came first (keyboard.ts)
     if (!hasFocus) popover.current.querySelector('button')?.focus();
   };
-  const events = { onBeforeToggle, onToggle, onKeyDown: handleMenuKey };
+  const onBeforeToggle = ({ newState }: { readonly newState: string }) => {
+    if (newState === 'open') requestAnimationFrame(onShow);
+  };
+  const menuProps = {
+    id,
+    role: 'menu',
+    'aria-label': label,
+    onBeforeToggle,
+    onKeyDown: handleMenuKey,
+  } as const;
   return (
-    <div class="more" popover="auto" ref={popover} id={id} role="menu" aria-label={label} {...events}>
+    <div class="more" popover="auto" ref={popover} {...menuProps}>
       {items.map(({ text, act, icon }) => (
         <button
           type="button"

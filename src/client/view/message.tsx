@@ -10,7 +10,7 @@ import type { ChatEvent, Reply, User } from '../../shared/protocol.js';
 import { isGone } from '../../shared/reducer.js';
 import { formatList, t } from '../i18n.js';
 import { deliveryStateOf, lostReply, type PendingMessage } from '../outbox/outbox.js';
-import { groupReactions, type MessageRow, type PendingRow } from '../render/rows.js';
+import { groupReactions, type MessageRow, type PendingRow, unknownUser } from '../render/rows.js';
 import { isEmojiOnly } from '../text/emoji.js';
 import {
   foldText,
@@ -151,22 +151,12 @@ export function PendingMessageRow({ row, me, actions }: PendingMessageRowProps) 
   const state = deliveryStateOf(message);
   // Rendered like a stored message.
   const event = useMemo<ChatEvent>(() => {
-    const user = me ?? { id: '', name: '' };
     const { data, answered } = row;
     const reply = answered && { id: answered.id, user: answered.user, data: answered.data };
-    return { id: 0, type: 'chat', user, data, at: message.at, ...(reply && { reply }) };
-  }, [row]);
+    return { id: 0, type: 'chat', user: me ?? unknownUser, data, at: message.at, ...(reply && { reply }) };
+  }, [row, me]);
   return (
-    <li
-      class={classNames({
-        message: true,
-        pending: true,
-        mine: true,
-        'group-start': row.startsGroup,
-        [state]: true,
-      })}
-      data-cid={message.cid}
-    >
+    <li class={`message pending mine ${row.startsGroup ? 'group-start ' : ''}${state}`}>
       {row.startsGroup && <Avatar user={event.user} />}
       <span class="state">{state === 'rejected' ? <RejectedIcon /> : <ClockIcon />}</span>
       <div class="body">
@@ -197,10 +187,7 @@ function PendingChanges({ pending, actions }: PendingChangesProps) {
     <>
       {held && <button class="pill" type="button" onClick={() => actions.undoDelete(held)} children={undo} />}
       {!held && pending.length > rejected.length && (
-        <span class="state waiting-mark" title={waiting}>
-          <ClockIcon />
-          <span class="visually-hidden">{waiting}</span>
-        </span>
+        <span class="state" role="img" aria-label={waiting} title={waiting} children={<ClockIcon />} />
       )}
       {rejected.map((message) => (
         <RejectionNotice key={message.cid} message={message} actions={actions} />
