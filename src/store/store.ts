@@ -91,7 +91,7 @@ export class Store implements Storage {
       onError: onSearchError,
       ask: reader?.find,
     });
-    this.#wal = new WalCheckpointer(this.#db, (bytes) => this.#hasSpaceFor(bytes));
+    this.#wal = new WalCheckpointer(this.#db, (bytes) => this.#canGrowTo(bytes));
     this.#setMeta = this.#db.prepare('REPLACE INTO meta VALUES (?, ?)');
     this.#epoch = this.getOrCreateMeta('epoch', newEpoch);
   }
@@ -214,9 +214,14 @@ export class Store implements Storage {
       this.writeError = `the disk is nearly full: ${toMegabytes(free)} MB free, ${toMegabytes(floor)} MB needed`;
   }
 
-  #hasSpaceFor(bytes: number): boolean {
-    const space = this.#readSpace();
-    return !space || space.bavail * space.bsize >= bytes;
+  /** Whether the database can grow to this size. True where the file system does not tell. */
+  #canGrowTo(bytes: number): boolean {
+    try {
+      const { bavail, bsize } = statfsSync(this.#dataDir);
+      return bavail * bsize >= bytes - statSync(databaseFile(this.#dataDir)).size;
+    } catch {
+      return true;
+    }
   }
 
   /** Returns undefined where the file system does not tell. */
@@ -424,14 +429,14 @@ const truncateDelaySeconds = 3;
  */
 export class WalCheckpointer {
   readonly #db: Database.Database;
-  readonly #hasSpaceFor: (bytes: number) => boolean;
+  readonly #canGrowTo: (bytes: number) => boolean;
   /** The count of deletions at the last success; -1 because a server that was killed may have left deleted text. */
   #truncatedDeletions = -1;
   #seconds = 0;
 
-  constructor(db: Database.Database, hasSpaceFor: (bytes: number) => boolean) {
+  constructor(db: Database.Database, canGrowTo: (bytes: number) => boolean) {
     this.#db = db;
-    this.#hasSpaceFor = hasSpaceFor;
+    this.#canGrowTo = canGrowTo;
   }
 
   /** Call it once a second with the count of deletions since the start. */
@@ -444,7 +449,7 @@ export class WalCheckpointer {
   #truncate(): boolean {
     this.#db.pragma('busy_timeout = 0');
     try {
-      if (!this.#hasSpaceFor(this.#growth() + probeBytes)) return false;
+      if (!this.#canGrowTo(this.#databaseBytes() + probeBytes)) return false;
       const [state] = this.#db.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]; // SQLite's own answer
       return state?.busy === 0;
     } catch (error) {
@@ -455,11 +460,14 @@ export class WalCheckpointer {
     }
   }
 
-  /** Bytes that the database grows by. On a disk without them, a part of it would take the space that messages need. */
-  #growth(): number {
+  /**
+   * The size of the database with what the log holds. On a disk without room for it, a part would take the space that
+   * messages need.
+   */
+  #databaseBytes(): number {
     const [pages, pageBytes] = ['page_count', 'page_size'].map((name) =>
       Number(this.#db.pragma(name, { simple: true })),
     );
-    return Number(pages) * Number(pageBytes) - statSync(this.#db.name).size;
+    return Number(pages) * Number(pageBytes);
   }
 }
