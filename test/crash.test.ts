@@ -118,7 +118,7 @@ describe.runIf(isRoot)('a full disk', () => {
     'refuses with "storage", goes on reading, is not ready, and recovers by itself, with WORKERS=%s',
     async (WORKERS) => {
       const dataDir = temporaryFolder();
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', dataDir]);
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=7m', 'tmpfs', dataDir]);
       onTestFinished(() => {
         execFileSync('umount', ['-l', dataDir]);
       });
@@ -126,8 +126,8 @@ describe.runIf(isRoot)('a full disk', () => {
       const server = await startServer({ env });
       const ann = await new Door(server.port).signIn('Ann');
       const room = await ann.enters('lobby');
-      const ballast = join(dataDir, 'ballast');
-      writeFileSync(ballast, Buffer.alloc(400_000));
+      const ballast = join(dataDir, 'ballast'); // larger than the write-ahead log and the index will be
+      writeFileSync(ballast, Buffer.alloc(5_000_000));
       // the search index shares the disk and may free some of it: then it is filled again
       let echoed = await fill(room);
       let answer = '';
