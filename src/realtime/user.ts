@@ -12,7 +12,7 @@ const maxConnectsPerInterval = 60;
 const connectIntervalMs = 10_000;
 /**
  * How long a user without sockets is remembered, here and in other processes. Invariant: at least `connectIntervalMs`, and
- * longer than Presence waits before it says `left`. So a user who returns in time keeps the same object.
+ * longer than the delay before `left` is sent (presence.ts). A user who returns before `left` must get the same object.
  */
 const forgetAfterMs = 10_000;
 
